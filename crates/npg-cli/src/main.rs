@@ -1,0 +1,2 @@
+//! The program `npg`.
+fn main() {}

@@ -1,0 +1,396 @@
+//! The configuration of a run: typed, one struct for each table of its TOML form.
+
+/// A whole configuration. `Default` is what `npg train` uses where neither preset, file nor flag says otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// The update of the policy.
+    pub algorithm: Algorithm,
+    /// Sampling.
+    pub rollout: Rollout,
+    /// Advantage estimation.
+    pub advantage: Advantage,
+    /// The policy's network and distribution.
+    pub policy: Policy,
+    /// The value baseline.
+    pub value: Value,
+    /// Normalisers.
+    pub normalize: Normalize,
+    /// The environment's own options, checked by the environment.
+    pub env: toml::Table,
+    /// Length, seed, evaluation and checkpoints.
+    pub run: Run,
+}
+
+/// Declares an enum whose variants have names in the configuration.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// The names in the configuration.
+            pub const NAMES: &'static [&'static str] = &[$($text),*];
+
+            /// The variant of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)* _ => None }
+            }
+
+            /// Its name in the configuration.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+named!(
+    /// Named settings of direction and step rule.
+    AlgorithmName {
+        /// Natural direction, alpha from the KL budget (Kakade 2001; Rajeswaran 2017).
+        Npg = "npg",
+        /// Natural direction, backtracking line search (Schulman 2015).
+        Trpo = "trpo",
+        /// Vanilla direction, fixed alpha.
+        Vpg = "vpg",
+    }
+);
+named!(
+    /// Direction of a policy step.
+    Direction {
+        /// x = (F + damping I)^-1 g.
+        Natural = "natural",
+        /// x = g.
+        Vanilla = "vanilla",
+    }
+);
+named!(
+    /// How long a policy step is.
+    StepRule {
+        /// alpha = sqrt(2 kl_step / x^T F x).
+        Kl = "kl",
+        /// The configured alpha.
+        Fixed = "fixed",
+        /// From the KL budget, then backtracking until the surrogate improves and the measured KL fits.
+        LineSearch = "line-search",
+    }
+);
+named!(
+    /// How (F + damping I) x = g is solved.
+    Solver {
+        /// Conjugate gradients on the exact Fisher product.
+        Cg = "cg",
+        /// The dense exact Fisher, factorised.
+        Cholesky = "cholesky",
+        /// The Woodbury identity on sampled scores (the empirical Fisher).
+        Woodbury = "woodbury",
+        /// Cholesky for at most 256 parameters, else conjugate gradients.
+        Auto = "auto",
+    }
+);
+named!(
+    /// How a value changes over the run.
+    Schedule {
+        /// It does not.
+        Constant = "constant",
+        /// Linearly to zero at the last step.
+        Linear = "linear",
+    }
+);
+named!(
+    /// Advantage estimator.
+    Estimator {
+        /// Generalised advantage estimation (Schulman 2016).
+        Gae = "gae",
+        /// Discounted return minus baseline.
+        MonteCarlo = "monte-carlo",
+    }
+);
+named!(
+    /// The policy's network.
+    NetworkKind {
+        /// Multilayer perceptron.
+        Mlp = "mlp",
+        /// One linear layer.
+        Linear = "linear",
+        /// Random Fourier features with a linear head (Rajeswaran 2017).
+        Rbf = "rbf",
+    }
+);
+named!(
+    /// Nonlinearity of hidden layers.
+    ActivationName {
+        /// Hyperbolic tangent.
+        Tanh = "tanh",
+        /// max(x, 0).
+        Relu = "relu",
+        /// Gaussian error linear unit.
+        Gelu = "gelu",
+        /// Sigmoid linear unit.
+        Silu = "silu",
+    }
+);
+named!(
+    /// Standard deviation of a Gaussian policy.
+    Std {
+        /// One parameter for each action dimension.
+        StateIndependent = "state-independent",
+        /// An output of the network.
+        StateDependent = "state-dependent",
+        /// State-dependent exploration: noise linear in the last layer's inputs, held over several steps (Raffin 2022).
+        Sde = "sde",
+    }
+);
+named!(
+    /// How a Gaussian policy's raw action meets the action space's bounds.
+    ActionBounds {
+        /// Executed action = raw action, clipped.
+        Clip = "clip",
+        /// Raw -1..1 is mapped onto low..high, then clipped.
+        Rescale = "rescale",
+    }
+);
+named!(
+    /// Kind of value baseline.
+    ValueKind {
+        /// MLP trained by Adam on minibatches.
+        MlpAdam = "mlp-adam",
+        /// MLP trained by damped Gauss-Newton steps.
+        MlpGaussNewton = "mlp-gauss-newton",
+        /// Ridge regression on features of observation and time (Duan 2016).
+        Linear = "linear",
+        /// Zero.
+        None = "none",
+    }
+);
+
+/// `[algorithm]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Algorithm {
+    /// Named setting; choosing it sets `direction` and `step`.
+    pub name: AlgorithmName,
+    /// Direction.
+    pub direction: Direction,
+    /// Step rule.
+    pub step: StepRule,
+    /// KL budget of one step, nats.
+    pub kl_step: f64,
+    /// How `kl_step` changes over the run.
+    pub kl_step_schedule: Schedule,
+    /// Step size of the fixed rule.
+    pub alpha: f64,
+    /// Solver.
+    pub solver: Solver,
+    /// At most this many conjugate-gradient iterations.
+    pub cg_iterations: usize,
+    /// Stop when the residual norm relative to that of g falls below this.
+    pub cg_tolerance: f64,
+    /// Start conjugate gradients from the last solution.
+    pub cg_warm_start: bool,
+    /// lambda in (F + lambda I).
+    pub damping: f64,
+    /// Fraction of the batch that F is estimated on.
+    pub fisher_fraction: f64,
+    /// Line search: at most this many reductions of alpha.
+    pub max_backtracks: usize,
+    /// Line search: alpha is multiplied by this each time.
+    pub backtrack_factor: f64,
+    /// Line search: required surrogate gain as a fraction of its linear prediction.
+    pub accept_ratio: f64,
+    /// Weight of the mean entropy in the objective.
+    pub entropy_coefficient: f64,
+    /// Weight states by gamma^t, as the policy gradient theorem does.
+    pub discounted_states: bool,
+}
+
+impl Default for Algorithm {
+    fn default() -> Self {
+        Self {
+            name: AlgorithmName::Npg,
+            direction: Direction::Natural,
+            step: StepRule::Kl,
+            kl_step: 0.01,
+            kl_step_schedule: Schedule::Constant,
+            alpha: 0.01,
+            solver: Solver::Auto,
+            cg_iterations: 10,
+            cg_tolerance: 1e-10,
+            cg_warm_start: false,
+            damping: 0.1,
+            fisher_fraction: 1.0,
+            max_backtracks: 10,
+            backtrack_factor: 0.8,
+            accept_ratio: 0.0,
+            entropy_coefficient: 0.0,
+            discounted_states: false,
+        }
+    }
+}
+
+/// `[rollout]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rollout {
+    /// Number of environments.
+    pub n_envs: usize,
+    /// Transitions of one iteration, all environments together.
+    pub batch_steps: usize,
+    /// Worker threads; 0 means all cores. Results do not depend on it.
+    pub threads: usize,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self { n_envs: 16, batch_steps: 2048, threads: 0 }
+    }
+}
+
+/// `[advantage]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advantage {
+    /// Estimator.
+    pub estimator: Estimator,
+    /// Discount factor.
+    pub gamma: f64,
+    /// GAE's lambda.
+    pub lambda: f64,
+    /// Subtract the batch's mean and divide by its standard deviation.
+    pub normalize: bool,
+}
+
+impl Default for Advantage {
+    fn default() -> Self {
+        Self { estimator: Estimator::Gae, gamma: 0.99, lambda: 0.95, normalize: true }
+    }
+}
+
+/// `[policy]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Network.
+    pub network: NetworkKind,
+    /// Widths of the hidden layers of an MLP.
+    pub hidden: Vec<usize>,
+    /// Nonlinearity of an MLP.
+    pub activation: ActivationName,
+    /// Gain of the orthogonal initialisation of the last layer.
+    pub output_gain: f64,
+    /// Number of random Fourier features.
+    pub rbf_features: usize,
+    /// Bandwidth of the features, in units of sqrt(2 observation dimensions).
+    pub rbf_bandwidth: f64,
+    /// Standard deviation of a Gaussian policy.
+    pub std: Std,
+    /// Initial log standard deviation.
+    pub log_std_init: f64,
+    /// State-dependent exploration: steps that one noise matrix is held for.
+    pub sde_steps: usize,
+    /// How raw actions meet the bounds.
+    pub action_bounds: ActionBounds,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            network: NetworkKind::Mlp,
+            hidden: vec![64, 64],
+            activation: ActivationName::Tanh,
+            output_gain: 0.01,
+            rbf_features: 100,
+            rbf_bandwidth: 1.0,
+            std: Std::StateIndependent,
+            log_std_init: 0.0,
+            sde_steps: 8,
+            action_bounds: ActionBounds::Rescale,
+        }
+    }
+}
+
+/// `[value]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    /// Kind of baseline.
+    pub kind: ValueKind,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Nonlinearity.
+    pub activation: ActivationName,
+    /// Passes over the batch (Adam) or Gauss-Newton steps.
+    pub epochs: usize,
+    /// Rows of an Adam minibatch.
+    pub minibatch: usize,
+    /// Adam's learning rate.
+    pub learning_rate: f64,
+    /// Gauss-Newton: conjugate-gradient iterations of one step.
+    pub cg_iterations: usize,
+    /// Gauss-Newton: initial damping, adapted to how well the quadratic model predicts.
+    pub damping: f64,
+    /// Linear: ridge coefficient.
+    pub ridge: f64,
+}
+
+impl Default for Value {
+    fn default() -> Self {
+        Self {
+            kind: ValueKind::MlpAdam,
+            hidden: vec![64, 64],
+            activation: ActivationName::Tanh,
+            epochs: 10,
+            minibatch: 128,
+            learning_rate: 1e-3,
+            cg_iterations: 10,
+            damping: 0.1,
+            ridge: 1e-5,
+        }
+    }
+}
+
+/// `[normalize]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalize {
+    /// Observations by their running mean and standard deviation.
+    pub observations: bool,
+    /// Rewards by the running standard deviation of the discounted return.
+    pub returns: bool,
+    /// Normalised observations and rewards are clipped to this magnitude.
+    pub clip: f64,
+}
+
+impl Default for Normalize {
+    fn default() -> Self {
+        Self { observations: true, returns: true, clip: 10.0 }
+    }
+}
+
+/// `[run]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Transitions to train on, exactly.
+    pub steps: u64,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Evaluate whenever this many more steps are done; 0 means only at the end.
+    pub eval_every: u64,
+    /// Episodes of one evaluation.
+    pub eval_episodes: usize,
+    /// Seconds between checkpoints.
+    pub checkpoint_seconds: f64,
+    /// Iterations between checkpoints; 0 means by seconds only.
+    pub checkpoint_iterations: u64,
+    /// Stop when the mean of the last 100 training episodes reaches this.
+    pub until_return: Option<f64>,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            steps: 1_000_000,
+            seed: 0,
+            eval_every: 0,
+            eval_episodes: 20,
+            checkpoint_seconds: 10.0,
+            checkpoint_iterations: 0,
+            until_return: None,
+        }
+    }
+}

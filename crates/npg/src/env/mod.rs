@@ -1,0 +1,230 @@
+//! Environments: the trait that a simulator implements, spaces, and the registry of native environments.
+//!
+//! A simulator of one environment implements [`Env`] (see `examples/own_environment.rs`); a vectorised one
+//! implements [`EnvGroup`]. Both are handed to the trainer as an [`EnvSource`].
+
+mod space;
+
+pub use space::Space;
+
+use crate::error::Error;
+use crate::random::Stream;
+
+/// What is fixed about an environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// Its id, such as `CartPole-v1`.
+    pub id: String,
+    /// Space of observations.
+    pub observation: Space,
+    /// Space of actions.
+    pub action: Space,
+    /// Time limit in steps: a longer episode is truncated, which is not termination.
+    pub max_episode_steps: Option<u32>,
+    /// Mean return at which the environment counts as solved.
+    pub reward_threshold: Option<f64>,
+}
+
+/// How a step left its episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The episode goes on.
+    Running,
+    /// The episode is over by the rules of the task: nothing is worth anything beyond.
+    Terminated,
+    /// The episode was stopped from outside (a time limit): the value beyond is estimated.
+    Truncated,
+    /// The simulation diverged: the step is dropped and the episode ends as truncated before it.
+    Diverged,
+}
+
+/// The reward and ending of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// Reward.
+    pub reward: f64,
+    /// How the episode stands.
+    pub ending: Ending,
+}
+
+/// An action of one environment, as the environment's own space understands it.
+#[derive(Clone, Copy, Debug)]
+pub enum Action<'a> {
+    /// Integers: one for a discrete space, one a part for multi-discrete and multi-binary spaces.
+    Integers(&'a [i64]),
+    /// Reals: one a dimension of a box.
+    Reals(&'a [f64]),
+}
+
+impl<'a> Action<'a> {
+    /// The action of a discrete space.
+    ///
+    /// # Panics
+    /// If the action space is not discrete: the trainer passes what [`Spec::action`] says.
+    pub fn index(self) -> usize {
+        match self {
+            Action::Integers(parts) => usize::try_from(parts[0]).expect("actions are counted from 0"),
+            Action::Reals(_) => panic!("index() of a real action: the action space is a box"),
+        }
+    }
+
+    /// The action of a box space.
+    ///
+    /// # Panics
+    /// If the action space is not a box: the trainer passes what [`Spec::action`] says.
+    pub fn reals(self) -> &'a [f64] {
+        match self {
+            Action::Reals(values) => values,
+            Action::Integers(_) => panic!("reals() of an integer action: the action space is discrete"),
+        }
+    }
+}
+
+/// One environment: what a user's own simulator implements.
+///
+/// Observations are written into the given slice, which has [`Space::len`] values. All randomness comes from
+/// the given stream. An `Err` is a sentence that says what went wrong; training stops with it.
+pub trait Env: Send {
+    /// What is fixed about the environment.
+    fn spec(&self) -> Spec;
+    /// Starts a new episode and writes its first observation.
+    fn reset(&mut self, rng: &mut Stream, observation: &mut [f64]) -> Result<(), String>;
+    /// Takes one step and writes the observation after it. Time limits are npg's job.
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String>;
+    /// The whole state, if the environment can give it: then a resumed run equals an uninterrupted one.
+    fn save(&self) -> Option<Vec<f64>> {
+        None
+    }
+    /// Restores what [`Env::save`] gave.
+    fn load(&mut self, _state: &[f64]) -> Result<(), String> {
+        Err("this environment cannot load a state".into())
+    }
+}
+
+/// Actions of several environments, one row each.
+#[derive(Clone, Copy, Debug)]
+pub enum Actions<'a> {
+    /// Integers, `columns` a row.
+    Integers {
+        /// Row-major values.
+        values: &'a [i64],
+        /// Values a row.
+        columns: usize,
+    },
+    /// Reals, `columns` a row.
+    Reals {
+        /// Row-major values.
+        values: &'a [f64],
+        /// Values a row.
+        columns: usize,
+    },
+}
+
+impl<'a> Actions<'a> {
+    /// The action in row `row`.
+    pub fn row(self, row: usize) -> Action<'a> {
+        match self {
+            Actions::Integers { values, columns } => Action::Integers(&values[row * columns..][..columns]),
+            Actions::Reals { values, columns } => Action::Reals(&values[row * columns..][..columns]),
+        }
+    }
+}
+
+/// What went wrong in environment `environment` of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Index in the group.
+    pub environment: usize,
+    /// What went wrong, as a sentence.
+    pub message: String,
+}
+
+/// Several environments of one kind that step together (MuJoCo batches and Python are vectorised).
+pub trait EnvGroup: Send {
+    /// How many environments there are.
+    fn len(&self) -> usize;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Starts a new episode in environment `index`.
+    fn reset(&mut self, index: usize, rng: &mut Stream, observation: &mut [f64]) -> Result<(), Fault>;
+    /// Steps the environments `which` (ascending). Row i of `actions`, of `observations` (row-major, the true
+    /// observation after the step also where the episode ended) and of `outcomes` belongs to `which[i]`;
+    /// `rngs` has one stream for every environment of the group.
+    fn step(
+        &mut self,
+        which: &[usize],
+        actions: Actions<'_>,
+        rngs: &mut [Stream],
+        observations: &mut [f64],
+        outcomes: &mut [Outcome],
+    ) -> Result<(), Fault>;
+    /// The whole state of environment `index`, if it can be given.
+    fn save(&self, index: usize) -> Option<Vec<f64>>;
+    /// Restores what [`EnvGroup::save`] gave.
+    fn load(&mut self, index: usize, state: &[f64]) -> Result<(), Fault>;
+}
+
+/// A group of single environments.
+struct Singles<E> {
+    environments: Vec<E>,
+}
+
+impl<E: Env> EnvGroup for Singles<E> {
+    fn len(&self) -> usize {
+        self.environments.len()
+    }
+
+    fn reset(&mut self, index: usize, rng: &mut Stream, observation: &mut [f64]) -> Result<(), Fault> {
+        let fault = |message| Fault { environment: index, message };
+        self.environments[index].reset(rng, observation).map_err(fault)
+    }
+
+    fn step(
+        &mut self,
+        which: &[usize],
+        actions: Actions<'_>,
+        rngs: &mut [Stream],
+        observations: &mut [f64],
+        outcomes: &mut [Outcome],
+    ) -> Result<(), Fault> {
+        let width = observations.len() / which.len().max(1);
+        for (row, &index) in which.iter().enumerate() {
+            let observation = &mut observations[row * width..][..width];
+            outcomes[row] = self.environments[index]
+                .step(actions.row(row), &mut rngs[index], observation)
+                .map_err(|message| Fault { environment: index, message })?;
+        }
+        Ok(())
+    }
+
+    fn save(&self, index: usize) -> Option<Vec<f64>> {
+        self.environments[index].save()
+    }
+
+    fn load(&mut self, index: usize, state: &[f64]) -> Result<(), Fault> {
+        let fault = |message| Fault { environment: index, message };
+        self.environments[index].load(state).map_err(fault)
+    }
+}
+
+/// Where environments come from: anything that can make groups of them.
+///
+/// Every `Fn() -> E` with `E: Env` is one, so a simulator's constructor can be handed to the trainer.
+pub trait EnvSource: Send + Sync {
+    /// What is fixed about the environments.
+    fn spec(&self) -> Spec;
+    /// Makes a group of `count` environments.
+    fn group(&self, count: usize) -> Result<Box<dyn EnvGroup>, Error>;
+}
+
+impl<E: Env + 'static, F: Fn() -> E + Send + Sync> EnvSource for F {
+    fn spec(&self) -> Spec {
+        self().spec()
+    }
+
+    fn group(&self, count: usize) -> Result<Box<dyn EnvGroup>, Error> {
+        Ok(Box::new(Singles { environments: (0..count).map(|_| self()).collect() }))
+    }
+}

@@ -1,0 +1,103 @@
+//! Spaces of observations and actions, with Gymnasium's names.
+
+/// A space of observations or actions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Space {
+    /// Vectors of reals between bounds, which may be infinite.
+    Box {
+        /// Lower bound of each dimension.
+        low: Vec<f64>,
+        /// Upper bound of each dimension.
+        high: Vec<f64>,
+    },
+    /// One of 0..n.
+    Discrete(usize),
+    /// One of 0..n for each part.
+    MultiDiscrete(Vec<usize>),
+    /// n bits.
+    MultiBinary(usize),
+}
+
+impl Space {
+    /// A box with the same bounds in every dimension.
+    pub fn cube(dimensions: usize, low: f64, high: f64) -> Self {
+        Space::Box { low: vec![low; dimensions], high: vec![high; dimensions] }
+    }
+
+    /// Numbers in one element as the environment writes or reads it (1 for a discrete space).
+    pub fn len(&self) -> usize {
+        match self {
+            Space::Box { low, .. } => low.len(),
+            Space::Discrete(_) => 1,
+            Space::MultiDiscrete(sizes) => sizes.len(),
+            Space::MultiBinary(bits) => *bits,
+        }
+    }
+
+    /// Whether an element has no numbers at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Numbers in one element as a network reads it: indices become one-hot vectors.
+    pub fn encoded_len(&self) -> usize {
+        match self {
+            Space::Box { low, .. } => low.len(),
+            Space::Discrete(n) => *n,
+            Space::MultiDiscrete(sizes) => sizes.iter().sum(),
+            Space::MultiBinary(bits) => *bits,
+        }
+    }
+
+    /// Writes `element` as a network reads it, or says what is wrong with it as (index, value).
+    pub fn encode(&self, element: &[f64], encoded: &mut [f64]) -> Result<(), (usize, f64)> {
+        let one_hot = |index: usize, size: usize, encoded: &mut [f64]| {
+            let value = element[index];
+            if value.fract() != 0.0 || value < 0.0 || value >= size as f64 {
+                return Err((index, value));
+            }
+            encoded.fill(0.0);
+            encoded[value as usize] = 1.0;
+            Ok(())
+        };
+        match self {
+            Space::Box { .. } | Space::MultiBinary(_) => {
+                if let Some(index) = element.iter().position(|x| !x.is_finite()) {
+                    return Err((index, element[index]));
+                }
+                encoded.copy_from_slice(element);
+            }
+            Space::Discrete(n) => one_hot(0, *n, encoded)?,
+            Space::MultiDiscrete(sizes) => {
+                let mut rest = encoded;
+                for (index, &size) in sizes.iter().enumerate() {
+                    let (part, tail) = rest.split_at_mut(size);
+                    one_hot(index, size, part)?;
+                    rest = tail;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_become_one_hot() {
+        let space = Space::MultiDiscrete(vec![2, 3]);
+        let mut encoded = vec![9.0; space.encoded_len()];
+        space.encode(&[1.0, 2.0], &mut encoded).unwrap();
+        assert_eq!(encoded, [0.0, 1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(space.encode(&[1.0, 3.0], &mut encoded), Err((1, 3.0)));
+        assert_eq!(space.encode(&[0.5, 0.0], &mut encoded), Err((0, 0.5)));
+    }
+
+    #[test]
+    fn a_box_refuses_what_is_not_finite() {
+        let mut encoded = [0.0; 2];
+        assert_eq!(Space::cube(2, -1.0, 1.0).encode(&[0.0, f64::INFINITY], &mut encoded), Err((1, f64::INFINITY)));
+    }
+}

@@ -1,0 +1,146 @@
+//! What can go wrong, as one type: facts as fields, the sentence in `Display`.
+
+use std::path::PathBuf;
+
+/// The result of a fallible operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One thing wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Key path, such as `algorithm.kl_step`.
+    pub key: String,
+    /// What is wrong, the value, and what to do instead.
+    pub message: String,
+}
+
+/// What is wrong with a file that could be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileFault {
+    /// Not a file of npg's.
+    #[error("it is not {expected}")]
+    Foreign {
+        /// What was expected, such as "a checkpoint of npg".
+        expected: &'static str,
+    },
+    /// Cut short, altered, or inconsistent in itself.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// Sound, but not for this use.
+    #[error("it does not fit: {0}")]
+    Mismatch(String),
+}
+
+/// Everything that the library reports as an error.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong; all problems at once.
+    #[error("{}", problems_text(.0))]
+    Config(Vec<Problem>),
+    /// No environment of that name.
+    #[error("unknown environment `{id}`{}", nearest_text(.nearest))]
+    UnknownEnvironment {
+        /// What was asked for.
+        id: String,
+        /// The closest known id.
+        nearest: Option<String>,
+    },
+    /// An environment broke its contract or reported a failure.
+    #[error("environment {environment}, episode {episode}, step {step}: {message}")]
+    Environment {
+        /// Index among the run's environments.
+        environment: usize,
+        /// Episodes this environment had finished before.
+        episode: u64,
+        /// Step within the episode; 0 is the reset.
+        step: u64,
+        /// The field, its value, and what is wrong.
+        message: String,
+    },
+    /// A file is damaged, foreign, or does not fit.
+    #[error("cannot use {}: {fault}", .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: FileFault,
+    },
+    /// The operating system refused a file operation.
+    #[error("cannot {doing} {}: {source}", .path.display())]
+    Io {
+        /// What was tried: "read", "write", "create".
+        doing: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A run directory is in the way, absent, or not what was asked for.
+    #[error("{0}")]
+    Run(String),
+}
+
+impl Error {
+    /// The configuration error of a single key.
+    pub fn config(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Config(vec![Problem { key: key.into(), message: message.into() }])
+    }
+}
+
+fn problems_text(problems: &[Problem]) -> String {
+    problems.iter().map(|p| format!("{}: {}", p.key, p.message)).collect::<Vec<_>>().join("\n")
+}
+
+fn nearest_text(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
+}
+
+/// The closest of `names` to `word`, if it is close enough to be a slip of the hand: at most a third of the
+/// letters wrong (optimal string alignment distance, case ignored), or one begins with the other.
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    names
+        .into_iter()
+        .map(|name| (distance(&lower, &name.to_lowercase()), name))
+        .filter(|(distance, name)| {
+            *distance <= name.chars().count().max(3) / 3
+                || (lower.len() >= 3
+                    && (name.to_lowercase().starts_with(&lower) || name.to_lowercase().contains(&lower)))
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// Optimal string alignment distance: insertions, deletions, substitutions, swaps of neighbors.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let substituted = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = substituted.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_find_their_name() {
+        let names = ["CartPole-v1", "Pendulum-v1", "Acrobot-v1"];
+        assert_eq!(nearest("CartPole-v0", names), Some("CartPole-v1"));
+        assert_eq!(nearest("cartpole", names), Some("CartPole-v1"));
+        assert_eq!(nearest("Pendulm-v1", names), Some("Pendulum-v1"));
+        assert_eq!(nearest("Humanoid", names), None);
+        assert_eq!(distance("ab", "ba"), 1);
+    }
+}

@@ -1,0 +1,9 @@
+//! Natural policy gradient: reinforcement learning with steps measured in KL divergence.
+
+pub mod config;
+pub mod env;
+mod error;
+pub mod network;
+pub mod random;
+
+pub use error::{Error, FileFault, Problem, Result, nearest};

@@ -1,0 +1,2 @@
+//! Networks.
+pub mod kernels;
