@@ -2,8 +2,17 @@
 
 pub mod config;
 pub mod env;
-mod error;
+pub mod fisher;
+pub mod gradient;
+pub mod linearize;
 pub mod network;
+pub mod normalize;
+pub mod policy;
 pub mod random;
+pub mod reduce;
+pub mod solve;
+pub mod trust_region;
+
+mod error;
 
 pub use error::{Error, FileFault, Problem, Result, nearest};

@@ -229,3 +229,21 @@ pub fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
         *y = a.mul_add(*x, *y);
     }
 }
+
+/// Writes `weights`, row-major \[rows x columns\] unpadded, as f32 into `matrix`.
+pub fn pack(weights: &[f64], rows: usize, columns: usize, matrix: &mut Matrix) {
+    for row in 0..rows {
+        for (slot, weight) in matrix.row_mut(row).iter_mut().zip(&weights[row * columns..][..columns]) {
+            *slot = *weight as f32;
+        }
+    }
+}
+
+/// Writes the transpose of `weights`, row-major \[rows x columns\] unpadded, as f32 into `matrix`.
+pub fn pack_transposed(weights: &[f64], rows: usize, columns: usize, matrix: &mut Matrix) {
+    for row in 0..rows {
+        for column in 0..columns {
+            matrix.row_mut(column)[row] = weights[row * columns + column] as f32;
+        }
+    }
+}
