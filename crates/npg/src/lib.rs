@@ -1,5 +1,6 @@
 //! Natural policy gradient: reinforcement learning with steps measured in KL divergence.
 
+pub mod advantage;
 pub mod config;
 pub mod env;
 pub mod fisher;
@@ -7,10 +8,13 @@ pub mod gradient;
 pub mod linearize;
 pub mod network;
 pub mod normalize;
+pub mod npg;
 pub mod policy;
 pub mod random;
 pub mod reduce;
+pub mod rollout;
 pub mod solve;
+pub mod step;
 pub mod trust_region;
 
 mod error;

@@ -35,7 +35,10 @@ impl ActionRows {
 
     /// Row `row`.
     pub fn row(&self, row: usize) -> Action<'_> {
-        self.first(row + 1).row(row)
+        match self {
+            ActionRows::Integers { values, columns } => Action::Integers(&values[row * columns..][..*columns]),
+            ActionRows::Reals { values, columns } => Action::Reals(&values[row * columns..][..*columns]),
+        }
     }
 
     /// The first `rows` rows.
@@ -58,11 +61,11 @@ impl ActionRows {
         }
     }
 
-    /// Appends row `row` of `other`, which has the same kind.
-    pub fn push_row(&mut self, other: &ActionRows, row: usize) {
-        match (self, other.row(row)) {
-            (ActionRows::Integers { values, .. }, Action::Integers(a)) => values.extend_from_slice(a),
-            (ActionRows::Reals { values, .. }, Action::Reals(a)) => values.extend_from_slice(a),
+    /// Copies row `from` of `other`, which has the same kind, into row `row`.
+    pub fn copy_row(&mut self, row: usize, other: &ActionRows, from: usize) {
+        match (self.row_mut(row), other.row(from)) {
+            (ActionMut::Integers(slot), Action::Integers(a)) => slot.copy_from_slice(a),
+            (ActionMut::Reals(slot), Action::Reals(a)) => slot.copy_from_slice(a),
             _ => unreachable!("both come from one distribution"),
         }
     }

@@ -3,11 +3,13 @@
 //! A policy cannot be saved, cloned or loaded without its statistics and its spaces, and evaluation never changes them.
 
 mod actions;
+mod actor;
 mod bounds;
 mod distribution;
 mod heads;
 
 pub use actions::ActionRows;
+pub use actor::{Actor, HeldNoise};
 pub use bounds::Bounds;
 pub use distribution::{ActionMut, Distribution, Head, TotalVariation};
 
