@@ -147,7 +147,7 @@ fn config() -> impl Strategy<Value = Config> {
     (values, env_options()).prop_map(|(values, env)| {
         let mut config = Config { env, ..Config::default() };
         for (key, value) in KEYS.iter().zip(values) {
-            key.set(&mut config, &value).unwrap();
+            key.set(&mut config, &value).expect("a value of its kind");
         }
         config
     })

@@ -41,7 +41,7 @@ algorithm: Algorithm, "The update of the policy: a direction and how far to go a
     direction: Kind::Name(Direction::NAMES),
         "Direction of a step: the natural gradient (F + damping I)^-1 g, or g itself.",
         "The natural direction is steepest ascent with length measured by KL between action distributions, so it does \
-        not depend on how the policy is parametrised (Kakade 2001). The vanilla one measures length in parameters. It \
+        not depend on how the policy is parametrized (Kakade 2001). The vanilla one measures length in parameters. It \
         needs no solve, and combined with step = \"kl\" or \"line-search\" it takes steps of the same KL.";
     step: Kind::Name(StepRule::NAMES),
         "Length of a step: alpha from the KL budget, a fixed alpha, or a line search.",
@@ -65,7 +65,7 @@ algorithm: Algorithm, "The update of the policy: a direction and how far to go a
     solver: Kind::Name(Solver::NAMES),
         "How (F + damping I) x = g is solved.",
         "cg: conjugate gradients on products F v of the exact Fisher (expected over actions), never forming F. \
-        cholesky: the same F, formed and factorised; memory grows with the square of the number of parameters. \
+        cholesky: the same F, formed and factorized; memory grows with the square of the number of parameters. \
         woodbury: the empirical Fisher S^T S / N of the sampled scores, through the N x N matrix \
         S S^T + N damping I; best when samples are fewer than parameters, and noisier than the exact F. auto: cholesky \
         for at most 256 parameters, else cg.";
@@ -102,7 +102,7 @@ algorithm: Algorithm, "The update of the policy: a direction and how far to go a
     entropy_coefficient: Kind::NON_NEGATIVE,
         "Weight of the mean policy entropy in the objective.",
         "The gradient becomes g + c grad E_s[H(pi(.|s))], with H in nats. Against policies that turn deterministic \
-        before they have explored; try 0.001 to 0.01 with normalised advantages.";
+        before they have explored; try 0.001 to 0.01 with normalized advantages.";
     discounted_states: Kind::Bool,
         "Weight states by gamma^t, as the policy gradient theorem does.",
         "The theorem's state distribution is d(s) = (1-gamma) sum_t gamma^t P(s_t = s). Nearly all deep \
@@ -159,7 +159,7 @@ policy: Policy, "The policy's network and distribution." {
         "tanh keeps outputs bounded and the KL landscape smooth, which suits trust regions; relu, gelu and silu pay in \
         wider networks.";
     output_gain: Kind::POSITIVE,
-        "Gain of the orthogonal initialisation of the last layer.",
+        "Gain of the orthogonal initialization of the last layer.",
         "0.01 makes the first policy nearly the same in all states: uniform over discrete actions, zero mean for \
         continuous ones.";
     rbf_features: Kind::Integer(1, 65_536),
@@ -167,7 +167,7 @@ policy: Policy, "The policy's network and distribution." {
         "Read only with network = \"rbf\". 100 to 500 in Rajeswaran 2017.";
     rbf_bandwidth: Kind::POSITIVE,
         "Bandwidth of the features, in units of sqrt(2 observation dimensions).",
-        "Larger is smoother. With normalised observations this unit is the typical distance between two of them. Read \
+        "Larger is smoother. With normalized observations this unit is the typical distance between two of them. Read \
         only with network = \"rbf\".";
     std: Kind::Name(Std::NAMES),
         "Standard deviation of a Gaussian policy.",
@@ -210,7 +210,7 @@ value: Value, "The state-value baseline, fitted after the policy's step." {
         "The last minibatch of a pass is smaller where it does not divide the batch. Read only with kind = \"mlp-adam\".";
     learning_rate: Kind::POSITIVE,
         "Adam's learning rate.",
-        "1e-3 suits normalised returns; 3e-4 for larger networks. Read only with kind = \"mlp-adam\".";
+        "1e-3 suits normalized returns; 3e-4 for larger networks. Read only with kind = \"mlp-adam\".";
     cg_iterations: Kind::Integer(1, 10_000),
         "Gauss-Newton: conjugate-gradient iterations of one step.",
         "Read only with kind = \"mlp-gauss-newton\".";
@@ -222,7 +222,7 @@ value: Value, "The state-value baseline, fitted after the policy's step." {
         "Linear baseline: ridge coefficient.",
         "It grows by itself where the features are collinear. Read only with kind = \"linear\".";
 }
-normalize: Normalize, "Running normalisers, frozen in evaluation and between sampling and updating." {
+normalize: Normalize, "Running normalizers, frozen in evaluation and between sampling and updating." {
     observations: Kind::Bool,
         "Divide observations by their running standard deviation, after subtracting the mean.",
         "(s - mean) / std over all observations so far. The statistics are part of the policy and are saved with it. Turn \
@@ -231,7 +231,7 @@ normalize: Normalize, "Running normalisers, frozen in evaluation and between sam
         "Divide rewards by the running standard deviation of the discounted return.",
         "Keeps the targets of the value baseline of order one. Logged returns are always the task's own.";
     clip: Kind::POSITIVE,
-        "Normalised observations and rewards are clipped to this magnitude.",
+        "Normalized observations and rewards are clipped to this magnitude.",
         "Against outliers, in standard deviations.";
 }
 run: Run, "Length, seed, evaluation and checkpoints of a run." {
@@ -245,7 +245,7 @@ run: Run, "Length, seed, evaluation and checkpoints of a run." {
         one seed shows little.";
     eval_every: Kind::Integer(0, Kind::MAX),
         "Evaluate whenever this many more steps are done; 0 means only at the end.",
-        "An evaluation takes actions of highest probability on environments of its own, with normalisers frozen, and \
+        "An evaluation takes actions of highest probability on environments of its own, with normalizers frozen, and \
         does not change training.";
     eval_episodes: Kind::Integer(1, 1_000_000),
         "Episodes of one evaluation.",
