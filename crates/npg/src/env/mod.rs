@@ -3,8 +3,14 @@
 //! A simulator of one environment implements [`Env`] (see `examples/own_environment.rs`); a vectorised one
 //! implements [`EnvGroup`]. Both are handed to the trainer as an [`EnvSource`].
 
+pub mod registry;
+
+pub mod classic;
+
+mod options;
 mod space;
 
+pub use options::{EnvOption, Kind, Values};
 pub use space::Space;
 
 use crate::error::Error;

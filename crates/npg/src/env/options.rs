@@ -1,0 +1,233 @@
+//! Options of native environments: what each takes, and reading them from a configuration.
+//!
+//! All of them are checked before the environment is made, so that a bad one never reaches training.
+
+use crate::error::{Error, Problem, nearest};
+
+/// An option of an environment.
+#[derive(Debug)]
+pub struct EnvOption {
+    /// Its key in `[env]`.
+    pub name: &'static str,
+    /// Its type, default and range.
+    pub kind: Kind,
+    /// What it does, in one sentence.
+    pub sentence: &'static str,
+}
+
+/// The type of an option, with its default and what it may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// True or false.
+    Flag(bool),
+    /// A finite real number; integers are taken as well.
+    Real {
+        /// Without the option.
+        default: f64,
+        /// Least value.
+        low: f64,
+        /// Greatest value.
+        high: f64,
+    },
+    /// A whole number.
+    Integer {
+        /// Without the option.
+        default: i64,
+        /// Least value.
+        low: i64,
+        /// Greatest value.
+        high: i64,
+    },
+    /// One of some words.
+    Choice {
+        /// Without the option.
+        default: &'static str,
+        /// All words.
+        of: &'static [&'static str],
+    },
+}
+
+impl Kind {
+    /// Any finite real number.
+    pub const fn real(default: f64) -> Self {
+        Kind::Real { default, low: f64::NEG_INFINITY, high: f64::INFINITY }
+    }
+
+    /// The type in a word.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Kind::Flag(_) => "bool",
+            Kind::Real { .. } => "float",
+            Kind::Integer { .. } => "integer",
+            Kind::Choice { .. } => "string",
+        }
+    }
+
+    /// The default as TOML.
+    pub fn default(&self) -> toml::Value {
+        match *self {
+            Kind::Flag(default) => default.into(),
+            Kind::Real { default, .. } => default.into(),
+            Kind::Integer { default, .. } => default.into(),
+            Kind::Choice { default, .. } => default.into(),
+        }
+    }
+
+    /// `value` in the option's own type, or what is expected instead.
+    fn check(&self, value: &toml::Value) -> Result<toml::Value, String> {
+        use toml::Value::{Boolean, Float, Integer, String};
+        let fits = match (*self, value) {
+            (Kind::Flag(_), Boolean(_)) => true,
+            (Kind::Real { low, high, .. }, Float(x)) => x.is_finite() && (low..=high).contains(x),
+            (Kind::Real { .. }, Integer(x)) => return self.check(&Float(*x as f64)),
+            (Kind::Integer { low, high, .. }, Integer(x)) => (low..=high).contains(x),
+            (Kind::Choice { of, .. }, String(word)) => of.contains(&word.as_str()),
+            _ => false,
+        };
+        if fits { Ok(value.clone()) } else { Err(format!("expected {}, got {value}", self.expected())) }
+    }
+
+    /// What a value must be, as a phrase.
+    fn expected(&self) -> String {
+        match *self {
+            Kind::Flag(_) => "true or false".into(),
+            Kind::Real { low, high, .. } => {
+                format!("a finite number{}", range(low, high, f64::NEG_INFINITY, f64::INFINITY))
+            }
+            Kind::Integer { low, high, .. } => format!("a whole number{}", range(low, high, i64::MIN, i64::MAX)),
+            Kind::Choice { of, .. } => format!("one of \"{}\"", of.join("\", \"")),
+        }
+    }
+}
+
+/// The bounds as a phrase, without those that bound nothing.
+fn range<T: PartialEq + std::fmt::Display>(low: T, high: T, least: T, greatest: T) -> String {
+    match (low != least, high != greatest) {
+        (true, true) => format!(" from {low} to {high}"),
+        (true, false) => format!(" of at least {low}"),
+        (false, true) => format!(" of at most {high}"),
+        (false, false) => String::new(),
+    }
+}
+
+/// The options of one environment after the check: each has a value of its own type.
+///
+/// The accessors panic for a name that the environment does not list, or lists with another type: that is a
+/// mistake in the environment's own table.
+#[derive(Clone, Debug)]
+pub struct Values(toml::Table);
+
+impl Values {
+    /// Checks `given` against the options that environment `id` takes and fills in the defaults.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with all problems at once, under the keys `env.<name>`.
+    pub fn read(id: &str, options: &[EnvOption], given: &toml::Table) -> Result<Self, Error> {
+        let mut values: toml::Table =
+            options.iter().map(|option| (option.name.into(), option.kind.default())).collect();
+        let mut problems = Vec::new();
+        for (name, value) in given {
+            let checked = match options.iter().find(|option| option.name == name) {
+                Some(option) => option.kind.check(value),
+                None => Err(unknown(id, options, name)),
+            };
+            match checked {
+                Ok(value) => drop(values.insert(name.clone(), value)),
+                Err(message) => problems.push(Problem { key: format!("env.{name}"), message }),
+            }
+        }
+        if problems.is_empty() { Ok(Self(values)) } else { Err(Error::Config(problems)) }
+    }
+
+    /// The flag `name`.
+    pub fn flag(&self, name: &str) -> bool {
+        self.0[name].as_bool().expect("the table of options says bool")
+    }
+
+    /// The real number `name`.
+    pub fn real(&self, name: &str) -> f64 {
+        self.0[name].as_float().expect("the table of options says float")
+    }
+
+    /// The whole number `name`.
+    pub fn integer(&self, name: &str) -> i64 {
+        self.0[name].as_integer().expect("the table of options says integer")
+    }
+
+    /// The word `name`.
+    pub fn choice(&self, name: &str) -> &str {
+        self.0[name].as_str().expect("the table of options says string")
+    }
+}
+
+/// What to say of the option `name`, which is none of `options`.
+fn unknown(id: &str, options: &[EnvOption], name: &str) -> String {
+    let names: Vec<_> = options.iter().map(|option| option.name).collect();
+    match nearest(name, names.iter().copied()) {
+        Some(near) => format!("{id} has no such option, did you mean `{near}`?"),
+        None if names.is_empty() => format!("{id} takes no options"),
+        None => format!("{id} has no such option; it takes `{}`", names.join("`, `")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: &[EnvOption] = &[
+        EnvOption { name: "slippery", kind: Kind::Flag(true), sentence: "Slips." },
+        EnvOption { name: "gravity", kind: Kind::real(9.8), sentence: "Pulls." },
+        EnvOption {
+            name: "noise",
+            kind: Kind::Real { default: 0.0, low: 0.0, high: f64::INFINITY },
+            sentence: "Shakes.",
+        },
+        EnvOption { name: "size", kind: Kind::Integer { default: 4, low: 2, high: 9 }, sentence: "Grows." },
+        EnvOption { name: "map", kind: Kind::Choice { default: "small", of: &["small", "large"] }, sentence: "Maps." },
+    ];
+
+    fn read(text: &str) -> Result<Values, Error> {
+        Values::read("Ice-v0", OPTIONS, &text.parse().unwrap())
+    }
+
+    #[test]
+    fn what_is_not_given_is_the_default() {
+        let values = read("").unwrap();
+        assert!(values.flag("slippery"));
+        assert_eq!((values.real("gravity"), values.integer("size"), values.choice("map")), (9.8, 4, "small"));
+    }
+
+    #[test]
+    fn what_is_given_is_taken_and_integers_are_numbers() {
+        let values = read("slippery = false\ngravity = 10\nnoise = 0.5\nsize = 9\nmap = 'large'").unwrap();
+        assert!(!values.flag("slippery"));
+        assert_eq!((values.real("gravity"), values.real("noise")), (10.0, 0.5));
+        assert_eq!((values.integer("size"), values.choice("map")), (9, "large"));
+    }
+
+    #[test]
+    fn all_problems_come_at_once() {
+        let given = "slipery = false\ngravity = nan\nnoise = -1\nsize = 10\nmap = 'huge'\nslippery = 1\nxyz = 0";
+        let text = read(given).unwrap_err().to_string();
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(
+            lines,
+            [
+                "env.gravity: expected a finite number, got nan",
+                "env.map: expected one of \"small\", \"large\", got \"huge\"",
+                "env.noise: expected a finite number of at least 0, got -1.0",
+                "env.size: expected a whole number from 2 to 9, got 10",
+                "env.slipery: Ice-v0 has no such option, did you mean `slippery`?",
+                "env.slippery: expected true or false, got 1",
+                "env.xyz: Ice-v0 has no such option; it takes `slippery`, `gravity`, `noise`, `size`, `map`",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_environment_without_options_says_so() {
+        let error = Values::read("Bare-v0", &[], &"a = 1".parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "env.a: Bare-v0 takes no options");
+    }
+}

@@ -1,0 +1,127 @@
+//! The native environments: which there are, what options they take, and making them by id.
+//!
+//! Each family lists its environments in its own module; a new family is a new line in `FAMILIES`.
+
+use super::options::{EnvOption, Values};
+use super::{EnvSource, classic};
+use crate::error::{Error, nearest};
+
+/// The tables of all families, in the order in which they are listed to users.
+static FAMILIES: &[&[Entry]] = &[classic::ENTRIES];
+
+/// A native environment.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its id, such as `CartPole-v1`.
+    pub id: &'static str,
+    /// What the task is, in one sentence.
+    pub sentence: &'static str,
+    /// The options it takes.
+    pub options: &'static [EnvOption],
+    /// Makes it from checked options.
+    pub build: fn(&Values) -> Result<Box<dyn EnvSource>, Error>,
+}
+
+/// Makes the environment `id` with the given options (the table `[env]` of a configuration).
+///
+/// ```
+/// let cart_pole = npg::env::registry::make("CartPole-v1", &toml::Table::new())?;
+/// assert_eq!(cart_pole.spec().max_episode_steps, Some(500));
+/// # Ok::<(), npg::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::UnknownEnvironment`] with the nearest id, or [`Error::Config`] with every option that is unknown,
+/// of a wrong type or out of range.
+pub fn make(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>, Error> {
+    let entry = entries()
+        .find(|entry| entry.id == id)
+        .ok_or_else(|| Error::UnknownEnvironment { id: id.into(), nearest: nearest(id, ids()).map(String::from) })?;
+    (entry.build)(&Values::read(entry.id, entry.options, options)?)
+}
+
+/// The ids of all native environments.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    entries().map(|entry| entry.id)
+}
+
+/// All native environments.
+pub fn entries() -> impl Iterator<Item = &'static Entry> {
+    FAMILIES.iter().copied().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::{Actions, Ending, Kind, Outcome, Space};
+    use crate::random::{Purpose, Stream};
+
+    /// Every environment of the table can be made, reset, stepped, saved and loaded, and says its own id.
+    #[test]
+    fn every_entry_works_with_its_defaults() {
+        for entry in entries() {
+            let source = make(entry.id, &toml::Table::new()).unwrap();
+            let spec = source.spec();
+            assert_eq!(spec.id, entry.id);
+            assert!(entry.sentence.ends_with('.'), "{}", entry.id);
+
+            let mut group = source.group(2).unwrap();
+            assert_eq!(group.len(), 2);
+            let mut rngs = [0, 1].map(|index| Stream::new(5, Purpose::Test, index));
+            let width = spec.observation.len();
+            let mut observations = vec![f64::NAN; 2 * width];
+            for (index, row) in observations.chunks_mut(width).enumerate() {
+                group.reset(index, &mut rngs[index], row).unwrap();
+            }
+            assert!(observations.iter().all(|x| x.is_finite()), "{}", entry.id);
+
+            let columns = spec.action.len();
+            let (integers, reals) = (vec![0; 2 * columns], vec![0.5; 2 * columns]);
+            let actions = match spec.action {
+                Space::Box { .. } => Actions::Reals { values: &reals, columns },
+                _ => Actions::Integers { values: &integers, columns },
+            };
+            let mut outcomes = [Outcome { reward: f64::NAN, ending: Ending::Diverged }; 2];
+            let before = group.save(1);
+            group.step(&[0, 1], actions, &mut rngs, &mut observations, &mut outcomes).unwrap();
+            assert!(outcomes.iter().all(|o| o.reward.is_finite() && o.ending == Ending::Running), "{}", entry.id);
+            if let Some(before) = before {
+                group.load(1, &before).unwrap();
+                assert_eq!(group.save(1).unwrap(), before);
+                assert!(group.load(0, &[]).is_err(), "{}", entry.id);
+            }
+        }
+    }
+
+    #[test]
+    fn ids_are_unique() {
+        let mut sorted: Vec<_> = ids().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), ids().count());
+    }
+
+    #[test]
+    fn an_unknown_id_gets_the_nearest() {
+        let error = make("CartPole-v0", &toml::Table::new()).err().unwrap();
+        assert_eq!(error.to_string(), "unknown environment `CartPole-v0`, did you mean `CartPole-v1`?");
+        let error = make("Chess", &toml::Table::new()).err().unwrap();
+        assert_eq!(error.to_string(), "unknown environment `Chess`");
+    }
+
+    #[test]
+    fn every_option_is_documented_and_refuses_a_wrong_type() {
+        for entry in entries() {
+            let mut options = toml::Table::new();
+            for option in entry.options {
+                assert!(option.sentence.ends_with('.'), "{}.{}", entry.id, option.name);
+                let wrong = if matches!(option.kind, Kind::Flag(_)) { "yes".into() } else { true.into() };
+                options.insert(option.name.into(), wrong);
+            }
+            options.insert("no_such_option".into(), 1.into());
+            let Err(Error::Config(problems)) = make(entry.id, &options) else { panic!("{} took it", entry.id) };
+            assert_eq!(problems.len(), entry.options.len() + 1);
+            assert!(problems.iter().all(|problem| problem.key.starts_with("env.")));
+        }
+    }
+}
