@@ -1,4 +1,20 @@
 //! The configuration of a run: typed, one struct for each table of its TOML form.
+//!
+//! [`KEYS`] is the one table of all keys; parsing, printing, `npg explain` and the reference in docs/ come from it.
+//! [`Layers`] puts defaults, preset, file, `--set` and flags on top of each other and reports every mistake at once.
+
+mod field;
+mod keys;
+mod layers;
+pub mod presets;
+mod table;
+mod text;
+mod validate;
+
+pub use keys::{Key, Kind, Table, find};
+pub use layers::Layers;
+pub use table::{KEYS, TABLES};
+pub use text::reference;
 
 /// A whole configuration. `Default` is what `npg train` uses where neither preset, file nor flag says otherwise.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +56,17 @@ macro_rules! named {
             /// Its name in the configuration.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
+            }
+        }
+
+        impl field::Field for $name {
+            fn value(&self) -> toml::Value {
+                self.name().into()
+            }
+
+            fn assign(&mut self, value: &toml::Value) -> Option<()> {
+                *self = Self::from_name(value.as_str()?)?;
+                Some(())
             }
         }
     };
@@ -164,6 +191,17 @@ named!(
         None = "none",
     }
 );
+
+impl AlgorithmName {
+    /// The direction and step rule that the name stands for.
+    pub fn settings(self) -> (Direction, StepRule) {
+        match self {
+            Self::Npg => (Direction::Natural, StepRule::Kl),
+            Self::Trpo => (Direction::Natural, StepRule::LineSearch),
+            Self::Vpg => (Direction::Vanilla, StepRule::Fixed),
+        }
+    }
+}
 
 /// `[algorithm]`
 #[derive(Clone, Debug, PartialEq)]

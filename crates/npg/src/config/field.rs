@@ -1,0 +1,77 @@
+//! Fields of the configuration as TOML values.
+
+use toml::Value;
+
+/// A field of the configuration as a TOML value.
+pub(super) trait Field {
+    fn value(&self) -> Value;
+    /// None if the value has another type; ranges are [`Kind`]'s.
+    fn assign(&mut self, value: &Value) -> Option<()>;
+}
+
+impl Field for bool {
+    fn value(&self) -> Value {
+        Value::from(*self)
+    }
+
+    fn assign(&mut self, value: &Value) -> Option<()> {
+        *self = value.as_bool()?;
+        Some(())
+    }
+}
+
+impl Field for u64 {
+    fn value(&self) -> Value {
+        Value::from(i64::try_from(*self).unwrap_or(-1)) // no TOML integer, and outside every key's range
+    }
+
+    fn assign(&mut self, value: &Value) -> Option<()> {
+        *self = value.as_integer()?.try_into().ok()?;
+        Some(())
+    }
+}
+
+impl Field for usize {
+    fn value(&self) -> Value {
+        (*self as u64).value()
+    }
+
+    fn assign(&mut self, value: &Value) -> Option<()> {
+        *self = value.as_integer()?.try_into().ok()?;
+        Some(())
+    }
+}
+
+impl Field for f64 {
+    fn value(&self) -> Value {
+        Value::from(*self)
+    }
+
+    fn assign(&mut self, value: &Value) -> Option<()> {
+        *self = value.as_float()?;
+        Some(())
+    }
+}
+
+impl Field for Option<f64> {
+    fn value(&self) -> Value {
+        self.map_or_else(|| Value::from("none"), Value::from)
+    }
+
+    fn assign(&mut self, value: &Value) -> Option<()> {
+        *self = if value.as_str() == Some("none") { None } else { Some(value.as_float()?) };
+        Some(())
+    }
+}
+
+impl Field for Vec<usize> {
+    fn value(&self) -> Value {
+        Value::Array(self.iter().map(Field::value).collect())
+    }
+
+    fn assign(&mut self, value: &Value) -> Option<()> {
+        let widths = value.as_array()?.iter().map(|item| usize::try_from(item.as_integer()?).ok());
+        *self = widths.collect::<Option<_>>()?;
+        Some(())
+    }
+}

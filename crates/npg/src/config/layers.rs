@@ -1,0 +1,218 @@
+//! Layers of settings: defaults < preset < `--config` < `--set` < flags, and every mistake in them at once.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{Config, KEYS, Key, TABLES, find, presets, validate};
+use crate::error::{Error, Problem, Result, nearest};
+
+/// Settings on top of the defaults, lowest first.
+///
+/// ```
+/// use npg::config::Layers;
+/// let mut layers = Layers::default();
+/// layers.toml("mine.toml", "algorithm.name = 'trpo'\nrollout.n_envs = 8");
+/// layers.set("algorithm.kl_step=0.02");
+/// layers.flag("--steps", "run.steps", 5000);
+/// let config = layers.resolve().unwrap();
+/// assert_eq!(config.algorithm.step.name(), "line-search");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    layers: Vec<Layer>,
+    problems: Vec<Problem>,
+}
+
+/// Settings from one place.
+#[derive(Clone, Debug)]
+struct Layer {
+    /// The place, for messages: a file name or a flag.
+    name: String,
+    table: Table,
+}
+
+impl Layers {
+    /// Adds the preset of an environment, if there is one.
+    pub fn preset(&mut self, environment: &str) {
+        if let Some(preset) = presets::find(environment) {
+            self.toml(preset.path, preset.text);
+        }
+    }
+
+    /// Adds a TOML file.
+    ///
+    /// # Errors
+    /// If it cannot be read. What is wrong inside is reported by [`Layers::resolve`].
+    pub fn file(&mut self, path: &Path) -> Result<()> {
+        let io = |source| Error::Io { doing: "read", path: path.into(), source };
+        let text = std::fs::read_to_string(path).map_err(io)?;
+        self.toml(path.display().to_string(), &text);
+        Ok(())
+    }
+
+    /// Adds a TOML document called `name`.
+    pub fn toml(&mut self, name: impl Into<String>, text: &str) {
+        let name = name.into();
+        match text.parse() {
+            Ok(table) => self.table(name, table),
+            Err(error) => {
+                let (line, column) = position(text, &error);
+                self.problems.push(Problem {
+                    key: format!("{name}:{line}:{column}"),
+                    message: format!("not TOML: {}", one_line(&error)),
+                });
+            }
+        }
+    }
+
+    /// Adds a table called `name`.
+    pub fn table(&mut self, name: impl Into<String>, table: Table) {
+        self.layers.push(Layer { name: name.into(), table });
+    }
+
+    /// Adds `key=value` as given to `--set`: the value is TOML, and words need no quotes.
+    pub fn set(&mut self, assignment: &str) {
+        let mut fail = |key: &str, message: String| self.problems.push(Problem { key: key.into(), message });
+        let Some((path, text)) = assignment.split_once('=') else {
+            return fail(assignment.trim(), "has no value; write --set table.key=value".into());
+        };
+        let (path, text) = (path.trim(), text.trim());
+        if path.is_empty() || path.split('.').any(str::is_empty) {
+            return fail(path, format!("is no key path in --set {assignment}; write --set table.key=value"));
+        }
+        let value = match text.parse::<Value>() {
+            Ok(value) => value,
+            Err(_) if is_bare_word(text) => Value::from(text),
+            Err(error) => {
+                let column = position(text, &error).1;
+                let reason = one_line(&error);
+                return fail(path, format!("not a TOML value: {reason} at character {column} of `{text}` (in --set)"));
+            }
+        };
+        self.flag("--set", path, value);
+    }
+
+    /// Adds one value, called `name` in messages: that of a flag such as `--steps`.
+    pub fn flag(&mut self, name: &str, path: &str, value: impl Into<Value>) {
+        let mut value = value.into();
+        for part in path.rsplit('.') {
+            value = Value::Table(Table::from_iter([(part.to_owned(), value)]));
+        }
+        let Value::Table(table) = value else { return };
+        // Several `--set` are one layer, so that algorithm.name is applied before what stands beside it.
+        match self.layers.last_mut() {
+            Some(last) if last.name == name => merge(&mut last.table, table),
+            _ => self.table(name, table),
+        }
+    }
+
+    /// The configuration, or [`Error::Config`] with everything that is wrong in any layer.
+    pub fn resolve(&self) -> Result<Config> {
+        let mut config = Config::default();
+        let mut problems = self.problems.clone();
+        for layer in &self.layers {
+            layer.apply(&mut config, &mut problems);
+        }
+        problems.extend(validate::clashes(&config, &problems));
+        if problems.is_empty() { Ok(config) } else { Err(Error::Config(problems)) }
+    }
+}
+
+impl Layer {
+    /// Applies the layer, `algorithm.name` first: it sets direction and step, which may stand beside it.
+    fn apply(&self, config: &mut Config, problems: &mut Vec<Problem>) {
+        let mut fail = |key: String, message: String| {
+            problems.push(Problem { key, message: format!("{message} (in {})", self.name) });
+        };
+        let mut settings: Vec<(&Key, &Value)> = Vec::new();
+        for (table, content) in &self.table {
+            let keys = match content {
+                Value::Table(keys) if table == "env" => {
+                    merge(&mut config.env, keys.clone());
+                    continue;
+                }
+                Value::Table(keys) if TABLES.iter().any(|known| known.name == table) => keys,
+                Value::Table(_) => {
+                    fail(table.clone(), unknown_table(table));
+                    continue;
+                }
+                _ if table == "env" || TABLES.iter().any(|known| known.name == table) => {
+                    fail(table.clone(), format!("expected a table, got {content}"));
+                    continue;
+                }
+                _ => {
+                    fail(table.clone(), unknown_key(table));
+                    continue;
+                }
+            };
+            for (name, value) in keys {
+                let path = format!("{table}.{name}");
+                match find(&path) {
+                    Some(key) => settings.push((key, value)),
+                    None => fail(path.clone(), unknown_key(&path)),
+                }
+            }
+        }
+        settings.sort_by_key(|(key, _)| key.path != "algorithm.name"); // stable
+        for (key, value) in settings {
+            if let Err(message) = key.set(config, value) {
+                fail(key.path.into(), message);
+            }
+        }
+    }
+}
+
+/// Puts `upper` onto `lower`, table by table.
+fn merge(lower: &mut Table, upper: Table) {
+    for (key, value) in upper {
+        match (lower.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                lower.insert(key, value);
+            }
+        }
+    }
+}
+
+fn unknown_table(name: &str) -> String {
+    match nearest(name, TABLES.iter().map(|table| table.name).chain(["env"])) {
+        Some(near) => format!("unknown table; did you mean `{near}`?"),
+        None => {
+            let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+            format!("unknown table; there are {} and env", names.join(", "))
+        }
+    }
+}
+
+/// The same key in another table, else the nearest path.
+fn unknown_key(path: &str) -> String {
+    let (table, name) = path.split_once('.').unwrap_or(("", path));
+    let moved = KEYS.iter().find(|key| key.name() == name).map(|key| key.path);
+    let beside = || {
+        let names = KEYS.iter().filter(|key| key.table() == table);
+        let near = nearest(name, names.clone().map(Key::name))?;
+        names.clone().map(|key| key.path).find(|path| path.ends_with(&format!(".{near}")))
+    };
+    match moved.or_else(beside).or_else(|| nearest(path, KEYS.iter().map(|key| key.path))) {
+        Some(near) => format!("unknown key; did you mean `{near}`?"),
+        None => "unknown key; `npg explain` lists all keys".into(),
+    }
+}
+
+/// Text that can stand for a string without quotes.
+fn is_bare_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_./:+~@ ".contains(c))
+}
+
+/// Line and column where a TOML error lies, both from 1.
+fn position(text: &str, error: &toml::de::Error) -> (usize, usize) {
+    let end = error.span().map_or(0, |span| span.start).min(text.len());
+    let before = text.get(..end).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn one_line(error: &toml::de::Error) -> String {
+    error.message().trim().replace('\n', ", ")
+}

@@ -1,0 +1,103 @@
+//! Settings that come with npg, one file for each environment, compiled in.
+
+use crate::error::{Error, Result, nearest};
+
+/// One preset.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// The environment that it is for.
+    pub environment: &'static str,
+    /// Its path in the repository, for messages.
+    pub path: &'static str,
+    /// Its TOML. The comment at its head has the source, the measured result and the seeds.
+    pub text: &'static str,
+}
+
+macro_rules! presets {
+    ($($environment:literal)*) => {
+        /// All presets.
+        pub const PRESETS: &[Preset] = &[$(Preset {
+            environment: $environment,
+            path: concat!("presets/", $environment, ".toml"),
+            text: include_str!(concat!("../../../../presets/", $environment, ".toml")),
+        },)*];
+    };
+}
+
+presets! {
+    "CartPole-v1"
+    "Pendulum-v1"
+    "Acrobot-v1"
+    "MountainCar-v0"
+    "MountainCarContinuous-v0"
+}
+
+/// The environments that have a preset.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|preset| preset.environment)
+}
+
+/// The preset of `environment`, if there is one.
+pub fn find(environment: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.environment == environment)
+}
+
+/// The preset of `environment`.
+///
+/// # Errors
+/// [`Error::Config`] with the nearest name if there is none.
+pub fn get(environment: &str) -> Result<&'static Preset> {
+    find(environment).ok_or_else(|| {
+        let hint = match nearest(environment, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        Error::config("preset", format!("there is none for `{environment}`; {hint}"))
+    })
+}
+
+impl Preset {
+    /// The comment at its head, without the comment signs.
+    pub fn header(&self) -> String {
+        let lines = self.text.lines().take_while(|line| line.starts_with('#'));
+        lines.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Layers;
+
+    #[test]
+    fn every_preset_is_valid_and_says_where_it_comes_from() {
+        for preset in PRESETS {
+            let mut layers = Layers::default();
+            layers.preset(preset.environment);
+            if let Err(error) = layers.resolve() {
+                panic!("{}: {error}", preset.path);
+            }
+            let header = preset.header();
+            for word in ["Source:", "Measured:", "Seeds:"] {
+                assert!(header.contains(word), "{} has no {word}", preset.path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_is_compiled_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../presets");
+        let files = std::fs::read_dir(folder).unwrap().count();
+        assert_eq!(files, PRESETS.len());
+    }
+
+    #[test]
+    fn an_unknown_preset_names_the_nearest() {
+        let message = |name| get(name).unwrap_err().to_string();
+        assert_eq!(message("CartPole"), "preset: there is none for `CartPole`; did you mean `CartPole-v1`?");
+        assert!(
+            message("Go")
+                .ends_with("there are CartPole-v1, Pendulum-v1, Acrobot-v1, MountainCar-v0, MountainCarContinuous-v0")
+        );
+    }
+}

@@ -1,0 +1,263 @@
+//! The one table of all keys. A field of [`Config`] without a key, or a key without a field, does not compile.
+
+use std::ops::Bound::{Excluded, Included};
+
+use super::field::Field;
+use super::*;
+
+/// Declares tables and their keys in the order of printing.
+macro_rules! tables {
+    ($($table:ident: $Struct:ident, $about:literal {
+        $($field:ident: $kind:expr, $summary:literal, $details:literal;)*
+    })*) => {
+        /// All keys, table by table. Those of `[env]` are the environment's own.
+        pub static KEYS: &[Key] = &[$($(Key {
+            path: concat!(stringify!($table), ".", stringify!($field)),
+            kind: $kind,
+            summary: $summary,
+            details: $details,
+            read: |config| Field::value(&config.$table.$field),
+            write: |config, value| Field::assign(&mut config.$table.$field, value),
+        },)*)*];
+
+        /// All tables but `[env]`.
+        pub static TABLES: &[Table] = &[$(Table { name: stringify!($table), summary: $about },)*];
+
+        const _: fn(&Config) = |config| {
+            $(let $Struct { $($field: _),* } = &config.$table;)*
+        };
+    };
+}
+
+tables! {
+algorithm: Algorithm, "The update of the policy: a direction and how far to go along it." {
+    name: Kind::Name(AlgorithmName::NAMES),
+        "Named setting; choosing it sets algorithm.direction and algorithm.step.",
+        "npg: theta' = theta + alpha x with (F + damping I) x = g and alpha = sqrt(2 kl_step / x^T F x), the natural \
+        policy gradient of Kakade 2001 in the form of Rajeswaran 2017. trpo: the same direction, then backtracking \
+        until the surrogate improves and the measured KL is within kl_step (Schulman 2015). vpg: theta' = theta + \
+        alpha g, ascent in the space of parameters. Begin with npg; take trpo where a single bad step is costly, and \
+        vpg to see what the natural direction is worth. Where direction or step are given too, they stand.";
+    direction: Kind::Name(Direction::NAMES),
+        "Direction of a step: the natural gradient (F + damping I)^-1 g, or g itself.",
+        "The natural direction is steepest ascent with length measured by KL between action distributions, so it does \
+        not depend on how the policy is parametrized (Kakade 2001). The vanilla one measures length in parameters. It \
+        needs no solve, and combined with step = \"kl\" or \"line-search\" it takes steps of the same KL.";
+    step: Kind::Name(StepRule::NAMES),
+        "Length of a step: alpha from the KL budget, a fixed alpha, or a line search.",
+        "kl: alpha = sqrt(2 kl_step / x^T F x), so that the KL predicted to second order is exactly kl_step. fixed: \
+        alpha as configured, whatever KL that gives. line-search: begins with alpha of the KL rule and multiplies it by \
+        backtrack_factor until the surrogate improves and the measured KL is within kl_step; after max_backtracks \
+        reductions the parameters stay as they were.";
+    kl_step: Kind::POSITIVE,
+        "KL budget of one step, in nats.",
+        "Predicted KL is 1/2 d^T F d for the step d = alpha x, with the undamped F, averaged over the states of the \
+        batch. 0.01 suits most tasks; 0.05 or more is faster where batches are large or the task is easy; 0.001 is \
+        for long, delicate training. The measured KL is logged beside it as npg/kl.";
+    kl_step_schedule: Kind::Name(Schedule::NAMES),
+        "How kl_step changes over the run: not at all, or linearly to zero.",
+        "With linear the budget at step t of T is kl_step (1 - t/T). It settles a policy at the end of a run of fixed \
+        length. Resuming with a longer run.steps stretches the schedule.";
+    alpha: Kind::POSITIVE,
+        "Step size of the fixed rule.",
+        "theta' = theta + alpha x. Read only with step = \"fixed\". A good value depends on the scale of rewards, the \
+        network and the solver; a KL budget does not, which is why it is the default.";
+    solver: Kind::Name(Solver::NAMES),
+        "How (F + damping I) x = g is solved.",
+        "cg: conjugate gradients on products F v of the exact Fisher (expected over actions), never forming F. \
+        cholesky: the same F, formed and factorized; memory grows with the square of the number of parameters. \
+        woodbury: the empirical Fisher S^T S / N of the sampled scores, through the N x N matrix \
+        S S^T + N damping I; best when samples are fewer than parameters, and noisier than the exact F. auto: cholesky \
+        for at most 256 parameters, else cg.";
+    cg_iterations: Kind::Integer(1, 10_000),
+        "At most this many conjugate-gradient iterations.",
+        "Each costs one product F v over fisher_fraction of the batch. The noise of g usually limits progress before \
+        the accuracy of x does: 5 to 10 are enough for most tasks, and npg/cg_residual says how exact the solution was.";
+    cg_tolerance: Kind::NON_NEGATIVE,
+        "Conjugate gradients stop when |g - (F + damping I) x| / |g| falls below this.",
+        "With the default cg_iterations decides alone, for all but tiny problems. 0.01 to 0.1 spares products when the \
+        problem is well conditioned. 0 never stops early.";
+    cg_warm_start: Kind::Bool,
+        "Start conjugate gradients from the solution of the last iteration.",
+        "Saves iterations where successive directions are alike. The start is part of the checkpoint. x^T F x is \
+        computed afresh in any case, so the KL budget keeps its meaning.";
+    damping: Kind::NON_NEGATIVE,
+        "lambda in (F + lambda I) x = g.",
+        "Interpolates between the natural direction (0) and the vanilla one (infinity), and keeps directions that the \
+        batch says nothing about from dominating x. 0.1 is robust; 0.001 to 0.01 follows F more closely and wants a \
+        larger batch or fisher_fraction = 1. The predicted KL uses F without it.";
+    fisher_fraction: Kind::Number(Excluded(0.0), Included(1.0)),
+        "Fraction of the batch on which F is estimated.",
+        "F v is an average over states; an evenly spaced part of the batch gives nearly the same direction at a \
+        fraction of the cost. 0.1 to 0.3 for batches of many thousand transitions, 1 for small ones.";
+    max_backtracks: Kind::Integer(0, 1000),
+        "Line search: at most this many reductions of alpha.",
+        "Read only with step = \"line-search\". With backtrack_factor 0.8, ten reductions reach 0.107 of the first alpha.";
+    backtrack_factor: Kind::Number(Excluded(0.0), Excluded(1.0)),
+        "Line search: alpha is multiplied by this at every reduction.",
+        "Read only with step = \"line-search\". 0.8 keeps steps long; 0.5 gives up faster.";
+    accept_ratio: Kind::Number(Included(0.0), Excluded(1.0)),
+        "Line search: required surrogate gain, as a fraction of its linear prediction alpha g^T x.",
+        "Read only with step = \"line-search\". 0 asks for any gain, as TRPO's published code does; 0.1 is stricter.";
+    entropy_coefficient: Kind::NON_NEGATIVE,
+        "Weight of the mean policy entropy in the objective.",
+        "The gradient becomes g + c grad E_s[H(pi(.|s))], with H in nats. Against policies that turn deterministic \
+        before they have explored; try 0.001 to 0.01 with normalized advantages.";
+    discounted_states: Kind::Bool,
+        "Weight states by gamma^t, as the policy gradient theorem does.",
+        "The theorem's state distribution is d(s) = (1-gamma) sum_t gamma^t P(s_t = s). Nearly all deep \
+        implementations drop the factor knowingly: late states then count as much as early ones and less of the batch \
+        is spent on the start. True gives the gradient of the discounted return.";
+}
+rollout: Rollout, "Sampling." {
+    n_envs: Kind::Integer(1, 65_536),
+        "Number of environments.",
+        "All are stepped for every batch, in groups of fixed size spread over the threads. More environments mean \
+        shorter pieces of episodes in each batch: fewer decorrelate less, more cut episodes earlier and lean more on \
+        the value baseline. Results depend on it, unlike threads.";
+    batch_steps: Kind::Integer(1, 100_000_000),
+        "Transitions of one iteration, all environments together.",
+        "One batch gives one step of the policy. Small batches take many noisy steps, large ones few accurate ones; \
+        1,000 to 5,000 for classic control, up to 50,000 for hard robots. Where n_envs does not divide it, the first \
+        environments take one step more.";
+    threads: Kind::Integer(0, 4096),
+        "Worker threads; 0 means all cores.",
+        "Results are the same bits for any number of threads.";
+}
+advantage: Advantage, "Estimating how much better an action was than the policy's average." {
+    estimator: Kind::Name(Estimator::NAMES),
+        "Advantage estimator.",
+        "gae: A_t = sum_l (gamma lambda)^l delta_{t+l}, with delta_t = r_t + gamma V(s_{t+1}) - V(s_t) (Schulman 2016). \
+        monte-carlo: the discounted return to the end of the piece minus V(s_t), which is GAE with lambda = 1. Neither \
+        crosses the end of an episode; a truncated one is continued by the value of its true last observation.";
+    gamma: Kind::Number(Included(0.0), Included(1.0)),
+        "Discount factor.",
+        "A reward k steps later counts gamma^k; the horizon is about 1/(1-gamma) steps. 0.99 by habit; 0.9 where \
+        consequences show within ten steps (Pendulum-v1), 0.999 for long tasks. 1 is allowed for episodes that end.";
+    lambda: Kind::Number(Included(0.0), Included(1.0)),
+        "GAE's lambda.",
+        "Trades the bias of the value baseline (0 trusts it after one step) against the variance of returns (1 does \
+        not bootstrap before the piece ends). 0.9 to 0.98 in practice. Read only with estimator = \"gae\".";
+    normalize: Kind::Bool,
+        "Subtract the batch's mean advantage and divide by the standard deviation.",
+        "Over the whole batch, all environments and ranks together. It sets the scale of g, so alpha and \
+        entropy_coefficient keep their meaning as rewards grow; under a KL budget the scale cancels and the mean \
+        acts as a baseline.";
+}
+policy: Policy, "The policy's network and distribution." {
+    network: Kind::Name(NetworkKind::NAMES),
+        "The policy's network.",
+        "mlp: fully connected layers. linear: one layer from observations to outputs. rbf: y = sin(P s / bandwidth + \
+        phase) with fixed random P and phase, then one trained layer; with npg it solves the MuJoCo tasks \
+        (Rajeswaran 2017).";
+    hidden: Kind::Widths,
+        "Widths of the hidden layers of an MLP.",
+        "[64, 64] is enough for classic control and most robots; [256, 256] for many joints. Read only with \
+        network = \"mlp\".";
+    activation: Kind::Name(ActivationName::NAMES),
+        "Nonlinearity of an MLP.",
+        "tanh keeps outputs bounded and the KL landscape smooth, which suits trust regions; relu, gelu and silu pay in \
+        wider networks.";
+    output_gain: Kind::POSITIVE,
+        "Gain of the orthogonal initialization of the last layer.",
+        "0.01 makes the first policy nearly the same in all states: uniform over discrete actions, zero mean for \
+        continuous ones.";
+    rbf_features: Kind::Integer(1, 65_536),
+        "Number of random Fourier features.",
+        "Read only with network = \"rbf\". 100 to 500 in Rajeswaran 2017.";
+    rbf_bandwidth: Kind::POSITIVE,
+        "Bandwidth of the features, in units of sqrt(2 observation dimensions).",
+        "Larger is smoother. With normalized observations this unit is the typical distance between two of them. Read \
+        only with network = \"rbf\".";
+    std: Kind::Name(Std::NAMES),
+        "Standard deviation of a Gaussian policy.",
+        "state-independent: one trained log std for each action dimension. state-dependent: outputs of the network. \
+        sde: noise that is linear in the last layer's inputs with a weight matrix held for sde_steps steps, so \
+        exploration is smooth in time (gSDE, Raffin 2022); it finds goals that independent noise averages away from. \
+        Discrete actions ignore it.";
+    log_std_init: Kind::Number(Included(-20.0), Included(5.0)),
+        "Initial log standard deviation.",
+        "0 is a standard deviation of 1 in the units of raw actions (with rescale, half the width of the bounds); -0.5 to \
+        -1 where the start must be gentle, -2 for sde on wide networks.";
+    sde_steps: Kind::Integer(1, 1_000_000),
+        "State-dependent exploration: steps for which one noise matrix is held.",
+        "4 to 16 for control at 50 Hz; longer where the task must be pushed in one direction for long. A new episode \
+        draws anew. Read only with std = \"sde\".";
+    action_bounds: Kind::Name(ActionBounds::NAMES),
+        "How a Gaussian policy's raw action meets the bounds of the action space.",
+        "clip: the executed action is the raw one, clipped. rescale: raw -1..1 is mapped onto low..high, then clipped, so \
+        log_std_init means the same for every task. Either way the raw action is what log probabilities are of. \
+        Unbounded dimensions are executed as they are.";
+}
+value: Value, "The state-value baseline, fitted after the policy's step." {
+    kind: Kind::Name(ValueKind::NAMES),
+        "Kind of value baseline.",
+        "mlp-adam: an MLP trained by Adam on minibatches. mlp-gauss-newton: an MLP trained by a few damped Gauss-Newton \
+        steps on the full batch, with the same products as the policy. linear: ridge regression on observation, its \
+        square and time (Duan 2016); no tuning, and often enough for robots. none: zero.";
+    hidden: Kind::Widths,
+        "Widths of the hidden layers.",
+        "Read by the MLP kinds. The baseline shares nothing with the policy.";
+    activation: Kind::Name(ActivationName::NAMES),
+        "Nonlinearity of the baseline's MLP.",
+        "As for the policy.";
+    epochs: Kind::Integer(1, 10_000),
+        "Passes over the batch (mlp-adam), or Gauss-Newton steps (mlp-gauss-newton).",
+        "10 passes at 128 rows take most of an iteration's time at small networks. Too few leave the baseline behind the \
+        policy (train/explained_variance low), too many fit noise. 1 to 3 Gauss-Newton steps do.";
+    minibatch: Kind::Integer(1, 100_000_000),
+        "Rows of an Adam minibatch.",
+        "The last minibatch of a pass is smaller where it does not divide the batch. Read only with kind = \"mlp-adam\".";
+    learning_rate: Kind::POSITIVE,
+        "Adam's learning rate.",
+        "1e-3 suits normalized returns; 3e-4 for larger networks. Read only with kind = \"mlp-adam\".";
+    cg_iterations: Kind::Integer(1, 10_000),
+        "Gauss-Newton: conjugate-gradient iterations of one step.",
+        "Read only with kind = \"mlp-gauss-newton\".";
+    damping: Kind::POSITIVE,
+        "Gauss-Newton: initial damping, adapted to how well the quadratic model predicts.",
+        "Levenberg-Marquardt: the damping falls after steps that the model predicted well and grows after others. Read \
+        only with kind = \"mlp-gauss-newton\".";
+    ridge: Kind::NON_NEGATIVE,
+        "Linear baseline: ridge coefficient.",
+        "It grows by itself where the features are collinear. Read only with kind = \"linear\".";
+}
+normalize: Normalize, "Running normalizers, frozen in evaluation and between sampling and updating." {
+    observations: Kind::Bool,
+        "Divide observations by their running standard deviation, after subtracting the mean.",
+        "(s - mean) / std over all observations so far. The statistics are part of the policy and are saved with it. Turn \
+        it off where observations are already of order one and their scale carries meaning.";
+    returns: Kind::Bool,
+        "Divide rewards by the running standard deviation of the discounted return.",
+        "Keeps the targets of the value baseline of order one. Logged returns are always the task's own.";
+    clip: Kind::POSITIVE,
+        "Normalized observations and rewards are clipped to this magnitude.",
+        "Against outliers, in standard deviations.";
+}
+run: Run, "Length, seed, evaluation and checkpoints of a run." {
+    steps: Kind::Integer(1, Kind::MAX),
+        "Transitions to train on, exactly.",
+        "Where rollout.batch_steps does not divide it, the last iteration is shorter. `npg resume RUN --steps N` gives \
+        a new total.";
+    seed: Kind::Integer(0, Kind::MAX),
+        "Seed of every random stream.",
+        "Same binary, same configuration, same seed: the same bits. Report results over several seeds (--seeds 0..5): \
+        one seed shows little.";
+    eval_every: Kind::Integer(0, Kind::MAX),
+        "Evaluate whenever this many more steps are done; 0 means only at the end.",
+        "An evaluation takes actions of highest probability on environments of its own, with normalizers frozen, and \
+        does not change training.";
+    eval_episodes: Kind::Integer(1, 1_000_000),
+        "Episodes of one evaluation.",
+        "The standard error of the mean return falls with the square root of it.";
+    checkpoint_seconds: Kind::NON_NEGATIVE,
+        "Seconds between checkpoints; 0 writes one after every iteration.",
+        "By time, because an iteration can take 8 ms and writing a file safely as long.";
+    checkpoint_iterations: Kind::Integer(0, Kind::MAX),
+        "Iterations between checkpoints, besides those by time; 0 means by time only.",
+        "For checkpoints at the same iterations in every run.";
+    until_return: Kind::OptionalNumber,
+        "Stop when the mean of the last 100 training episodes reaches this.",
+        "Needs 100 finished episodes. The run counts as complete.";
+}
+}

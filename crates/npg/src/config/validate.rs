@@ -1,0 +1,114 @@
+//! Checks of a whole configuration: every key's range, and what keys demand of each other.
+
+use super::{Config, Direction, Estimator, KEYS, NetworkKind, Solver, ValueKind};
+use crate::error::Problem;
+
+/// What is wrong between keys: the keys involved, the one to change first, and the sentence.
+struct Clash {
+    keys: &'static [&'static str],
+    message: String,
+}
+
+impl Config {
+    /// Everything that is wrong with the configuration; empty if it can be used.
+    ///
+    /// A [`super::Layers`] has done this; it is for configurations that were put together in code.
+    pub fn validate(&self) -> Vec<Problem> {
+        let ranges = KEYS.iter().filter_map(|key| {
+            let message = key.kind.check(&key.get(self)).err()?;
+            Some(Problem { key: key.path.into(), message })
+        });
+        let mut problems: Vec<Problem> = ranges.collect();
+        problems.extend(clashes(self, &problems));
+        problems
+    }
+}
+
+/// What keys demand of each other, leaving out demands on keys that have a problem of their own already.
+pub(super) fn clashes(config: &Config, known: &[Problem]) -> Vec<Problem> {
+    let is_known = |key: &&str| known.iter().any(|problem| problem.key == *key);
+    let fresh = all_clashes(config).into_iter().filter(|clash| !clash.keys.iter().any(is_known));
+    fresh.map(|clash| Problem { key: clash.keys[0].into(), message: clash.message }).collect()
+}
+
+fn all_clashes(config: &Config) -> Vec<Clash> {
+    let Config { algorithm, rollout, advantage, policy, value, .. } = config;
+    let mut clashes = Vec::new();
+    let mut demand = |holds: bool, keys: &'static [&'static str], message: &dyn Fn() -> String| {
+        if !holds {
+            clashes.push(Clash { keys, message: message() });
+        }
+    };
+    demand(rollout.batch_steps >= rollout.n_envs, &["rollout.batch_steps", "rollout.n_envs"], &|| {
+        format!(
+            "must be at least rollout.n_envs = {}, but is {}: every environment takes a step in an iteration",
+            rollout.n_envs, rollout.batch_steps
+        )
+    });
+    let natural = algorithm.direction == Direction::Natural;
+    demand(
+        !(natural && algorithm.solver == Solver::Woodbury && algorithm.damping == 0.0),
+        &["algorithm.damping", "algorithm.solver", "algorithm.direction"],
+        &|| {
+            "must be above 0 with solver = \"woodbury\": the empirical Fisher of N samples has rank N at most, \
+             and the identity divides by the damping"
+                .into()
+        },
+    );
+    demand(
+        !(value.kind == ValueKind::None && advantage.estimator == Estimator::Gae && advantage.lambda < 1.0),
+        &["advantage.lambda", "value.kind", "advantage.estimator"],
+        &|| {
+            format!(
+                "must be 1 with value.kind = \"none\", but is {}: without a baseline lambda only discounts rewards \
+                 a second time (or take advantage.estimator = \"monte-carlo\")",
+                advantage.lambda
+            )
+        },
+    );
+    demand(
+        !(policy.network == NetworkKind::Mlp && policy.hidden.is_empty()),
+        &["policy.hidden", "policy.network"],
+        &|| "has no layers; for a policy without hidden layers take policy.network = \"linear\"".into(),
+    );
+    clashes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(config: &Config) -> Vec<String> {
+        config.validate().into_iter().map(|problem| problem.key).collect()
+    }
+
+    #[test]
+    fn the_default_is_valid() {
+        assert_eq!(Config::default().validate(), []);
+    }
+
+    #[test]
+    fn keys_demand_things_of_each_other() {
+        let mut config = Config::default();
+        config.rollout.n_envs = 4096;
+        config.algorithm.solver = Solver::Woodbury;
+        config.algorithm.damping = 0.0;
+        config.value.kind = ValueKind::None;
+        config.policy.hidden.clear();
+        let expected = ["rollout.batch_steps", "algorithm.damping", "advantage.lambda", "policy.hidden"];
+        assert_eq!(keys(&config), expected);
+        config.algorithm.direction = Direction::Vanilla; // no solve, so no damping
+        config.advantage.estimator = Estimator::MonteCarlo;
+        config.policy.network = NetworkKind::Linear;
+        assert_eq!(keys(&config), ["rollout.batch_steps"]);
+    }
+
+    #[test]
+    fn a_key_out_of_range_is_reported_once() {
+        let mut config = Config::default();
+        config.rollout.batch_steps = 0;
+        config.algorithm.kl_step = f64::NAN;
+        config.run.seed = u64::MAX;
+        assert_eq!(keys(&config), ["algorithm.kl_step", "rollout.batch_steps", "run.seed"]);
+    }
+}
