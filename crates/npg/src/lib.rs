@@ -7,5 +7,7 @@ pub mod env;
 mod error;
 pub mod network;
 pub mod random;
+pub mod run_dir;
+mod utc;
 
 pub use error::{Error, FileFault, Problem, Result, nearest};
