@@ -1,6 +1,8 @@
 //! Natural policy gradient: reinforcement learning with steps measured in KL divergence.
 
 pub mod advantage;
+pub mod atomic;
+pub mod checkpoint;
 pub mod config;
 pub mod env;
 pub mod fisher;
@@ -13,10 +15,12 @@ pub mod policy;
 pub mod random;
 pub mod reduce;
 pub mod rollout;
+pub mod run_dir;
 pub mod solve;
 pub mod step;
 pub mod trust_region;
 
 mod error;
+mod utc;
 
 pub use error::{Error, FileFault, Problem, Result, nearest};
