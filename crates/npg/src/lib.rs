@@ -5,5 +5,6 @@ pub mod env;
 mod error;
 pub mod network;
 pub mod random;
+pub mod stats;
 
 pub use error::{Error, FileFault, Problem, Result, nearest};
