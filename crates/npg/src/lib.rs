@@ -1,5 +1,7 @@
 //! Natural policy gradient: reinforcement learning with steps measured in KL divergence.
 
+pub mod atomic;
+pub mod checkpoint;
 pub mod config;
 pub mod env;
 mod error;
