@@ -17,6 +17,7 @@ pub mod reduce;
 pub mod rollout;
 pub mod run_dir;
 pub mod solve;
+pub mod stats;
 pub mod step;
 pub mod trust_region;
 
