@@ -7,7 +7,9 @@ pub mod config;
 pub mod env;
 pub mod fisher;
 pub mod gradient;
+pub mod evaluate;
 pub mod linearize;
+pub mod metrics;
 pub mod network;
 pub mod normalize;
 pub mod npg;
@@ -20,6 +22,7 @@ pub mod solve;
 pub mod stats;
 pub mod step;
 pub mod trust_region;
+pub mod value;
 
 mod error;
 mod utc;

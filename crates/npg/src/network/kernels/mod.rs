@@ -247,3 +247,29 @@ pub fn pack_transposed(weights: &[f64], rows: usize, columns: usize, matrix: &mu
         }
     }
 }
+
+/// Settings of one Adam step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Step size alpha.
+    pub learning_rate: f64,
+    /// Decay of the mean of gradients.
+    pub beta1: f64,
+    /// Decay of the mean of squared gradients.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Number t of this step, from 1.
+    pub step: u64,
+}
+
+/// One step of Adam against `gradient`.
+pub fn adam(theta: &mut [f64], gradient: &[f64], m: &mut [f64], v: &mut [f64], step: &AdamStep) {
+    let t = step.step as i32;
+    for i in 0..theta.len() {
+        m[i] += (1.0 - step.beta1) * (gradient[i] - m[i]);
+        v[i] += (1.0 - step.beta2) * (gradient[i] * gradient[i] - v[i]);
+        let root = (v[i] / (1.0 - step.beta2.powi(t))).sqrt() + step.epsilon;
+        theta[i] -= step.learning_rate / (1.0 - step.beta1.powi(t)) * m[i] / root;
+    }
+}
