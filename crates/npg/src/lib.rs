@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod env;
 mod error;
+pub mod logs;
 pub mod network;
 pub mod random;
 pub mod run_dir;
