@@ -22,6 +22,7 @@ pub mod run_dir;
 pub mod solve;
 pub mod stats;
 pub mod step;
+pub mod train;
 pub mod trust_region;
 pub mod value;
 

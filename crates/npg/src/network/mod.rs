@@ -113,6 +113,11 @@ impl Network {
         self.features.as_ref()
     }
 
+    /// Replaces the fixed features by others of the same shape, from a checkpoint.
+    pub(crate) fn set_features(&mut self, features: FourierFeatures) {
+        self.features = Some(features);
+    }
+
     /// The log std parameters of state-dependent exploration, row-major \[last inputs + 1 x actions\], the constant
     /// feature last.
     pub fn exploration_parameters<'a>(&self, theta: &'a [f64]) -> Option<&'a [f64]> {
