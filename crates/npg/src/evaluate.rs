@@ -70,8 +70,7 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
     let spec = source.spec();
     let (space, width) = (&spec.observation, spec.observation.len());
     let stream = |purpose| (0..lanes).map(|i| Stream::new(plan.seed, purpose, (first + i) as u64)).collect::<Vec<_>>();
-    let (mut environment, mut action) =
-        (stream(Purpose::EvaluationEnvironment), stream(Purpose::EvaluationAction));
+    let (mut environment, mut action) = (stream(Purpose::EvaluationEnvironment), stream(Purpose::EvaluationAction));
     let mut noise = vec![HeldNoise::default(); lanes];
     let mut group = source.group(lanes)?;
     let mut actor = Actor::new(policy, lanes);

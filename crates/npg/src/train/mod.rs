@@ -180,7 +180,8 @@ impl Trainer {
     /// Runs evaluation episodes with the policy as it is; training is not touched.
     pub fn evaluate(&self, episodes: usize) -> Result<Evaluation> {
         let plan = Plan { episodes, seed: self.config.run.seed, stochastic: false };
-        self.pool.install(|| evaluate(&self.policy, self.source.as_ref(), plan))
+        let (policy, source) = (&self.policy, self.source.as_ref());
+        self.pool.install(|| evaluate(policy, source, plan))
     }
 
     /// One iteration; None when training is done.
@@ -203,8 +204,8 @@ impl Trainer {
         let sampled = begin.elapsed().as_secs_f64();
 
         // Advantages and targets, against the baseline that has not seen this batch.
-        let settings = &self.config.advantage;
         let rewards = self.scaled_rewards(&batch);
+        let settings = &self.config.advantage;
         let states = Visited { inputs: &batch.inputs, steps: &batch.steps };
         let values = self.baseline.predict(states);
         let finals = self.baseline.predict(Visited { inputs: &batch.finals, steps: &batch.final_steps });

@@ -77,7 +77,8 @@ fn a_resumed_run_equals_the_uninterrupted_one() {
                 bits.extend(first.policy.theta.iter().map(|t| t.to_bits()));
             }
             let archive = crate::checkpoint::Archive::from_bytes(&first.save().to_bytes()).unwrap();
-            let (mut second, continued) = Trainer::restore(&archive, registry::make(id, &settings.env).unwrap()).unwrap();
+            let (mut second, continued) =
+                Trainer::restore(&archive, registry::make(id, &settings.env).unwrap()).unwrap();
             assert!(continued);
             bits.extend(trace(&mut second));
             assert!(bits == expected, "{id}: cut after {cut} iterations");
