@@ -4,32 +4,103 @@
 //! `tests/gymnasium.rs` replays recorded transitions. Observations are given in f64, before the cast to f32.
 //! Resets draw from the same distributions but from npg's own streams, so episodes differ from Gymnasium's.
 
+mod acrobot;
 mod cartpole;
+mod mountain_car;
+mod mountain_car_continuous;
+mod pendulum;
+mod trig;
 
+pub use acrobot::{Acrobot, AcrobotOptions};
 pub use cartpole::CartPole;
+pub use mountain_car::MountainCar;
+pub use mountain_car_continuous::MountainCarContinuous;
+pub use pendulum::Pendulum;
 
 use super::registry::Entry;
 use super::{EnvOption, Kind, Space};
 
 /// The environments of this family.
-pub(super) static ENTRIES: &[Entry] = &[Entry {
-    id: "CartPole-v1",
-    sentence: "Balance a pole on a cart by pushing the cart left or right.",
-    options: &[EnvOption {
-        name: "sutton_barto_reward",
-        kind: Kind::Flag(false),
-        sentence: "Reward 0 a step and -1 at the fall, instead of 1 a step.",
-    }],
-    build: |options| {
-        let sutton_barto_reward = options.flag("sutton_barto_reward");
-        Ok(Box::new(move || CartPole::new(sutton_barto_reward)))
+pub(super) static ENTRIES: &[Entry] = &[
+    Entry {
+        id: "CartPole-v1",
+        sentence: "Balance a pole on a cart by pushing the cart left or right.",
+        options: &[EnvOption {
+            name: "sutton_barto_reward",
+            kind: Kind::Flag(false),
+            sentence: "Reward 0 a step and -1 at the fall, instead of 1 a step.",
+        }],
+        build: |options| {
+            let sutton_barto_reward = options.flag("sutton_barto_reward");
+            Ok(Box::new(move || CartPole::new(sutton_barto_reward)))
+        },
     },
-}];
+    Entry {
+        id: "Pendulum-v1",
+        sentence: "Swing a pendulum up with a weak torque and hold it upright.",
+        options: &[EnvOption { name: "g", kind: Kind::real(10.0), sentence: "Gravity in m/s^2." }],
+        build: |options| {
+            let gravity = options.real("g");
+            Ok(Box::new(move || Pendulum::new(gravity)))
+        },
+    },
+    Entry {
+        id: "Acrobot-v1",
+        sentence: "Swing the tip of a double pendulum above a bar with a torque at its elbow.",
+        options: &[
+            EnvOption {
+                name: "book_or_nips",
+                kind: Kind::Choice { default: "book", of: &["book", "nips"] },
+                sentence: "Equations of motion of Sutton and Barto's book, or of the paper of 1995, which lacks a term.",
+            },
+            EnvOption {
+                name: "torque_noise_max",
+                kind: Kind::Real { default: 0.0, low: 0.0, high: f64::INFINITY },
+                sentence: "Uniform noise of up to this many N m is added to each torque.",
+            },
+        ],
+        build: |options| {
+            let nips = options.choice("book_or_nips") == "nips";
+            let options = AcrobotOptions { nips, torque_noise_max: options.real("torque_noise_max") };
+            Ok(Box::new(move || Acrobot::new(options)))
+        },
+    },
+    Entry {
+        id: "MountainCar-v0",
+        sentence: "Drive a weak car up a hill by swinging back and forth, with three actions.",
+        options: &[GOAL_VELOCITY],
+        build: |options| {
+            let goal_velocity = options.real("goal_velocity");
+            Ok(Box::new(move || MountainCar::new(goal_velocity)))
+        },
+    },
+    Entry {
+        id: "MountainCarContinuous-v0",
+        sentence: "Drive a weak car up a hill by swinging back and forth, with a force that has its price.",
+        options: &[GOAL_VELOCITY],
+        build: |options| {
+            let goal_velocity = options.real("goal_velocity");
+            Ok(Box::new(move || MountainCarContinuous::new(goal_velocity)))
+        },
+    },
+];
 
-/// A box symmetric about 0, with its bounds rounded to f32 as Gymnasium stores them.
+const GOAL_VELOCITY: EnvOption = EnvOption {
+    name: "goal_velocity",
+    kind: Kind::real(0.0),
+    sentence: "Least velocity, in m a step, with which the flag must be passed.",
+};
+
+/// A box, with its bounds rounded to f32 as Gymnasium stores them.
+fn bounds(low: &[f64], high: &[f64]) -> Space {
+    let round = |bounds: &[f64]| bounds.iter().map(|&bound| single(bound)).collect();
+    Space::Box { low: round(low), high: round(high) }
+}
+
+/// A box symmetric about 0, with its bounds rounded to f32.
 fn symmetric(high: &[f64]) -> Space {
-    let high: Vec<_> = high.iter().map(|&bound| single(bound)).collect();
-    Space::Box { low: high.iter().map(|bound| -bound).collect(), high }
+    let low: Vec<_> = high.iter().map(|bound| -bound).collect();
+    bounds(&low, high)
 }
 
 /// `x` rounded to f32.

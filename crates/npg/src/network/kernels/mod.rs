@@ -229,3 +229,47 @@ pub fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
         *y = a.mul_add(*x, *y);
     }
 }
+
+/// Writes `weights`, row-major \[rows x columns\] unpadded, as f32 into `matrix`.
+pub fn pack(weights: &[f64], rows: usize, columns: usize, matrix: &mut Matrix) {
+    for row in 0..rows {
+        for (slot, weight) in matrix.row_mut(row).iter_mut().zip(&weights[row * columns..][..columns]) {
+            *slot = *weight as f32;
+        }
+    }
+}
+
+/// Writes the transpose of `weights`, row-major \[rows x columns\] unpadded, as f32 into `matrix`.
+pub fn pack_transposed(weights: &[f64], rows: usize, columns: usize, matrix: &mut Matrix) {
+    for row in 0..rows {
+        for column in 0..columns {
+            matrix.row_mut(column)[row] = weights[row * columns + column] as f32;
+        }
+    }
+}
+
+/// Settings of one Adam step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Step size alpha.
+    pub learning_rate: f64,
+    /// Decay of the mean of gradients.
+    pub beta1: f64,
+    /// Decay of the mean of squared gradients.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Number t of this step, from 1.
+    pub step: u64,
+}
+
+/// One step of Adam against `gradient`.
+pub fn adam(theta: &mut [f64], gradient: &[f64], m: &mut [f64], v: &mut [f64], step: &AdamStep) {
+    let t = step.step as i32;
+    for i in 0..theta.len() {
+        m[i] += (1.0 - step.beta1) * (gradient[i] - m[i]);
+        v[i] += (1.0 - step.beta2) * (gradient[i] * gradient[i] - v[i]);
+        let root = (v[i] / (1.0 - step.beta2.powi(t))).sqrt() + step.epsilon;
+        theta[i] -= step.learning_rate / (1.0 - step.beta1.powi(t)) * m[i] / root;
+    }
+}

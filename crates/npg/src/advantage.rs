@@ -1,0 +1,198 @@
+//! Advantages and value targets: GAE (Schulman 2016) and Monte Carlo, over segments.
+//!
+//! A segment is a run of consecutive steps of one environment inside a batch. It ends because the episode terminated
+//! (nothing beyond), was truncated (the value of its true final observation stands for what is beyond), or because the
+//! batch was cut (the value of the next observation does). Nothing leaks from one segment into another.
+
+use crate::env::Ending;
+use std::ops::Range;
+
+/// How a segment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentEnd {
+    /// The episode is over: value 0 beyond.
+    Terminated,
+    /// A time limit (or a divergence) stopped the episode: bootstrap from row `0` of the batch's final observations.
+    Truncated(usize),
+    /// The batch ended first: bootstrap from row `0` of the batch's final observations.
+    Cut(usize),
+}
+
+impl SegmentEnd {
+    /// Row of the final observation to bootstrap from.
+    pub fn bootstrap(self) -> Option<usize> {
+        match self {
+            SegmentEnd::Terminated => None,
+            SegmentEnd::Truncated(row) | SegmentEnd::Cut(row) => Some(row),
+        }
+    }
+
+    /// The end of an episode's last segment.
+    pub(crate) fn of_episode(ending: Ending, row: usize) -> Self {
+        match ending {
+            Ending::Terminated => SegmentEnd::Terminated,
+            Ending::Truncated | Ending::Diverged => SegmentEnd::Truncated(row),
+            Ending::Running => SegmentEnd::Cut(row),
+        }
+    }
+}
+
+/// Consecutive steps of one environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Rows of the batch.
+    pub rows: Range<usize>,
+    /// Step within the episode of the first row.
+    pub first_step: u32,
+    /// How it ended.
+    pub end: SegmentEnd,
+}
+
+/// Advantages by GAE: A_t = delta_t + gamma lambda A_{t+1}, delta_t = r_t + gamma V_{t+1} - V_t.
+///
+/// `rewards` and `values` have one number a row, `finals` one a final observation. lambda = 1 gives the discounted
+/// return minus the baseline (Monte Carlo). Value targets are advantages + values.
+pub fn advantages(
+    segments: &[Segment],
+    rewards: &[f64],
+    values: &[f64],
+    finals: &[f64],
+    gamma: f64,
+    lambda: f64,
+) -> Vec<f64> {
+    let mut advantages = vec![0.0; rewards.len()];
+    for segment in segments {
+        let mut next_value = segment.end.bootstrap().map_or(0.0, |row| finals[row]);
+        let mut next_advantage = 0.0;
+        for row in segment.rows.clone().rev() {
+            let delta = rewards[row] + gamma * next_value - values[row];
+            next_advantage = delta + gamma * lambda * next_advantage;
+            advantages[row] = next_advantage;
+            next_value = values[row];
+        }
+    }
+    advantages
+}
+
+/// Subtracts the mean and divides by the standard deviation, over the whole batch. If all are equal (to 1e-12 of their
+/// magnitude) they become exactly zero: there is no signal in them.
+pub fn normalize(advantages: &mut [f64]) {
+    let n = advantages.len() as f64;
+    let mean = advantages.iter().sum::<f64>() / n;
+    let variance = advantages.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / n;
+    let magnitude = advantages.iter().fold(0.0f64, |m, a| m.max(a.abs()));
+    if variance.sqrt() <= 1e-12 * magnitude {
+        advantages.fill(0.0);
+        return;
+    }
+    let scale = 1.0 / variance.sqrt();
+    advantages.iter_mut().for_each(|a| *a = (*a - mean) * scale);
+}
+
+/// gamma^t of every row, t its step within the episode, divided by their mean: the state weights of the policy gradient
+/// theorem (which practice drops).
+pub fn discounted_weights(segments: &[Segment], rows: usize, gamma: f64) -> Vec<f64> {
+    let mut weights = vec![0.0; rows];
+    for segment in segments {
+        for (offset, row) in segment.rows.clone().enumerate() {
+            weights[row] = gamma.powf(f64::from(segment.first_step) + offset as f64);
+        }
+    }
+    let mean = weights.iter().sum::<f64>() / rows as f64;
+    if mean > 0.0 {
+        weights.iter_mut().for_each(|w| *w /= mean);
+    }
+    weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A_t = sum_l (gamma lambda)^l delta_{t+l}, each delta from its own definition: O(T^2), no recursion.
+    fn definition(
+        segment: &Segment,
+        rewards: &[f64],
+        values: &[f64],
+        finals: &[f64],
+        gamma: f64,
+        lambda: f64,
+    ) -> Vec<f64> {
+        let rows: Vec<usize> = segment.rows.clone().collect();
+        let value = |i: usize| match rows.get(i) {
+            Some(&row) => values[row],
+            None => match segment.end {
+                SegmentEnd::Terminated => 0.0,
+                SegmentEnd::Truncated(row) | SegmentEnd::Cut(row) => finals[row],
+            },
+        };
+        let delta = |i: usize| rewards[rows[i]] + gamma * value(i + 1) - value(i);
+        (0..rows.len())
+            .map(|t| (t..rows.len()).map(|i| (gamma * lambda).powi((i - t) as i32) * delta(i)).sum())
+            .collect()
+    }
+
+    fn batches() -> impl Strategy<Value = (Vec<Segment>, Vec<f64>, Vec<f64>, Vec<f64>)> {
+        prop::collection::vec((1usize..12, 0u8..3), 1..6).prop_flat_map(|shape| {
+            let mut segments = Vec::new();
+            let (mut rows, mut finals) = (0, 0);
+            for (length, kind) in shape {
+                let end = match kind {
+                    0 => SegmentEnd::Terminated,
+                    1 => SegmentEnd::Truncated(finals),
+                    _ => SegmentEnd::Cut(finals),
+                };
+                finals += usize::from(kind > 0);
+                segments.push(Segment { rows: rows..rows + length, first_step: 0, end });
+                rows += length;
+            }
+            let numbers = |n| prop::collection::vec(-5.0..5.0f64, n);
+            (Just(segments), numbers(rows), numbers(rows), numbers(finals))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn gae_equals_its_definition(
+            (segments, rewards, values, finals) in batches(), gamma in 0.0..1.0f64, lambda in 0.0..=1.0f64,
+        ) {
+            let fast = advantages(&segments, &rewards, &values, &finals, gamma, lambda);
+            for segment in &segments {
+                let slow = definition(segment, &rewards, &values, &finals, gamma, lambda);
+                for (row, expected) in segment.rows.clone().zip(slow) {
+                    prop_assert!((fast[row] - expected).abs() < 1e-9);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lambda_one_is_the_discounted_return_minus_the_baseline() {
+        let segment = Segment { rows: 0..3, first_step: 0, end: SegmentEnd::Truncated(0) };
+        let a = advantages(&[segment], &[1.0, 2.0, 3.0], &[0.3, 0.7, 0.1], &[10.0], 0.5, 1.0);
+        let expected = [1.0 + 1.0 + 0.75 + 1.25 - 0.3, 2.0 + 1.5 + 2.5 - 0.7, 3.0 + 5.0 - 0.1];
+        a.iter().zip(expected).for_each(|(a, e)| assert!((a - e).abs() < 1e-12));
+    }
+
+    #[test]
+    fn equal_advantages_carry_no_signal() {
+        let mut equal = vec![0.1 + 0.2, 0.3, 0.3];
+        normalize(&mut equal);
+        assert_eq!(equal, [0.0; 3]);
+        let mut different = vec![1.0, 2.0, 3.0];
+        normalize(&mut different);
+        assert!((different[2] - 1.5f64.sqrt()).abs() < 1e-12 && different[1].abs() < 1e-15);
+    }
+
+    #[test]
+    fn discounted_weights_count_from_the_episodes_start() {
+        let segments = [
+            Segment { rows: 0..2, first_step: 3, end: SegmentEnd::Terminated },
+            Segment { rows: 2..3, first_step: 0, end: SegmentEnd::Cut(0) },
+        ];
+        let w = discounted_weights(&segments, 3, 0.5);
+        assert!((w[0] / w[2] - 0.125).abs() < 1e-12 && (w[1] / w[2] - 0.0625).abs() < 1e-12);
+        assert!((w.iter().sum::<f64>() / 3.0 - 1.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,295 @@
+//! The container of a checkpoint: named tensors and a JSON header in one safetensors file.
+//!
+//! A file is `length (8 bytes) · JSON · tensor data`, as every safetensors reader expects. `__metadata__` holds
+//! `format`, `version`, `crc32` and `header`. The checksum is the CRC-32 of the *whole file* with the eight digits
+//! of the checksum itself set to 0, so an altered bit anywhere is found, in the JSON as well as in the numbers.
+//! Equal contents give equal bytes.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorInfo};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::atomic::write_atomically;
+use crate::error::{Error, FileFault, Result};
+
+const FORMAT: &str = "npg-checkpoint";
+/// Raised when an older npg could misread the file. The checksum's place and manner never change, so that an
+/// older npg can tell a newer file from a damaged one.
+const VERSION: u32 = 1;
+const FOREIGN: FileFault = FileFault::Foreign { expected: "a checkpoint of npg" };
+/// `FORMAT` stands within this many bytes of the start.
+const MARK_WITHIN: usize = 64;
+/// Larger files are refused unread; a million parameters with Adam moments take 24 MB.
+const MAX_BYTES: u64 = 8 << 30;
+/// What stands before the eight digits of the checksum. Quotes inside of JSON strings are escaped, so nothing
+/// else in the JSON can look like this.
+const CHECKSUM_KEY: &[u8] = br#""crc32":""#;
+const CHECKSUM_DIGITS: usize = 8;
+
+/// Named tensors and a JSON header: what a checkpoint file holds.
+///
+/// Floating-point tensors keep their bits (`-0.0`, subnormals, even NaN payloads); integers of 64 bits are exact.
+/// In the header, JSON keeps `f64` exactly but turns non-finite numbers into null: put those in tensors.
+///
+/// ```
+/// use npg::checkpoint::Archive;
+/// let mut archive = Archive::new();
+/// archive.header = serde_json::json!({ "steps": 4096 });
+/// archive.insert_f64("policy/theta", &[2], &[1.5, -0.0]);
+/// let read = Archive::from_bytes(&archive.to_bytes())?;
+/// assert_eq!(read.f64("policy/theta", &[2])?, [1.5, -0.0]);
+/// assert_eq!(read.field::<u64>("steps")?, 4096);
+/// # Ok::<(), npg::FileFault>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Archive {
+    /// Everything that is not a tensor; an object, or null when empty.
+    pub header: serde_json::Value,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Tensor {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>, // little endian, row-major
+}
+
+/// The JSON of the file, in the order in which it is written.
+#[derive(Serialize)]
+struct Preamble<'a> {
+    #[serde(rename = "__metadata__")]
+    metadata: Metadata<'a>,
+    #[serde(flatten)]
+    tensors: BTreeMap<&'a str, TensorInfo>,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    format: &'a str,
+    version: String,
+    crc32: &'a str,
+    header: String,
+}
+
+impl Archive {
+    /// An archive without tensors and with a null header.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads the file at `path`. Files that are not checkpoints are recognized before they are read whole.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be read, [`Error::File`] as [`Archive::from_bytes`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let io = |source| Error::Io { doing: "read", path: path.to_path_buf(), source };
+        let fault = |fault| Error::File { path: path.to_path_buf(), fault };
+        // Asked before opening: a named pipe would block, a device might never end.
+        let metadata = std::fs::metadata(path).map_err(io)?;
+        if !metadata.is_file() {
+            return Err(fault(FOREIGN));
+        }
+        let mut file = std::fs::File::open(path).map_err(io)?;
+        let mut bytes = Vec::new();
+        file.by_ref().take(MARK_WITHIN as u64).read_to_end(&mut bytes).map_err(io)?;
+        if !is_marked(&bytes) {
+            return Err(fault(FOREIGN));
+        }
+        if metadata.len() > MAX_BYTES {
+            return Err(fault(FileFault::Damaged(format!("{} bytes are too many", metadata.len()))));
+        }
+        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(io)?;
+        Self::from_bytes(&bytes).map_err(fault)
+    }
+
+    /// Writes the file in one piece; see [`write_atomically`].
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_atomically(path, &self.to_bytes())
+    }
+
+    /// The file's content. Equal archives give equal bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Widest types first, so that every tensor is aligned in the file; then by name.
+        let mut order: Vec<_> = self.tensors.iter().collect();
+        order.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype.bitsize()));
+        let mut end = 0;
+        let infos = order.iter().map(|(name, tensor)| {
+            let start = end;
+            end += tensor.bytes.len();
+            let (dtype, shape) = (tensor.dtype, tensor.shape.clone());
+            (name.as_str(), TensorInfo { dtype, shape, data_offsets: (start, end) })
+        });
+        let preamble = Preamble {
+            tensors: infos.collect(),
+            metadata: Metadata {
+                format: FORMAT,
+                version: VERSION.to_string(),
+                crc32: "00000000",
+                header: self.header.to_string(),
+            },
+        };
+        let mut json = serde_json::to_vec(&preamble).expect("strings and integers always serialize");
+        json.resize(json.len().next_multiple_of(8), b' ');
+        let mut bytes = Vec::with_capacity(8 + json.len() + end);
+        bytes.extend((json.len() as u64).to_le_bytes());
+        bytes.extend(json);
+        order.iter().for_each(|(_, tensor)| bytes.extend(&tensor.bytes));
+        let (digits, checksum) = checksum(&bytes).expect("the checksum's place was written above");
+        bytes[digits..digits + CHECKSUM_DIGITS].copy_from_slice(&checksum);
+        bytes
+    }
+
+    /// Reads a file's content. Total: any bytes give an archive or a fault, and memory stays in proportion to
+    /// `bytes`.
+    ///
+    /// # Errors
+    /// [`FileFault::Foreign`] when it is not a checkpoint, [`FileFault::Damaged`] when it was cut or altered,
+    /// [`FileFault::Mismatch`] when a newer npg wrote it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileFault> {
+        if !is_marked(&bytes[..bytes.len().min(MARK_WITHIN)]) {
+            return Err(FOREIGN);
+        }
+        let damaged = |what: String| FileFault::Damaged(what);
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
+        let metadata = metadata.metadata().as_ref().ok_or(FOREIGN)?;
+        let field = |key: &str| metadata.get(key).ok_or_else(|| damaged(format!("`{key}` is missing")));
+        let (digits, expected) = checksum(bytes).ok_or_else(|| damaged("the checksum is missing".into()))?;
+        if bytes[digits..digits + CHECKSUM_DIGITS] != expected {
+            return Err(damaged("its content does not match its checksum".into()));
+        }
+        if field("format")? != FORMAT {
+            return Err(FOREIGN);
+        }
+        let version = field("version")?;
+        if *version != VERSION.to_string() {
+            return Err(FileFault::Mismatch(format!(
+                "it has version {version} of the format, and this npg reads version {VERSION}; use a newer npg"
+            )));
+        }
+        let header = serde_json::from_str(field("header")?).map_err(|error| damaged(format!("header: {error}")))?;
+        let views = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
+        let tensor = |view: safetensors::tensor::TensorView| Tensor {
+            dtype: view.dtype(),
+            shape: view.shape().to_vec(),
+            bytes: view.data().to_vec(),
+        };
+        Ok(Self { header, tensors: views.iter().map(|(name, view)| (name.to_string(), tensor(view))).collect() })
+    }
+
+    /// The header's value at `key`, as a `T`.
+    ///
+    /// # Errors
+    /// [`FileFault::Mismatch`] when it is missing or of another type.
+    pub fn field<T: DeserializeOwned>(&self, key: &str) -> Result<T, FileFault> {
+        let value = self.header.get(key).ok_or_else(|| FileFault::Mismatch(format!("it has no `{key}`")))?;
+        T::deserialize(value).map_err(|error| FileFault::Mismatch(format!("`{key}`: {error}")))
+    }
+
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Shape of the tensor `name`.
+    ///
+    /// # Errors
+    /// [`FileFault::Mismatch`] when there is none.
+    pub fn shape(&self, name: &str) -> Result<&[usize], FileFault> {
+        Ok(&self.tensor(name)?.shape)
+    }
+
+    fn tensor(&self, name: &str) -> Result<&Tensor, FileFault> {
+        self.tensors.get(name).ok_or_else(|| FileFault::Mismatch(format!("it has no tensor `{name}`")))
+    }
+}
+
+/// Reading and writing tensors of one element type: (insert, get, type, dtype).
+macro_rules! element {
+    ($insert:ident, $get:ident, $type:ty, $dtype:ident $(, $finite:ident)?) => {
+        impl Archive {
+            #[doc = concat!("Stores `data`, row-major with `shape`, under `name`; a tensor of that name is replaced.")]
+            ///
+            /// # Panics
+            /// When `data` does not fill `shape`, or the name is `__metadata__`, which the format reserves.
+            pub fn $insert(&mut self, name: &str, shape: &[usize], data: &[$type]) {
+                assert_ne!(name, "__metadata__");
+                assert_eq!(shape.iter().product::<usize>(), data.len(), "tensor `{name}` of shape {shape:?}");
+                let bytes = data.iter().flat_map(|x| x.to_le_bytes()).collect();
+                self.tensors.insert(name.into(), Tensor { dtype: Dtype::$dtype, shape: shape.to_vec(), bytes });
+            }
+
+            #[doc = concat!("The elements of the `", stringify!($type), "` tensor `name`, row-major")]
+            #[doc = concat!("" $(, "; see [`Archive::", stringify!($finite), "`] for finite ones")?, ".")]
+            ///
+            /// # Errors
+            /// [`FileFault::Mismatch`] when it is missing, or of another type or shape.
+            pub fn $get(&self, name: &str, shape: &[usize]) -> Result<Vec<$type>, FileFault> {
+                let tensor = self.tensor(name)?;
+                if tensor.dtype != Dtype::$dtype || tensor.shape != shape {
+                    return Err(FileFault::Mismatch(format!(
+                        "tensor `{name}` is {} {:?}, and {} {shape:?} is needed",
+                        tensor.dtype, tensor.shape, Dtype::$dtype
+                    )));
+                }
+                let (chunks, _) = tensor.bytes.as_chunks();
+                Ok(chunks.iter().map(|bytes| <$type>::from_le_bytes(*bytes)).collect())
+            }
+
+            $(
+                #[doc = concat!("The elements of the `", stringify!($type), "` tensor `name`, row-major, all finite.")]
+                ///
+                /// # Errors
+                /// [`FileFault::Mismatch`] when it is missing, or of another type or shape;
+                /// [`FileFault::Damaged`] when an element is not finite.
+                pub fn $finite(&self, name: &str, shape: &[usize]) -> Result<Vec<$type>, FileFault> {
+                    let data = self.$get(name, shape)?;
+                    match data.iter().position(|x| !x.is_finite()) {
+                        None => Ok(data),
+                        Some(at) => {
+                            let value = data[at];
+                            Err(FileFault::Damaged(format!("tensor `{name}` has {value} at index {at}")))
+                        }
+                    }
+                }
+            )?
+        }
+    };
+}
+
+element!(insert_f64, any_f64, f64, F64, f64);
+element!(insert_f32, any_f32, f32, F32, f32);
+element!(insert_u64, u64, u64, U64);
+element!(insert_i64, i64, i64, I64);
+
+/// Whether the start of a file says that it is a checkpoint.
+fn is_marked(start: &[u8]) -> bool {
+    start.windows(FORMAT.len()).any(|window| window == FORMAT.as_bytes())
+}
+
+/// Where the checksum's digits stand, and what they should be. None when there is no place for them.
+fn checksum(bytes: &[u8]) -> Option<(usize, [u8; CHECKSUM_DIGITS])> {
+    let key = bytes.windows(CHECKSUM_KEY.len()).position(|window| window == CHECKSUM_KEY)?;
+    let digits = key + CHECKSUM_KEY.len();
+    let after = bytes.get(digits + CHECKSUM_DIGITS..)?;
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&bytes[..digits]);
+    hasher.update(&[b'0'; CHECKSUM_DIGITS]);
+    hasher.update(after);
+    let mut text = [0; CHECKSUM_DIGITS];
+    text.copy_from_slice(format!("{:08x}", hasher.finalize()).as_bytes());
+    Some((digits, text))
+}
+
+#[cfg(test)]
+#[path = "archive_tests.rs"]
+mod tests;

@@ -1,0 +1,109 @@
+//! The Fisher information F = E_s[ J^T M J ]: products, the dense matrix, and sampled scores.
+//!
+//! J is the Jacobian of the network's outputs in its parameters and M the Fisher metric of the distribution in those
+//! outputs (Martens 2020). This F is the exact expectation over actions; only the *scores* of sampled actions give the
+//! noisy empirical one, (1/N) S^T S.
+
+use crate::linearize::Linearized;
+use crate::network::kernels::Matrix;
+use crate::network::{Network, Packed, Scratch, TILE, Tile};
+use crate::policy::ActionRows;
+use crate::reduce;
+use faer::{Accum, Mat, MatRef, Par};
+
+/// (1/rows) sum over rows of J^T M J v; `metric` replaces the rows of J v in tile `index` by M J v. The damping is not
+/// in it.
+pub(crate) fn curvature_product(
+    network: &Network,
+    packed: &Packed,
+    tiles: &[Tile],
+    rows: usize,
+    v: &[f64],
+    metric: impl Fn(usize, usize, &mut Matrix) + Sync,
+) -> Vec<f64> {
+    let tangent = network.pack_tangent(packed, v);
+    let mut product = reduce::sum(
+        tiles.len(),
+        network.parameters(),
+        || Scratch::new(network),
+        |scratch, index, sum| {
+            network.jvp(packed, &tangent, &tiles[index], scratch);
+            metric(index, tiles[index].rows(), &mut scratch.outputs);
+            network.vjp(packed, &tiles[index], scratch, sum);
+        },
+    );
+    let scale = 1.0 / rows as f64;
+    product.iter_mut().for_each(|x| *x *= scale);
+    product
+}
+
+impl Linearized<'_> {
+    /// F v: one jvp, one M, one vjp a tile. Undamped. `v` and the result have one number a parameter.
+    pub fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
+        let distribution = &self.policy.distribution;
+        curvature_product(&self.policy.network, &self.packed, &self.tiles, self.rows(), v, |index, rows, outputs| {
+            distribution.apply_metric(rows, &self.metrics[index], outputs);
+            if self.is_weighted() {
+                for (slot, row) in reduce::tile_rows(self.rows(), index).enumerate() {
+                    let weight = self.weight(row) as f32;
+                    outputs.row_mut(slot).iter_mut().for_each(|x| *x *= weight);
+                }
+            }
+        })
+    }
+
+    /// x^T F x, twice the predicted KL of a step x, by one product.
+    pub fn fisher_norm(&self, x: &[f64]) -> f64 {
+        crate::network::kernels::dot(x, &self.fisher_product(x))
+    }
+
+    /// The dense F, parameters x parameters: sum of U^T U / N over the rows U = sqrt(M) J.
+    pub fn dense_fisher(&self) -> Mat<f64> {
+        let network = &self.policy.network;
+        let parameters = network.parameters();
+        let rank = self.policy.distribution.metric_rank();
+        let mut scratch = Scratch::new(network);
+        let mut rows = vec![0.0; TILE * parameters];
+        let mut fisher = Mat::zeros(parameters, parameters);
+        for (index, tile) in self.tiles.iter().enumerate() {
+            for component in 0..rank {
+                for (slot, row) in reduce::tile_rows(self.rows(), index).enumerate() {
+                    let u = scratch.outputs.row_mut(slot);
+                    self.policy.distribution.metric_root(self.metrics[index].row(slot), component, u);
+                    let weight = (self.weight(row) / self.rows() as f64).sqrt() as f32;
+                    u.iter_mut().for_each(|x| *x *= weight);
+                }
+                network.vjp_rows(&self.packed, tile, &mut scratch, &mut rows);
+                let u = MatRef::from_row_major_slice(&rows[..tile.rows() * parameters], tile.rows(), parameters);
+                faer::linalg::matmul::matmul(&mut fisher, Accum::Add, u.transpose(), u, 1.0, Par::Seq);
+            }
+        }
+        fisher
+    }
+
+    /// Scores of the sampled actions, one row a state: sqrt(w) grad log pi(a|s). (1/N) S^T S is the empirical Fisher.
+    pub fn scores(&self, actions: &ActionRows) -> Mat<f64> {
+        let (network, distribution) = (&self.policy.network, &self.policy.distribution);
+        let parameters = network.parameters();
+        let mut scratch = Scratch::new(network);
+        let mut rows = vec![0.0; TILE * parameters];
+        let mut cotangent = vec![0.0; network.outputs()];
+        let mut scores = Mat::zeros(self.rows(), parameters);
+        for (index, tile) in self.tiles.iter().enumerate() {
+            let range = reduce::tile_rows(self.rows(), index);
+            for (slot, row) in range.clone().enumerate() {
+                cotangent.fill(0.0);
+                let action = actions.row(self.source(row));
+                distribution.add_score(tile.outputs().row(slot), action, self.weight(row).sqrt(), &mut cotangent);
+                scratch.outputs.row_mut(slot).iter_mut().zip(&cotangent).for_each(|(s, c)| *s = *c as f32);
+            }
+            network.vjp_rows(&self.packed, tile, &mut scratch, &mut rows);
+            for (slot, row) in range.enumerate() {
+                for (j, value) in rows[slot * parameters..][..parameters].iter().enumerate() {
+                    scores[(row, j)] = *value;
+                }
+            }
+        }
+        scores
+    }
+}

@@ -1,0 +1,37 @@
+//! The policy gradient g = E[ grad log pi(a|s) A ] (Sutton 2000, Theorem 1), with an optional entropy bonus.
+
+use crate::linearize::Linearized;
+use crate::network::Scratch;
+use crate::policy::ActionRows;
+use crate::reduce;
+
+/// g = mean over rows of w (A grad log pi(a|s) + c grad H(pi(.|s))), one number a parameter.
+///
+/// `advantages` and `actions` have one row a state of the linearisation, which covers the whole batch; w are the state
+/// weights and `entropy` is c.
+pub fn policy_gradient(at: &Linearized<'_>, actions: &ActionRows, advantages: &[f64], entropy: f64) -> Vec<f64> {
+    let (network, distribution) = (&at.policy.network, &at.policy.distribution);
+    let outputs = network.outputs();
+    let mut gradient = reduce::sum(
+        at.tiles.len(),
+        network.parameters(),
+        || (Scratch::new(network), vec![0.0; outputs]),
+        |(scratch, cotangent), index, sum| {
+            let tile = &at.tiles[index];
+            for (slot, row) in reduce::tile_rows(at.rows(), index).enumerate() {
+                let source = at.source(row);
+                let weight = at.weight(row);
+                cotangent.fill(0.0);
+                let seen = tile.outputs().row(slot);
+                distribution.add_score(seen, actions.row(source), weight * advantages[source], cotangent);
+                if entropy != 0.0 {
+                    distribution.add_entropy_gradient(seen, weight * entropy, cotangent);
+                }
+                scratch.outputs.row_mut(slot).iter_mut().zip(cotangent.iter()).for_each(|(s, c)| *s = *c as f32);
+            }
+            network.vjp(&at.packed, tile, scratch, sum);
+        },
+    );
+    gradient.iter_mut().for_each(|g| *g /= at.rows() as f64);
+    gradient
+}

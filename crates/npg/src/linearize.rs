@@ -1,0 +1,96 @@
+//! A policy at its current parameters on a set of states: one forward pass, kept for every product that follows.
+//!
+//! Gradient, Fisher products, dense Fisher and scores all start from here; activations are computed once a solve.
+
+use crate::network::kernels::Matrix;
+use crate::network::{Packed, TILE, Tile};
+use crate::policy::Policy;
+use crate::reduce;
+
+/// States, as the network reads them, and how much each counts.
+#[derive(Clone, Copy, Debug)]
+pub struct States<'a> {
+    /// One row a state.
+    pub inputs: &'a Matrix,
+    /// Weights with mean one (gamma^t normalised); None means all equal.
+    pub weights: Option<&'a [f64]>,
+}
+
+/// Forward pass over states at the policy's parameters.
+#[derive(Debug)]
+pub struct Linearized<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) packed: Packed,
+    pub(crate) tiles: Vec<Tile>,
+    /// Fisher metric of each row's distribution, tile by tile.
+    pub(crate) metrics: Vec<Matrix>,
+    weights: Option<&'a [f64]>,
+    /// Which of the given states these are; None means all.
+    selection: Option<Vec<usize>>,
+    rows: usize,
+}
+
+/// Evenly spread rows: a fraction of `rows`, at least one.
+fn spread(rows: usize, fraction: f64) -> Option<Vec<usize>> {
+    let count = ((rows as f64 * fraction).round() as usize).clamp(1, rows);
+    (count < rows).then(|| (0..count).map(|i| i * rows / count).collect())
+}
+
+impl<'a> Linearized<'a> {
+    /// Runs the forward pass over an evenly spread `fraction` of the states.
+    pub fn new(policy: &'a Policy, states: States<'a>, fraction: f64) -> Self {
+        let selection = spread(states.inputs.rows(), fraction);
+        let rows = selection.as_ref().map_or(states.inputs.rows(), Vec::len);
+        let packed = policy.network.pack_with_transposes(&policy.theta);
+        let mut tiles: Vec<(Tile, Matrix)> = Vec::with_capacity(reduce::tiles(rows));
+        tiles.resize_with(reduce::tiles(rows), || {
+            (Tile::new(&policy.network, 0, false), Matrix::zeros(0, policy.network.outputs()))
+        });
+        reduce::for_each(&mut tiles, |index, (tile, metric)| {
+            let range = reduce::tile_rows(rows, index);
+            *tile = Tile::new(&policy.network, TILE, true);
+            tile.set_rows(range.len());
+            metric.set_rows(TILE);
+            for (slot, row) in range.enumerate() {
+                let source = selection.as_ref().map_or(row, |s| s[row]);
+                tile.inputs.row_mut(slot).copy_from_slice(states.inputs.row(source));
+            }
+            policy.network.forward(&packed, tile);
+            for row in 0..tile.rows() {
+                policy.distribution.metric(tile.outputs().row(row), metric.row_mut(row));
+            }
+        });
+        let (tiles, metrics) = tiles.into_iter().unzip();
+        Self { policy, packed, tiles, metrics, weights: states.weights, selection, rows }
+    }
+
+    /// Number of states.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        self.policy
+    }
+
+    /// Index of row `row` among the given states.
+    pub(crate) fn source(&self, row: usize) -> usize {
+        self.selection.as_ref().map_or(row, |s| s[row])
+    }
+
+    /// Weight of row `row`; the mean over all given states is one.
+    pub(crate) fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |w| w[self.source(row)])
+    }
+
+    /// Whether all rows count the same.
+    pub(crate) fn is_weighted(&self) -> bool {
+        self.weights.is_some()
+    }
+
+    /// Network outputs of row `row`.
+    pub fn outputs(&self, row: usize) -> &[f32] {
+        self.tiles[row / TILE].outputs().row(row % TILE)
+    }
+}

@@ -1,0 +1,238 @@
+//! One tile through the network: forward, forward-mode (jvp) and reverse-mode (vjp) products.
+
+use super::exploration::{ExplorationScratch, ExplorationTile, PackedExploration};
+use super::kernels::{Left, Matrix, Start, add_column_sums, add_product, multiply, product};
+use super::{Layer, Network, Packed, TILE};
+
+/// What a forward pass of at most `capacity` rows leaves behind.
+#[derive(Clone, Debug)]
+pub struct Tile {
+    rows: usize,
+    /// Inputs of the network. Fill the first [`Tile::rows`] rows before [`Network::forward`].
+    pub inputs: Matrix,
+    features: Matrix,
+    /// Activations of each hidden layer.
+    hidden: Vec<Matrix>,
+    /// Derivatives of the activations; empty unless asked for.
+    slopes: Vec<Matrix>,
+    exploration: Option<ExplorationTile>,
+    outputs: Matrix,
+}
+
+impl Tile {
+    /// A tile for `capacity` rows; with `slopes` it can serve jvp and vjp.
+    pub fn new(network: &Network, capacity: usize, slopes: bool) -> Self {
+        let hidden: Vec<Matrix> = network.layers.iter().skip(1).map(|l| Matrix::zeros(capacity, l.inputs)).collect();
+        let features = network.features.as_ref().map_or(Matrix::default(), |f| Matrix::zeros(capacity, f.count()));
+        Self {
+            rows: capacity,
+            inputs: Matrix::zeros(capacity, network.inputs),
+            features,
+            slopes: if slopes { hidden.clone() } else { Vec::new() },
+            hidden,
+            exploration: network
+                .exploration
+                .map(|(actions, _)| ExplorationTile::new(capacity, network.last_inputs(), actions)),
+            outputs: Matrix::zeros(capacity, network.outputs()),
+        }
+    }
+
+    /// Rows in use.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Uses the first `rows` rows from now on.
+    pub fn set_rows(&mut self, rows: usize) {
+        assert!(rows <= self.inputs.rows(), "a tile of {} rows cannot hold {rows}", self.inputs.rows());
+        self.rows = rows;
+    }
+
+    /// Outputs of the forward pass, rows x outputs.
+    pub fn outputs(&self) -> &Matrix {
+        &self.outputs
+    }
+
+    /// Inputs of the last layer after a forward pass, rows x last inputs.
+    pub fn last_inputs(&self) -> &Matrix {
+        self.layer_input(self.hidden.len())
+    }
+
+    fn layer_input(&self, layer: usize) -> &Matrix {
+        match layer {
+            0 if self.features.columns() > 0 => &self.features,
+            0 => &self.inputs,
+            _ => &self.hidden[layer - 1],
+        }
+    }
+}
+
+/// Working memory of one thread for jvp and vjp.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    /// Tangents of the hidden activations in a jvp, cotangents of the pre-activations in a vjp.
+    layers: Vec<Matrix>,
+    /// What is pushed forward (jvp: result) or pulled back (vjp: cotangents), rows x outputs. The caller fills it
+    /// before a vjp and reads it after a jvp.
+    pub outputs: Matrix,
+    exploration: Option<ExplorationScratch>,
+}
+
+impl Scratch {
+    /// Working memory for tiles of `network`.
+    pub fn new(network: &Network) -> Self {
+        Self {
+            layers: network.layers.iter().skip(1).map(|l| Matrix::zeros(TILE, l.inputs)).collect(),
+            outputs: Matrix::zeros(TILE, network.outputs()),
+            exploration: network.exploration.map(|(a, _)| ExplorationScratch::new(TILE, network.last_inputs(), a)),
+        }
+    }
+}
+
+fn rows_of(matrix: &Matrix) -> Left<'_> {
+    Left { values: matrix.as_slice(), row_stride: matrix.stride(), k_stride: 1 }
+}
+
+fn columns_of(matrix: &Matrix) -> Left<'_> {
+    Left { values: matrix.as_slice(), row_stride: 1, k_stride: matrix.stride() }
+}
+
+impl Network {
+    /// Outputs of the tile's rows, and what later products need.
+    pub fn forward(&self, packed: &Packed, tile: &mut Tile) {
+        let rows = tile.rows;
+        if let Some(features) = &self.features {
+            features.compute(rows, &tile.inputs, &mut tile.features);
+        }
+        let last = self.layers.len() - 1;
+        for (index, (layer, copy)) in self.layers.iter().zip(&packed.layers).enumerate() {
+            let bias = Start::Bias(copy.biases.as_slice());
+            let (before, after) = tile.hidden.split_at_mut(index);
+            let input = match index {
+                0 if self.features.is_some() => &tile.features,
+                0 => &tile.inputs,
+                _ => &before[index - 1],
+            };
+            if index == last {
+                product(rows, layer.inputs, rows_of(input), &copy.weights, bias, &mut tile.outputs);
+                if let (Some(exploration), Some(state)) = (&packed.exploration, &mut tile.exploration) {
+                    exploration.forward(rows, input, state, layer.outputs + layer.constants, &mut tile.outputs);
+                }
+                continue;
+            }
+            let output = &mut after[0];
+            product(rows, layer.inputs, rows_of(input), &copy.weights, bias, output);
+            let used = rows * output.stride();
+            match tile.slopes.get_mut(index) {
+                Some(slopes) => self
+                    .activation
+                    .apply_with_slopes(&mut output.as_mut_slice()[..used], &mut slopes.as_mut_slice()[..used]),
+                None => self.activation.apply(&mut output.as_mut_slice()[..used]),
+            }
+        }
+    }
+
+    /// J v, rows x outputs, into `scratch.outputs`: how the outputs change along `tangent` ([`Network::pack_tangent`]).
+    pub fn jvp(&self, packed: &Packed, tangent: &Packed, tile: &Tile, scratch: &mut Scratch) {
+        let rows = tile.rows;
+        let last = self.layers.len() - 1;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (before, after) = scratch.layers.split_at_mut(index);
+            let moved_input = index.checked_sub(1).map(|i| &before[i]);
+            let output = if index == last { &mut scratch.outputs } else { &mut after[0] };
+            let direction = &tangent.layers[index];
+            let bias = Start::Bias(direction.biases.as_slice());
+            product(rows, layer.inputs, rows_of(tile.layer_input(index)), &direction.weights, bias, output);
+            if let Some(moved) = moved_input {
+                product(rows, layer.inputs, rows_of(moved), &packed.layers[index].weights, Start::Accumulate, output);
+            }
+            if index < last {
+                let used = rows * output.stride();
+                multiply(&mut output.as_mut_slice()[..used], &tile.slopes[index].as_slice()[..used]);
+            }
+        }
+        if let (Some(exploration), Some(moved)) = (&packed.exploration, &tangent.exploration) {
+            let h_tangent = last.checked_sub(1).map(|i| &scratch.layers[i]);
+            let first = self.last().outputs + self.last().constants;
+            let (state, work) = both(&tile.exploration, &mut scratch.exploration);
+            exploration.jvp(moved, tile.last_inputs(), h_tangent, state, (rows, first, work), &mut scratch.outputs);
+        }
+    }
+
+    /// Adds J^T c, summed over the tile's rows, to `gradient`; c are the cotangents in `scratch.outputs`.
+    pub fn vjp(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch, gradient: &mut [f64]) {
+        self.back_propagate(packed, tile, scratch);
+        let rows = tile.rows;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let delta = scratch.layers.get(index).unwrap_or(&scratch.outputs);
+            let input = tile.layer_input(index);
+            let (weights, biases) = layer_slots(layer, gradient);
+            add_product(layer.inputs, rows, columns_of(input), delta, layer.outputs, weights);
+            add_column_sums(rows, delta, layer.outputs + layer.constants, biases);
+        }
+        if let (Some(exploration), Some((_, start))) = (&packed.exploration, self.exploration) {
+            let (state, work) = both(&tile.exploration, &mut scratch.exploration);
+            exploration.accumulate(rows, state, &work.narrow, &mut gradient[start..]);
+        }
+    }
+
+    /// J^T c of every row apart, row-major \[rows x parameters\]; c are the cotangents in `scratch.outputs`.
+    pub fn vjp_rows(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch, gradients: &mut [f64]) {
+        self.back_propagate(packed, tile, scratch);
+        for (row, gradient) in gradients.chunks_exact_mut(self.parameters).take(tile.rows).enumerate() {
+            for (index, layer) in self.layers.iter().enumerate() {
+                let delta = scratch.layers.get(index).unwrap_or(&scratch.outputs).row(row);
+                let (weights, biases) = layer_slots(layer, gradient);
+                for (slots, x) in weights.chunks_exact_mut(layer.outputs).zip(tile.layer_input(index).row(row)) {
+                    for (slot, d) in slots.iter_mut().zip(delta) {
+                        *slot = f64::from(*x) * f64::from(*d);
+                    }
+                }
+                for (slot, d) in biases.iter_mut().zip(delta) {
+                    *slot = f64::from(*d);
+                }
+            }
+            if let (Some(exploration), Some((_, start))) = (&packed.exploration, self.exploration) {
+                let (state, work) = both(&tile.exploration, &mut scratch.exploration);
+                exploration.row_gradient(row, state, &work.narrow, &mut gradient[start..]);
+            }
+        }
+    }
+
+    /// Cotangents of every hidden pre-activation into `scratch.layers`, from those of the outputs.
+    fn back_propagate(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch) {
+        let rows = tile.rows;
+        let last = self.layers.len() - 1;
+        if self.exploration.is_some() {
+            let first = self.last().outputs + self.last().constants;
+            let (state, work) = both(&tile.exploration, &mut scratch.exploration);
+            PackedExploration::weigh(state, (rows, first), &scratch.outputs, work);
+        }
+        for index in (1..=last).rev() {
+            let layer = &self.layers[index];
+            let (before, after) = scratch.layers.split_at_mut(index);
+            let delta = after.first().unwrap_or(&scratch.outputs);
+            let target = &mut before[index - 1];
+            product(rows, layer.outputs, rows_of(delta), &packed.layers[index].transposed, Start::Zero, target);
+            if let (true, Some(exploration)) = (index == last, &packed.exploration) {
+                let (_, work) = both(&tile.exploration, &mut scratch.exploration);
+                exploration.pull_back(rows, tile.last_inputs(), work, target);
+            }
+            let used = rows * target.stride();
+            multiply(&mut target.as_mut_slice()[..used], &tile.slopes[index - 1].as_slice()[..used]);
+        }
+    }
+}
+
+fn both<'a>(
+    tile: &'a Option<ExplorationTile>,
+    scratch: &'a mut Option<ExplorationScratch>,
+) -> (&'a ExplorationTile, &'a mut ExplorationScratch) {
+    let tile = tile.as_ref().expect("tiles of this network have exploration");
+    (tile, scratch.as_mut().expect("scratch of this network has exploration"))
+}
+
+fn layer_slots<'a>(layer: &Layer, gradient: &'a mut [f64]) -> (&'a mut [f64], &'a mut [f64]) {
+    let (weights, rest) = gradient[layer.weights..].split_at_mut(layer.biases - layer.weights);
+    (weights, &mut rest[..layer.outputs + layer.constants])
+}

@@ -1,0 +1,203 @@
+//! Forward pass against a plain f64 reference; jvp against central differences of that reference; vjp against jvp.
+
+use super::*;
+use crate::random::{Purpose, Stream};
+
+/// The network's definition, written plainly in f64 on the flat vector.
+fn reference(network: &Network, theta: &[f64], input: &[f64]) -> Vec<f64> {
+    let mut h = input.to_vec();
+    if let Some(features) = &network.features {
+        let constants = features.constants();
+        let count = features.count();
+        h = (0..count)
+            .map(|f| {
+                let phase = f64::from(constants[input.len() * count + f]);
+                (0..input.len()).map(|i| f64::from(constants[i * count + f]) * input[i]).sum::<f64>() + phase
+            })
+            .map(f64::sin)
+            .collect();
+    }
+    let last = network.layers.len() - 1;
+    for (index, layer) in network.layers.iter().enumerate() {
+        let z: Vec<f64> = (0..layer.outputs + layer.constants)
+            .map(|o| {
+                let bias = theta[layer.biases + o];
+                let sum: f64 = (0..layer.inputs)
+                    .map(|i| if o < layer.outputs { h[i] * theta[layer.weights + i * layer.outputs + o] } else { 0.0 })
+                    .sum();
+                bias + sum
+            })
+            .collect();
+        if index == last {
+            let mut out = z;
+            if let Some((actions, start)) = network.exploration {
+                for j in 0..actions {
+                    let variance: f64 = (0..=h.len())
+                        .map(|i| h.get(i).unwrap_or(&1.0).powi(2) * (2.0 * theta[start + i * actions + j]).exp())
+                        .sum();
+                    out.push(0.5 * variance.ln());
+                }
+            }
+            return out;
+        }
+        h = z
+            .into_iter()
+            .map(|x| match network.activation {
+                Activation::Tanh => x.tanh(),
+                Activation::Relu => x.max(0.0),
+                Activation::Gelu => {
+                    0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
+                }
+                Activation::Silu => x / (1.0 + (-x).exp()),
+            })
+            .collect();
+    }
+    unreachable!("the last layer returns");
+}
+
+fn networks() -> Vec<Network> {
+    let mut rng = Stream::new(11, Purpose::Test, 0);
+    let affine = |affine| Outputs { affine, ..Outputs::default() };
+    vec![
+        Network::new(4, None, &[64, 64], Activation::Tanh, affine(2)),
+        Network::new(17, None, &[33, 20, 9], Activation::Silu, affine(6)),
+        Network::new(3, None, &[70], Activation::Gelu, Outputs { affine: 2, constants: 2, exploration: 0 }),
+        Network::new(5, None, &[12, 8], Activation::Relu, affine(3)),
+        Network::new(3, None, &[], Activation::Tanh, Outputs { affine: 1, constants: 1, exploration: 0 }),
+        Network::new(2, None, &[16, 8], Activation::Tanh, Outputs { affine: 2, constants: 0, exploration: 2 }),
+        Network::new(2, None, &[], Activation::Tanh, Outputs { affine: 1, constants: 0, exploration: 1 }),
+        Network::new(3, Some(FourierFeatures::new(3, 40, 1.0, &mut rng)), &[], Activation::Tanh, affine(2)),
+    ]
+}
+
+struct Case {
+    network: Network,
+    theta: Vec<f64>,
+    inputs: Vec<Vec<f64>>,
+    tile: Tile,
+    packed: Packed,
+}
+
+fn case(network: Network, rows: usize, rng: &mut Stream) -> Case {
+    let mut theta = network.initial(1.0, -0.5, rng);
+    theta.iter_mut().for_each(|t| *t += 0.1 * rng.normal());
+    let inputs: Vec<Vec<f64>> =
+        (0..rows).map(|_| (0..network.inputs()).map(|_| f64::from(rng.normal() as f32)).collect()).collect();
+    let mut tile = Tile::new(&network, TILE, true);
+    tile.set_rows(rows);
+    for (row, input) in inputs.iter().enumerate() {
+        for (slot, x) in tile.inputs.row_mut(row).iter_mut().zip(input) {
+            *slot = *x as f32;
+        }
+    }
+    let packed = network.pack_with_transposes(&theta);
+    network.forward(&packed, &mut tile);
+    Case { network, theta, inputs, tile, packed }
+}
+
+#[test]
+fn forward_equals_the_reference() {
+    let mut rng = Stream::new(1, Purpose::Test, 0);
+    for network in networks() {
+        let case = case(network, 13, &mut rng);
+        for (row, input) in case.inputs.iter().enumerate() {
+            let expected = reference(&case.network, &case.theta, input);
+            for (a, b) in case.tile.outputs().row(row).iter().zip(&expected) {
+                assert!((f64::from(*a) - b).abs() < 2e-5 * (1.0 + b.abs()), "{a} against {b} in {:?}", case.network);
+            }
+        }
+    }
+}
+
+#[test]
+fn jvp_equals_central_differences_and_vjp_is_its_transpose() {
+    let mut rng = Stream::new(2, Purpose::Test, 0);
+    for network in networks() {
+        let rows = 11;
+        let case = case(network, rows, &mut rng);
+        let v: Vec<f64> = case.theta.iter().map(|_| rng.normal()).collect();
+        let tangent = case.network.pack_tangent(&case.packed, &v);
+        let mut scratch = Scratch::new(&case.network);
+        case.network.jvp(&case.packed, &tangent, &case.tile, &mut scratch);
+        let pushed = scratch.outputs.clone();
+
+        let h = 1e-5;
+        let moved = |sign: f64| case.theta.iter().zip(&v).map(|(t, v)| t + sign * h * v).collect::<Vec<_>>();
+        let (plus, minus) = (moved(1.0), moved(-1.0));
+        for (row, input) in case.inputs.iter().enumerate() {
+            let (up, down) = (reference(&case.network, &plus, input), reference(&case.network, &minus, input));
+            for (j, a) in pushed.row(row).iter().enumerate() {
+                let expected = (up[j] - down[j]) / (2.0 * h);
+                let scale = 1.0 + expected.abs();
+                assert!(
+                    (f64::from(*a) - expected).abs() < 2e-4 * scale,
+                    "{a} against {expected} in {:?}",
+                    case.network
+                );
+            }
+        }
+
+        // <c, J v> = <J^T c, v>, and the rows' gradients add up to their sum.
+        let outputs = case.network.outputs();
+        let mut inner = 0.0;
+        for row in 0..rows {
+            for j in 0..outputs {
+                let c = rng.normal() as f32;
+                scratch.outputs.row_mut(row)[j] = c;
+                inner += f64::from(c) * f64::from(pushed.row(row)[j]);
+            }
+        }
+        let parameters = case.network.parameters();
+        let mut gradient = vec![0.0; parameters];
+        case.network.vjp(&case.packed, &case.tile, &mut scratch, &mut gradient);
+        let outer = kernels::dot(&gradient, &v);
+        assert!((inner - outer).abs() < 1e-4 * (1.0 + inner.abs()), "{inner} against {outer}");
+
+        let mut each = vec![0.0; rows * parameters];
+        case.network.vjp_rows(&case.packed, &case.tile, &mut scratch, &mut each);
+        for p in 0..parameters {
+            let sum: f64 = (0..rows).map(|r| each[r * parameters + p]).sum();
+            assert!(
+                (sum - gradient[p]).abs() < 1e-4 * (1.0 + sum.abs()),
+                "parameter {p}: {sum} against {}",
+                gradient[p]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rows_bits_do_not_depend_on_its_company() {
+    let mut rng = Stream::new(3, Purpose::Test, 0);
+    for network in networks() {
+        let case = case(network, 37, &mut rng);
+        let mut alone = Tile::new(&case.network, 1, false);
+        for row in [0, 5, 36] {
+            let input = case.tile.inputs.row(row).to_vec();
+            alone.inputs.row_mut(0).copy_from_slice(&input);
+            case.network.forward(&case.packed, &mut alone);
+            assert_eq!(alone.outputs().row(0), case.tile.outputs().row(row));
+        }
+    }
+}
+
+#[test]
+fn orthogonal_columns() {
+    let mut rng = Stream::new(4, Purpose::Test, 0);
+    for (rows, columns) in [(7, 3), (3, 7), (5, 5)] {
+        let w = orthogonal(rows, columns, 2.0, &mut rng);
+        let dot = |a: usize, b: usize| -> f64 {
+            if rows >= columns {
+                (0..rows).map(|i| w[i * columns + a] * w[i * columns + b]).sum()
+            } else {
+                (0..columns).map(|j| w[a * columns + j] * w[b * columns + j]).sum()
+            }
+        };
+        for a in 0..rows.min(columns) {
+            for b in 0..rows.min(columns) {
+                let expected = if a == b { 4.0 } else { 0.0 };
+                assert!((dot(a, b) - expected).abs() < 1e-12);
+            }
+        }
+    }
+}

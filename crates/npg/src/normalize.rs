@@ -1,0 +1,143 @@
+//! Running moments of observations and returns.
+//!
+//! Moments are merged by the pairwise formula of Chan, Golub & LeVeque 1983, which does not cancel. They change only
+//! between iterations: what was sampled with one normaliser is updated with the same one.
+
+/// Count, mean and sum of squared deviations of each dimension.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// Number of samples.
+    pub count: f64,
+    /// Mean of each dimension.
+    pub mean: Vec<f64>,
+    /// Sum of squared deviations from the mean, of each dimension.
+    pub squares: Vec<f64>,
+}
+
+impl Moments {
+    /// No samples yet.
+    pub fn new(dimensions: usize) -> Self {
+        Self { count: 0.0, mean: vec![0.0; dimensions], squares: vec![0.0; dimensions] }
+    }
+
+    /// Adds one sample (Welford 1962).
+    pub fn push(&mut self, sample: &[f64]) {
+        self.count += 1.0;
+        let rate = 1.0 / self.count;
+        for ((mean, squares), x) in self.mean.iter_mut().zip(&mut self.squares).zip(sample) {
+            let before = x - *mean;
+            *mean += before * rate;
+            *squares += before * (x - *mean);
+        }
+    }
+
+    /// Adds all samples of `other`.
+    pub fn merge(&mut self, other: &Moments) {
+        let total = self.count + other.count;
+        if other.count == 0.0 {
+            return;
+        }
+        let share = other.count / total;
+        for j in 0..self.mean.len() {
+            let delta = other.mean[j] - self.mean[j];
+            self.mean[j] += delta * share;
+            self.squares[j] += other.squares[j] + delta * delta * self.count * share;
+        }
+        self.count = total;
+    }
+
+    /// Population variance of dimension `j`; 1 before the second sample.
+    pub fn variance(&self, j: usize) -> f64 {
+        if self.count < 2.0 { 1.0 } else { self.squares[j] / self.count }
+    }
+}
+
+/// (x - mean) / sqrt(variance + 1e-8), clipped; the identity before any sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalizer {
+    moments: Moments,
+    clip: f64,
+    /// 1 / sqrt(variance + 1e-8).
+    scales: Vec<f64>,
+}
+
+impl Normalizer {
+    /// A normaliser with the given moments, clipping at +-`clip`.
+    pub fn new(moments: Moments, clip: f64) -> Self {
+        let mut normalizer = Self { scales: Vec::new(), moments, clip };
+        normalizer.refresh();
+        normalizer
+    }
+
+    /// The moments so far.
+    pub fn moments(&self) -> &Moments {
+        &self.moments
+    }
+
+    /// Merges new samples in.
+    pub fn update(&mut self, samples: &Moments) {
+        self.moments.merge(samples);
+        self.refresh();
+    }
+
+    fn refresh(&mut self) {
+        self.scales = (0..self.moments.mean.len()).map(|j| 1.0 / (self.moments.variance(j) + 1e-8).sqrt()).collect();
+    }
+
+    /// Normalises `values` into f32 `out`.
+    pub fn apply(&self, values: &[f64], out: &mut [f32]) {
+        for (j, (x, slot)) in values.iter().zip(out).enumerate() {
+            *slot = ((x - self.moments.mean[j]) * self.scales[j]).clamp(-self.clip, self.clip) as f32;
+        }
+    }
+
+    /// Scale of dimension `j`: 1 / standard deviation.
+    pub fn scale(&self, j: usize) -> f64 {
+        self.scales[j]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn two_pass(samples: &[f64]) -> (f64, f64) {
+        let mean = samples.iter().sum::<f64>() / samples.len() as f64;
+        (mean, samples.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / samples.len() as f64)
+    }
+
+    fn pushed(samples: &[f64]) -> Moments {
+        let mut moments = Moments::new(1);
+        samples.iter().for_each(|x| moments.push(&[*x]));
+        moments
+    }
+
+    proptest! {
+        #[test]
+        fn merging_equals_two_passes(samples in prop::collection::vec(-10.0..10.0f64, 2..60), cut in 0usize..60, offset in -1e6..1e6f64) {
+            let samples: Vec<f64> = samples.iter().map(|x| x + offset).collect();
+            let cut = cut.min(samples.len());
+            let mut merged = pushed(&samples[..cut]);
+            merged.merge(&pushed(&samples[cut..]));
+            let (mean, variance) = two_pass(&samples);
+            prop_assert!((merged.mean[0] - mean).abs() <= 1e-9 * (1.0 + mean.abs()));
+            prop_assert!((merged.variance(0) - variance).abs() <= 1e-8 * (1.0 + variance));
+        }
+    }
+
+    /// The textbook E[x^2] - E[x]^2 loses every digit here.
+    #[test]
+    fn a_large_offset_does_not_cancel() {
+        let samples: Vec<f64> = (0..1000).map(|i| 1e9 + f64::from(i % 2)).collect();
+        assert!((pushed(&samples).variance(0) - 0.25).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_identity_before_samples() {
+        let mut out = [0.0f32; 2];
+        Normalizer::new(Moments::new(2), 10.0).apply(&[0.5, -20.0], &mut out);
+        assert!((out[0] - 0.5).abs() < 1e-6);
+        assert_eq!(out[1], -10.0);
+    }
+}

@@ -1,0 +1,199 @@
+//! One iteration of the natural policy gradient.
+//!
+//! ```text
+//! g     = E[ grad log pi(a|s) A ]                      gradient
+//! x     = (F + lambda I)^-1 g    (vanilla: x = g)      direction
+//! alpha = sqrt(2 eps / x^T F x)  (or fixed)            step size, predicted KL 1/2 alpha^2 x^T F x
+//! theta' = theta + alpha x       (TRPO: backtracking)  step
+//! ```
+//!
+//! `npg`, `trpo` and `vpg` are settings of a direction and a step rule, not different algorithms.
+
+use crate::config::{Algorithm, Direction, Solver, StepRule};
+use crate::gradient::policy_gradient;
+use crate::linearize::{Linearized, States};
+use crate::network::kernels::dot;
+use crate::policy::Policy;
+use crate::solve::{CgOptions, Solution, SolveError, cholesky, conjugate_gradient, woodbury};
+use crate::step::{Accepted, LineSearch, alpha_from_kl, moved, predicted_kl};
+use crate::trust_region::{Comparison, Signal, compare};
+
+/// At most this many parameters are solved densely by `solver = "auto"`.
+const AUTO_DENSE: usize = 256;
+
+/// What came of an iteration.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The policy moved.
+    Stepped,
+    /// All advantages are equal or zero: g = 0, nothing to do.
+    NoSignal,
+    /// The line search found no acceptable step; parameters untouched.
+    LineSearchFailed,
+    /// Something is not finite, not positive or not solvable; parameters untouched, with the reason.
+    Refused(String),
+}
+
+/// What an iteration did, and every number about it.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// New parameters; the old ones unless `outcome` is [`Outcome::Stepped`].
+    pub theta: Vec<f64>,
+    /// The solution of (F + damping I) x = g, for a warm start.
+    pub solution: Option<Solution>,
+    /// ||g||.
+    pub gradient_norm: f64,
+    /// g^T x, the surrogate's slope along x.
+    pub g_x: f64,
+    /// Step size.
+    pub alpha: f64,
+    /// 1/2 alpha^2 x^T F x, nats.
+    pub kl_predicted: f64,
+    /// The new policy against the old, measured on the whole batch.
+    pub comparison: Comparison,
+    /// Reductions of alpha by the line search.
+    pub backtracks: usize,
+}
+
+/// Computes the next parameters of `policy` from a batch: its states, and the actions and advantages in `signal`.
+///
+/// `kl_step` is the budget eps of this iteration in nats; `warm_start` is the last solution, for
+/// `cg_warm_start`. The policy itself is not touched.
+pub fn update(
+    policy: &Policy,
+    states: States<'_>,
+    signal: Signal<'_>,
+    algorithm: &Algorithm,
+    kl_step: f64,
+    warm_start: Option<&[f64]>,
+) -> Update {
+    let theta = &policy.theta;
+    let at = Linearized::new(policy, states, 1.0);
+    let mut update = Update::nothing(theta);
+
+    // Gradient.
+    let g = policy_gradient(&at, signal.actions, signal.advantages, signal.entropy);
+    update.gradient_norm = dot(&g, &g).sqrt();
+    if !update.gradient_norm.is_finite() {
+        return update.refused("the gradient is not finite");
+    }
+    if update.gradient_norm == 0.0 || (signal.entropy == 0.0 && signal.advantages.iter().all(|a| *a == 0.0)) {
+        update.outcome = Outcome::NoSignal;
+        return update;
+    }
+
+    // Direction. F may be estimated on a part of the batch.
+    let part = (algorithm.fisher_fraction < 1.0).then(|| Linearized::new(policy, states, algorithm.fisher_fraction));
+    let fisher = part.as_ref().unwrap_or(&at);
+    let x = match algorithm.direction {
+        Direction::Vanilla => g.clone(),
+        Direction::Natural => match solve(fisher, &g, signal, algorithm, warm_start) {
+            Ok(solution) => {
+                let x = solution.x.clone();
+                update.solution = Some(solution);
+                x
+            }
+            Err(error) => return update.refused(error.to_string()),
+        },
+    };
+    update.g_x = dot(&g, &x);
+    let x_f_x = fisher.fisher_norm(&x);
+    if !(update.g_x.is_finite() && x_f_x.is_finite()) {
+        return update.refused("the direction is not finite");
+    }
+    if update.g_x <= 0.0 {
+        let reason = format!("g^T x = {:e} is not positive: x is no ascent direction", update.g_x);
+        return update.refused(reason);
+    }
+
+    // Step.
+    let alpha = match algorithm.step {
+        StepRule::Fixed => algorithm.alpha,
+        StepRule::Kl | StepRule::LineSearch if x_f_x <= 0.0 => {
+            return update.refused(format!("x^T F x = {x_f_x:e} is not positive: the step size is undefined"));
+        }
+        StepRule::Kl | StepRule::LineSearch => alpha_from_kl(kl_step, x_f_x),
+    };
+    let accepted = if algorithm.step == StepRule::LineSearch {
+        let rule = LineSearch {
+            max_backtracks: algorithm.max_backtracks,
+            backtrack_factor: algorithm.backtrack_factor,
+            accept_ratio: algorithm.accept_ratio,
+            kl_limit: kl_step,
+        };
+        let Some(accepted) = rule.search(theta, &x, alpha, update.g_x, |theta| compare(&at, theta, signal)) else {
+            update.outcome = Outcome::LineSearchFailed;
+            update.backtracks = algorithm.max_backtracks;
+            return update;
+        };
+        accepted
+    } else {
+        let theta = moved(theta, alpha, &x);
+        Accepted { comparison: compare(&at, &theta, signal), theta, alpha, backtracks: 0 }
+    };
+    if !(accepted.comparison.is_finite() && accepted.theta.iter().all(|t| t.is_finite())) {
+        return update.refused(format!("the new policy is not finite after a step of size {:e}", accepted.alpha));
+    }
+    update.outcome = Outcome::Stepped;
+    update.alpha = accepted.alpha;
+    update.kl_predicted = predicted_kl(accepted.alpha, x_f_x);
+    update.comparison = accepted.comparison;
+    update.backtracks = accepted.backtracks;
+    update.theta = accepted.theta;
+    update
+}
+
+/// Solves (F + damping I) x = g.
+fn solve(
+    fisher: &Linearized<'_>,
+    g: &[f64],
+    signal: Signal<'_>,
+    algorithm: &Algorithm,
+    warm_start: Option<&[f64]>,
+) -> Result<Solution, SolveError> {
+    let damping = algorithm.damping;
+    match algorithm.solver {
+        Solver::Auto if g.len() > AUTO_DENSE => conjugate(fisher, g, algorithm, warm_start),
+        Solver::Cg => conjugate(fisher, g, algorithm, warm_start),
+        Solver::Cholesky | Solver::Auto => cholesky(fisher.dense_fisher(), g, damping),
+        Solver::Woodbury => woodbury(&fisher.scores(signal.actions), g, damping),
+    }
+}
+
+fn conjugate(
+    fisher: &Linearized<'_>,
+    g: &[f64],
+    algorithm: &Algorithm,
+    warm_start: Option<&[f64]>,
+) -> Result<Solution, SolveError> {
+    let options = CgOptions {
+        iterations: algorithm.cg_iterations,
+        tolerance: algorithm.cg_tolerance,
+        damping: algorithm.damping,
+        start: warm_start.filter(|_| algorithm.cg_warm_start),
+    };
+    conjugate_gradient(|v| fisher.fisher_product(v), g, options)
+}
+
+impl Update {
+    fn nothing(theta: &[f64]) -> Self {
+        Self {
+            outcome: Outcome::NoSignal,
+            theta: theta.to_vec(),
+            solution: None,
+            gradient_norm: 0.0,
+            g_x: 0.0,
+            alpha: 0.0,
+            kl_predicted: 0.0,
+            comparison: Comparison::default(),
+            backtracks: 0,
+        }
+    }
+
+    fn refused(mut self, reason: impl Into<String>) -> Self {
+        self.outcome = Outcome::Refused(reason.into());
+        self
+    }
+}

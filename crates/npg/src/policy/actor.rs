@@ -1,0 +1,120 @@
+//! A policy acting in several environments at once: inference, exploration noise, raw and executed actions.
+
+use super::{ActionMut, ActionRows, Policy};
+use crate::env::{Action, Actions};
+use crate::network::{Packed, Tile};
+use crate::random::Stream;
+
+/// The exploration matrix of one environment, held for several steps; empty without state-dependent exploration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HeldNoise {
+    /// Standard normal numbers, row-major \[last inputs + 1 x actions\].
+    pub normals: Vec<f64>,
+    /// Steps that it has been used for.
+    pub age: usize,
+}
+
+impl HeldNoise {
+    /// Forgets the matrix: the next step draws a new one.
+    pub fn end(&mut self) {
+        self.normals.clear();
+        self.age = 0;
+    }
+}
+
+/// Inference of one policy for the environments of one group.
+#[derive(Debug)]
+pub struct Actor<'a> {
+    policy: &'a Policy,
+    packed: Packed,
+    tile: Tile,
+    /// exp(L) of state-dependent exploration.
+    stds: Vec<f64>,
+    raw: ActionRows,
+    executed: ActionRows,
+}
+
+impl<'a> Actor<'a> {
+    /// An actor for up to `capacity` environments.
+    pub fn new(policy: &'a Policy, capacity: usize) -> Self {
+        let stds = policy.network.exploration_parameters(&policy.theta).unwrap_or(&[]);
+        Self {
+            packed: policy.network.pack(&policy.theta),
+            tile: Tile::new(&policy.network, capacity, false),
+            stds: stds.iter().map(|l| l.exp()).collect(),
+            raw: ActionRows::zeros(&policy.distribution, capacity),
+            executed: ActionRows::zeros(&policy.distribution, capacity),
+            policy,
+        }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        self.policy
+    }
+
+    /// Normalises an encoded observation into row `row`; returns the network's inputs.
+    pub fn observe(&mut self, row: usize, encoded: &[f64]) -> &[f32] {
+        let slot = self.tile.inputs.row_mut(row);
+        self.policy.normalize(encoded, slot);
+        slot
+    }
+
+    /// Runs the network on the first `rows` rows.
+    pub fn infer(&mut self, rows: usize) {
+        self.tile.set_rows(rows);
+        self.policy.network.forward(&self.packed, &mut self.tile);
+    }
+
+    /// Draws the action of row `row`.
+    pub fn sample(&mut self, row: usize, rng: &mut Stream, noise: &mut HeldNoise) {
+        match (self.policy.sde_steps, self.raw.row_mut(row)) {
+            (Some(hold), ActionMut::Reals(action)) => {
+                if noise.normals.is_empty() || noise.age >= hold {
+                    noise.normals.resize(self.stds.len(), 0.0);
+                    noise.normals.iter_mut().for_each(|z| *z = rng.normal());
+                    noise.age = 0;
+                }
+                noise.age += 1;
+                let (mean, h) = (self.tile.outputs().row(row), self.tile.last_inputs().row(row));
+                let columns = action.len();
+                for (j, slot) in action.iter_mut().enumerate() {
+                    let draw = |i: usize| self.stds[i * columns + j] * noise.normals[i * columns + j];
+                    let sum: f64 = h.iter().enumerate().map(|(i, h)| f64::from(*h) * draw(i)).sum();
+                    *slot = f64::from(mean[j]) + sum + draw(h.len());
+                }
+            }
+            (_, action) => self.policy.distribution.sample(self.tile.outputs().row(row), rng, action),
+        }
+        self.execute(row);
+    }
+
+    /// Takes the most probable action in row `row`.
+    pub fn take_mode(&mut self, row: usize) {
+        self.policy.distribution.mode(self.tile.outputs().row(row), self.raw.row_mut(row));
+        self.execute(row);
+    }
+
+    fn execute(&mut self, row: usize) {
+        match (self.raw.row(row), self.executed.row_mut(row)) {
+            (Action::Integers(raw), ActionMut::Integers(executed)) => executed.copy_from_slice(raw),
+            (Action::Reals(raw), ActionMut::Reals(executed)) => self.policy.bounds.execute(raw, executed),
+            _ => unreachable!("both come from one distribution"),
+        }
+    }
+
+    /// Network outputs of row `row`.
+    pub fn outputs(&self, row: usize) -> &[f32] {
+        self.tile.outputs().row(row)
+    }
+
+    /// The raw actions: what the distribution drew.
+    pub fn raw(&self) -> &ActionRows {
+        &self.raw
+    }
+
+    /// The executed actions of the first `rows` rows: what the environments get.
+    pub fn executed(&self, rows: usize) -> Actions<'_> {
+        self.executed.first(rows)
+    }
+}

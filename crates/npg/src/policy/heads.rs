@@ -1,0 +1,144 @@
+//! Closed forms of one head, in f64 and nats.
+
+/// Softmax over logits.
+pub(super) mod categorical {
+    /// log sum exp.
+    fn log_normalizer(logits: &[f32]) -> f64 {
+        let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        max + logits.iter().map(|l| (f64::from(*l) - max).exp()).sum::<f64>().ln()
+    }
+
+    /// Inverse of the cumulative distribution at `uniform` in [0, 1).
+    pub(in crate::policy) fn sample(logits: &[f32], uniform: f64) -> i64 {
+        let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let weight = |l: &f32| (f64::from(*l) - max).exp();
+        let mut rest = uniform * logits.iter().map(weight).sum::<f64>();
+        for (class, logit) in logits.iter().enumerate() {
+            rest -= weight(logit);
+            if rest < 0.0 {
+                return class as i64;
+            }
+        }
+        // Rounding can leave a rest of 1e-16: the last class that has any probability.
+        logits.iter().rposition(|l| weight(l) > 0.0).unwrap_or(0) as i64
+    }
+
+    pub(in crate::policy) fn mode(logits: &[f32]) -> i64 {
+        let mut best = 0;
+        for (class, logit) in logits.iter().enumerate() {
+            if *logit > logits[best] {
+                best = class;
+            }
+        }
+        best as i64
+    }
+
+    pub(in crate::policy) fn log_prob(logits: &[f32], class: usize) -> f64 {
+        f64::from(logits[class]) - log_normalizer(logits)
+    }
+
+    pub(in crate::policy) fn probabilities(logits: &[f32], p: &mut [f32]) {
+        let log_normalizer = log_normalizer(logits);
+        p.iter_mut().zip(logits).for_each(|(p, l)| *p = (f64::from(*l) - log_normalizer).exp() as f32);
+    }
+
+    pub(in crate::policy) fn add_score(logits: &[f32], class: usize, weight: f64, slot: &mut [f64]) {
+        let log_normalizer = log_normalizer(logits);
+        for (s, l) in slot.iter_mut().zip(logits) {
+            *s -= weight * (f64::from(*l) - log_normalizer).exp();
+        }
+        slot[class] += weight;
+    }
+
+    pub(in crate::policy) fn entropy(logits: &[f32]) -> f64 {
+        let log_normalizer = log_normalizer(logits);
+        let term = |l: &f32| {
+            let log_p = f64::from(*l) - log_normalizer;
+            -log_p.exp() * log_p
+        };
+        logits.iter().map(term).sum()
+    }
+
+    /// dH/dl_i = -p_i (log p_i + H).
+    pub(in crate::policy) fn add_entropy_gradient(logits: &[f32], weight: f64, slot: &mut [f64]) {
+        let (log_normalizer, entropy) = (log_normalizer(logits), entropy(logits));
+        for (s, l) in slot.iter_mut().zip(logits) {
+            let log_p = f64::from(*l) - log_normalizer;
+            *s -= weight * log_p.exp() * (log_p + entropy);
+        }
+    }
+
+    pub(in crate::policy) fn kl(p: &[f32], q: &[f32]) -> f64 {
+        let (p_normalizer, q_normalizer) = (log_normalizer(p), log_normalizer(q));
+        let term = |(p, q): (&f32, &f32)| {
+            let log_p = f64::from(*p) - p_normalizer;
+            log_p.exp() * (log_p - (f64::from(*q) - q_normalizer))
+        };
+        p.iter().zip(q).map(term).sum()
+    }
+
+    pub(in crate::policy) fn total_variation(p: &[f32], q: &[f32]) -> f64 {
+        let (p_normalizer, q_normalizer) = (log_normalizer(p), log_normalizer(q));
+        let probability = |l: &f32, normalizer: f64| (f64::from(*l) - normalizer).exp();
+        let term = |(p, q): (&f32, &f32)| (probability(p, p_normalizer) - probability(q, q_normalizer)).abs();
+        0.5 * p.iter().zip(q).map(term).sum::<f64>()
+    }
+}
+
+/// One bit with a logit.
+pub(super) mod bernoulli {
+    pub(in crate::policy) fn probability(logit: f64) -> f64 {
+        1.0 / (1.0 + (-logit).exp())
+    }
+
+    /// log(1 + e^x) without overflow.
+    fn softplus(x: f64) -> f64 {
+        x.max(0.0) + (-x.abs()).exp().ln_1p()
+    }
+
+    pub(in crate::policy) fn log_prob(logit: f32, bit: bool) -> f64 {
+        let logit = f64::from(logit);
+        -softplus(if bit { -logit } else { logit })
+    }
+
+    pub(in crate::policy) fn entropy(logit: f64) -> f64 {
+        softplus(logit) - logit * probability(logit)
+    }
+
+    pub(in crate::policy) fn kl(p: f32, q: f32) -> f64 {
+        let (p, q) = (f64::from(p), f64::from(q));
+        let one = probability(p);
+        one * (softplus(-q) - softplus(-p)) + (1.0 - one) * (softplus(q) - softplus(p))
+    }
+}
+
+/// One normal dimension with a mean and a log standard deviation.
+pub(super) mod gaussian {
+    const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7; // 1/2 log(2 pi)
+
+    pub(in crate::policy) fn log_prob(mean: f32, log_std: f32, action: f64) -> f64 {
+        let log_std = f64::from(log_std);
+        let z = (action - f64::from(mean)) * (-log_std).exp();
+        -0.5 * z * z - log_std - HALF_LOG_TAU
+    }
+
+    /// (d log p / d mean, d log p / d log std) = (z / sigma, z^2 - 1).
+    pub(in crate::policy) fn score(mean: f32, log_std: f32, action: f64) -> (f64, f64) {
+        let inverse = (-f64::from(log_std)).exp();
+        let z = (action - f64::from(mean)) * inverse;
+        (z * inverse, z * z - 1.0)
+    }
+
+    pub(in crate::policy) fn entropy(log_std: f32) -> f64 {
+        f64::from(log_std) + HALF_LOG_TAU + 0.5
+    }
+
+    /// KL of (mean, log std) pairs.
+    pub(in crate::policy) fn kl((p_mean, p_log_std): (f32, f32), (q_mean, q_log_std): (f32, f32)) -> f64 {
+        let (p_log_std, q_log_std) = (f64::from(p_log_std), f64::from(q_log_std));
+        let difference = (f64::from(p_mean) - f64::from(q_mean)) * (-q_log_std).exp();
+        let log_ratio = p_log_std - q_log_std;
+        // expm1 keeps digits where the two are close: 1/2 (r^2 - 1) - log r.
+        0.5 * ((2.0 * log_ratio).exp_m1() + difference * difference) - log_ratio
+    }
+}

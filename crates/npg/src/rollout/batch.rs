@@ -1,0 +1,127 @@
+//! A batch of transitions, environment after environment.
+
+use crate::advantage::{Segment, SegmentEnd};
+use crate::network::kernels::Matrix;
+use crate::normalize::Moments;
+use crate::policy::{ActionRows, Policy};
+
+/// A finished training episode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Episode {
+    /// Undiscounted sum of rewards.
+    pub total: f64,
+    /// Steps.
+    pub length: u32,
+    /// At which of its environment's steps in this batch it ended: the order in time.
+    pub(crate) ended_at: usize,
+}
+
+/// Transitions of one iteration. Rows are environment-major; segments say where episodes begin and end.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// What the network saw: normalised observations, one row a transition.
+    pub inputs: Matrix,
+    /// The observations themselves (encoded, f32); empty where they are not normalised.
+    pub observations: Matrix,
+    /// Raw actions.
+    pub actions: ActionRows,
+    /// Rewards as the environment gave them.
+    pub rewards: Vec<f64>,
+    /// Step within its episode of each row.
+    pub steps: Vec<u32>,
+    /// Runs of consecutive steps.
+    pub segments: Vec<Segment>,
+    /// Network inputs of the observations that segments bootstrap from.
+    pub finals: Matrix,
+    /// Step within its episode of each final observation.
+    pub final_steps: Vec<u32>,
+    /// Episodes that ended in this batch, in order of time.
+    pub episodes: Vec<Episode>,
+    /// Moments of this batch's observations.
+    pub observation_moments: Moments,
+    /// Moments of this batch's discounted returns so far.
+    pub return_moments: Moments,
+    /// Simulations that diverged.
+    pub diverged: u64,
+}
+
+impl Batch {
+    /// Number of transitions.
+    pub fn len(&self) -> usize {
+        self.rewards.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rewards.is_empty()
+    }
+
+    /// A batch of `rows` rows to be filled.
+    pub(super) fn zeros(policy: &Policy, rows: usize) -> Self {
+        let kept = if policy.normalizer.is_some() { rows } else { 0 };
+        Self {
+            inputs: Matrix::zeros(rows, policy.inputs()),
+            observations: Matrix::zeros(kept, policy.inputs()),
+            actions: ActionRows::zeros(&policy.distribution, rows),
+            rewards: vec![0.0; rows],
+            steps: vec![0; rows],
+            segments: Vec::new(),
+            finals: Matrix::zeros(0, policy.inputs()),
+            final_steps: Vec::new(),
+            episodes: Vec::new(),
+            observation_moments: Moments::new(policy.inputs()),
+            return_moments: Moments::new(1),
+            diverged: 0,
+        }
+    }
+
+    /// Adds a final observation; returns its row.
+    pub(super) fn push_final(&mut self, policy: &Policy, encoded: &[f64], step: u32) -> usize {
+        let row = self.final_steps.len();
+        self.finals.set_rows(row + 1);
+        policy.normalize(encoded, self.finals.row_mut(row));
+        self.final_steps.push(step);
+        row
+    }
+
+    /// One batch of all groups' batches, in order.
+    pub(super) fn concatenate(policy: &Policy, blocks: Vec<Batch>) -> Self {
+        let rows = blocks.iter().map(Batch::len).sum();
+        let finals: usize = blocks.iter().map(|b| b.final_steps.len()).sum();
+        let mut all = Batch::zeros(policy, 0);
+        all.inputs.set_rows(rows);
+        all.finals.set_rows(finals);
+        all.observations.set_rows(if policy.normalizer.is_some() { rows } else { 0 });
+        for block in blocks {
+            let (row, last) = (all.rewards.len(), all.final_steps.len());
+            copy_rows(&block.inputs, &mut all.inputs, row);
+            copy_rows(&block.observations, &mut all.observations, row);
+            copy_rows(&block.finals, &mut all.finals, last);
+            all.actions.append(&block.actions);
+            all.rewards.extend_from_slice(&block.rewards);
+            all.steps.extend_from_slice(&block.steps);
+            all.final_steps.extend_from_slice(&block.final_steps);
+            all.segments.extend(block.segments.into_iter().map(|segment| Segment {
+                rows: segment.rows.start + row..segment.rows.end + row,
+                end: match segment.end {
+                    SegmentEnd::Terminated => SegmentEnd::Terminated,
+                    SegmentEnd::Truncated(r) => SegmentEnd::Truncated(r + last),
+                    SegmentEnd::Cut(r) => SegmentEnd::Cut(r + last),
+                },
+                ..segment
+            }));
+            all.episodes.extend(block.episodes);
+            all.observation_moments.merge(&block.observation_moments);
+            all.return_moments.merge(&block.return_moments);
+            all.diverged += block.diverged;
+        }
+        all.episodes.sort_by_key(|episode| episode.ended_at); // stable: environments stay in order
+        all
+    }
+}
+
+fn copy_rows(from: &Matrix, to: &mut Matrix, first: usize) {
+    let values = from.as_slice();
+    let start = first * to.stride();
+    to.as_mut_slice()[start..start + values.len()].copy_from_slice(values);
+}

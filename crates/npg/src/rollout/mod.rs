@@ -1,0 +1,92 @@
+//! Sampling: groups of environments, each stepped by whichever worker thread is free, with its own inference.
+//!
+//! There is no barrier per step. The cut into groups depends on the number of environments only, and every environment
+//! has its own random streams: the batch has the same bits for any number of threads.
+
+mod batch;
+mod group;
+
+pub use batch::{Batch, Episode};
+pub use group::Snapshot;
+
+use crate::env::EnvSource;
+use crate::error::{Error, Result};
+use crate::policy::Policy;
+use group::Group;
+use rayon::prelude::*;
+
+/// Environments of one group. Small enough that eight environments keep two threads busy.
+const GROUP: usize = 4;
+
+/// All training environments, between batches.
+pub struct Sampler {
+    groups: Vec<Group>,
+    n_envs: usize,
+    gamma: f64,
+}
+
+impl Sampler {
+    /// Makes `n_envs` environments; they are reset when the first batch is sampled. `gamma` discounts the returns whose
+    /// moments are collected.
+    pub fn new(source: &dyn EnvSource, n_envs: usize, gamma: f64, seed: u64) -> Result<Self> {
+        let spec = source.spec();
+        let groups = (0..n_envs)
+            .step_by(GROUP)
+            .map(|first| Group::new(source.group(GROUP.min(n_envs - first))?, &spec, first, seed))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self { groups, n_envs, gamma })
+    }
+
+    /// Samples exactly `steps` transitions; the remainder of a division by the number of environments goes to the first.
+    pub fn sample(&mut self, policy: &Policy, steps: usize) -> Result<Batch> {
+        let (each, remainder) = (steps / self.n_envs, steps % self.n_envs);
+        let gamma = self.gamma;
+        let blocks: Vec<Result<Batch>> = self
+            .groups
+            .par_iter_mut()
+            .with_max_len(1)
+            .map(|group| {
+                let counts: Vec<usize> =
+                    (0..group.len()).map(|i| each + usize::from(group.first() + i < remainder)).collect();
+                group.sample(policy, &counts, gamma)
+            })
+            .collect();
+        let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(Batch::concatenate(policy, blocks))
+    }
+
+    /// The state of every environment; None for the whole if one of them cannot give its state.
+    pub fn save(&self) -> Option<Vec<Snapshot>> {
+        self.groups.iter().map(Group::save).collect::<Option<Vec<_>>>().map(|parts| parts.concat())
+    }
+
+    /// Where every environment's streams and episode counts stand: what is left of [`Sampler::save`] for environments
+    /// that cannot give their state. Their episodes start anew.
+    pub fn save_streams(&self) -> Vec<Snapshot> {
+        self.groups.iter().flat_map(Group::save_streams).collect()
+    }
+
+    /// Restores what [`Sampler::save`] or [`Sampler::save_streams`] gave.
+    pub fn load(&mut self, snapshots: &[Snapshot]) -> Result<()> {
+        if snapshots.len() != self.n_envs {
+            return Err(Error::Run(format!(
+                "{} environments were saved, this run has {}",
+                snapshots.len(),
+                self.n_envs
+            )));
+        }
+        let mut rest = snapshots;
+        for group in &mut self.groups {
+            let (own, tail) = rest.split_at(group.len());
+            group.load(own)?;
+            rest = tail;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Sampler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sampler").field("n_envs", &self.n_envs).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,201 @@
+//! Run directories: which files a run has, where new ones go, and how old ones are found again.
+//!
+//! ```text
+//! runs/<env>/<algorithm>-<k>/seed-<n>/        one run: one seed of one command
+//!     config.toml  provenance.json            what was run, and by what
+//!     metrics.jsonl  progress.csv  eval.csv   what came out (see `logs`)
+//!     events.out.tfevents.*  log.txt
+//!     checkpoints/step-000000004096.safetensors  checkpoints/best.safetensors
+//! ```
+
+mod checkpoints;
+mod provenance;
+mod resolve;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+pub use checkpoints::{CheckpointChoice, OpenedCheckpoint};
+pub use provenance::Provenance;
+pub use resolve::resolve;
+
+use crate::atomic::UNFINISHED;
+use crate::error::{Error, Result};
+
+/// The directory of one run: one seed of one command. Only names; nothing is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// The run in the directory `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The seed that the directory's name tells, as in `seed-3`.
+    pub fn seed(&self) -> Option<u64> {
+        seed_of(self.path.file_name()?.to_str()?)
+    }
+
+    /// The resolved configuration.
+    pub fn config(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// Version, machine and command; see [`Provenance`].
+    pub fn provenance(&self) -> PathBuf {
+        self.path.join("provenance.json")
+    }
+
+    /// One JSON object for each iteration.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// One row for each iteration.
+    pub fn progress(&self) -> PathBuf {
+        self.path.join("progress.csv")
+    }
+
+    /// One row for each evaluation.
+    pub fn eval(&self) -> PathBuf {
+        self.path.join("eval.csv")
+    }
+
+    /// What happened when, as text.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log.txt")
+    }
+
+    /// The directory of the checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// The checkpoint after `steps` environment steps.
+    pub fn checkpoint(&self, steps: u64) -> PathBuf {
+        self.checkpoints().join(format!("step-{steps:012}.safetensors"))
+    }
+
+    /// The checkpoint with the best evaluation so far.
+    pub fn best(&self) -> PathBuf {
+        self.checkpoints().join("best.safetensors")
+    }
+}
+
+/// Creates `ROOT/<environment>/<algorithm>-<k>/seed-<n>/` for all `seeds`, k one more than the largest there is.
+///
+/// Commands that start at the same time get different k.
+///
+/// # Errors
+/// [`Error::Io`] when a directory cannot be created.
+pub fn create_numbered(root: &Path, environment: &str, algorithm: &str, seeds: &[u64]) -> Result<Vec<RunDir>> {
+    let (parent, stem) = (root.join(sanitized(environment)), sanitized(algorithm));
+    create_all(&parent)?;
+    let taken = names_in(&parent)?.iter().filter_map(|name| number_after(name, &format!("{stem}-"))).max();
+    let mut k = taken.unwrap_or(0).saturating_add(1);
+    let group = loop {
+        let group = parent.join(format!("{stem}-{k}"));
+        match std::fs::create_dir(&group) {
+            Ok(()) => break group,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && k < u64::MAX => k += 1,
+            Err(source) => return Err(Error::Io { doing: "create", path: group, source }),
+        }
+    };
+    create_at(&group, seeds, false)
+}
+
+/// Creates `OUT/seed-<n>/` for all `seeds`. With `force`, a seed that is there already loses the files of its old
+/// run; files that no run writes stay.
+///
+/// # Errors
+/// [`Error::Run`] when a seed is there already and not `force` (then nothing was created),
+/// [`Error::Io`] when a directory cannot be created or an old file not be removed.
+pub fn create_at(out: &Path, seeds: &[u64], force: bool) -> Result<Vec<RunDir>> {
+    let runs: Vec<_> = seeds.iter().map(|seed| RunDir::new(out.join(format!("seed-{seed}")))).collect();
+    let refused = |run: &RunDir| {
+        let path = run.path.display();
+        Error::Run(format!("{path} exists already; choose another directory, or replace that run with --force"))
+    };
+    if let Some(run) = runs.iter().find(|run| !force && run.path.symlink_metadata().is_ok()) {
+        return Err(refused(run));
+    }
+    create_all(out)?;
+    for run in &runs {
+        match std::fs::create_dir(&run.path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && force => clear(run)?,
+            // Created since the check above, by another command.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(refused(run)),
+            Err(source) => return Err(Error::Io { doing: "create", path: run.path.clone(), source }),
+        }
+        create_all(&run.checkpoints())?;
+    }
+    Ok(runs)
+}
+
+/// `id` as the name of a directory: characters outside of `[A-Za-z0-9._-]` become `_`.
+///
+/// ```
+/// assert_eq!(npg::run_dir::sanitized("gym:ALE/Pong-v5"), "gym_ALE_Pong-v5");
+/// ```
+pub fn sanitized(id: &str) -> String {
+    let keep = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let name: String = id.chars().map(keep).collect();
+    // "." and ".." are places, not names, and no directory has an empty name.
+    if name.trim_matches('.').is_empty() { "_".repeat(name.len().max(1)) } else { name }
+}
+
+/// Removes the files of a run, and nothing else.
+fn clear(run: &RunDir) -> Result<()> {
+    for name in names_in(&run.path)? {
+        let known = ["config.toml", "provenance.json", "metrics.jsonl", "progress.csv", "eval.csv", "log.txt"];
+        if known.contains(&name.as_str()) || name.starts_with("events.out.tfevents.") || name.ends_with(UNFINISHED) {
+            remove(&run.path.join(name))?;
+        }
+    }
+    run.remove_checkpoints(|_| true)
+}
+
+/// Removes the file `path`; one that is gone already is fine.
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(Error::Io { doing: "remove", path: path.to_path_buf(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn create_all(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|source| Error::Io { doing: "create", path: path.to_path_buf(), source })
+}
+
+/// Names of everything in a directory; those that are not UTF-8 are not ours.
+fn names_in(directory: &Path) -> Result<Vec<String>> {
+    let io = |source| Error::Io { doing: "read", path: directory.to_path_buf(), source };
+    let entries = std::fs::read_dir(directory).map_err(io)?;
+    let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok())).collect::<std::io::Result<Vec<_>>>();
+    Ok(names.map_err(io)?.into_iter().flatten().collect())
+}
+
+/// The number n when `name` is `<prefix><n>`, written without superfluous zeros.
+fn number_after(name: &str, prefix: &str) -> Option<u64> {
+    let digits = name.strip_prefix(prefix)?;
+    let number: u64 = digits.parse().ok()?;
+    (number.to_string() == digits).then_some(number)
+}
+
+fn seed_of(name: &str) -> Option<u64> {
+    number_after(name, "seed-")
+}
+
+#[cfg(test)]
+mod tests;

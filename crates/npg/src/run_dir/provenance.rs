@@ -1,0 +1,134 @@
+//! By what and on what a run was made.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::atomic::write_atomically;
+use crate::error::Result;
+use crate::utc;
+
+/// What provenance.json says: enough to find the program again and to explain a difference in speed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of npg.
+    pub version: String,
+    /// Revision of the sources, where the build knew it.
+    pub git_revision: Option<String>,
+    /// Whether the sources differed from that revision.
+    pub git_dirty: Option<bool>,
+    /// Model of the processor, or its architecture where the system does not tell.
+    pub cpu: String,
+    /// Cores that this process may use.
+    pub cores: usize,
+    /// Operating system and its version.
+    pub os: String,
+    /// The command line.
+    pub command: Vec<String>,
+    /// When it was started, in UTC.
+    pub started: String,
+    /// The same of every command that resumed the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Provenance>,
+}
+
+impl Provenance {
+    /// That of this process, now.
+    pub fn of_this_process() -> Self {
+        let (git_revision, git_dirty) = revision(option_env!("NPG_GIT"));
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            git_revision,
+            git_dirty,
+            cpu: std::fs::read_to_string("/proc/cpuinfo")
+                .ok()
+                .and_then(|text| cpu_model(&text))
+                .unwrap_or_else(|| std::env::consts::ARCH.into()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            os: os(),
+            command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            started: utc::seconds(SystemTime::now()),
+            resumed: Vec::new(),
+        }
+    }
+
+    /// Writes it to `path`. Where the file tells of an earlier command, it is added there under `resumed`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] when it cannot be written.
+    pub fn record(self, path: &Path) -> Result<()> {
+        let earlier = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
+        let whole = match earlier {
+            Some(mut earlier) => {
+                earlier.resumed.push(self);
+                earlier
+            }
+            None => self,
+        };
+        let mut text = serde_json::to_string_pretty(&whole).expect("strings, integers and lists always serialize");
+        text.push('\n');
+        write_atomically(path, text.as_bytes())
+    }
+}
+
+/// From `<hash>` or `<hash>-dirty`, as `git describe --dirty` gives it.
+fn revision(described: Option<&str>) -> (Option<String>, Option<bool>) {
+    match described.filter(|text| !text.is_empty()) {
+        None => (None, None),
+        Some(text) => {
+            let clean = text.strip_suffix("-dirty");
+            (Some(clean.unwrap_or(text).into()), Some(clean.is_some()))
+        }
+    }
+}
+
+/// The first `model name` of /proc/cpuinfo; ARM has none.
+fn cpu_model(cpuinfo: &str) -> Option<String> {
+    let (_, model) = cpuinfo.lines().filter_map(|line| line.split_once(':')).find(|(k, _)| k.trim() == "model name")?;
+    Some(model.trim().to_string()).filter(|model| !model.is_empty())
+}
+
+fn os() -> String {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{} {}", std::env::consts::OS, release.trim()).trim_end().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_commands_are_added_to_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("provenance.json");
+        let first = Provenance::of_this_process();
+        first.clone().record(&path).unwrap();
+        let read = || serde_json::from_slice::<Provenance>(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(read(), first);
+        Provenance { version: "9".into(), ..first.clone() }.record(&path).unwrap();
+        assert_eq!(read().resumed.len(), 1);
+        assert_eq!(read().resumed[0].version, "9");
+        // A file that cannot be read is replaced rather than kept wrong.
+        std::fs::write(&path, "{").unwrap();
+        first.clone().record(&path).unwrap();
+        assert_eq!(read(), first);
+    }
+
+    #[test]
+    fn facts_are_never_empty() {
+        let this = Provenance::of_this_process();
+        assert!(this.cores >= 1 && !this.cpu.is_empty() && !this.os.is_empty() && !this.command.is_empty());
+        assert!(this.started.ends_with('Z'));
+    }
+
+    #[test]
+    fn unknown_machines_and_builds_are_told_apart_from_known_ones() {
+        assert_eq!(cpu_model("processor: 0\nmodel name\t: A B @ 2\nmodel name: C"), Some("A B @ 2".into()));
+        assert_eq!(cpu_model("processor: 0\nBogoMIPS: 50"), None);
+        assert_eq!(revision(None), (None, None));
+        assert_eq!(revision(Some("")), (None, None));
+        assert_eq!(revision(Some("abc")), (Some("abc".into()), Some(false)));
+        assert_eq!(revision(Some("abc-dirty")), (Some("abc".into()), Some(true)));
+    }
+}

@@ -1,0 +1,64 @@
+//! From a RUN argument to run directories.
+
+use std::path::Path;
+
+use super::{RunDir, names_in, seed_of};
+use crate::error::{Error, Result, nearest};
+
+/// The runs that `run` names: itself when it is a seed's directory, or all the seeds in it, in numeric order.
+///
+/// Seeds that have not begun (no config.toml) are left out.
+///
+/// # Errors
+/// [`Error::Run`] when it does not exist or holds no run, with what may have been meant;
+/// [`Error::Io`] when it cannot be read.
+pub fn resolve(run: &Path) -> Result<Vec<RunDir>> {
+    let shown = run.display();
+    if !run.exists() {
+        let name = run.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let siblings = names_in(run.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+        let siblings = siblings.unwrap_or_default();
+        let meant = nearest(&name, siblings.iter().map(String::as_str));
+        let hint = meant.map_or_else(String::new, |meant| format!(", did you mean `{meant}`?"));
+        return Err(Error::Run(format!("there is no run at {shown}{hint}")));
+    }
+    if !run.is_dir() {
+        return Err(Error::Run(format!("{shown} is a file; a run is a directory, such as runs/CartPole-v1/npg-1")));
+    }
+    if is_run(run) {
+        return Ok(vec![RunDir::new(run)]);
+    }
+    let names = names_in(run)?;
+    let mut seeds: Vec<u64> = names.iter().filter_map(|name| seed_of(name)).collect();
+    seeds.sort_unstable();
+    let runs = seeds.iter().map(|seed| RunDir::new(run.join(format!("seed-{seed}"))));
+    let runs: Vec<_> = runs.filter(|run| is_run(run.path())).collect();
+    if runs.is_empty() {
+        return Err(Error::Run(format!(
+            "{shown} is not a run: it has neither config.toml nor seed-<n>/config.toml{}",
+            deeper(run, &names)
+        )));
+    }
+    Ok(runs)
+}
+
+fn is_run(directory: &Path) -> bool {
+    RunDir::new(directory).config().is_file()
+}
+
+/// For a directory above the runs, such as runs/CartPole-v1: which of the directories in it are runs.
+fn deeper(directory: &Path, names: &[String]) -> String {
+    let has_runs = |name: &&String| {
+        let inside = directory.join(name);
+        is_run(&inside)
+            || names_in(&inside)
+                .is_ok_and(|names| names.iter().any(|name| seed_of(name).is_some() && is_run(&inside.join(name))))
+    };
+    let mut runs: Vec<_> = names.iter().filter(has_runs).map(|name| directory.join(name)).collect();
+    runs.sort();
+    match runs.first() {
+        None => String::new(),
+        Some(first) if runs.len() == 1 => format!(", but {} is one", first.display()),
+        Some(first) => format!(", but it holds {} runs, such as {}", runs.len(), first.display()),
+    }
+}

@@ -1,0 +1,61 @@
+//! Conjugate gradients (Hestenes & Stiefel 1952), matrix free.
+
+use super::{Solution, SolveError};
+use crate::network::kernels::{axpy, dot};
+
+/// When to stop, and where to start.
+#[derive(Clone, Copy, Debug)]
+pub struct CgOptions<'a> {
+    /// At most this many iterations.
+    pub iterations: usize,
+    /// Stop when the residual norm relative to that of g is at most this.
+    pub tolerance: f64,
+    /// lambda in (F + lambda I).
+    pub damping: f64,
+    /// Initial x; zero if None. It costs one more product.
+    pub start: Option<&'a [f64]>,
+}
+
+/// Solves (F + damping I) x = g, `product` being v -> F v.
+pub fn conjugate_gradient(
+    product: impl Fn(&[f64]) -> Vec<f64>,
+    g: &[f64],
+    options: CgOptions<'_>,
+) -> Result<Solution, SolveError> {
+    let damped = |v: &[f64]| {
+        let mut image = product(v);
+        axpy(options.damping, v, &mut image);
+        image
+    };
+    let (mut x, mut r) = match options.start {
+        None => (vec![0.0; g.len()], g.to_vec()),
+        Some(start) => {
+            let mut r = g.to_vec();
+            axpy(-1.0, &damped(start), &mut r);
+            (start.to_vec(), r)
+        }
+    };
+    let mut p = r.clone();
+    let norm = dot(g, g).sqrt();
+    let mut rr = dot(&r, &r);
+    let mut iterations = 0;
+    while iterations < options.iterations && rr.sqrt() > options.tolerance * norm {
+        iterations += 1;
+        let image = damped(&p);
+        let curvature = dot(&p, &image);
+        if !curvature.is_finite() {
+            return Err(SolveError::NotFinite { iteration: iterations });
+        }
+        if curvature <= 0.0 {
+            return Err(SolveError::NotPositive { iteration: iterations, curvature });
+        }
+        let alpha = rr / curvature;
+        axpy(alpha, &p, &mut x);
+        axpy(-alpha, &image, &mut r);
+        let before = rr;
+        rr = dot(&r, &r);
+        let beta = rr / before;
+        p.iter_mut().zip(&r).for_each(|(p, r)| *p = beta.mul_add(*p, *r));
+    }
+    Ok(Solution { x, iterations: Some(iterations), residual: Some(if norm > 0.0 { rr.sqrt() / norm } else { 0.0 }) })
+}

@@ -1,0 +1,54 @@
+//! Solvers of (F + damping I) x = g.
+//!
+//! | solver | F | cost |
+//! |---|---|---|
+//! | [`conjugate_gradient`] | exact over actions, matrix free | one Fisher product an iteration |
+//! | [`cholesky`] | exact over actions, dense | parameters^2 memory, parameters^3 / 3 time |
+//! | [`woodbury`] | empirical, from the scores of sampled actions | samples^2 memory, samples^2 x parameters time |
+
+mod cholesky;
+mod conjugate_gradient;
+mod woodbury;
+
+pub use cholesky::cholesky;
+pub use conjugate_gradient::{CgOptions, conjugate_gradient};
+pub use woodbury::woodbury;
+
+/// A solution, and how good it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solution {
+    /// x.
+    pub x: Vec<f64>,
+    /// Iterations used; None for direct solvers.
+    pub iterations: Option<usize>,
+    /// ||g - (F + damping I) x|| / ||g||, by the solver's own recursion; None for direct solvers.
+    pub residual: Option<f64>,
+}
+
+/// Why there is no solution.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SolveError {
+    /// A product is not finite.
+    #[error("the Fisher product is not finite in iteration {iteration}")]
+    NotFinite {
+        /// Iteration, from 1.
+        iteration: usize,
+    },
+    /// p^T (F + damping I) p <= 0 for a search direction p: the operator is not positive definite.
+    #[error("the curvature {curvature:e} along search direction {iteration} is not positive: raise algorithm.damping")]
+    NotPositive {
+        /// Iteration, from 1.
+        iteration: usize,
+        /// p^T (F + damping I) p.
+        curvature: f64,
+    },
+    /// The factorisation of the dense matrix failed.
+    #[error("the matrix of order {order} is not positive definite: raise algorithm.damping")]
+    NotFactorisable {
+        /// Rows of the matrix.
+        order: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests;

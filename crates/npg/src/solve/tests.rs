@@ -1,0 +1,87 @@
+//! All solvers against each other and against the definition of the residual.
+
+use super::*;
+use crate::random::{Purpose, Stream};
+use faer::Mat;
+
+/// A = S^T S / N with N rows of normal numbers.
+fn problem(samples: usize, parameters: usize) -> (Mat<f64>, Mat<f64>, Vec<f64>) {
+    let mut rng = Stream::new(5, Purpose::Test, 0);
+    let scores = Mat::from_fn(samples, parameters, |_, _| rng.normal());
+    let mut fisher = scores.transpose() * &scores;
+    for j in 0..parameters {
+        for i in 0..parameters {
+            fisher[(i, j)] /= samples as f64;
+        }
+    }
+    let g = (0..parameters).map(|_| rng.normal()).collect();
+    (scores, fisher, g)
+}
+
+fn product(fisher: &Mat<f64>, v: &[f64]) -> Vec<f64> {
+    (0..fisher.nrows()).map(|i| (0..fisher.ncols()).map(|j| fisher[(i, j)] * v[j]).sum()).collect()
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    let norm = b.iter().map(|x| x * x).sum::<f64>().sqrt();
+    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt() / norm
+}
+
+#[test]
+fn all_solvers_agree() {
+    for (samples, parameters) in [(60, 20), (15, 40)] {
+        let (scores, fisher, g) = problem(samples, parameters);
+        for damping in [0.5, 0.01] {
+            let options = CgOptions { iterations: 500, tolerance: 1e-13, damping, start: None };
+            let cg = conjugate_gradient(|v| product(&fisher, v), &g, options).unwrap();
+            let dense = cholesky(fisher.clone(), &g, damping).unwrap();
+            let push_through = woodbury(&scores, &g, damping).unwrap();
+            assert!(distance(&cg.x, &dense.x) < 1e-9);
+            assert!(distance(&push_through.x, &dense.x) < 1e-9);
+        }
+    }
+}
+
+/// The reported residual is the true one at every iteration count, so p and r do not share storage.
+#[test]
+fn the_residual_is_true_and_x_a_x_equals_g_x() {
+    let (_, fisher, g) = problem(200, 50);
+    let damping = 0.1;
+    let mut last = f64::INFINITY;
+    for iterations in [1, 2, 5, 10] {
+        let options = CgOptions { iterations, tolerance: 0.0, damping, start: None };
+        let cg = conjugate_gradient(|v| product(&fisher, v), &g, options).unwrap();
+        let mut image = product(&fisher, &cg.x);
+        image.iter_mut().zip(&cg.x).for_each(|(i, x)| *i += damping * x);
+        let residual = cg.residual.unwrap();
+        assert!((distance(&image, &g) - residual).abs() < 1e-12);
+        let (xax, gx) = (dot(&cg.x, &image), dot(&g, &cg.x));
+        assert!((xax - gx).abs() < 1e-10 * gx, "{xax} {gx}");
+        assert!(residual < last, "CG did not improve");
+        last = residual;
+    }
+    assert!(last < 0.05, "ten iterations leave {last}");
+}
+
+#[test]
+fn a_warm_start_at_the_solution_needs_no_iteration() {
+    let (_, fisher, g) = problem(60, 20);
+    let x = cholesky(fisher.clone(), &g, 0.1).unwrap().x;
+    let options = CgOptions { iterations: 10, tolerance: 1e-8, damping: 0.1, start: Some(&x) };
+    let cg = conjugate_gradient(|v| product(&fisher, v), &g, options).unwrap();
+    assert_eq!(cg.iterations, Some(0));
+}
+
+#[test]
+fn bad_operators_are_refused() {
+    let options = CgOptions { iterations: 3, tolerance: 0.0, damping: 0.0, start: None };
+    let negative = conjugate_gradient(|v| v.iter().map(|x| -x).collect(), &[1.0, 2.0], options);
+    assert_eq!(negative, Err(SolveError::NotPositive { iteration: 1, curvature: -5.0 }));
+    let nan = conjugate_gradient(|v| vec![f64::NAN; v.len()], &[1.0, 2.0], options);
+    assert_eq!(nan, Err(SolveError::NotFinite { iteration: 1 }));
+    assert_eq!(cholesky(Mat::zeros(2, 2), &[1.0, 1.0], 0.0), Err(SolveError::NotFactorisable { order: 2 }));
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
