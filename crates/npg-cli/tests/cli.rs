@@ -133,8 +133,12 @@ fn version() {
 fn environments_and_presets() {
     insta::assert_snapshot!(shown("envs"), @r#"
     exit code 0
-    id           observation  action      time limit  threshold
-    CartPole-v1  box 4        discrete 2  500         475
+    id                        observation  action          time limit  threshold
+    CartPole-v1               box 4        discrete 2      500         475
+    Pendulum-v1               box 3        box 1 in -2..2  200         -
+    Acrobot-v1                box 6        discrete 3      500         -100
+    MountainCar-v0            box 2        discrete 3      200         -110
+    MountainCarContinuous-v0  box 2        box 1 in -1..1  999         90
     "#);
     insta::assert_snapshot!(shown("presets"), @r#"
     exit code 0
@@ -165,9 +169,10 @@ fn explanations() {
       default  0.01
       takes    a number > 0
 
-    Predicted KL is 1/2 d^T F d for the step d = alpha x, with the undamped F, averaged over the states
-    of the batch. 0.01 suits most tasks; 0.05 or more is faster where batches are large or the task is
-    easy; 0.001 is for long, delicate training. The measured KL is logged beside it as npg/kl.
+    Predicted KL is 1/2 d^T F d for the step d = alpha x, with the undamped F of the states that
+    algorithm.fisher_fraction selects. 0.01 suits most tasks; 0.05 or more is faster where batches are
+    large or the task is easy; 0.001 is for long, delicate training. The measured KL is logged beside it
+    as npg/kl.
     "#);
     insta::assert_snapshot!(shown("explain advantage"), @r#"
     exit code 0
@@ -185,6 +190,13 @@ fn explanations() {
       env.sutton_barto_reward  false  Reward 0 a step and -1 at the fall, instead of 1 a step.
     "#);
     assert_eq!(shown("explain kl_step"), shown("explain algorithm.kl_step"));
+    insta::assert_snapshot!(shown("explain npg/kl_predicted"), @r#"
+    exit code 0
+    npg/kl_predicted: Predicted KL of the step, 1/2 alpha^2 x^T F x, with the undamped F.
+
+      unit     nats
+      healthy  equals npg/kl_step for step = "kl"
+    "#);
     insta::assert_snapshot!(shown("explain hidden"), @r#"
     exit code 2
     --- stderr
@@ -198,6 +210,9 @@ fn explanations() {
     let all = shown("explain");
     for key in npg::config::KEYS {
         assert!(all.contains(&format!("\n  {} ", key.path)), "{}", key.path);
+    }
+    for metric in npg::metrics::METRICS {
+        assert!(all.contains(&format!("\n  {} ", metric.name)), "{}", metric.name);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use npg::config::{KEYS, Key, TABLES, find};
 use npg::env::registry::{self, Entry};
+use npg::metrics::{METRICS, Metric};
 
 use crate::text;
 
@@ -17,11 +18,14 @@ pub(crate) fn explain(name: Option<&str>) -> npg::Result<String> {
     if let Some(entry) = registry::entries().find(|entry| entry.id == name) {
         return Ok(environment_text(entry));
     }
+    if let Some(metric) = METRICS.iter().find(|metric| metric.name == name) {
+        return Ok(metric_text(metric));
+    }
     let several: Vec<&str> = KEYS.iter().filter(|key| key.name() == name).map(|key| key.path).collect();
     let message = match npg::nearest(name, known_names()) {
         _ if !several.is_empty() => format!("there are {}; which one?", several.join(" and ")),
         Some(near) => format!("nothing has this name; did you mean `{near}`?"),
-        None => "nothing has this name; `npg explain` lists all keys".into(),
+        None => "nothing has this name; `npg explain` lists everything".into(),
     };
     Err(npg::Error::config(name, message))
 }
@@ -34,7 +38,9 @@ fn only_key_named(name: &str) -> Option<&'static Key> {
 
 fn known_names() -> impl Iterator<Item = &'static str> {
     let keys = KEYS.iter().flat_map(|key| [key.path, key.name()]);
-    keys.chain(TABLES.iter().map(|table| table.name)).chain(registry::ids())
+    keys.chain(TABLES.iter().map(|table| table.name))
+        .chain(registry::ids())
+        .chain(METRICS.iter().map(|metric| metric.name))
 }
 
 fn everything() -> String {
@@ -42,7 +48,10 @@ fn everything() -> String {
     for table in TABLES {
         page.push_str(&format!("[{}] {}\n{}\n", table.name, table.summary, key_list(table.name)));
     }
-    page + "[env] The environment's own options; `npg explain ENV` lists them.\n"
+    page.push_str("[env] The environment's own options; `npg explain ENV` lists them.\n\nLogged metrics\n");
+    let rows: Vec<[String; 2]> =
+        METRICS.iter().map(|metric| [format!("  {}", metric.name), metric.sentence.into()]).collect();
+    page + &text::columns(&rows)
 }
 
 fn key_list(table: &str) -> String {
@@ -64,4 +73,9 @@ fn environment_text(entry: &Entry) -> String {
     let options: Vec<[String; 3]> = options.collect();
     let list = if options.is_empty() { "It takes no options.\n".into() } else { text::columns(&options) };
     format!("{}: {}\n\n{list}", entry.id, entry.sentence)
+}
+
+fn metric_text(metric: &Metric) -> String {
+    let facts = [["  unit".into(), metric.unit.into()], ["  healthy".into(), metric.healthy.into()]];
+    format!("{}: {}\n\n{}", metric.name, metric.sentence, text::columns(&facts))
 }

@@ -11,9 +11,9 @@ pub(super) fn start(start: &Start) -> String {
     )
 }
 
-pub(super) fn iteration<'m>(iteration: u64, steps: u64, metrics: impl IntoIterator<Item = (&'m str, f64)>) -> String {
+pub(super) fn iteration(iteration: u64, steps: u64, metrics: &[(&'static str, f64)]) -> String {
     let head: [(&str, Value); 2] = [("iteration", iteration.into()), ("steps", steps.into())];
-    object("iteration", head.into_iter().chain(metrics.into_iter().map(|(name, value)| (name, value.into()))))
+    object("iteration", head.into_iter().chain(metrics.iter().map(|(name, value)| (*name, Value::from(*value)))))
 }
 
 pub(super) fn evaluation(evaluation: &Evaluation) -> String {

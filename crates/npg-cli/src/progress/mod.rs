@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
 use live::Live;
+use npg::metrics::{self, Row};
 use plain::Plain;
 
 use crate::args::OutputArgs;
@@ -47,6 +48,31 @@ pub(crate) struct ProgressRow {
     pub(crate) spread_label: &'static str,
     /// Mean action standard deviation, or policy entropy in nats.
     pub(crate) spread: Option<f64>,
+}
+
+impl ProgressRow {
+    /// The state after `steps` of `total_steps`, from the metrics of the last iteration.
+    pub(crate) fn new(steps: u64, total_steps: u64, metrics: &Row) -> Self {
+        let steps_per_second = metrics.get(metrics::FPS);
+        let std = metrics.get(metrics::STD).map(|std| ("std", std));
+        let spread = std.or_else(|| metrics.get(metrics::ENTROPY).map(|entropy| ("entropy", entropy)));
+        Self {
+            steps,
+            total_steps,
+            steps_per_second,
+            eta_seconds: steps_per_second.map(|rate| total_steps.saturating_sub(steps) as f64 / rate),
+            return_mean: metrics.get(metrics::EP_REW_MEAN),
+            return_ci95: metrics.get(metrics::EP_REW_CI95),
+            length_mean: metrics.get(metrics::EP_LEN_MEAN),
+            kl: metrics.get(metrics::KL),
+            kl_predicted: metrics.get(metrics::KL_PREDICTED),
+            cg_iterations: metrics.get(metrics::CG_ITERATIONS),
+            cg_residual: metrics.get(metrics::CG_RESIDUAL),
+            explained_variance: metrics.get(metrics::EXPLAINED_VARIANCE),
+            spread_label: spread.map_or("entropy", |(label, _)| label),
+            spread: spread.map(|(_, value)| value),
+        }
+    }
 }
 
 /// The beginning of a run.
@@ -125,18 +151,13 @@ impl<W: Write> Progress<W> {
         }
     }
 
-    /// An iteration is over. `metrics` are all its metrics by name, for JSON.
-    pub(crate) fn iteration<'m>(
-        &mut self,
-        iteration: u64,
-        row: &ProgressRow,
-        metrics: impl IntoIterator<Item = (&'m str, f64)>,
-    ) {
+    /// An iteration is over; JSON gets all of its metrics.
+    pub(crate) fn iteration(&mut self, iteration: u64, row: &ProgressRow, metrics: &Row) {
         let now = self.begun.elapsed().as_secs_f64();
         let text = match &mut self.display {
             Display::Live(live) => live.update(row, now, text::width),
             Display::Plain(plain) => plain.update(row, now),
-            Display::Json => json::iteration(iteration, row.steps, metrics),
+            Display::Json => json::iteration(iteration, row.steps, metrics.values()),
             Display::Quiet => return,
         };
         self.write(&text);

@@ -51,8 +51,11 @@ const EVALUATION: Evaluation =
 fn shown(display: Display) -> String {
     let mut progress = Progress { out: Vec::new(), begun: Instant::now(), display };
     progress.start(&start());
+    let mut metrics = Row::default();
+    metrics.push(metrics::KL, 0.00981);
+    metrics.push(metrics::CG_RESIDUAL, f64::NAN);
     for (index, row) in rows(100_000, 50_000).iter().enumerate() {
-        progress.iteration(index as u64 + 1, row, [("npg/kl", 0.00981), ("npg/cg_residual", f64::NAN)]);
+        progress.iteration(index as u64 + 1, row, &metrics);
     }
     progress.evaluation(&EVALUATION);
     progress.note("no signal: all advantages are equal");
@@ -91,6 +94,17 @@ fn only_the_end() {
     done: 100k steps in 0.4 s (250k steps/s); return 489.3 at the end, - at best
       npg eval runs/CartPole-v1/npg-1/seed-0
     "#);
+}
+
+#[test]
+fn a_row_is_made_of_metrics() {
+    let mut metrics = Row::default();
+    for (name, value) in [(metrics::FPS, 1000.0), (metrics::KL, 0.5), (metrics::ENTROPY, 0.7), (metrics::STD, 0.3)] {
+        metrics.push(name, value);
+    }
+    let row = ProgressRow::new(4000, 10_000, &metrics);
+    assert_eq!((row.eta_seconds, row.kl, row.return_mean), (Some(6.0), Some(0.5), None));
+    assert_eq!((row.spread_label, row.spread), ("std", Some(0.3)));
 }
 
 #[test]
