@@ -6,6 +6,7 @@ pub mod config;
 pub mod env;
 mod error;
 pub mod network;
+pub mod plot;
 pub mod random;
 pub mod stats;
 
