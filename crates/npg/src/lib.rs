@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod network;
 pub mod normalize;
 pub mod npg;
+pub mod plot;
 pub mod policy;
 pub mod random;
 pub mod reduce;
