@@ -20,6 +20,7 @@ pub mod random;
 pub mod reduce;
 pub mod rollout;
 pub mod run_dir;
+pub mod session;
 pub mod solve;
 pub mod stats;
 pub mod step;
