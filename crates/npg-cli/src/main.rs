@@ -3,10 +3,8 @@
 mod args;
 mod commands;
 mod exit;
-#[expect(dead_code, reason = "waits for the trainer")]
 mod progress;
 mod settings;
-#[cfg_attr(not(test), expect(dead_code, reason = "waits for the trainer"))]
 mod signals;
 mod text;
 
@@ -27,8 +25,8 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Train(args) => return commands::train(&args),
-        Command::Eval(args) => return commands::eval(&args),
         Command::Resume(args) => return commands::resume(&args),
+        Command::Eval(args) => print(&commands::eval(&args)?)?,
         Command::Plot(args) => print(&commands::plot(&args)?)?,
         Command::Envs => print(&commands::envs())?,
         Command::Presets { environment } => print(&commands::presets(environment.as_deref())?)?,

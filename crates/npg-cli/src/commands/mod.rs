@@ -1,6 +1,7 @@
 //! The commands of the program, one file each; they give the text that the program prints.
 
 mod envs;
+mod eval;
 mod explain;
 mod presets;
 mod train;
@@ -8,9 +9,10 @@ mod train;
 use clap::CommandFactory;
 
 pub(crate) use envs::envs;
+pub(crate) use eval::{eval, plot};
 pub(crate) use explain::explain;
 pub(crate) use presets::presets;
-pub(crate) use train::{eval, plot, resume, train};
+pub(crate) use train::{resume, train};
 
 /// `npg completions SHELL`
 pub(crate) fn completions(shell: clap_complete::Shell) -> String {

@@ -54,8 +54,9 @@ impl ProgressRow {
     /// The state after `steps` of `total_steps`, from the metrics of the last iteration.
     pub(crate) fn new(steps: u64, total_steps: u64, metrics: &Row) -> Self {
         let steps_per_second = metrics.get(metrics::FPS);
-        let std = metrics.get(metrics::STD).map(|std| ("std", std));
-        let spread = std.or_else(|| metrics.get(metrics::ENTROPY).map(|entropy| ("entropy", entropy)));
+        let finite = |name| metrics.get(name).filter(|value: &f64| value.is_finite());
+        let std = finite(metrics::STD).map(|std| ("std", std));
+        let spread = std.or_else(|| finite(metrics::ENTROPY).map(|entropy| ("entropy", entropy)));
         Self {
             steps,
             total_steps,
@@ -196,6 +197,17 @@ impl<W: Write> Progress<W> {
             Display::Json | Display::Quiet => return,
         };
         self.write(&text);
+    }
+
+    /// A signal stopped the run; `text` says how to go on, on standard error where standard output is not for people.
+    pub(crate) fn stopped(&mut self, text: &str) {
+        self.end();
+        match self.display {
+            Display::Json | Display::Quiet => {
+                let _ = writeln!(io::stderr(), "{text}"); // nowhere left to say that stderr is closed
+            }
+            _ => self.write(&format!("{text}\n")),
+        }
     }
 
     /// The run is over; `next` are the lines that say what can be done with it.

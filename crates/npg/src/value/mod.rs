@@ -39,18 +39,22 @@ pub struct Fit {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Baseline {
     /// An MLP and its optimiser.
-    Mlp {
-        /// The network's shape.
-        network: Network,
-        /// Its parameters.
-        theta: Vec<f64>,
-        /// How it is fitted.
-        optimizer: Optimizer,
-    },
+    Mlp(Box<MlpBaseline>),
     /// Ridge regression on features of observation and time.
     Linear(LinearBaseline),
     /// Zero everywhere.
     None,
+}
+
+/// An MLP with one output, and its optimiser.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MlpBaseline {
+    /// The network's shape.
+    pub network: Network,
+    /// Its parameters.
+    pub theta: Vec<f64>,
+    /// How it is fitted.
+    pub optimizer: Optimizer,
 }
 
 /// How an MLP baseline is fitted, with the optimiser's state.
@@ -78,7 +82,7 @@ impl Baseline {
             ValueKind::MlpGaussNewton => Optimizer::GaussNewton(GaussNewton::new(config)),
             _ => Optimizer::Adam(Adam::new(config, network.parameters())),
         };
-        Baseline::Mlp { network, theta, optimizer }
+        Baseline::Mlp(Box::new(MlpBaseline { network, theta, optimizer }))
     }
 
     /// V of each state.
@@ -86,7 +90,7 @@ impl Baseline {
         match self {
             Baseline::None => vec![0.0; states.inputs.rows()],
             Baseline::Linear(linear) => linear.predict(states),
-            Baseline::Mlp { network, theta, .. } => predict(network, theta, states.inputs),
+            Baseline::Mlp(mlp) => predict(&mlp.network, &mlp.theta, states.inputs),
         }
     }
 
@@ -98,7 +102,8 @@ impl Baseline {
                 Fit { loss, accepted: true }
             }
             Baseline::Linear(linear) => linear.fit(states, targets),
-            Baseline::Mlp { network, theta, optimizer } => {
+            Baseline::Mlp(mlp) => {
+                let MlpBaseline { network, theta, optimizer } = mlp.as_mut();
                 let (before, state) = (theta.clone(), optimizer.clone());
                 let loss = match optimizer {
                     Optimizer::Adam(adam) => adam.fit(network, theta, states.inputs, targets, rng),
@@ -118,7 +123,8 @@ impl Baseline {
         match self {
             Baseline::None => {}
             Baseline::Linear(linear) => archive.insert_f64("value/weights", &[linear.weights.len()], &linear.weights),
-            Baseline::Mlp { theta, optimizer, .. } => {
+            Baseline::Mlp(mlp) => {
+                let MlpBaseline { theta, optimizer, .. } = mlp.as_ref();
                 archive.insert_f64("value/theta", &[theta.len()], theta);
                 match optimizer {
                     Optimizer::Adam(adam) => {
@@ -141,7 +147,8 @@ impl Baseline {
             Baseline::Linear(linear) => {
                 linear.weights = archive.f64("value/weights", &[linear.weights.len()])?;
             }
-            Baseline::Mlp { theta, optimizer, .. } => {
+            Baseline::Mlp(mlp) => {
+                let MlpBaseline { theta, optimizer, .. } = mlp.as_mut();
                 let shape = [theta.len()];
                 *theta = archive.f64("value/theta", &shape)?;
                 match optimizer {
