@@ -41,7 +41,8 @@ pub struct Update {
     pub outcome: Outcome,
     /// New parameters; the old ones unless `outcome` is [`Outcome::Stepped`].
     pub theta: Vec<f64>,
-    /// The solution of (F + damping I) x = g, for a warm start.
+    /// The solution of (F + damping I) x = g, for a warm start; None if the update was refused, so that nothing starts
+    /// from a bad one.
     pub solution: Option<Solution>,
     /// ||g||.
     pub gradient_norm: f64,
@@ -194,6 +195,7 @@ impl Update {
 
     fn refused(mut self, reason: impl Into<String>) -> Self {
         self.outcome = Outcome::Refused(reason.into());
+        self.solution = None;
         self
     }
 }
