@@ -17,7 +17,9 @@ fn main() {
     if let Some(revision) = git(&["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]) {
         println!("cargo::rustc-env=NPG_GIT={revision}");
     }
-    println!("cargo::rerun-if-changed=src");
+    // What may make the sources differ from the revision, and what changes with every commit.
+    println!("cargo::rerun-if-changed=../../crates");
+    println!("cargo::rerun-if-changed=../../Cargo.lock");
     let commits = git(&["rev-parse", "--git-path", "logs/HEAD"]);
     if let Some(commits) = commits.filter(|path| Path::new(path).exists()) {
         println!("cargo::rerun-if-changed={commits}");

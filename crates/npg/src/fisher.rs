@@ -5,36 +5,51 @@
 //! noisy empirical one, (1/N) S^T S.
 
 use crate::linearize::Linearized;
-use crate::network::{Scratch, TILE};
+use crate::network::kernels::Matrix;
+use crate::network::{Network, Packed, Scratch, TILE, Tile};
 use crate::policy::ActionRows;
 use crate::reduce;
 use faer::{Accum, Mat, MatRef, Par};
 
+/// (1/rows) sum over rows of J^T M J v; `metric` replaces the rows of J v in tile `index` by M J v. The damping is not
+/// in it.
+pub(crate) fn curvature_product(
+    network: &Network,
+    packed: &Packed,
+    tiles: &[Tile],
+    rows: usize,
+    v: &[f64],
+    metric: impl Fn(usize, usize, &mut Matrix) + Sync,
+) -> Vec<f64> {
+    let tangent = network.pack_tangent(packed, v);
+    let mut product = reduce::sum(
+        tiles.len(),
+        network.parameters(),
+        || Scratch::new(network),
+        |scratch, index, sum| {
+            network.jvp(packed, &tangent, &tiles[index], scratch);
+            metric(index, tiles[index].rows(), &mut scratch.outputs);
+            network.vjp(packed, &tiles[index], scratch, sum);
+        },
+    );
+    let scale = 1.0 / rows as f64;
+    product.iter_mut().for_each(|x| *x *= scale);
+    product
+}
+
 impl Linearized<'_> {
     /// F v: one jvp, one M, one vjp a tile. Undamped. `v` and the result have one number a parameter.
     pub fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
-        let network = &self.policy.network;
-        let tangent = network.pack_tangent(&self.packed, v);
-        let mut product = reduce::sum(
-            self.tiles.len(),
-            network.parameters(),
-            || Scratch::new(network),
-            |scratch, index, sum| {
-                let tile = &self.tiles[index];
-                network.jvp(&self.packed, &tangent, tile, scratch);
-                self.policy.distribution.apply_metric(tile.rows(), &self.metrics[index], &mut scratch.outputs);
-                if self.is_weighted() {
-                    for (slot, row) in reduce::tile_rows(self.rows(), index).enumerate() {
-                        let weight = self.weight(row) as f32;
-                        scratch.outputs.row_mut(slot).iter_mut().for_each(|x| *x *= weight);
-                    }
+        let distribution = &self.policy.distribution;
+        curvature_product(&self.policy.network, &self.packed, &self.tiles, self.rows(), v, |index, rows, outputs| {
+            distribution.apply_metric(rows, &self.metrics[index], outputs);
+            if self.is_weighted() {
+                for (slot, row) in reduce::tile_rows(self.rows(), index).enumerate() {
+                    let weight = self.weight(row) as f32;
+                    outputs.row_mut(slot).iter_mut().for_each(|x| *x *= weight);
                 }
-                network.vjp(&self.packed, tile, scratch, sum);
-            },
-        );
-        let scale = 1.0 / self.rows() as f64;
-        product.iter_mut().for_each(|x| *x *= scale);
-        product
+            }
+        })
     }
 
     /// x^T F x, twice the predicted KL of a step x, by one product.

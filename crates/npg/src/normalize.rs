@@ -74,6 +74,11 @@ impl Normalizer {
         &self.moments
     }
 
+    /// Largest magnitude of a normalised value.
+    pub fn clip(&self) -> f64 {
+        self.clip
+    }
+
     /// Merges new samples in.
     pub fn update(&mut self, samples: &Moments) {
         self.moments.merge(samples);

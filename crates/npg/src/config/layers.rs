@@ -5,6 +5,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::{Config, KEYS, Key, TABLES, find, presets, validate};
+use crate::env::{EnvSource, registry};
 use crate::error::{Error, Problem, Result, nearest};
 
 /// Settings on top of the defaults, lowest first.
@@ -109,13 +110,35 @@ impl Layers {
 
     /// The configuration, or [`Error::Config`] with everything that is wrong in any layer.
     pub fn resolve(&self) -> Result<Config> {
+        let (config, problems) = self.settle();
+        if problems.is_empty() { Ok(config) } else { Err(Error::Config(problems)) }
+    }
+
+    /// The configuration and the native environment `id` made with its `[env]`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEnvironment`], or [`Error::Config`] with everything that is wrong in any layer, including
+    /// what the environment says about `[env]`.
+    pub fn resolve_for(&self, id: &str) -> Result<(Config, Box<dyn EnvSource>)> {
+        let (config, mut problems) = self.settle();
+        match registry::make(id, &config.env) {
+            Ok(source) if problems.is_empty() => return Ok((config, source)),
+            Ok(_) => {}
+            Err(Error::Config(more)) => problems.extend(more),
+            Err(other) => return Err(other),
+        }
+        Err(Error::Config(problems))
+    }
+
+    /// The configuration as far as the layers are sound, and everything that is wrong.
+    fn settle(&self) -> (Config, Vec<Problem>) {
         let mut config = Config::default();
         let mut problems = self.problems.clone();
         for layer in &self.layers {
             layer.apply(&mut config, &mut problems);
         }
         problems.extend(validate::clashes(&config, &problems));
-        if problems.is_empty() { Ok(config) } else { Err(Error::Config(problems)) }
+        (config, problems)
     }
 }
 

@@ -74,7 +74,7 @@ mod tests {
         for preset in PRESETS {
             let mut layers = Layers::default();
             layers.preset(preset.environment);
-            if let Err(error) = layers.resolve() {
+            if let Err(error) = layers.resolve_for(preset.environment) {
                 panic!("{}: {error}", preset.path);
             }
             let header = preset.header();

@@ -51,8 +51,8 @@ algorithm: Algorithm, "The update of the policy: a direction and how far to go a
         reductions the parameters stay as they were.";
     kl_step: Kind::POSITIVE,
         "KL budget of one step, in nats.",
-        "Predicted KL is 1/2 d^T F d for the step d = alpha x, with the undamped F, averaged over the states of the \
-        batch. 0.01 suits most tasks; 0.05 or more is faster where batches are large or the task is easy; 0.001 is \
+        "Predicted KL is 1/2 d^T F d for the step d = alpha x, with the undamped F of the states that \
+        algorithm.fisher_fraction selects. 0.01 suits most tasks; 0.05 or more is faster where batches are large or the task is easy; 0.001 is \
         for long, delicate training. The measured KL is logged beside it as npg/kl.";
     kl_step_schedule: Kind::Name(Schedule::NAMES),
         "How kl_step changes over the run: not at all, or linearly to zero.",
@@ -194,7 +194,7 @@ value: Value, "The state-value baseline, fitted after the policy's step." {
         "Kind of value baseline.",
         "mlp-adam: an MLP trained by Adam on minibatches. mlp-gauss-newton: an MLP trained by a few damped Gauss-Newton \
         steps on the full batch, with the same products as the policy. linear: ridge regression on observation, its \
-        square and time (Duan 2016); no tuning, and often enough for robots. none: zero.";
+        square and three powers of time (Duan 2016); no tuning, and often enough for robots. none: zero.";
     hidden: Kind::Widths,
         "Widths of the hidden layers.",
         "Read by the MLP kinds. The baseline shares nothing with the policy.";

@@ -113,6 +113,11 @@ impl Network {
         self.features.as_ref()
     }
 
+    /// Replaces the fixed features by others of the same shape, from a checkpoint.
+    pub(crate) fn set_features(&mut self, features: FourierFeatures) {
+        self.features = Some(features);
+    }
+
     /// The log std parameters of state-dependent exploration, row-major \[last inputs + 1 x actions\], the constant
     /// feature last.
     pub fn exploration_parameters<'a>(&self, theta: &'a [f64]) -> Option<&'a [f64]> {
@@ -151,11 +156,11 @@ impl Network {
         assert_eq!(theta.len(), self.parameters, "number of parameters");
         for (index, (layer, copy)) in self.layers.iter().zip(&mut packed.layers).enumerate() {
             let weights = &theta[layer.weights..layer.biases];
-            pack(weights, layer.inputs, layer.outputs, &mut copy.weights);
+            pack(weights, layer.outputs, &mut copy.weights);
             let biases = &theta[layer.biases..][..layer.outputs + layer.constants];
-            pack(biases, 1, biases.len(), &mut copy.biases);
+            pack(biases, biases.len(), &mut copy.biases);
             if packed.transposes && index > 0 {
-                pack_transposed(weights, layer.inputs, layer.outputs, &mut copy.transposed);
+                pack_transposed(weights, &mut copy.transposed);
             }
         }
         if let (Some((_, start)), Some(copy)) = (self.exploration, &mut packed.exploration) {

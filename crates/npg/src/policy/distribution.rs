@@ -208,9 +208,9 @@ impl Distribution {
                     }
                 }
                 (Head::Gaussian { first, count }, Action::Reals(a)) => {
-                    for j in 0..count {
+                    for (j, action) in a.iter().enumerate() {
                         let (mean, log_std) = (first + j, first + count + j);
-                        let (m, s) = gaussian::score(outputs[mean], outputs[log_std], a[j]);
+                        let (m, s) = gaussian::score(outputs[mean], outputs[log_std], *action);
                         slot[mean] += weight * m;
                         slot[log_std] += weight * s;
                     }

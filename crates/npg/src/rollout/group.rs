@@ -103,15 +103,13 @@ impl Group {
         let mut raw = vec![0.0; self.len() * raw_width];
         let mut outcomes = vec![Outcome { reward: 0.0, ending: Ending::Running }; self.len()];
         let mut active: Vec<usize> = Vec::with_capacity(self.len());
-        // Episodes in progress at the start of a segment began `step` steps before.
-        let mut segment_step: Vec<u32> = self.lanes.iter().map(|lane| lane.step).collect();
-
         for lane in 0..self.len() {
             if !self.lanes[lane].started {
                 self.reset(lane, &mut raw[..raw_width])?;
-                segment_step[lane] = 0;
             }
         }
+        // Step within the episode at which each lane's segment begins.
+        let mut segment_step: Vec<u32> = self.lanes.iter().map(|lane| lane.step).collect();
         loop {
             active.clear();
             active.extend((0..self.len()).filter(|&lane| next[lane] < end_row[lane]));

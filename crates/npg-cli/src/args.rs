@@ -1,0 +1,212 @@
+//! The command line: every command, argument and flag, with its help.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+use npg::config::AlgorithmName;
+
+/// Natural policy gradient: reinforcement learning with steps measured in KL divergence.
+#[derive(Parser)]
+#[command(name = "npg", version, max_term_width = 100, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "Begin with `npg train CartPole-v1`.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Train a policy
+    Train(Box<TrainArgs>), // boxed: it is much larger than the others
+    /// Evaluate a trained policy
+    Eval(EvalArgs),
+    /// Go on with a run that was interrupted, or make it longer
+    Resume(ResumeArgs),
+    /// Draw learning curves and diagnostics of runs
+    Plot(PlotArgs),
+    /// List the environments
+    Envs,
+    /// List the presets, or print one
+    Presets {
+        /// Environment whose preset is printed, as TOML
+        #[arg(value_name = "ENV")]
+        environment: Option<String>,
+    },
+    /// Explain a configuration key, an environment or a logged metric; all of them without KEY
+    Explain {
+        /// Such as algorithm.kl_step, kl_step, algorithm or CartPole-v1
+        #[arg(value_name = "KEY")]
+        key: Option<String>,
+    },
+    /// Print a shell's completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `npg train`
+#[derive(Args)]
+#[command(after_help = "\
+Settings come from, the later the stronger: defaults, the environment's preset, --config, --set, flags.
+`npg presets ENV` prints a preset, `npg explain` all keys.")]
+pub(crate) struct TrainArgs {
+    /// Environment; `npg envs` lists them
+    #[arg(value_name = "ENV")]
+    pub(crate) environment: String,
+    /// Algorithm: sets algorithm.name, and with it direction and step rule
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(AlgorithmName::NAMES))]
+    pub(crate) algo: Option<String>,
+    /// Transitions to train on, such as 50000 or 1e6 [run.steps]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) steps: Option<i64>,
+    /// Seed of all random streams [run.seed]
+    #[arg(long, value_name = "S", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) seed: Option<i64>,
+    /// One run for each seed from A to B, B excluded
+    #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
+    pub(crate) seeds: Option<Range<i64>>,
+    /// Number of environments [rollout.n_envs]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) envs: Option<i64>,
+    /// Worker threads, 0 for all cores; results do not depend on it [rollout.threads]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) threads: Option<i64>,
+    /// TOML file with settings
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// One setting, such as algorithm.kl_step=0.02; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Directory of the run; a folder seed-<S> is made in it [default: runs/<ENV>/<ALGO>-<k>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Overwrite a run that --out DIR holds already
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
+    /// Start from the policy of another run
+    #[arg(long, value_name = "RUN")]
+    pub(crate) init: Option<PathBuf>,
+    /// Stop when the mean of the last 100 training episodes reaches R [run.until_return]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    pub(crate) until_return: Option<f64>,
+    /// Evaluate every N steps [run.eval_every]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) eval_every: Option<i64>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// How a training run is shown.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct OutputArgs {
+    /// Print only the last lines
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Print JSON lines instead of a table
+    #[arg(long, conflicts_with = "quiet")]
+    pub(crate) json: bool,
+}
+
+/// `npg eval`
+#[derive(Args)]
+pub(crate) struct EvalArgs {
+    /// Directory of a seed, or of all seeds of a run
+    pub(crate) run: PathBuf,
+    /// Episodes to average over
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) episodes: u32,
+    /// Seed of the evaluation's random streams
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Sample actions, instead of taking the most likely ones
+    #[arg(long)]
+    pub(crate) stochastic: bool,
+    /// latest, best, or a checkpoint file
+    #[arg(long, value_name = "WHICH", default_value = "latest")]
+    pub(crate) checkpoint: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `npg resume`
+#[derive(Args)]
+pub(crate) struct ResumeArgs {
+    /// Directory of a seed, or of all seeds of a run
+    pub(crate) run: PathBuf,
+    /// New total of transitions
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) steps: Option<i64>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// `npg plot`
+#[derive(Args)]
+pub(crate) struct PlotArgs {
+    /// Directories of runs, or of single seeds
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// File to write, .svg or .png
+    #[arg(long, short, value_name = "FILE", default_value = "plot.svg")]
+    pub(crate) output: PathBuf,
+}
+
+/// A whole number as people write them: 50000, 50_000, 5e4, 50k, 1M.
+fn count(text: &str) -> Result<i64, String> {
+    let plain = text.replace('_', "");
+    let (digits, factor) = match plain.char_indices().last() {
+        Some((end, 'k')) => (&plain[..end], 1e3),
+        Some((end, 'M')) => (&plain[..end], 1e6),
+        _ => (plain.as_str(), 1.0),
+    };
+    if let (Ok(number), 1.0) = (digits.parse(), factor) {
+        return Ok(number);
+    }
+    match digits.parse::<f64>().map(|number| number * factor) {
+        Ok(number) if number.fract() == 0.0 && number.abs() < 9e15 => Ok(number as i64),
+        _ => Err("expected a whole number, such as 50000, 1e6 or 200k".into()),
+    }
+}
+
+/// Most seeds of one command.
+const MAX_SEEDS: u32 = 10_000;
+
+/// `A..B`.
+fn seeds(text: &str) -> Result<Range<i64>, String> {
+    let bad = || "expected A..B with 0 <= A < B, such as 0..5 for the seeds 0, 1, 2, 3, 4".to_owned();
+    let (first, end) = text.split_once("..").ok_or_else(bad)?;
+    match (first.trim().parse::<u32>(), end.trim().parse::<u32>()) {
+        (Ok(first), Ok(end)) if first < end && end - first > MAX_SEEDS => Err(format!("more than {MAX_SEEDS} seeds")),
+        (Ok(first), Ok(end)) if first < end => Ok(i64::from(first)..i64::from(end)),
+        _ => Err(bad()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn counts_are_read_as_people_write_them() {
+        for (text, number) in [("50000", 50_000), ("50_000", 50_000), ("5e4", 50_000), ("1.5M", 1_500_000), ("-3", -3)]
+        {
+            assert_eq!(count(text), Ok(number), "{text}");
+        }
+        for text in ["", "k", "0.5", "1e400", "many", "1e18"] {
+            assert!(count(text).is_err(), "{text}");
+        }
+        assert_eq!(seeds("0..5"), Ok(0..5));
+        for text in ["5", "5..5", "-1..2", "a..b", "0..=3", "0..10001"] {
+            assert!(seeds(text).is_err(), "{text}");
+        }
+    }
+}

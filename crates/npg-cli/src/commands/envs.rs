@@ -1,0 +1,68 @@
+//! `npg envs`: the environments that can be trained on.
+
+use npg::env::{Space, registry};
+
+use crate::text;
+
+/// A table of all native environments.
+pub(crate) fn envs() -> String {
+    let mut rows = vec![["id", "observation", "action", "time limit", "threshold"].map(String::from)];
+    let mut notes = String::new();
+    for entry in registry::entries() {
+        match registry::make(entry.id, &toml::Table::new()) {
+            Ok(source) => {
+                let spec = source.spec();
+                let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+                rows.push([
+                    spec.id,
+                    space(&spec.observation),
+                    space(&spec.action),
+                    or_dash(spec.max_episode_steps.map(|steps| steps.to_string())),
+                    or_dash(spec.reward_threshold.map(|threshold| threshold.to_string())),
+                ]);
+            }
+            Err(error) => notes.push_str(&format!("{}: {error}\n", entry.id)),
+        }
+    }
+    format!("{}{notes}", text::columns(&rows))
+}
+
+/// A space in a word or two.
+fn space(space: &Space) -> String {
+    match space {
+        Space::Box { low, high } => {
+            let same = |bounds: &[f64]| bounds.first().copied().filter(|first| bounds.iter().all(|x| x == first));
+            match (same(low), same(high)) {
+                (Some(low), Some(high)) if low.is_finite() && high.is_finite() => {
+                    format!("box {} in {low}..{high}", space.len())
+                }
+                _ => format!("box {}", space.len()),
+            }
+        }
+        Space::Discrete(n) => format!("discrete {n}"),
+        Space::MultiDiscrete(sizes) => {
+            let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
+            format!("multi-discrete {}", sizes.join("x"))
+        }
+        Space::MultiBinary(bits) => format!("multi-binary {bits}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_in_words() {
+        let spaces = [
+            Space::cube(3, -1.0, 1.0),
+            Space::cube(11, f64::NEG_INFINITY, f64::INFINITY),
+            Space::Box { low: vec![-1.0, -8.0], high: vec![1.0, 8.0] },
+            Space::Discrete(2),
+            Space::MultiDiscrete(vec![3, 2]),
+            Space::MultiBinary(8),
+        ];
+        let expected = ["box 3 in -1..1", "box 11", "box 2", "discrete 2", "multi-discrete 3x2", "multi-binary 8"];
+        assert_eq!(spaces.map(|s| space(&s)), expected);
+    }
+}

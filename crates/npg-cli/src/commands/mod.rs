@@ -1,0 +1,22 @@
+//! The commands of the program, one file each; they give the text that the program prints.
+
+mod envs;
+mod eval;
+mod explain;
+mod presets;
+mod train;
+
+use clap::CommandFactory;
+
+pub(crate) use envs::envs;
+pub(crate) use eval::{eval, plot};
+pub(crate) use explain::explain;
+pub(crate) use presets::presets;
+pub(crate) use train::{resume, train};
+
+/// `npg completions SHELL`
+pub(crate) fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut crate::args::Cli::command(), "npg", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}

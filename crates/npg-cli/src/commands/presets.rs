@@ -1,0 +1,27 @@
+//! `npg presets [ENV]`: the settings that come with npg.
+
+use npg::config::{Layers, presets};
+
+use crate::text;
+
+/// A table of all presets, or the TOML of one.
+pub(crate) fn presets(environment: Option<&str>) -> npg::Result<String> {
+    if let Some(environment) = environment {
+        return Ok(presets::get(environment)?.text.into());
+    }
+    let mut rows = vec![["preset", "algorithm", "steps", "measured"].map(String::from)];
+    for preset in presets::PRESETS {
+        let mut layers = Layers::default();
+        layers.preset(preset.environment);
+        let config = layers.resolve()?;
+        let header = preset.header();
+        let measured = header.lines().find_map(|line| line.strip_prefix("Measured:")).unwrap_or("-").trim();
+        rows.push([
+            preset.environment.into(),
+            config.algorithm.name.name().into(),
+            text::count(config.run.steps as f64),
+            measured.into(),
+        ]);
+    }
+    Ok(text::columns(&rows) + "\n`npg presets ENV` prints one; `npg train ENV` uses it.\n")
+}

@@ -1,0 +1,111 @@
+//! How the program ends: the exit codes, and what is printed about an error.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use npg::Error;
+
+use crate::text;
+
+/// What ended the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Something failed while running.
+    Failure = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// The environment failed.
+    Environment = 3,
+    /// A file is unreadable, damaged or foreign.
+    File = 4,
+}
+
+impl Exit {
+    fn of(error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<Error>() {
+            Some(Error::Config(_) | Error::UnknownEnvironment { .. } | Error::Run(_)) => Exit::Usage,
+            Some(Error::Environment { .. }) => Exit::Environment,
+            Some(Error::File { .. }) => Exit::File,
+            Some(Error::Io { doing, .. }) if *doing == "read" => Exit::File,
+            Some(Error::Io { .. }) | None => Exit::Failure,
+        }
+    }
+}
+
+/// Prints an error (what, where, the value, what to do next) and gives its exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let mut stderr = std::io::stderr();
+    let label = if text::has_color(stderr.is_terminal()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
+    let _ = writeln!(stderr, "{label} {}", message(error)); // nowhere left to say that stderr is closed
+    ExitCode::from(Exit::of(error) as u8)
+}
+
+fn message(error: &anyhow::Error) -> String {
+    let next = match error.downcast_ref::<Error>() {
+        Some(Error::Config(problems)) if problems.len() > 1 => {
+            let lines: String = problems.iter().map(|p| format!("\n  {}: {}", p.key, p.message)).collect();
+            return format!(
+                "{} mistakes in the configuration{lines}\n`npg explain KEY` says what a key takes",
+                problems.len()
+            );
+        }
+        Some(Error::Config(problems)) => match problems.first() {
+            Some(problem) if npg::config::find(&problem.key).is_some() => {
+                format!("\n`npg explain {}` says more", problem.key)
+            }
+            _ => String::new(),
+        },
+        Some(Error::UnknownEnvironment { .. }) => "\n`npg envs` lists all environments".into(),
+        _ => String::new(),
+    };
+    format!("{}{next}", chain(error))
+}
+
+/// The error and what caused it, down to the library's error, which names its own cause.
+fn chain(error: &anyhow::Error) -> String {
+    let mut parts = Vec::new();
+    for cause in error.chain() {
+        parts.push(cause.to_string());
+        if cause.is::<Error>() {
+            break;
+        }
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use npg::{FileFault, Problem};
+
+    #[test]
+    fn every_error_has_its_exit_code() {
+        let path = || "checkpoint".into();
+        let io = |doing| Error::Io { doing, path: path(), source: std::io::ErrorKind::NotFound.into() };
+        let environment = Error::Environment { environment: 0, episode: 1, step: 2, message: "x is NaN".into() };
+        let damaged = Error::File { path: path(), fault: FileFault::Damaged("cut short".into()) };
+        let unknown = Error::UnknownEnvironment { id: "Go".into(), nearest: None };
+        for (error, code) in [
+            (Error::config("a.b", "is wrong"), Exit::Usage),
+            (unknown, Exit::Usage),
+            (Error::Run("no such run".into()), Exit::Usage),
+            (environment, Exit::Environment),
+            (damaged, Exit::File),
+            (io("read"), Exit::File),
+            (io("write"), Exit::Failure),
+        ] {
+            let text = error.to_string();
+            assert_eq!(Exit::of(&anyhow::Error::from(error).context("while testing")), code, "{text}");
+        }
+        assert_eq!(Exit::of(&anyhow::anyhow!("anything else")), Exit::Failure);
+    }
+
+    #[test]
+    fn several_mistakes_are_listed() {
+        let problem = |key: &str| Problem { key: key.into(), message: "is wrong".into() };
+        let error = anyhow::Error::from(Error::Config(vec![problem("a.b"), problem("c.d")]));
+        let expected = "2 mistakes in the configuration\n  a.b: is wrong\n  c.d: is wrong\n\
+                        `npg explain KEY` says what a key takes";
+        assert_eq!(message(&error), expected);
+    }
+}

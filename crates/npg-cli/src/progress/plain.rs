@@ -1,0 +1,44 @@
+//! The display in a pipe: a header, then lines in aligned columns.
+
+use super::{ProgressRow, columns};
+
+/// A line is printed once the run has advanced by this fraction of it,
+const FRACTION: f64 = 0.02;
+/// or after so many seconds.
+const SECONDS: f64 = 60.0;
+
+/// What has been printed so far.
+#[derive(Default)]
+pub(super) struct Plain {
+    printed: Option<Printed>,
+    /// The newest row, if it has not been printed.
+    pending: Option<ProgressRow>,
+}
+
+struct Printed {
+    steps: u64,
+    seconds: f64,
+}
+
+impl Plain {
+    /// What to print when `row` is the state, `now` seconds after the start.
+    pub(super) fn update(&mut self, row: &ProgressRow, now: f64) -> String {
+        let is_due = self.printed.as_ref().is_none_or(|last| {
+            row.steps.saturating_sub(last.steps) as f64 >= FRACTION * row.total_steps as f64
+                || now - last.seconds >= SECONDS
+        });
+        if !is_due {
+            self.pending = Some(row.clone());
+            return String::new();
+        }
+        let header = if self.printed.is_none() { columns::header(row, columns::ALL) + "\n" } else { String::new() };
+        self.printed = Some(Printed { steps: row.steps, seconds: now });
+        self.pending = None;
+        header + &columns::cells(row, columns::ALL) + "\n"
+    }
+
+    /// The last row, if it has not been printed.
+    pub(super) fn end(&mut self) -> String {
+        self.pending.take().map_or_else(String::new, |row| columns::cells(&row, columns::ALL) + "\n")
+    }
+}

@@ -1,0 +1,49 @@
+//! SIGINT and SIGTERM: the first one asks the run to stop after its iteration, a second one kills the program.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// Which signal has arrived, if any.
+pub(crate) struct Stop {
+    signal: Arc<AtomicUsize>,
+}
+
+impl Stop {
+    /// Begins to listen.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let signal = Arc::new(AtomicUsize::new(0));
+        let asked = Arc::new(AtomicBool::new(false));
+        for number in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds `asked` unset and sets it, the second one finds it set.
+            flag::register_conditional_default(number, Arc::clone(&asked))?;
+            flag::register(number, Arc::clone(&asked))?;
+            flag::register_usize(number, Arc::clone(&signal), number as usize)?;
+        }
+        Ok(Self { signal })
+    }
+
+    /// The exit code of the signal that has arrived: 130 for SIGINT, 143 for SIGTERM.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        match self.signal.load(Ordering::Relaxed) {
+            0 => None,
+            number => Some(128 + number as u8),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_remembered_and_does_not_kill() {
+        let stop = Stop::listen().unwrap();
+        assert_eq!(stop.exit_code(), None);
+        signal_hook::low_level::raise(SIGTERM).unwrap();
+        assert_eq!(stop.exit_code(), Some(143));
+    }
+}

@@ -1,0 +1,360 @@
+//! The program from outside: what it prints, and its exit codes.
+
+use std::process::{Command, Output};
+
+/// `npg` with the words of `line`, in an empty environment as far as output is concerned.
+fn npg(line: &str) -> Output {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("npg"));
+    command.env_remove("NO_COLOR").env_remove("TERM").env_remove("COLUMNS");
+    command.args(line.split_whitespace()).output().expect("npg starts")
+}
+
+/// Exit code, standard output and standard error, as one text.
+fn shown(line: &str) -> String {
+    let output = npg(line);
+    let text = |bytes| String::from_utf8(bytes).expect("npg prints UTF-8");
+    let (code, out, err) = (output.status.code(), text(output.stdout), text(output.stderr));
+    format!("exit code {}\n{out}{}{err}", code.expect("npg ends"), if err.is_empty() { "" } else { "--- stderr\n" })
+}
+
+#[test]
+fn help() {
+    insta::assert_snapshot!(shown("--help"), @r#"
+    exit code 0
+    Natural policy gradient: reinforcement learning with steps measured in KL divergence
+
+    Usage: npg <COMMAND>
+
+    Commands:
+      train        Train a policy
+      eval         Evaluate a trained policy
+      resume       Go on with a run that was interrupted, or make it longer
+      plot         Draw learning curves and diagnostics of runs
+      envs         List the environments
+      presets      List the presets, or print one
+      explain      Explain a configuration key, an environment or a logged metric; all of them without
+                   KEY
+      completions  Print a shell's completion script
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Begin with `npg train CartPole-v1`.
+    "#);
+    insta::assert_snapshot!(shown("train --help"), @r#"
+    exit code 0
+    Train a policy
+
+    Usage: npg train [OPTIONS] <ENV>
+
+    Arguments:
+      <ENV>  Environment; `npg envs` lists them
+
+    Options:
+          --algo <NAME>       Algorithm: sets algorithm.name, and with it direction and step rule
+                              [possible values: npg, trpo, vpg]
+          --steps <N>         Transitions to train on, such as 50000 or 1e6 [run.steps]
+          --seed <S>          Seed of all random streams [run.seed]
+          --seeds <A..B>      One run for each seed from A to B, B excluded
+          --envs <N>          Number of environments [rollout.n_envs]
+          --threads <N>       Worker threads, 0 for all cores; results do not depend on it
+                              [rollout.threads]
+          --config <FILE>     TOML file with settings
+          --set <KEY=VALUE>   One setting, such as algorithm.kl_step=0.02; may be repeated
+          --out <DIR>         Directory of the run; a folder seed-<S> is made in it [default:
+                              runs/<ENV>/<ALGO>-<k>]
+          --force             Overwrite a run that --out DIR holds already
+          --init <RUN>        Start from the policy of another run
+          --until-return <R>  Stop when the mean of the last 100 training episodes reaches R
+                              [run.until_return]
+          --eval-every <N>    Evaluate every N steps [run.eval_every]
+      -q, --quiet             Print only the last lines
+          --json              Print JSON lines instead of a table
+      -h, --help              Print help
+
+    Settings come from, the later the stronger: defaults, the environment's preset, --config, --set,
+    flags.
+    `npg presets ENV` prints a preset, `npg explain` all keys.
+    "#);
+    insta::assert_snapshot!(shown("eval -h"), @r#"
+    exit code 0
+    Evaluate a trained policy
+
+    Usage: npg eval [OPTIONS] <RUN>
+
+    Arguments:
+      <RUN>  Directory of a seed, or of all seeds of a run
+
+    Options:
+          --episodes <N>        Episodes to average over [default: 100]
+          --seed <S>            Seed of the evaluation's random streams [default: 0]
+          --stochastic          Sample actions, instead of taking the most likely ones
+          --checkpoint <WHICH>  latest, best, or a checkpoint file [default: latest]
+          --json                Print one JSON object
+      -h, --help                Print help
+    "#);
+    insta::assert_snapshot!(shown("resume -h"), @r#"
+    exit code 0
+    Go on with a run that was interrupted, or make it longer
+
+    Usage: npg resume [OPTIONS] <RUN>
+
+    Arguments:
+      <RUN>  Directory of a seed, or of all seeds of a run
+
+    Options:
+          --steps <N>  New total of transitions
+      -q, --quiet      Print only the last lines
+          --json       Print JSON lines instead of a table
+      -h, --help       Print help
+    "#);
+    insta::assert_snapshot!(shown("plot -h"), @r#"
+    exit code 0
+    Draw learning curves and diagnostics of runs
+
+    Usage: npg plot [OPTIONS] <RUN>...
+
+    Arguments:
+      <RUN>...  Directories of runs, or of single seeds
+
+    Options:
+      -o, --output <FILE>  File to write, .svg or .png [default: plot.svg]
+      -h, --help           Print help
+    "#);
+}
+
+#[test]
+fn version() {
+    assert_eq!(shown("--version"), format!("exit code 0\nnpg {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn environments_and_presets() {
+    insta::assert_snapshot!(shown("envs"), @r#"
+    exit code 0
+    id                        observation  action          time limit  threshold
+    CartPole-v1               box 4        discrete 2      500         475
+    Pendulum-v1               box 3        box 1 in -2..2  200         -
+    Acrobot-v1                box 6        discrete 3      500         -100
+    MountainCar-v0            box 2        discrete 3      200         -110
+    MountainCarContinuous-v0  box 2        box 1 in -1..1  999         90
+    "#);
+    insta::assert_snapshot!(shown("presets"), @r#"
+    exit code 0
+    preset                    algorithm  steps  measured
+    CartPole-v1               npg        100k   not yet.
+    Pendulum-v1               npg        200k   not yet.
+    Acrobot-v1                npg        100k   not yet.
+    MountainCar-v0            npg        200k   not yet.
+    MountainCarContinuous-v0  npg        200k   not yet.
+
+    `npg presets ENV` prints one; `npg train ENV` uses it.
+    "#);
+    let preset = include_str!("../../../presets/Pendulum-v1.toml");
+    assert_eq!(shown("presets Pendulum-v1"), format!("exit code 0\n{preset}"));
+    insta::assert_snapshot!(shown("presets Pendulum"), @r#"
+    exit code 2
+    --- stderr
+    error: preset: there is none for `Pendulum`; did you mean `Pendulum-v1`?
+    "#);
+}
+
+#[test]
+fn explanations() {
+    insta::assert_snapshot!(shown("explain algorithm.kl_step"), @r#"
+    exit code 0
+    algorithm.kl_step: KL budget of one step, in nats.
+
+      default  0.01
+      takes    a number > 0
+
+    Predicted KL is 1/2 d^T F d for the step d = alpha x, with the undamped F of the states that
+    algorithm.fisher_fraction selects. 0.01 suits most tasks; 0.05 or more is faster where batches are
+    large or the task is easy; 0.001 is for long, delicate training. The measured KL is logged beside it
+    as npg/kl.
+    "#);
+    insta::assert_snapshot!(shown("explain advantage"), @r#"
+    exit code 0
+    [advantage] Estimating how much better an action was than the policy's average.
+
+      advantage.estimator  "gae"  Advantage estimator.
+      advantage.gamma      0.99   Discount factor.
+      advantage.lambda     0.95   GAE's lambda.
+      advantage.normalize  true   Subtract the batch's mean advantage and divide by the standard deviation.
+    "#);
+    insta::assert_snapshot!(shown("explain CartPole-v1"), @r#"
+    exit code 0
+    CartPole-v1: Balance a pole on a cart by pushing the cart left or right.
+
+      env.sutton_barto_reward  false  Reward 0 a step and -1 at the fall, instead of 1 a step.
+    "#);
+    assert_eq!(shown("explain kl_step"), shown("explain algorithm.kl_step"));
+    insta::assert_snapshot!(shown("explain npg/kl_predicted"), @r#"
+    exit code 0
+    npg/kl_predicted: Predicted KL of the step, 1/2 alpha^2 x^T F x, with the undamped F.
+
+      unit     nats
+      healthy  equals npg/kl_step for step = "kl"
+    "#);
+    insta::assert_snapshot!(shown("explain hidden"), @r#"
+    exit code 2
+    --- stderr
+    error: hidden: there are policy.hidden and value.hidden; which one?
+    "#);
+    insta::assert_snapshot!(shown("explain kl_stp"), @r#"
+    exit code 2
+    --- stderr
+    error: kl_stp: nothing has this name; did you mean `kl_step`?
+    "#);
+    let all = shown("explain");
+    for key in npg::config::KEYS {
+        assert!(all.contains(&format!("\n  {} ", key.path)), "{}", key.path);
+    }
+    for metric in npg::metrics::METRICS {
+        assert!(all.contains(&format!("\n  {} ", metric.name)), "{}", metric.name);
+    }
+}
+
+#[test]
+fn completions_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = shown(&format!("completions {shell}"));
+        assert!(script.starts_with("exit code 0\n") && script.contains("until-return"), "{shell}");
+    }
+}
+
+#[test]
+fn slips_of_the_command_line() {
+    insta::assert_snapshot!(shown("trian"), @r#"
+    exit code 2
+    --- stderr
+    error: unrecognized subcommand 'trian'
+
+      tip: a similar subcommand exists: 'train'
+
+    Usage: npg <COMMAND>
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(shown("train CartPole-v1 --stesp 5"), @r#"
+    exit code 2
+    --- stderr
+    error: unexpected argument '--stesp' found
+
+      tip: a similar argument exists: '--steps'
+
+    Usage: npg train --steps <N> <ENV>
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(shown("train CartPole-v1 --algo trop"), @r#"
+    exit code 2
+    --- stderr
+    error: invalid value 'trop' for '--algo <NAME>'
+      [possible values: npg, trpo, vpg]
+
+      tip: a similar value exists: 'trpo'
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(shown("train CartPole-v1 --steps many"), @r#"
+    exit code 2
+    --- stderr
+    error: invalid value 'many' for '--steps <N>': expected a whole number, such as 50000, 1e6 or 200k
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(shown("train CartPole-v1 --seeds 5..5"), @r#"
+    exit code 2
+    --- stderr
+    error: invalid value '5..5' for '--seeds <A..B>': expected A..B with 0 <= A < B, such as 0..5 for the seeds 0, 1, 2, 3, 4
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(shown("train"), @r#"
+    exit code 2
+    --- stderr
+    error: the following required arguments were not provided:
+      <ENV>
+
+    Usage: npg train <ENV>
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn slips_of_names_and_settings() {
+    insta::assert_snapshot!(shown("train CartPole-v0"), @r#"
+    exit code 2
+    --- stderr
+    error: unknown environment `CartPole-v0`, did you mean `CartPole-v1`?
+    `npg envs` lists all environments
+    "#);
+    insta::assert_snapshot!(shown("train Chess"), @r#"
+    exit code 2
+    --- stderr
+    error: unknown environment `Chess`
+    `npg envs` lists all environments
+    "#);
+    insta::assert_snapshot!(shown("train CartPole-v1 --steps -5"), @r#"
+    exit code 2
+    --- stderr
+    error: run.steps: must be an integer >= 1, but is -5 (in --steps)
+    `npg explain run.steps` says more
+    "#);
+    insta::assert_snapshot!(
+        shown("train CartPole-v1 --set algorithm.kl_stp=1 --set rollout.n_envs=many --set env.gravity=9 --envs 0"),
+        @r#"
+    exit code 2
+    --- stderr
+    error: 4 mistakes in the configuration
+      algorithm.kl_stp: unknown key; did you mean `algorithm.kl_step`? (in --set)
+      rollout.n_envs: expected an integer from 1 to 65536, got the string "many" (in --set)
+      rollout.n_envs: must be an integer from 1 to 65536, but is 0 (in --envs)
+      env.gravity: CartPole-v1 has no such option; it takes `sutton_barto_reward`
+    `npg explain KEY` says what a key takes
+    "#
+    );
+}
+
+#[test]
+fn a_settings_file_that_is_absent_or_broken() {
+    insta::assert_snapshot!(shown("train CartPole-v1 --config no-such-folder/my.toml"), @r#"
+    exit code 4
+    --- stderr
+    error: cannot read no-such-folder/my.toml: No such file or directory (os error 2)
+    "#);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("my.toml");
+    std::fs::write(&path, "[algorithm]\nkl_step = 0.02 nats\n").expect("a file");
+    let text = shown(&format!("train CartPole-v1 --config {}", path.display()));
+    insta::assert_snapshot!(text.replace(&*path.to_string_lossy(), "my.toml"), @r#"
+    exit code 2
+    --- stderr
+    error: my.toml:2:11: not TOML: string values must be quoted, expected literal string
+    "#);
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("npg"));
+    let output = command.arg("explain").stdout(writer).output().expect("npg starts");
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+/// The program is started often by scripts and completions, so it must not read or compute much first. The least
+/// of 20 starts is taken, so that other work on the machine does not matter.
+#[test]
+fn starting_takes_less_than_20_milliseconds() {
+    let timed = |_| {
+        let begun = std::time::Instant::now();
+        assert!(npg("envs").status.success());
+        begun.elapsed()
+    };
+    let least = (0..20).map(timed).min().expect("20 starts");
+    assert!(least.as_millis() < 20, "{least:?}");
+}

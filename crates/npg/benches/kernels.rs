@@ -1,0 +1,172 @@
+//! Speed of the kernels: products as a fraction of this core's FMA peak, beside the crate `gemm`; elementwise functions in
+//! ns an element, beside std. `cargo bench -p npg --bench kernels`; another instruction set with NPG_BENCH_PATH=avx2.
+#![allow(missing_docs, clippy::print_stdout)]
+
+use criterion::Criterion;
+use npg::network::kernels::{
+    Activation, AdamStep, Left, Matrix, Path, Start, adam, add_product, axpy, dot, exp, fma_peak, force_path, pack,
+    pack_transposed, path, product, sine,
+};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+fn main() {
+    if let Ok(name) = std::env::var("NPG_BENCH_PATH") {
+        let path = Path::ALL.into_iter().find(|path| format!("{path:?}").eq_ignore_ascii_case(&name));
+        force_path(path.expect("NPG_BENCH_PATH is avx512, avx2, neon or scalar"));
+    }
+    summary();
+    let mut criterion = Criterion::default().configure_from_args().warm_up_time(Duration::from_millis(200));
+    criterion = criterion.measurement_time(Duration::from_secs(1)).sample_size(20);
+    for shape in &mut shapes() {
+        criterion.bench_function(shape.name, |b| b.iter(|| shape.run()));
+    }
+    let mut values = values(4096);
+    criterion.bench_function("tanh of 4096", |b| b.iter(|| Activation::Tanh.apply(&mut values)));
+    criterion.final_summary();
+}
+
+/// Numbers in -1..1 without pattern.
+fn values(length: usize) -> Vec<f32> {
+    (0..length).map(|i| (i as f32 * 1.618_034).fract() * 2.0 - 1.0).collect()
+}
+
+/// Seconds that one call takes: the best of many batches.
+fn seconds(mut call: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    let mut calls = 0;
+    while start.elapsed() < Duration::from_millis(5) {
+        call();
+        calls += 1;
+    }
+    let batch = 1 + calls / 50; // about 0.1 ms
+    let time = |_| {
+        let start = Instant::now();
+        (0..batch).for_each(|_| call());
+        start.elapsed().as_secs_f64() / f64::from(batch)
+    };
+    (0..500).map(time).fold(f64::INFINITY, f64::min)
+}
+
+/// A product of `rows` x `depth` by `depth` x `columns`; of a gradient if `sum` is there, the left operand read transposed.
+struct Shape {
+    name: &'static str,
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    left: Vec<f32>,
+    b: Matrix,
+    c: Matrix,
+    sum: Option<Vec<f64>>,
+}
+
+impl Shape {
+    fn new(name: &'static str, [rows, depth, columns]: [usize; 3], gradient: bool) -> Self {
+        let mut b = Matrix::zeros(depth, columns);
+        b.as_mut_slice().copy_from_slice(&values(depth * columns));
+        let sum = gradient.then(|| vec![0.0; rows * columns]);
+        Self { name, rows, depth, columns, left: values(rows * depth), b, c: Matrix::zeros(rows, columns), sum }
+    }
+
+    fn strides(&self) -> (usize, usize) {
+        if self.sum.is_some() { (1, self.rows) } else { (self.depth, 1) }
+    }
+
+    fn run(&mut self) {
+        let (row_stride, k_stride) = self.strides();
+        let left = Left { values: black_box(&self.left), row_stride, k_stride };
+        match &mut self.sum {
+            Some(sum) => add_product(self.rows, self.depth, left, &self.b, self.columns, sum),
+            None => product(self.rows, self.depth, left, &self.b, Start::Zero, &mut self.c),
+        }
+    }
+
+    /// The same product, without the sum in f64.
+    fn run_gemm(&mut self) {
+        let (row_stride, k_stride) = self.strides();
+        let (rows, columns, stride) = (self.rows, self.columns, self.c.stride() as isize);
+        let c = self.c.as_mut_slice().as_mut_ptr();
+        // SAFETY: all three matrices have the shapes and strides that they are passed with.
+        unsafe {
+            let (left, b) = (black_box(&self.left).as_ptr(), self.b.as_slice().as_ptr());
+            let (row_stride, k_stride, one) = (row_stride as isize, k_stride as isize, gemm::Parallelism::None);
+            gemm::gemm(
+                rows, columns, self.depth, c, 1, stride, false, left, k_stride, row_stride, b, 1, stride, 0.0, 1.0,
+                false, false, false, one,
+            );
+        }
+    }
+}
+
+fn shapes() -> Vec<Shape> {
+    vec![
+        Shape::new("product 64 x 64 x 64", [64, 64, 64], false),
+        Shape::new("product 256 x 64 x 64", [256, 64, 64], false),
+        Shape::new("product 8 x 64 x 64", [8, 64, 64], false),
+        Shape::new("product 1 x 64 x 64", [1, 64, 64], false),
+        Shape::new("product 64 x 17 x 64", [64, 17, 64], false),
+        Shape::new("product 64 x 348 x 64", [64, 348, 64], false),
+        Shape::new("product 64 x 64 x 16", [64, 64, 16], false),
+        Shape::new("product 64 x 256 x 256", [64, 256, 256], false),
+        Shape::new("gradient 64 x 64, 64 rows", [64, 64, 64], true),
+        Shape::new("gradient 64 x 64, 128 rows", [64, 128, 64], true),
+    ]
+}
+
+fn summary() {
+    let mut peak = fma_peak();
+    println!("{:?}, FMA peak of one core {:.1} GFLOP/s", path(), peak / 1e9);
+    println!("{:<28} {:>8} {:>8} {:>8}   {:>8}", "", "us", "GFLOP/s", "of peak", "gemm");
+    for mut shape in shapes() {
+        let operations = (2 * shape.rows * shape.depth * shape.columns) as f64;
+        let own = seconds(|| shape.run());
+        let gemm = seconds(|| shape.run_gemm());
+        peak = peak.max(fma_peak());
+        let (own_speed, gemm_speed) = (operations / own, operations / gemm);
+        println!(
+            "{:<28} {:8.2} {:8.1} {:7.1}%   {:7.1}%",
+            shape.name,
+            own * 1e6,
+            own_speed / 1e9,
+            100.0 * own_speed / peak,
+            100.0 * gemm_speed / peak
+        );
+    }
+    println!("\n{:<28} {:>8} {:>8}   ns an element", "4096 elements", "own", "std");
+    elementwise("tanh", |x| Activation::Tanh.apply(x), f32::tanh);
+    let mut slopes = vec![0.0; 4096];
+    elementwise("tanh and slope", |x| Activation::Tanh.apply_with_slopes(x, &mut slopes), f32::tanh);
+    elementwise("gelu", |x| Activation::Gelu.apply(x), |x| 0.5 * x * (1.0 + (0.8 * (x + 0.045 * x * x * x)).tanh()));
+    elementwise("silu", |x| Activation::Silu.apply(x), |x| x / (1.0 + (-x).exp()));
+    elementwise("exp", exp, f32::exp);
+    elementwise("sine", sine, f32::sin);
+
+    let (a, mut theta) = (vec![0.5; 4480], vec![0.1; 4480]);
+    let (mut m, mut v) = (a.clone(), a.clone());
+    let step = AdamStep { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: 10 };
+    let (mut w, mut w_transposed) = (Matrix::zeros(64, 70), Matrix::zeros(70, 64));
+    println!("\n{:<28} {:>8}", "4480 f64", "us");
+    println!("{:<28} {:8.2}", "dot", 1e6 * seconds(|| _ = black_box(dot(black_box(&a), &theta))));
+    println!("{:<28} {:8.2}", "axpy", 1e6 * seconds(|| axpy(1e-9, black_box(&a), &mut theta)));
+    println!("{:<28} {:8.2}", "adam", 1e6 * seconds(|| adam(&mut theta, black_box(&a), &mut m, &mut v, &step)));
+    println!("{:<28} {:8.2}", "pack 64 x 70", 1e6 * seconds(|| pack(black_box(&a), 70, &mut w)));
+    println!("{:<28} {:8.2}\n", "pack_transposed", 1e6 * seconds(|| pack_transposed(black_box(&a), &mut w_transposed)));
+}
+
+fn elementwise(name: &str, own: impl FnMut(&mut [f32]), std: impl Fn(f32) -> f32) {
+    let own = nanoseconds(own);
+    let std = nanoseconds(|x| x.iter_mut().for_each(|x| *x = std(*x)));
+    println!("{name:<28} {own:8.3} {std:8.3}");
+}
+
+/// For each of 4096 elements within -4..4, that are first copied.
+fn nanoseconds(mut function: impl FnMut(&mut [f32])) -> f64 {
+    let from: Vec<f32> = values(4096).into_iter().map(|x| 4.0 * x).collect();
+    let mut to = from.clone();
+    let call = || {
+        to.copy_from_slice(&from);
+        function(&mut to);
+        black_box(&to);
+    };
+    seconds(call) * 1e9 / 4096.0
+}

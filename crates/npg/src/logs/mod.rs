@@ -1,0 +1,216 @@
+//! What a run writes while it runs: metrics.jsonl, progress.csv, eval.csv, TensorBoard events, log.txt.
+//!
+//! Every row is handed to the operating system at once, so that `tail -f` follows the run and a killed process
+//! loses nothing. Nothing is synced to disk: a row costs microseconds. A file that cannot be written is given up
+//! with one warning, and the run and the other files go on.
+
+mod crc32c;
+mod rows;
+mod tensorboard;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::run_dir::RunDir;
+use crate::utc;
+use rows::{Csv, Cut};
+
+/// The log files of one run. No method fails; see [`RunLog::take_warnings`].
+///
+/// Names of metrics are those of the contract, such as `npg/kl`; numbers may be non-finite, which JSON shows as
+/// null, CSV as `NaN`, `inf` or `-inf`. Both keep `f64` exactly; TensorBoard keeps single precision.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// use npg::{logs::RunLog, run_dir::RunDir};
+/// let run = RunDir::new(directory.path());
+/// let mut log = RunLog::create(&run);
+/// log.say("training begins");
+/// log.iteration(1, 4096, &[("npg/kl", 0.01), ("rollout/ep_rew_mean", f64::NAN)]);
+/// assert!(log.take_warnings().is_empty());
+/// let row = std::fs::read_to_string(run.metrics())?;
+/// assert_eq!(row, "{\"iteration\":1,\"steps\":4096,\"npg/kl\":0.01,\"rollout/ep_rew_mean\":null}\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct RunLog {
+    metrics: Sink,
+    progress: (Sink, Csv),
+    eval: (Sink, Csv),
+    events: Sink,
+    text: Sink,
+    warnings: Vec<String>,
+}
+
+impl RunLog {
+    /// Begins the logs of a new run; files of those names are emptied.
+    pub fn create(run: &RunDir) -> Self {
+        let open = |path: PathBuf| Sink::open(path, OpenOptions::new().create(true).write(true).truncate(true));
+        let csv = |path, first: &[_]| (open(path), Csv::new(first));
+        let mut log = Self {
+            metrics: open(run.metrics()),
+            progress: csv(run.progress(), &["iteration", "steps"]),
+            eval: csv(run.eval(), &["steps"]),
+            events: open(tensorboard::next_file(run.path(), wall_time() as u64)),
+            text: open(run.log()),
+            warnings: Vec::new(),
+        };
+        log.begin_events(0);
+        log.report();
+        log
+    }
+
+    /// Continues the logs of a run from the checkpoint after `steps` environment steps: rows past it, and a last row
+    /// that was cut short, are removed; TensorBoard is told to forget what is past it.
+    pub fn resume(run: &RunDir, steps: u64) -> Self {
+        let open = |path: PathBuf| Sink::open(path, OpenOptions::new().create(true).append(true).read(true));
+        let mut metrics = open(run.metrics());
+        let cut_metrics = metrics.cut(|file| rows::cut_json_lines(file, steps));
+        let csv = |path, first: &[&'static str]| {
+            let (mut sink, mut csv) = (open(path), Csv::new(first));
+            let cut = sink.cut(|file| csv.cut(file, steps));
+            (sink, csv, cut)
+        };
+        let (progress, progress_csv, cut_progress) = csv(run.progress(), &["iteration", "steps"]);
+        let (eval, eval_csv, cut_eval) = csv(run.eval(), &["steps"]);
+        let mut log = Self {
+            metrics,
+            progress: (progress, progress_csv),
+            eval: (eval, eval_csv),
+            events: Sink::open(
+                tensorboard::next_file(run.path(), wall_time() as u64),
+                OpenOptions::new().create_new(true).write(true),
+            ),
+            text: open(run.log()),
+            warnings: Vec::new(),
+        };
+        // A restart purges what is at its step too, and the checkpoint's own row stays.
+        log.begin_events(steps.saturating_add(1));
+        let cuts = [("metrics.jsonl", cut_metrics), ("progress.csv", cut_progress), ("eval.csv", cut_eval)];
+        let removed = cuts.iter().filter(|(_, cut)| cut.removed > 0);
+        let removed: Vec<_> = removed.map(|(name, cut)| format!("{} of {name}", cut.removed)).collect();
+        let said =
+            if removed.is_empty() { String::new() } else { format!("; later rows removed: {}", removed.join(", ")) };
+        log.say(&format!("resumed after {steps} steps{said}"));
+        log.report();
+        log
+    }
+
+    fn begin_events(&mut self, step: u64) {
+        let now = wall_time();
+        self.events.write(&[tensorboard::version_record(now), tensorboard::start_record(now, step)].concat());
+    }
+
+    /// Writes the row of an iteration; `steps` are the environment steps of the run so far.
+    pub fn iteration(&mut self, iteration: u64, steps: u64, metrics: &[(&str, f64)]) {
+        let counts = [("iteration", iteration), ("steps", steps)];
+        self.metrics.write(rows::json_line(&counts, metrics).as_bytes());
+        let (sink, csv) = &mut self.progress;
+        sink.write(csv.row(&counts, metrics).as_bytes());
+        self.events.write(&tensorboard::scalars_record(wall_time(), steps, "", metrics));
+        self.report();
+    }
+
+    /// Writes the row of an evaluation after `steps` environment steps; TensorBoard shows `x` as `eval/x`.
+    pub fn evaluation(&mut self, steps: u64, results: &[(&str, f64)]) {
+        let (sink, csv) = &mut self.eval;
+        sink.write(csv.row(&[("steps", steps)], results).as_bytes());
+        self.events.write(&tensorboard::scalars_record(wall_time(), steps, "eval/", results));
+        self.report();
+    }
+
+    /// Writes `text` into log.txt, each of its lines with the time.
+    pub fn say(&mut self, text: &str) {
+        let now = utc::milliseconds(SystemTime::now());
+        let lines: String = text.lines().map(|line| format!("{now} {line}\n")).collect();
+        self.text.write(lines.as_bytes());
+        self.report();
+    }
+
+    /// What went wrong since the last call, a sentence for each. They are in log.txt as well.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Collects the sinks' complaints.
+    fn report(&mut self) {
+        let Self { metrics, progress, eval, events, text, warnings } = self;
+        for (sink, csv) in [&mut *progress, &mut *eval] {
+            let about = csv.complaint.take();
+            sink.complaint = sink.complaint.take().or(about.map(|what| format!("{} {what}", sink.path.display())));
+        }
+        for sink in [metrics, &mut progress.0, &mut eval.0, events] {
+            if let Some(complaint) = sink.complaint.take() {
+                text.write(format!("{} {complaint}\n", utc::milliseconds(SystemTime::now())).as_bytes());
+                warnings.push(complaint);
+            }
+        }
+        warnings.extend(text.complaint.take());
+    }
+}
+
+/// A file to which whole rows are added, until it fails once.
+#[derive(Debug)]
+struct Sink {
+    path: PathBuf,
+    file: Option<File>,
+    /// Length of the rows written; what is beyond after a failure is part of a row.
+    length: u64,
+    complaint: Option<String>,
+}
+
+impl Sink {
+    fn open(path: PathBuf, options: &OpenOptions) -> Self {
+        let opened = options.open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let mut sink = Self { path, file: None, length: 0, complaint: None };
+        match opened {
+            Ok((length, file)) => (sink.length, sink.file) = (length, Some(file)),
+            Err(error) => sink.give_up(&error),
+        }
+        sink
+    }
+
+    /// Adds `row` in one call to the operating system.
+    fn write(&mut self, row: &[u8]) {
+        let Some(file) = &mut self.file else { return };
+        match file.write_all(row) {
+            Ok(()) => self.length += row.len() as u64,
+            Err(error) => {
+                // A full disk takes the beginning of a row.
+                let _ = file.set_len(self.length);
+                self.give_up(&error);
+            }
+        }
+    }
+
+    /// Shortens the file with `cut`.
+    fn cut(&mut self, cut: impl FnOnce(&mut File) -> io::Result<Cut>) -> Cut {
+        let Some(file) = &mut self.file else { return Cut::default() };
+        match cut(file) {
+            Ok(cut) => {
+                self.length = cut.length;
+                cut
+            }
+            Err(error) => {
+                self.give_up(&error);
+                Cut::default()
+            }
+        }
+    }
+
+    fn give_up(&mut self, error: &io::Error) {
+        self.file = None;
+        let path = self.path.display();
+        self.complaint = Some(format!("cannot write {path}: {error}; the run goes on without it"));
+    }
+}
+
+/// Seconds since 1970.
+fn wall_time() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests;

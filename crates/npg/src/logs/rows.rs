@@ -1,0 +1,210 @@
+//! Rows as JSON lines and as CSV, and the removal of rows past a checkpoint.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek};
+
+use serde::Deserialize;
+
+/// `{"iteration":1,"steps":4096,...}` and a newline; non-finite numbers are null.
+pub(super) fn json_line(counts: &[(&str, u64)], metrics: &[(&str, f64)]) -> String {
+    let mut line = String::with_capacity(32 * (counts.len() + metrics.len()));
+    let mut separator = '{';
+    let mut key = |line: &mut String, name: &str| {
+        line.push(separator);
+        line.push_str(&serde_json::to_string(name).expect("a string always serializes"));
+        line.push(':');
+        separator = ',';
+    };
+    for (name, count) in counts {
+        key(&mut line, name);
+        let _ = write!(line, "{count}"); // to a String: never fails
+    }
+    for (name, value) in metrics {
+        key(&mut line, name);
+        push_number(&mut line, *value, "null", "null", "null");
+    }
+    line.push_str("}\n");
+    line
+}
+
+/// The shortest text that reads back as the same `f64`; integers without a point, but `-0.0` with its sign.
+fn push_number(to: &mut String, value: f64, nan: &str, infinity: &str, minus_infinity: &str) {
+    if value.is_nan() {
+        to.push_str(nan);
+    } else if value.is_infinite() {
+        to.push_str(if value > 0.0 { infinity } else { minus_infinity });
+    } else if value.fract() == 0.0 && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
+        let _ = write!(to, "{}", value as i64);
+    } else {
+        to.push_str(&serde_json::to_string(&value).expect("a finite number always serializes"));
+    }
+}
+
+/// The columns of a CSV file, fixed by its header: those of the first row.
+#[derive(Debug)]
+pub(super) struct Csv {
+    /// Names of the counts that come first.
+    first: Vec<&'static str>,
+    /// Names of all columns; None before there is a header.
+    columns: Option<Vec<String>>,
+    /// The first metric without a column, said once: "has no column for ...".
+    pub(super) complaint: Option<String>,
+    complained: bool,
+}
+
+impl Csv {
+    /// A file that has no header yet, and whose first columns are counts of these names.
+    pub(super) fn new(first: &[&'static str]) -> Self {
+        Self { first: first.to_vec(), columns: None, complaint: None, complained: false }
+    }
+
+    /// A row, after the header if it is the first one. Columns without a metric stay empty; a metric without a
+    /// column is left out, since a file whose columns change can no longer be read as a table.
+    pub(super) fn row(&mut self, counts: &[(&str, u64)], metrics: &[(&str, f64)]) -> String {
+        let mut text = String::with_capacity(24 * (counts.len() + metrics.len()));
+        if self.columns.is_none() {
+            let names = counts.iter().map(|(name, _)| *name).chain(metrics.iter().map(|(name, _)| *name));
+            let columns: Vec<String> = names.map(str::to_string).collect();
+            text = columns.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(",") + "\n";
+            self.columns = Some(columns);
+        }
+        let columns = self.columns.as_deref().unwrap_or_default();
+        let mut placed = 0;
+        for (at, column) in columns.iter().enumerate() {
+            if at > 0 {
+                text.push(',');
+            }
+            if let Some((_, count)) = counts.get(at).filter(|(name, _)| name == column) {
+                let _ = write!(text, "{count}");
+                continue;
+            }
+            // Rows mostly have the same metrics in the same order, so look there first.
+            let expected = metrics.get(at.wrapping_sub(counts.len())).filter(|(name, _)| name == column);
+            if let Some((_, value)) = expected.or_else(|| metrics.iter().find(|(name, _)| name == column)) {
+                push_number(&mut text, *value, "NaN", "inf", "-inf");
+                placed += 1;
+            }
+        }
+        text.push('\n');
+        if placed < metrics.len() && !self.complained {
+            let missing = metrics.iter().find(|(name, _)| !columns.iter().any(|column| column == name));
+            if let Some((name, _)) = missing {
+                self.complained = true;
+                self.complaint = Some(format!("has no column for {name}, which was not in its first row"));
+            }
+        }
+        text
+    }
+
+    /// Reads the header and removes the rows past `steps`. A file without a whole header becomes empty.
+    pub(super) fn cut(&mut self, file: &mut File, steps: u64) -> io::Result<Cut> {
+        let mut columns: Option<Vec<String>> = None;
+        let first = &self.first;
+        let cut = cut_lines(file, |line| match &columns {
+            None => {
+                let header = split(line);
+                let ours = header.iter().map(String::as_str).take(first.len()).eq(first.iter().copied());
+                columns = Some(header);
+                if ours { Line::Keep } else { Line::Foreign }
+            }
+            Some(columns) => {
+                // Only the header has quotes, so a row can be split at its commas.
+                let at = columns.iter().position(|name| name == "steps").unwrap_or(0);
+                match line.split(',').nth(at).and_then(|text| text.parse::<u64>().ok()) {
+                    Some(of) if of <= steps => Line::Keep,
+                    Some(_) => Line::Past,
+                    None => Line::Unreadable,
+                }
+            }
+        })?;
+        self.columns = columns.filter(|_| cut.length > 0);
+        Ok(cut)
+    }
+}
+
+/// Removes the rows past `steps` from a file of JSON lines.
+pub(super) fn cut_json_lines(file: &mut File, steps: u64) -> io::Result<Cut> {
+    #[derive(Deserialize)]
+    struct Row {
+        steps: u64,
+    }
+    cut_lines(file, |line| match serde_json::from_str::<Row>(line) {
+        Ok(row) if row.steps <= steps => Line::Keep,
+        Ok(_) => Line::Past,
+        Err(_) => Line::Unreadable,
+    })
+}
+
+/// What was removed from a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// Bytes left.
+    pub(super) length: u64,
+    /// Rows that were past the checkpoint, or unfinished.
+    pub(super) removed: usize,
+}
+
+enum Line {
+    Keep,
+    Past,
+    Unreadable,
+    /// The file is not ours.
+    Foreign,
+}
+
+/// Shortens a file to before the first line that is past the checkpoint. Rows are in the order of their steps, so
+/// nothing behind is wanted; shortening a file is atomic, and whoever follows it with `tail -f` stays on it.
+/// Unreadable lines between readable ones stay, as does everything that is not known to be past.
+fn cut_lines(file: &mut File, mut judge: impl FnMut(&str) -> Line) -> io::Result<Cut> {
+    file.rewind()?;
+    let mut reader = BufReader::new(&*file);
+    let (mut cut, mut at, mut line) = (Cut::default(), 0, Vec::new());
+    loop {
+        line.clear();
+        let length = reader.read_until(b'\n', &mut line)? as u64;
+        if length == 0 {
+            break;
+        }
+        let Some((b'\n', text)) = line.split_last() else {
+            cut.removed += 1; // written when the process or the disk came to its end
+            break;
+        };
+        let judged = std::str::from_utf8(text).map_or(Line::Unreadable, |text| judge(text.trim_end_matches('\r')));
+        at += length;
+        match judged {
+            Line::Keep | Line::Unreadable if cut.removed == 0 => cut.length = at,
+            Line::Keep | Line::Unreadable | Line::Past => cut.removed += 1,
+            Line::Foreign => return Err(io::Error::other("its first line is not that of npg's")),
+        }
+    }
+    drop(reader);
+    if file.metadata()?.len() > cut.length {
+        file.set_len(cut.length)?;
+    }
+    Ok(cut)
+}
+
+/// A name as a CSV field (RFC 4180).
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.into() }
+}
+
+/// The fields of one line of CSV.
+fn split(line: &str) -> Vec<String> {
+    let (mut fields, mut field, mut inside) = (Vec::new(), String::new(), false);
+    let mut characters = line.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' if inside && characters.peek() == Some(&'"') => {
+                characters.next();
+                field.push('"');
+            }
+            '"' => inside = !inside,
+            ',' if !inside => fields.push(std::mem::take(&mut field)),
+            c => field.push(c),
+        }
+    }
+    fields.push(field);
+    fields
+}

@@ -1,0 +1,227 @@
+use super::tensorboard::decoded::{Event, events};
+use super::*;
+use std::path::Path;
+
+fn text(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn event_files(run: &RunDir) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(run.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = all.filter(|path| path.to_string_lossy().contains("events.out.tfevents.")).collect();
+    files.sort();
+    files
+}
+
+fn all_events(run: &RunDir) -> Vec<Event> {
+    event_files(run).iter().flat_map(|path| events(&std::fs::read(path).unwrap())).collect()
+}
+
+/// A run of `iterations` with 10 steps each, and an evaluation after every second.
+fn written(run: &RunDir, iterations: std::ops::RangeInclusive<u64>, mut log: RunLog) -> RunLog {
+    for k in iterations {
+        let metrics = [("npg/kl", 0.1 * k as f64), ("train/a,\"b\"", -0.0), ("rollout/ep_rew_mean", f64::NAN)];
+        log.iteration(k, 10 * k, &metrics);
+        if k % 2 == 0 {
+            log.evaluation(10 * k, &[("return_mean", k as f64 / 3.0), ("episodes", 10.0)]);
+        }
+    }
+    assert_eq!(log.take_warnings(), [""; 0]);
+    log.take_warnings();
+    assert!(run.log().exists());
+    log
+}
+
+#[test]
+fn rows_are_in_every_file_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let mut log = written(&run, 1..=2, RunLog::create(&run));
+    log.say("two\nlines");
+    // Before `log` is dropped: nothing is held back.
+    let metrics = r#"{"iteration":1,"steps":10,"npg/kl":0.1,"train/a,\"b\"":-0.0,"rollout/ep_rew_mean":null}"#;
+    assert_eq!(text(run.metrics()).lines().next(), Some(metrics));
+    let progress =
+        "iteration,steps,npg/kl,\"train/a,\"\"b\"\"\",rollout/ep_rew_mean\n1,10,0.1,-0.0,NaN\n2,20,0.2,-0.0,NaN\n";
+    assert_eq!(text(run.progress()), progress);
+    assert_eq!(text(run.eval()), "steps,return_mean,episodes\n20,0.6666666666666666,10\n");
+    let said = text(run.log());
+    let lines: Vec<_> = said.lines().map(|line| line.split_once(' ').unwrap()).collect();
+    assert_eq!((lines[0].1, lines[1].1), ("two", "lines"));
+    assert_eq!((lines[0].0.len(), &lines[0].0[10..11]), (24, "T"));
+
+    let events = all_events(&run);
+    assert_eq!((events[0].version.as_str(), events[0].step), ("brain.Event:2", 0));
+    assert_eq!((events[1].session, events[1].step), (Some(1), 0));
+    let tags: Vec<_> = events[2].scalars.iter().map(|(tag, _)| tag.as_str()).collect();
+    assert_eq!(tags, ["npg/kl", "train/a,\"b\"", "rollout/ep_rew_mean"]);
+    assert_eq!((events[2].step, events[2].scalars[0].1), (10, 0.1));
+    assert_eq!(events[4].scalars, [("eval/return_mean".to_string(), 2.0 / 3.0), ("eval/episodes".into(), 10.0)]);
+    assert!(events.iter().all(|event| event.wall_time > 1.7e9));
+}
+
+#[test]
+fn numbers_read_back_exactly() {
+    let numbers =
+        [0.1, 1e300, 5e-324, 123456789.0, -7.0, 1e15, 1e16, 2f64.powi(53), f64::MIN_POSITIVE, -0.0, 0.0, 1e-7];
+    let names: Vec<String> = (0..numbers.len()).map(|i| format!("x{i}")).collect();
+    let metrics: Vec<_> = names.iter().map(String::as_str).zip(numbers).collect();
+    let line = rows::json_line(&[("steps", u64::MAX)], &metrics);
+    let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(read["steps"].as_u64(), Some(u64::MAX));
+    let row = Csv::new(&["steps"]).row(&[("steps", 1)], &metrics);
+    let fields: Vec<_> = row.lines().nth(1).unwrap().split(',').skip(1).collect();
+    for ((name, number), field) in metrics.iter().zip(fields) {
+        assert_eq!(read[name].as_f64().unwrap().to_bits(), number.to_bits(), "{line}");
+        assert_eq!(field.parse::<f64>().unwrap().to_bits(), number.to_bits(), "{field}");
+    }
+    let row = Csv::new(&[]).row(&[], &[("a", f64::NAN), ("b", f64::INFINITY), ("c", f64::NEG_INFINITY)]);
+    assert_eq!(row, "a,b,c\nNaN,inf,-inf\n");
+}
+
+#[test]
+fn columns_stay_those_of_the_first_row() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let mut log = RunLog::create(&run);
+    log.iteration(1, 10, &[("a", 1.0), ("b", 2.0)]);
+    log.iteration(2, 20, &[("b", 3.0)]);
+    assert!(log.take_warnings().is_empty());
+    log.iteration(3, 30, &[("new", 5.0), ("b", 4.0), ("a", 6.0)]);
+    log.iteration(4, 40, &[("new", 5.0)]);
+    let warnings = log.take_warnings();
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].ends_with("progress.csv has no column for new, which was not in its first row"),
+        "{warnings:?}"
+    );
+    assert_eq!(text(run.progress()), "iteration,steps,a,b\n1,10,1,2\n2,20,,3\n3,30,6,4\n4,40,,\n");
+}
+
+#[test]
+fn a_resumed_run_has_the_rows_of_an_uninterrupted_one() {
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [straight, resumed] = directories.each_ref().map(|directory| RunDir::new(directory.path()));
+    written(&straight, 1..=9, RunLog::create(&straight));
+    written(&resumed, 1..=7, RunLog::create(&resumed));
+    // Torn by a power cut: the beginnings of rows.
+    for path in [resumed.metrics(), resumed.progress(), resumed.eval()] {
+        let mut file = OpenOptions::new().append(true).open(path).unwrap();
+        file.write_all(b"8").unwrap();
+    }
+    written(&resumed, 5..=9, RunLog::resume(&resumed, 40));
+    for path in [RunDir::metrics, RunDir::progress, RunDir::eval] {
+        assert_eq!(text(path(&resumed)), text(path(&straight)));
+    }
+    let sentence = "resumed after 40 steps; later rows removed: 4 of metrics.jsonl, 4 of progress.csv, 2 of eval.csv";
+    assert!(text(resumed.log()).contains(sentence), "{}", text(resumed.log()));
+    let events = all_events(&resumed);
+    let restart = events.iter().rposition(|event| event.session == Some(1)).unwrap();
+    // TensorBoard purges steps at and after the restart's.
+    assert_eq!((events[restart].step, events[restart + 1].step), (41, 50));
+    assert_eq!(event_files(&resumed).len(), 2);
+}
+
+#[test]
+fn resuming_where_nothing_is_past_removes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    written(&run, 1..=4, RunLog::create(&run));
+    let before = [run.metrics(), run.progress(), run.eval()].map(text);
+    assert!(RunLog::resume(&run, 40).take_warnings().is_empty());
+    assert_eq!([run.metrics(), run.progress(), run.eval()].map(text), before);
+    assert!(text(run.log()).ends_with(" resumed after 40 steps\n"));
+}
+
+#[test]
+fn resuming_without_logs_begins_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    // A header that was cut short counts as none.
+    std::fs::write(run.progress(), "iteration,st").unwrap();
+    written(&run, 3..=4, RunLog::resume(&run, 20));
+    assert_eq!(text(run.metrics()).lines().count(), 2);
+    assert!(text(run.progress()).starts_with("iteration,steps,npg/kl,"), "{}", text(run.progress()));
+}
+
+#[test]
+fn unreadable_lines_are_left_in_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let rows = ["{\"steps\":10}\n", "\u{fffd}garbage\n", "{\"steps\":20}\n", "{\"steps\":30}\n", "garbage\n"];
+    std::fs::write(run.metrics(), rows.concat()).unwrap();
+    RunLog::resume(&run, 20);
+    assert_eq!(text(run.metrics()), rows[..3].concat());
+}
+
+#[test]
+fn somebody_elses_table_is_not_touched() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    std::fs::write(run.progress(), "name,age\nada,36\n").unwrap();
+    let mut log = RunLog::resume(&run, 0);
+    log.iteration(1, 10, &[("a", 1.0)]);
+    let warnings = log.take_warnings();
+    assert!(warnings[0].ends_with("its first line is not that of npg's; the run goes on without it"), "{warnings:?}");
+    assert_eq!(text(run.progress()), "name,age\nada,36\n");
+    assert_eq!(text(run.metrics()).lines().count(), 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_given_up_with_one_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    std::fs::create_dir(run.metrics()).unwrap();
+    let mut log = RunLog::create(&run);
+    for k in 1..=3 {
+        log.iteration(k, k, &[("a", 1.0)]);
+    }
+    let warnings = log.take_warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("cannot write ") && warnings[0].contains("metrics.jsonl"), "{warnings:?}");
+    assert_eq!(text(run.progress()).lines().count(), 4);
+    assert_eq!(all_events(&run).len(), 5);
+    assert!(text(run.log()).contains(&warnings[0]));
+    // With no directory at all, every file is given up, and still nothing fails.
+    let mut log = RunLog::create(&RunDir::new(directory.path().join("absent")));
+    log.iteration(1, 1, &[("a", 1.0)]);
+    log.say("unheard");
+    assert_eq!(log.take_warnings().len(), 5);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_one_file_and_not_the_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    std::os::unix::fs::symlink("/dev/full", run.progress()).unwrap();
+    let mut log = RunLog::create(&run);
+    for k in 1..=3 {
+        log.iteration(k, k, &[("a", 1.0)]);
+    }
+    let warnings = log.take_warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("progress.csv: No space left on device"), "{warnings:?}");
+    assert_eq!(text(run.metrics()).lines().count(), 3);
+}
+
+/// Guards against a sync for each row (milliseconds). 40 metrics take about 20 microseconds here; the bound leaves
+/// room for slow machines.
+#[test]
+fn a_row_is_cheap() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let mut log = RunLog::create(&run);
+    let names: Vec<String> = (0..40).map(|i| format!("npg/some_metric_{i}")).collect();
+    let mut times: Vec<_> = (0..500u32)
+        .map(|k| {
+            let metrics: Vec<_> = names.iter().map(|name| (name.as_str(), f64::from(k).sin())).collect();
+            let start = std::time::Instant::now();
+            log.iteration(k.into(), k.into(), &metrics);
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!("a row of 40 metrics: median {:?}, 99th percentile {:?}", times[250], times[495]);
+    assert!(times[250] < std::time::Duration::from_millis(2), "{:?}", times[250]);
+}

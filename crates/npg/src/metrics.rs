@@ -1,0 +1,137 @@
+//! The one table of metrics: name, unit, one sentence, healthy range. Names follow Stable-Baselines3 where the quantity
+//! is the same, and are `npg/...` for what is ours.
+
+/// One metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name in logs, TensorBoard and JSON lines.
+    pub name: &'static str,
+    /// Its unit; "1" for pure numbers.
+    pub unit: &'static str,
+    /// What it is.
+    pub sentence: &'static str,
+    /// What it looks like when all is well.
+    pub healthy: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident = $name:literal, $unit:literal, $sentence:literal, $healthy:literal;)*) => {
+        $(#[doc = $sentence] pub const $constant: &str = $name;)*
+
+        /// Every metric that a run logs, in the order of its columns.
+        pub const METRICS: &[Metric] =
+            &[$(Metric { name: $name, unit: $unit, sentence: $sentence, healthy: $healthy }),*];
+    };
+}
+
+metrics! {
+    EP_REW_MEAN = "rollout/ep_rew_mean", "reward",
+        "Mean return of the last 100 finished training episodes, exploration included.",
+        "rises; above it, the deterministic evaluation is usually better";
+    EP_REW_CI95 = "rollout/ep_rew_ci95", "reward",
+        "Half width of the 95 % interval (Student t) of that mean.",
+        "small against the differences you care about";
+    EP_LEN_MEAN = "rollout/ep_len_mean", "steps",
+        "Mean length of the last 100 finished training episodes.",
+        "at most the time limit";
+    EPISODES = "rollout/episodes", "episodes",
+        "Training episodes finished since the start.",
+        "several an iteration, else advantages rest on the baseline alone";
+    FPS = "time/fps", "steps/s",
+        "Environment steps a second since this process began training, evaluation and checkpoints left out.",
+        "steady";
+    TIME_ELAPSED = "time/time_elapsed", "s",
+        "Seconds of training in this process, evaluation and checkpoints left out.",
+        "-";
+    SAMPLE_SECONDS = "time/sample_seconds", "s",
+        "Seconds that sampling this batch took.",
+        "-";
+    UPDATE_SECONDS = "time/update_seconds", "s",
+        "Seconds that the update of policy and baseline took.",
+        "-";
+    EXPLAINED_VARIANCE = "train/explained_variance", "1",
+        "1 - Var(target - V) / Var(target) of the value baseline before its fit.",
+        "towards 1; below 0 the baseline is worse than a constant";
+    VALUE_LOSS = "train/value_loss", "reward^2",
+        "Mean squared error of the value baseline in its last pass of the fit (scaled rewards).",
+        "falls, or stays small";
+    STD = "train/std", "1",
+        "Mean standard deviation of a Gaussian policy's raw actions over sampled states.",
+        "shrinks slowly; a collapse towards 0 ends exploration";
+    ENTROPY = "train/entropy", "nats",
+        "Mean entropy of the policy before the update (differential for Gaussians).",
+        "falls slowly; a sudden fall means premature convergence";
+    KL = "npg/kl", "nats",
+        "Measured KL(old || new) of the update, mean over the batch's states.",
+        "close to npg/kl_predicted";
+    KL_PREDICTED = "npg/kl_predicted", "nats",
+        "Predicted KL of the step, 1/2 alpha^2 x^T F x, with the undamped F.",
+        "equals npg/kl_step for step = \"kl\"";
+    KL_STEP = "npg/kl_step", "nats",
+        "KL budget of this iteration, after its schedule.",
+        "0.001 to 0.05";
+    KL_REVERSE = "npg/kl_reverse", "nats",
+        "Measured KL(new || old) of the update, mean over the batch's states.",
+        "close to npg/kl for small steps";
+    KL_MAX = "npg/kl_max", "nats",
+        "Largest KL(old || new) of a sampled state.",
+        "within about 100 times the mean";
+    KL_NORMALIZER = "npg/kl_normalizer", "nats",
+        "KL between the new policy before and after its observation normaliser took in this batch: a change outside the budget.",
+        "far below npg/kl after the first iterations";
+    TV = "npg/tv", "1",
+        "Mean total variation between old and new policy: exact for one categorical head, else an upper bound.",
+        "at most sqrt(npg/kl / 2) if exact";
+    CG_ITERATIONS = "npg/cg_iterations", "iterations",
+        "Conjugate-gradient iterations of the solve; nan for direct solvers.",
+        "at its limit, unless the problem is small";
+    CG_RESIDUAL = "npg/cg_residual", "1",
+        "||g - (F + damping I) x|| / ||g|| at the end of conjugate gradients; nan for direct solvers.",
+        "below 1; 0.01 to 0.5 is typical and good enough";
+    STEP_SIZE = "npg/step_size", "1",
+        "alpha, the multiple of x that was added to the parameters; 0 if the update was refused.",
+        "-";
+    GRADIENT_NORM = "npg/gradient_norm", "1",
+        "Norm of the policy gradient g.",
+        "finite and not 0";
+    SURROGATE = "npg/surrogate", "advantage",
+        "Surrogate gain of the new policy on the batch (after normalisation of advantages).",
+        "positive";
+    SURROGATE_PREDICTED = "npg/surrogate_predicted", "advantage",
+        "Linear prediction of that gain, alpha g^T x.",
+        "somewhat above npg/surrogate";
+    BACKTRACKS = "npg/backtracks", "reductions",
+        "Reductions of alpha by the line search.",
+        "0 to 3";
+    UPDATED = "npg/updated", "1",
+        "1 if the policy moved in this iteration, else 0 (refused, no signal, or line search failed).",
+        "1";
+    RETURN_SCALE = "npg/return_scale", "1",
+        "Factor on rewards from the return normaliser; 1 without it.",
+        "steady";
+    DIVERGED = "env/diverged", "simulations",
+        "Simulations that diverged since the start.",
+        "0";
+}
+
+/// The values of one iteration, in the table's order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row(Vec<(&'static str, f64)>);
+
+impl Row {
+    /// Appends a metric.
+    pub fn push(&mut self, name: &'static str, value: f64) {
+        debug_assert!(METRICS.iter().any(|metric| metric.name == name), "{name} is not in the table");
+        self.0.push((name, value));
+    }
+
+    /// The value of a metric; None if the iteration did not log it.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    /// All values.
+    pub fn values(&self) -> &[(&'static str, f64)] {
+        &self.0
+    }
+}

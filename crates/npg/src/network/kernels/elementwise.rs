@@ -1,0 +1,160 @@
+//! Activations and other functions of one value each: a value's result does not depend on its neighbors.
+
+use super::dispatch::{Task, run};
+use super::functions::{Exp, Function, Gelu, Relu, Sigmoid, Silu, Sine, Slope, Tanh};
+use super::matrix::LANE;
+use super::simd::{Simd, Vector};
+use std::marker::PhantomData;
+
+/// Nonlinearity of a hidden layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Hyperbolic tangent.
+    Tanh,
+    /// max(x, 0).
+    Relu,
+    /// x Phi(x), by the tanh approximation of Hendrycks & Gimpel 2016.
+    Gelu,
+    /// x sigmoid(x).
+    Silu,
+}
+
+impl Activation {
+    /// Replaces every value by its activation. NaN stays NaN.
+    pub fn apply(self, values: &mut [f32]) {
+        match self {
+            Activation::Tanh => apply::<Tanh>(values),
+            Activation::Relu => apply::<Relu>(values),
+            Activation::Gelu => apply::<Gelu>(values),
+            Activation::Silu => apply::<Silu>(values),
+        }
+    }
+
+    /// Replaces every value by its activation and writes the derivative at it to `slopes`. Panics where the lengths
+    /// differ.
+    pub fn apply_with_slopes(self, values: &mut [f32], slopes: &mut [f32]) {
+        assert_eq!(values.len(), slopes.len(), "numbers of values and slopes disagree");
+        match self {
+            Activation::Tanh => apply_with_slopes::<Tanh>(values, slopes),
+            Activation::Relu => apply_with_slopes::<Relu>(values, slopes),
+            Activation::Gelu => apply_with_slopes::<Gelu>(values, slopes),
+            Activation::Silu => apply_with_slopes::<Silu>(values, slopes),
+        }
+    }
+}
+
+/// Replaces every value by its sine: within 2 units of the last place up to |x| = 1e5; beyond, only within -1..=1.
+pub fn sine(values: &mut [f32]) {
+    apply::<Sine>(values);
+}
+
+/// Replaces every value by e to its power, within 2 units of the last place.
+pub fn exp(values: &mut [f32]) {
+    apply::<Exp>(values);
+}
+
+/// Replaces every value by its logistic function 1 / (1 + e^-x), within 3 units of the last place down to x = -87.
+pub fn sigmoid(values: &mut [f32]) {
+    apply::<Sigmoid>(values);
+}
+
+/// values\[i\] *= factors\[i\]. Panics where the lengths differ.
+pub fn multiply(values: &mut [f32], factors: &[f32]) {
+    assert_eq!(values.len(), factors.len(), "numbers of values and factors disagree");
+    run(Multiply { values, factors });
+}
+
+fn apply<F: Function>(values: &mut [f32]) {
+    run(Apply { values, function: PhantomData::<F> });
+}
+
+fn apply_with_slopes<F: Slope>(values: &mut [f32], slopes: &mut [f32]) {
+    run(ApplyWithSlopes { values, slopes, function: PhantomData::<F> });
+}
+
+struct Apply<'a, F> {
+    values: &'a mut [f32],
+    function: PhantomData<F>,
+}
+
+impl<F: Function> Task for Apply<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (lines, rest) = self.values.as_chunks_mut::<LANE>();
+        for line in lines {
+            // SAFETY: the caller vouches for the CPU, and a line holds sixteen values.
+            unsafe { F::value(S::F32::load(line.as_ptr())).store(line.as_mut_ptr()) };
+        }
+        if !rest.is_empty() {
+            let mut line = [0.0; LANE];
+            line[..rest.len()].copy_from_slice(rest);
+            // SAFETY: the caller vouches for the CPU, and a line holds sixteen values.
+            unsafe { F::value(S::F32::load(line.as_ptr())).store(line.as_mut_ptr()) };
+            rest.copy_from_slice(&line[..rest.len()]);
+        }
+    }
+}
+
+struct ApplyWithSlopes<'a, F> {
+    values: &'a mut [f32],
+    slopes: &'a mut [f32],
+    function: PhantomData<F>,
+}
+
+impl<F: Slope> Task for ApplyWithSlopes<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (lines, rest) = self.values.as_chunks_mut::<LANE>();
+        let (slope_lines, slope_rest) = self.slopes.as_chunks_mut::<LANE>();
+        for (line, slopes) in lines.iter_mut().zip(slope_lines) {
+            // SAFETY: the caller vouches for the CPU.
+            unsafe { line_with_slopes::<F, S::F32>(line, slopes) };
+        }
+        if !rest.is_empty() {
+            let (mut line, mut slopes) = ([0.0; LANE], [0.0; LANE]);
+            line[..rest.len()].copy_from_slice(rest);
+            // SAFETY: the caller vouches for the CPU.
+            unsafe { line_with_slopes::<F, S::F32>(&mut line, &mut slopes) };
+            rest.copy_from_slice(&line[..rest.len()]);
+            slope_rest.copy_from_slice(&slopes[..rest.len()]);
+        }
+    }
+}
+
+/// # Safety
+/// The CPU has the instruction set of `V`.
+#[inline(always)]
+unsafe fn line_with_slopes<F: Slope, V: Vector>(line: &mut [f32; LANE], slopes: &mut [f32; LANE]) {
+    // SAFETY: the caller vouches for the CPU, and each line holds sixteen values.
+    unsafe {
+        let (value, slope) = F::value_and_slope(V::load(line.as_ptr()));
+        value.store(line.as_mut_ptr());
+        slope.store(slopes.as_mut_ptr());
+    }
+}
+
+struct Multiply<'a> {
+    values: &'a mut [f32],
+    factors: &'a [f32],
+}
+
+impl Task for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (lines, rest) = self.values.as_chunks_mut::<LANE>();
+        let (factor_lines, factor_rest) = self.factors.as_chunks::<LANE>();
+        for (line, factors) in lines.iter_mut().zip(factor_lines) {
+            // SAFETY: the caller vouches for the CPU, and each line holds sixteen values.
+            unsafe { S::F32::load(line.as_ptr()).mul(S::F32::load(factors.as_ptr())).store(line.as_mut_ptr()) };
+        }
+        for (x, factor) in rest.iter_mut().zip(factor_rest) {
+            *x *= factor;
+        }
+    }
+}

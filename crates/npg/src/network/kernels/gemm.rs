@@ -1,0 +1,212 @@
+//! Products of small matrices.
+//!
+//! A tile of the result, up to six rows by four vectors (one vector, where registers are few or narrow), stays in
+//! registers while k runs. So each element is one chain of fused multiply-adds, and a tile of any other size would
+//! give the same bits.
+#![allow(clippy::needless_range_loop, reason = "the indices of a tile read like the formula")]
+
+use super::destination::{AddTo, Destination, Store};
+use super::dispatch::{Task, run};
+use super::matrix::{LANE, Matrix};
+use super::simd::{Simd, Vector};
+
+/// What a product is added to.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Zero.
+    Zero,
+    /// The same row (of padded length) for every row of the result.
+    Bias(&'a [f32]),
+    /// What the result holds already.
+    Accumulate,
+}
+
+/// Left operand: element (i, k) is `values[i * row_stride + k * k_stride]`, so it may be read transposed.
+#[derive(Clone, Copy, Debug)]
+pub struct Left<'a> {
+    /// The values.
+    pub values: &'a [f32],
+    /// Distance of neighbors in i.
+    pub row_stride: usize,
+    /// Distance of neighbors in k.
+    pub k_stride: usize,
+}
+
+/// c\[i\]\[j\] = start + sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows` and every padded column j of `b`.
+/// One FMA chain over k in order. `c` and `b` have the same padded stride. Panics where an operand is too small.
+pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Start<'_>, c: &mut Matrix) {
+    let vectors = b.stride() / LANE;
+    assert!(c.stride() == b.stride() && c.rows() >= rows, "shapes of a product disagree");
+    let to = Store::new(start, c);
+    run(Product { rows, vectors, operands: Operands::new(rows, depth, left, b), to });
+}
+
+/// sum\[i * columns + j\] += sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows`, j < `columns`: the chain over k
+/// in f32, its addition to `sum` in f64. Panics where an operand is too small.
+pub fn add_product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, columns: usize, sum: &mut [f64]) {
+    assert!(columns <= b.stride(), "shapes of a product disagree");
+    let to = AddTo::new(rows, columns, sum);
+    run(Product { rows, vectors: columns.div_ceil(LANE), operands: Operands::new(rows, depth, left, b), to });
+}
+
+/// sum\[j\] += sum of column j over the first `rows` rows, for j < `columns`: the chain in f32, its addition in f64.
+/// Panics where an operand is too small.
+pub fn add_column_sums(rows: usize, b: &Matrix, columns: usize, sum: &mut [f64]) {
+    assert!(rows <= b.rows() && columns <= b.stride(), "shapes of column sums disagree");
+    run(ColumnSums { rows, b, to: AddTo::new(1, columns, sum) });
+}
+
+/// Both operands, checked: every element that a product of this size reads is there.
+#[derive(Clone, Copy)]
+struct Operands {
+    depth: usize,
+    left: *const f32,
+    row_stride: usize,
+    k_stride: usize,
+    b: *const f32,
+    b_stride: usize,
+}
+
+impl Operands {
+    fn new(rows: usize, depth: usize, left: Left<'_>, b: &Matrix) -> Self {
+        assert!(depth <= b.rows(), "the right operand of a product has too few rows");
+        let (mut row_stride, mut k_stride) = (0, 0);
+        if rows > 0 && depth > 0 {
+            (row_stride, k_stride) = (left.row_stride, left.k_stride);
+            let across = (rows - 1).checked_mul(row_stride);
+            let along = (depth - 1).checked_mul(k_stride);
+            let last = across.zip(along).and_then(|(across, along)| across.checked_add(along));
+            assert!(last.is_some_and(|last| last < left.values.len()), "the left operand of a product is too small");
+        }
+        let (left, b_stride, b) = (left.values.as_ptr(), b.stride(), b.as_slice().as_ptr());
+        Self { depth, left, row_stride, k_stride, b, b_stride }
+    }
+}
+
+/// How many to take of `left` items at once, at most `max`: never a large piece followed by a tiny one.
+#[inline(always)]
+fn piece(left: usize, max: usize) -> usize {
+    if left <= max {
+        left
+    } else if left < 2 * max {
+        left.div_ceil(2)
+    } else {
+        max
+    }
+}
+
+/// The whole product: `rows` rows by `vectors` vectors, all within the operands and the destination.
+struct Product<D> {
+    rows: usize,
+    vectors: usize,
+    operands: Operands,
+    to: D,
+}
+
+impl<D: Destination> Task for Product<D> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let mut first = 0;
+        while first < self.vectors {
+            let n = piece(self.vectors - first, S::TILE);
+            let j = first * LANE;
+            // SAFETY: the caller vouches for the CPU, and n vectors are left.
+            unsafe {
+                match n {
+                    4 if S::TILE >= 4 => self.columns::<S::F32, 4>(j),
+                    3 if S::TILE >= 4 => self.columns::<S::F32, 3>(j),
+                    2 if S::TILE >= 4 => self.columns::<S::F32, 2>(j),
+                    _ => self.columns::<S::F32, 1>(j),
+                }
+            }
+            first += n;
+        }
+    }
+}
+
+impl<D: Destination> Product<D> {
+    /// `N` vectors of columns from column `j`: small enough, with all rows of b, to stay in the cache.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set of `V`, and the columns are within the product.
+    #[inline(always)]
+    unsafe fn columns<V: Vector, const N: usize>(&self, j: usize) {
+        let mut i = 0;
+        while i < self.rows {
+            let r = piece(self.rows - i, 6);
+            // SAFETY: the caller vouches for the CPU and the columns, and r rows are left.
+            unsafe {
+                match r {
+                    6 => self.tile::<V, 6, N>(i, j),
+                    5 => self.tile::<V, 5, N>(i, j),
+                    4 => self.tile::<V, 4, N>(i, j),
+                    3 => self.tile::<V, 3, N>(i, j),
+                    2 => self.tile::<V, 2, N>(i, j),
+                    _ => self.tile::<V, 1, N>(i, j),
+                }
+            }
+            i += r;
+        }
+    }
+
+    /// `R` rows by `N` vectors from row `i`, column `j`.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set of `V`, and the tile is within the product.
+    #[inline(always)]
+    unsafe fn tile<V: Vector, const R: usize, const N: usize>(&self, i: usize, j: usize) {
+        let Operands { depth, left, row_stride, k_stride, b, b_stride } = self.operands;
+        // SAFETY: the caller vouches for the CPU and the tile. `Operands::new` has checked that left(i, k) and row k of b
+        // exist for i < rows, k < depth. Pointers step past the end after the last k, but are not read there.
+        unsafe {
+            let mut tile = [[V::splat(0.0); N]; R];
+            self.to.begin(i, j, &mut tile);
+            let mut left = left.wrapping_add(i * row_stride);
+            let mut b = b.wrapping_add(j);
+            for _ in 0..depth {
+                let mut row = [V::splat(0.0); N];
+                for v in 0..N {
+                    row[v] = V::load(b.add(LANE * v));
+                }
+                for r in 0..R {
+                    let x = V::splat(*left.add(r * row_stride));
+                    for v in 0..N {
+                        tile[r][v] = x.mul_add(row[v], tile[r][v]);
+                    }
+                }
+                left = left.wrapping_add(k_stride);
+                b = b.wrapping_add(b_stride);
+            }
+            self.to.finish(i, j, &tile);
+        }
+    }
+}
+
+/// The sums of the columns of `to`, over `rows` rows of `b`, all of which exist.
+struct ColumnSums<'a> {
+    rows: usize,
+    b: &'a Matrix,
+    to: AddTo,
+}
+
+impl Task for ColumnSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (b, stride) = (self.b.as_slice().as_ptr(), self.b.stride());
+        for j in (0..self.to.columns).step_by(LANE) {
+            // SAFETY: the caller vouches for the CPU; b has `rows` rows, of at least `columns` columns rounded up to
+            // whole vectors.
+            unsafe {
+                let mut chain = S::F32::splat(0.0);
+                for k in 0..self.rows {
+                    chain = chain.add(S::F32::load(b.add(k * stride + j)));
+                }
+                self.to.finish(0, j, &[[chain]]);
+            }
+        }
+    }
+}

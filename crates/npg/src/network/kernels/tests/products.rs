@@ -1,0 +1,269 @@
+use super::super::dispatch::on_every_path;
+use super::super::{LANE, Left, Matrix, Start, add_column_sums, add_product, pack, padded, product};
+use super::{Random, bits, bits64};
+
+/// One product: shapes, operands and what they start from.
+struct Case {
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    left: Vec<f32>,
+    row_stride: usize,
+    k_stride: usize,
+    b: Matrix,
+    bias: Vec<f32>,
+    c: Matrix,
+}
+
+impl Case {
+    fn new(random: &mut Random, rows: usize, depth: usize, columns: usize) -> Self {
+        let transposed = random.up_to(1) == 1;
+        let gap = random.up_to(3);
+        let (row_stride, k_stride) = if transposed { (1, rows + gap) } else { (depth + gap, 1) };
+        let mut b = Matrix::zeros(depth + gap, columns);
+        pack(&random.values((depth + gap) * columns), columns, &mut b);
+        let mut c = Matrix::zeros(rows, columns);
+        pack(&random.values(rows * columns), columns, &mut c);
+        let mut bias = vec![0.0; padded(columns)];
+        bias[..columns].copy_from_slice(&random.narrow(columns));
+        let left = random.narrow((rows + gap) * (depth + gap));
+        Self { rows, depth, columns, left, row_stride, k_stride, b, bias, c }
+    }
+
+    fn some(random: &mut Random) -> Self {
+        let (rows, depth, columns) = (random.up_to(20), random.up_to(70), 1 + random.up_to(129));
+        Self::new(random, rows, depth, columns)
+    }
+
+    fn left(&self) -> Left<'_> {
+        Left { values: &self.left, row_stride: self.row_stride, k_stride: self.k_stride }
+    }
+
+    fn starts(&self) -> [Start<'_>; 3] {
+        [Start::Zero, Start::Bias(&self.bias), Start::Accumulate]
+    }
+
+    fn product(&self, start: Start<'_>) -> Matrix {
+        let mut c = self.c.clone();
+        product(self.rows, self.depth, self.left(), &self.b, start, &mut c);
+        c
+    }
+
+    fn sums(&self) -> (Vec<f64>, Vec<f64>) {
+        let mut sum: Vec<f64> = (0..self.rows * self.columns).map(|i| i as f64).collect();
+        add_product(self.rows, self.depth, self.left(), &self.b, self.columns, &mut sum);
+        let mut column_sums = vec![0.5; self.columns];
+        add_column_sums(self.depth, &self.b, self.columns, &mut column_sums);
+        (sum, column_sums)
+    }
+
+    /// The definition: element (i, j) of the product, in one chain from `start`.
+    fn chain(&self, i: usize, j: usize, start: f32) -> f32 {
+        (0..self.depth)
+            .fold(start, |sum, k| self.left[i * self.row_stride + k * self.k_stride].mul_add(self.b.row(k)[j], sum))
+    }
+}
+
+#[test]
+fn every_path_gives_the_bits_of_the_definition() {
+    let mut random = Random(1);
+    for _ in 0..150 {
+        let case = Case::some(&mut random);
+        for start in case.starts() {
+            for (path, c) in on_every_path(|| case.product(start)) {
+                for i in 0..case.rows {
+                    let expected: Vec<f32> = (0..case.columns)
+                        .map(|j| match start {
+                            Start::Zero => case.chain(i, j, 0.0),
+                            Start::Bias(bias) => case.chain(i, j, bias[j]),
+                            Start::Accumulate => case.chain(i, j, case.c.row(i)[j]),
+                        })
+                        .collect();
+                    assert_eq!(bits(c.row(i)), bits(&expected), "{path:?} row {i}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_gives_the_bits_of_the_definition_of_sums() {
+    let mut random = Random(2);
+    for _ in 0..150 {
+        let case = Case::some(&mut random);
+        let mut expected = vec![];
+        for i in 0..case.rows {
+            expected.extend((0..case.columns).map(|j| {
+                let before = (i * case.columns + j) as f64;
+                before + f64::from(case.chain(i, j, 0.0))
+            }));
+        }
+        let column = |j: usize| (0..case.depth).fold(0.0, |sum, k| sum + case.b.row(k)[j]);
+        let expected_columns: Vec<f64> = (0..case.columns).map(|j| 0.5 + f64::from(column(j))).collect();
+        for (path, (sum, column_sums)) in on_every_path(|| case.sums()) {
+            assert_eq!(bits64(&sum), bits64(&expected), "{path:?}");
+            assert_eq!(bits64(&column_sums), bits64(&expected_columns), "{path:?}");
+        }
+    }
+}
+
+#[test]
+fn agrees_with_gemm() {
+    let mut random = Random(3);
+    for (rows, depth, columns) in [(64, 64, 64), (7, 376, 17), (20, 70, 130), (1, 17, 64)] {
+        let case = Case::new(&mut random, rows, depth, columns);
+        let c = case.product(Start::Zero);
+        let mut expected = vec![0.0f32; rows * columns];
+        // SAFETY: all three matrices have the shapes and strides that they are passed with.
+        unsafe {
+            gemm::gemm(
+                rows,
+                columns,
+                depth,
+                expected.as_mut_ptr(),
+                1,
+                columns as isize,
+                false,
+                case.left.as_ptr(),
+                case.k_stride as isize,
+                case.row_stride as isize,
+                case.b.as_slice().as_ptr(),
+                1,
+                case.b.stride() as isize,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                gemm::Parallelism::None,
+            );
+        }
+        let tolerance = f32::EPSILON * depth as f32; // |terms| <= 1
+        for (i, expected) in expected.chunks(columns).enumerate() {
+            for (c, expected) in c.row(i).iter().zip(expected) {
+                assert!((c - expected).abs() <= tolerance, "{c} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn padding_stays_zero() {
+    let mut random = Random(4);
+    for _ in 0..50 {
+        let case = Case::some(&mut random);
+        for start in case.starts() {
+            let c = case.product(start);
+            for line in c.as_slice().chunks_exact(c.stride()) {
+                assert!(line[case.columns..].iter().all(|x| *x == 0.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_do_not_depend_on_their_number() {
+    let mut random = Random(5);
+    for columns in [1, 16, 64, 100] {
+        let case = Case::new(&mut random, 40, 33, columns);
+        let all = case.product(Start::Bias(&case.bias));
+        for rows in 0..40 {
+            let mut c = Matrix::zeros(rows, columns);
+            product(rows, case.depth, case.left(), &case.b, Start::Bias(&case.bias), &mut c);
+            for i in 0..rows {
+                assert_eq!(bits(c.row(i)), bits(all.row(i)));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_rows_no_depth_no_columns() {
+    let left = Left { values: &[], row_stride: usize::MAX, k_stride: usize::MAX };
+    let mut c = Matrix::zeros(3, 5);
+    c.row_mut(1)[2] = 7.0;
+    product(0, 4, left, &Matrix::zeros(4, 5), Start::Zero, &mut c);
+    product(3, 0, left, &Matrix::zeros(0, 5), Start::Accumulate, &mut c);
+    assert_eq!(c.row(1)[2], 7.0);
+    product(3, 0, left, &Matrix::zeros(0, 5), Start::Zero, &mut c);
+    assert!(c.as_slice().iter().all(|x| *x == 0.0));
+    product(
+        2,
+        1,
+        Left { values: &[1.0; 2], row_stride: 1, k_stride: 1 },
+        &Matrix::zeros(1, 0),
+        Start::Zero,
+        &mut Matrix::zeros(2, 0),
+    );
+    add_product(0, 0, left, &Matrix::zeros(0, 5), 5, &mut []);
+    add_column_sums(0, &Matrix::zeros(0, 5), 5, &mut [0.0; 5]);
+}
+
+/// Calls `product` with 3 rows, depth 4, 5 columns and these numbers of values.
+fn sized(left: usize, stride: usize, b_rows: usize, bias: usize, c_rows: usize, c_columns: usize) {
+    let left = vec![0.0; left];
+    let left = Left { values: &left, row_stride: stride, k_stride: 1 };
+    let mut c = Matrix::zeros(c_rows, c_columns);
+    product(3, 4, left, &Matrix::zeros(b_rows, 5), Start::Bias(&vec![0.0; bias]), &mut c);
+}
+
+#[test]
+fn operands_of_the_right_size_are_accepted() {
+    sized(12, 4, 4, LANE, 3, 5);
+}
+
+#[test]
+#[should_panic(expected = "left operand")]
+fn a_small_left_operand_panics() {
+    sized(11, 4, 4, LANE, 3, 5);
+}
+
+#[test]
+#[should_panic(expected = "left operand")]
+fn an_overflowing_stride_panics() {
+    sized(12, usize::MAX / 2 + 1, 4, LANE, 3, 5);
+}
+
+#[test]
+#[should_panic(expected = "right operand")]
+fn a_small_right_operand_panics() {
+    sized(12, 4, 3, LANE, 3, 5);
+}
+
+#[test]
+#[should_panic(expected = "bias")]
+fn a_short_bias_panics() {
+    sized(12, 4, 4, LANE - 1, 3, 5);
+}
+
+#[test]
+#[should_panic(expected = "shapes")]
+fn a_small_result_panics() {
+    sized(12, 4, 4, LANE, 2, 5);
+}
+
+#[test]
+#[should_panic(expected = "shapes")]
+fn a_narrow_result_panics() {
+    product(
+        1,
+        1,
+        Left { values: &[1.0], row_stride: 1, k_stride: 1 },
+        &Matrix::zeros(1, 17),
+        Start::Zero,
+        &mut Matrix::zeros(1, 16),
+    );
+}
+
+#[test]
+#[should_panic(expected = "sum")]
+fn a_small_sum_panics() {
+    let left = Left { values: &[1.0; 2], row_stride: 1, k_stride: 1 };
+    add_product(2, 1, left, &Matrix::zeros(1, 5), 5, &mut [0.0; 9]);
+}
+
+#[test]
+#[should_panic(expected = "column sums")]
+fn column_sums_of_missing_rows_panic() {
+    add_column_sums(2, &Matrix::zeros(1, 5), 5, &mut [0.0; 5]);
+}

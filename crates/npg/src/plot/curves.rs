@@ -1,0 +1,270 @@
+//! The figure of `npg plot`: its large panel, the return, and the layout of the whole.
+
+use std::path::PathBuf;
+
+use super::axes::{Axis, Panel, Scale};
+use super::font::Weight;
+use super::key::{Entry, Swatch, dot, key_rows};
+use super::names;
+use super::palette::{BAND_ALPHA, INK, MUTED, dash, hue};
+use super::quantity::{Curve, QUANTITIES, Quantity};
+use super::runs::{self, Row, Seed};
+use super::scene::{Anchor, Circle, Color, Figure, Item, Point, Rectangle, Stroke, Text, named};
+use super::series::{ENOUGH_FOR_IQM, Series, Summary, at_shared_steps, summarize};
+use super::ticks::si;
+use crate::error::{Error, Result};
+
+/// How [`learning_curves`] draws.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CurveOptions {
+    /// Title; by default the environment, where the directories tell it.
+    pub title: Option<String>,
+    /// One name for each run; by default what tells their directories apart.
+    pub labels: Vec<String>,
+    /// The return at which the task counts as solved, drawn as a line.
+    pub threshold: Option<f64>,
+    /// Resamples of the bootstrap intervals.
+    pub resamples: usize,
+    /// Seed of the bootstrap.
+    pub seed: u64,
+}
+
+impl Default for CurveOptions {
+    fn default() -> Self {
+        Self { title: None, labels: Vec::new(), threshold: None, resamples: 1000, seed: 0 }
+    }
+}
+
+/// Width of the figure.
+const WIDTH: f64 = 1000.0;
+/// Room for tick labels left of each panel.
+const LEFT: f64 = 64.0;
+/// Room right of the last panel.
+const RIGHT: f64 = 28.0;
+/// Height of the large panel.
+const HEIGHT: f64 = 360.0;
+/// Height of what stands below a panel.
+pub(super) const BELOW: f64 = 44.0;
+/// With more runs than these, a line for each seed would hide the comparison.
+const FEW_RUNS: usize = 4;
+/// A line that is no data: the threshold, the KL budget.
+pub(super) const REFERENCE: Stroke = Stroke { color: MUTED, width: 1.2, dash: Some([2.0, 3.0]) };
+
+/// A run as it is drawn.
+pub(super) struct Run {
+    pub(super) label: String,
+    pub(super) seeds: Vec<Seed>,
+    pub(super) color: Color,
+    pub(super) dash: Option<[f64; 2]>,
+}
+
+impl Run {
+    /// One quantity in each seed.
+    pub(super) fn series(&self, value: fn(&Row) -> Option<f64>) -> Vec<Series> {
+        let of = |seed: &Seed| Series::new(seed.rows.iter().map(|row| (row.steps, value(row))));
+        self.seeds.iter().map(of).collect()
+    }
+
+    /// Evaluations at the steps that all seeds share, or of each seed where there are none.
+    fn evaluations(&self) -> Vec<(f64, f64)> {
+        let of = |seed: &Seed| Series::new(seed.evaluations.iter().map(|(steps, value)| (*steps, Some(*value))));
+        let seeds: Vec<Series> = self.seeds.iter().map(of).collect();
+        let shared = at_shared_steps(&seeds);
+        if shared.is_empty() { seeds.iter().flat_map(Series::points).collect() } else { shared }
+    }
+
+    fn stroke(&self, width: f64) -> Stroke {
+        Stroke { dash: self.dash, ..Stroke::solid(self.color, width) }
+    }
+
+    fn band_color(&self) -> Color {
+        self.color.with_alpha(BAND_ALPHA)
+    }
+
+    /// The center of seeds.
+    pub(super) fn center(&self, panel: &Panel, summary: &Summary, width: f64) -> Item {
+        named("series", Some(self.label.clone()), vec![trace(panel, summary.points(), self.stroke(width))])
+    }
+
+    /// The interval of the center; nothing for a single seed.
+    pub(super) fn band(&self, panel: &Panel, summary: &Summary) -> Option<Item> {
+        let areas = panel.band(&summary.steps, &summary.low, &summary.high, self.band_color());
+        (!areas.is_empty()).then(|| named("band", None, areas))
+    }
+}
+
+/// Draws the learning curves of `runs`, each a seed directory or the parent of some.
+///
+/// Large panel: `rollout/ep_rew_mean` against environment steps. A run of several seeds is a thick line (their
+/// interquartile mean; the mean below four seeds) with its 95 % bootstrap interval as a band, over the steps that all
+/// seeds have reached; up to four runs also show a thin line for each seed. Seeds that logged at different steps are interpolated linearly
+/// onto a common grid. Dots are evaluations, at the steps that all seeds share, or else of each seed.
+///
+/// Small panels, for those quantities that were logged: measured and predicted KL divergence of the updates with the
+/// budget, explained variance (drawn down to -1), and relative residual of the linear solver.
+///
+/// # Errors
+/// [`Error::Run`] when there is no such directory, it is no run, or no iteration has finished; [`Error::File`] for a
+/// damaged log; [`Error::Config`] when the number of labels is not that of runs.
+pub fn learning_curves(runs: &[PathBuf], options: &CurveOptions) -> Result<Figure> {
+    let names = names::of(runs);
+    if !(options.labels.is_empty() || options.labels.len() == runs.len()) {
+        let message = format!("{} labels for {} runs; give one for each", options.labels.len(), runs.len());
+        return Err(Error::config("labels", message));
+    }
+    if runs.is_empty() {
+        return Err(Error::Run("no run to plot; give at least one run directory".into()));
+    }
+    let labels = if options.labels.is_empty() { &names.labels } else { &options.labels };
+    let read = |(index, (path, label)): (usize, (&PathBuf, &String))| {
+        Ok(Run { label: label.clone(), seeds: runs::read(path)?, color: hue(index), dash: dash(index) })
+    };
+    let runs: Vec<Run> = runs.iter().zip(labels).enumerate().map(read).collect::<Result<_>>()?;
+    let title = options.title.clone().or(names.environment).unwrap_or_else(|| "Learning curves".into());
+    Ok(compose(&runs, &title, options))
+}
+
+fn compose(runs: &[Run], title: &str, options: &CurveOptions) -> Figure {
+    let last_steps = |seed: &Seed| {
+        let evaluated = seed.evaluations.last().map_or(0.0, |(steps, _)| *steps);
+        seed.rows.last().map_or(0.0, |row| row.steps).max(evaluated)
+    };
+    let end = runs.iter().flat_map(|run| &run.seeds).map(last_steps).fold(0.0, f64::max);
+    let (mut items, bottom) = returns(runs, title, end, options);
+    let curves = |quantity: &'static Quantity| (quantity, quantity.curves(runs, options));
+    let logged = |(quantity, curves): &(&Quantity, Vec<Curve>)| quantity.is_shown(curves);
+    let drawn: Vec<(&Quantity, Vec<Curve>)> = QUANTITIES.iter().map(curves).filter(logged).collect();
+    let columns = drawn.len().max(1) as f64;
+    let width = (WIDTH - RIGHT - LEFT * columns) / columns;
+    let mut height = bottom;
+    for (column, (quantity, curves)) in drawn.iter().enumerate() {
+        let corner = [LEFT + column as f64 * (width + LEFT), bottom + 34.0];
+        let (panel, bottom) = quantity.draw(runs, curves, corner, width, end);
+        items.extend(panel);
+        height = bottom;
+    }
+    Figure { width: WIDTH, height: height + 16.0, items }
+}
+
+/// The large panel with the heading of the figure. Returns its items and lower end.
+fn returns(runs: &[Run], title: &str, end: f64, options: &CurveOptions) -> (Vec<Item>, f64) {
+    let curves: Vec<Vec<Series>> = runs.iter().map(|run| run.series(|row| row.return_mean)).collect();
+    let evaluations: Vec<Vec<(f64, f64)>> = runs.iter().map(Run::evaluations).collect();
+    let evaluated = evaluations.iter().any(|points| !points.is_empty());
+    let (mut items, top) = heading(runs, title, evaluated, options.threshold);
+
+    let seen = curves.iter().flatten().flat_map(|series| series.values.iter().copied());
+    let seen = seen.chain(evaluations.iter().flatten().map(|point| point.1)).chain(options.threshold);
+    let panel = Panel {
+        area: Rectangle { x: LEFT, y: top, width: WIDTH - LEFT - RIGHT, height: HEIGHT },
+        x: Axis::new(Scale::Linear, 0.0, end, 7),
+        y: Axis::covering(Scale::Linear, seen, 6),
+    };
+    items.push(panel.frame());
+    let mut data: Vec<Item> =
+        options.threshold.map(|at| named("threshold", None, vec![panel.level(at, REFERENCE)])).into_iter().collect();
+    let mut centers = Vec::new();
+    for (run, curves) in runs.iter().zip(&curves) {
+        let summary = summarize(curves, options.resamples, options.seed);
+        if curves.len() > 1 && runs.len() <= FEW_RUNS {
+            data.extend(seeds(&panel, run, curves));
+        }
+        data.extend(run.band(&panel, &summary));
+        centers.push(run.center(&panel, &summary, 2.2));
+    }
+    data.extend(centers);
+    items.push(panel.data(data));
+    for (run, points) in runs.iter().zip(&evaluations).filter(|(_, points)| !points.is_empty()) {
+        let dots = points.iter().map(|(x, y)| Item::Circle(dot(panel.point(*x, *y), run.color))).collect();
+        items.push(named("evaluations", Some(format!("{}, evaluation", run.label)), dots));
+    }
+    if curves.iter().flatten().all(|series| series.steps.is_empty()) {
+        let center = [0.5 * (LEFT + WIDTH - RIGHT), top + 0.5 * HEIGHT];
+        items.push(text(center, Anchor::Middle, "no episode has finished yet", 14.0, Weight::Regular, MUTED));
+    }
+    items.push(below(&panel));
+    (items, top + HEIGHT + BELOW)
+}
+
+/// A thin line for each seed.
+fn seeds<'a>(panel: &'a Panel, run: &'a Run, curves: &'a [Series]) -> impl Iterator<Item = Item> + 'a {
+    let faint = Stroke { color: run.color.with_alpha(0.28), ..run.stroke(0.9) };
+    run.seeds.iter().zip(curves).map(move |(seed, series)| {
+        let tooltip = format!("{}, {}", run.label, seed.name);
+        named("seed", Some(tooltip), vec![trace(panel, series.points(), faint)])
+    })
+}
+
+/// Title and keys. Returns its items and the upper end of the panel below.
+fn heading(runs: &[Run], title: &str, evaluated: bool, threshold: Option<f64>) -> (Vec<Item>, f64) {
+    let quantity = "Return, mean of the last 100 episodes of training";
+    let mut items = vec![
+        text([LEFT, 38.0], Anchor::Start, title, 19.0, Weight::Medium, INK),
+        text([LEFT, 60.0], Anchor::Start, quantity, 13.5, Weight::Regular, MUTED),
+    ];
+    let width = WIDTH - LEFT - RIGHT;
+    let (rows, y) = key_rows(&names_key(runs), [LEFT, 86.0], width, 13.0);
+    items.extend(rows);
+    let style = style_key(runs, evaluated, threshold);
+    let (rows, y) = key_rows(&style, [LEFT, y + 21.0], width, 12.0);
+    items.extend(rows);
+    (items, if style.is_empty() { y - 7.0 } else { y + 16.0 })
+}
+
+fn names_key(runs: &[Run]) -> Vec<Entry> {
+    let entry = |run: &Run| {
+        let (seeds, several) = (run.seeds.len(), run.seeds.len() > 1);
+        let label = if several { format!("{} ({seeds} seeds)", run.label) } else { run.label.clone() };
+        let swatch = Swatch::Line(run.stroke(2.2), several.then(|| run.band_color()));
+        Entry { swatch, label, strong: true }
+    };
+    runs.iter().map(entry).collect()
+}
+
+fn style_key(runs: &[Run], evaluated: bool, threshold: Option<f64>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut add = |swatch, label: String| entries.push(Entry { swatch, label, strong: false });
+    let several: Vec<usize> = runs.iter().map(|run| run.seeds.len()).filter(|seeds| *seeds > 1).collect();
+    if !several.is_empty() {
+        let center = match several.iter().filter(|seeds| **seeds >= ENOUGH_FOR_IQM).count() {
+            0 => "mean of seeds",
+            count if count == several.len() => "interquartile mean of seeds",
+            _ => "interquartile mean of seeds (mean below 4)",
+        };
+        add(Swatch::Line(Stroke::solid(MUTED, 2.2), None), center.into());
+        add(Swatch::Band(MUTED.with_alpha(1.5 * BAND_ALPHA)), "95 % bootstrap interval".into());
+        if runs.len() <= FEW_RUNS {
+            add(Swatch::Line(Stroke::solid(MUTED.with_alpha(0.5), 0.9), None), "one seed".into());
+        }
+    }
+    if evaluated {
+        add(Swatch::Dot(MUTED), "evaluation".into());
+    }
+    if let Some(threshold) = threshold {
+        add(Swatch::Line(REFERENCE, None), format!("threshold {}", si(threshold)));
+    }
+    entries
+}
+
+/// The line through `points`; a dot where there is only one.
+pub(super) fn trace(panel: &Panel, points: impl Iterator<Item = (f64, f64)>, stroke: Stroke) -> Item {
+    let points: Vec<(f64, f64)> = points.collect();
+    match points[..] {
+        [(x, y)] => {
+            let (center, radius) = (panel.point(x, y), 1.5 * stroke.width);
+            Item::Circle(Circle { center, radius, fill: stroke.color, stroke: None })
+        }
+        _ => panel.line(points, stroke),
+    }
+}
+
+/// What stands below `panel` and its tick labels.
+pub(super) fn below(panel: &Panel) -> Item {
+    let Rectangle { x, y, width, height } = panel.area;
+    let place = [x + 0.5 * width, y + height + 37.0];
+    text(place, Anchor::Middle, "environment steps", 12.0, Weight::Regular, MUTED)
+}
+
+pub(super) fn text(at: Point, anchor: Anchor, text: &str, size: f64, weight: Weight, color: Color) -> Item {
+    Item::Text(Text { at, anchor, text: text.into(), size, weight, color })
+}

@@ -1,0 +1,74 @@
+//! What to call runs, from where their directories are.
+
+use std::path::{Component, Path, PathBuf};
+
+/// Names for a figure.
+#[derive(Debug, PartialEq)]
+pub(super) struct Names {
+    /// One for each run, all different unless a run was given twice.
+    pub(super) labels: Vec<String>,
+    /// The environment of all runs, where they lie in `runs/<env>/`.
+    pub(super) environment: Option<String>,
+}
+
+/// Labels are the shortest ends of the paths that differ; a seed directory keeps at least the name of its run.
+pub(super) fn of(runs: &[PathBuf]) -> Names {
+    let paths: Vec<Vec<String>> = runs.iter().map(|run| parts(run)).collect();
+    let longest = paths.iter().map(Vec::len).max().unwrap_or(0);
+    let labels = |extra: usize| -> Vec<String> {
+        let label = |path: &Vec<String>| {
+            let is_seed = path.last().is_some_and(|name| name.starts_with("seed-"));
+            let kept = (1 + usize::from(is_seed) + extra).min(path.len());
+            path[path.len() - kept..].join("/")
+        };
+        paths.iter().map(label).collect()
+    };
+    let distinct = |labels: &Vec<String>| {
+        let mut sorted = labels.clone();
+        sorted.sort();
+        sorted.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    let labels = (0..longest).map(labels).find(distinct).unwrap_or_else(|| labels(0));
+    let mut environments = paths.iter().map(|path| {
+        let runs = path.iter().rposition(|part| part == "runs")?;
+        (path.len() > runs + 2).then(|| path[runs + 1].clone())
+    });
+    let first = environments.next().flatten();
+    let environment = first.filter(|first| environments.all(|other| other.as_ref() == Some(first)));
+    Names { labels, environment }
+}
+
+/// Names along the path, from the root if it can be found.
+fn parts(run: &Path) -> Vec<String> {
+    let path = std::path::absolute(run).unwrap_or_else(|_| run.to_path_buf());
+    let path = std::fs::canonicalize(&path).unwrap_or(path);
+    path.components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(runs: &[&str]) -> (Vec<String>, Option<String>) {
+        let Names { labels, environment } = of(&runs.iter().map(PathBuf::from).collect::<Vec<_>>());
+        (labels, environment)
+    }
+
+    #[test]
+    fn labels_are_as_short_as_they_can_be() {
+        let env = Some("CartPole-v1".to_string());
+        let paths = ["/a/runs/CartPole-v1/npg-1", "/a/runs/CartPole-v1/trpo-1"];
+        assert_eq!(names(&paths), (vec!["npg-1".into(), "trpo-1".into()], env.clone()));
+        assert_eq!(names(&["/a/runs/CartPole-v1/npg-1/seed-3"]), (vec!["npg-1/seed-3".into()], env));
+        let paths = ["/runs/CartPole-v1/npg-1", "/runs/Pendulum-v1/npg-1"];
+        assert_eq!(names(&paths), (vec!["CartPole-v1/npg-1".into(), "Pendulum-v1/npg-1".into()], None));
+        assert_eq!(names(&["/x/out"]), (vec!["out".into()], None));
+        assert_eq!(names(&["/x/out", "/x/out"]).0, ["out", "out"]);
+        assert_eq!(names(&[]), (vec![], None));
+    }
+}

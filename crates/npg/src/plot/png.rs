@@ -1,0 +1,179 @@
+//! A figure as a PNG image.
+
+use tiny_skia::{FillRule, LineJoin, Mask, Paint, PathBuilder, Pixmap, Rect, StrokeDash, Transform};
+
+use super::font;
+use super::scene::{Anchor, Circle, Color, Figure, Group, Item, Path, Rectangle, Stroke, Text};
+
+/// Device pixels for one pixel of the figure.
+const SCALE: f64 = 2.0;
+/// Longest edge of an image, device pixels.
+const LARGEST: f64 = 16_384.0;
+
+pub(super) fn encode(figure: &Figure) -> Vec<u8> {
+    let edge = |length: f64| ((length * SCALE).ceil().min(LARGEST) as u32).max(1); // NaN becomes 0, then 1
+    let mut canvas =
+        Pixmap::new(edge(figure.width), edge(figure.height)).expect("both edges are between 1 and the largest");
+    canvas.fill(tiny_skia::Color::WHITE);
+    items(&figure.items, None, &mut canvas);
+    canvas.encode_png().expect("an image of valid size is encoded into memory")
+}
+
+fn items(items: &[Item], mask: Option<&Mask>, canvas: &mut Pixmap) {
+    for item in items {
+        match item {
+            Item::Path(path) => self::path(path, mask, canvas),
+            Item::Circle(circle) => self::circle(circle, mask, canvas),
+            Item::Text(text) => self::text(text, mask, canvas),
+            Item::Group(group) => self::group(group, mask, canvas),
+        }
+    }
+}
+
+fn path(path: &Path, mask: Option<&Mask>, canvas: &mut Pixmap) {
+    let mut builder = PathBuilder::new();
+    for part in path.parts() {
+        for (index, [x, y]) in part.iter().map(|point| point.map(|v| v as f32)).enumerate() {
+            if index == 0 { builder.move_to(x, y) } else { builder.line_to(x, y) }
+        }
+        if path.closed {
+            builder.close();
+        }
+    }
+    draw(builder, path.fill, path.stroke, mask, canvas);
+}
+
+fn circle(circle: &Circle, mask: Option<&Mask>, canvas: &mut Pixmap) {
+    let [x, y] = circle.center.map(|v| v as f32);
+    if x.is_finite() && y.is_finite() {
+        let mut builder = PathBuilder::new();
+        builder.push_circle(x, y, circle.radius as f32);
+        draw(builder, Some(circle.fill), circle.stroke, mask, canvas);
+    }
+}
+
+/// Fills and strokes what `builder` holds; nothing, if that is empty or has coordinates that cannot be drawn.
+fn draw(builder: PathBuilder, fill: Option<Color>, stroke: Option<Stroke>, mask: Option<&Mask>, canvas: &mut Pixmap) {
+    let Some(path) = builder.finish() else { return };
+    if let Some(color) = fill {
+        canvas.fill_path(&path, &paint(color), FillRule::Winding, scale(), mask);
+    }
+    if let Some(Stroke { color, width, dash }) = stroke {
+        let stroke = tiny_skia::Stroke {
+            width: width as f32,
+            line_join: LineJoin::Round,
+            dash: dash.and_then(|dash| StrokeDash::new(dash.map(|v| v as f32).to_vec(), 0.0)),
+            ..tiny_skia::Stroke::default()
+        };
+        canvas.stroke_path(&path, &paint(color), &stroke, scale(), mask);
+    }
+}
+
+fn group(group: &Group, mask: Option<&Mask>, canvas: &mut Pixmap) {
+    let clip = group.clip.map(|area| clipped(area, mask, canvas));
+    items(&group.items, clip.as_ref().or(mask), canvas);
+}
+
+/// The mask that also hides what is outside `area`.
+fn clipped(area: Rectangle, mask: Option<&Mask>, canvas: &Pixmap) -> Mask {
+    let fresh = || Mask::new(canvas.width(), canvas.height()).expect("the canvas has a valid size");
+    let [x, y, width, height] = [area.x, area.y, area.width, area.height].map(|v| v as f32);
+    let Some(inside) = Rect::from_xywh(x, y, width, height).map(PathBuilder::from_rect) else { return fresh() };
+    match mask {
+        None => {
+            let mut mask = fresh();
+            mask.fill_path(&inside, FillRule::Winding, true, scale());
+            mask
+        }
+        Some(mask) => {
+            let mut mask = mask.clone();
+            mask.intersect_path(&inside, FillRule::Winding, true, scale());
+            mask
+        }
+    }
+}
+
+fn text(text: &Text, mask: Option<&Mask>, canvas: &mut Pixmap) {
+    let width = font::text_width(&text.text, text.size, text.weight);
+    let [x, y] = text.at;
+    let left = match text.anchor {
+        Anchor::Start => x,
+        Anchor::Middle => x - 0.5 * width,
+        Anchor::End => x - width,
+    };
+    let outline = font::outline(&text.text, text.size, text.weight, [left, y]);
+    draw(outline, Some(text.color), None, mask, canvas);
+}
+
+fn paint(color: Color) -> Paint<'static> {
+    let [red, green, blue] = color.rgb;
+    let mut paint = Paint::default();
+    paint.set_color_rgba8(red, green, blue, (color.alpha.clamp(0.0, 1.0) * 255.0).round() as u8);
+    paint
+}
+
+fn scale() -> Transform {
+    Transform::from_scale(SCALE as f32, SCALE as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::Weight;
+
+    fn pixels(figure: &Figure) -> Pixmap {
+        Pixmap::decode_png(&encode(figure)).unwrap()
+    }
+
+    fn rgb(image: &Pixmap, x: u32, y: u32) -> [u8; 3] {
+        let pixel = image.pixel(x, y).unwrap().demultiply();
+        [pixel.red(), pixel.green(), pixel.blue()]
+    }
+
+    #[test]
+    fn areas_are_filled_and_clipped() {
+        let square = vec![[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]];
+        let clip = |width| Some(Rectangle { x: 0.0, y: 0.0, width, height: 10.0 });
+        let area = Item::Path(Path::area(square, Color::hex(0xD55E00)));
+        let inner = Item::Group(Group { clip: clip(5.0), items: vec![area], ..Group::default() });
+        let outer = Item::Group(Group { clip: clip(8.0), items: vec![inner], ..Group::default() });
+        let image = pixels(&Figure { width: 20.0, height: 12.5, items: vec![outer] });
+        assert_eq!((image.width(), image.height()), (40, 25));
+        assert_eq!(rgb(&image, 4, 4), [0xD5, 0x5E, 0x00]);
+        assert_eq!(rgb(&image, 12, 4), [255, 255, 255]);
+    }
+
+    #[test]
+    fn text_is_dark_where_it_stands() {
+        let label = |anchor| {
+            Item::Text(Text {
+                at: [20.0, 15.0],
+                anchor,
+                text: "H".into(),
+                size: 12.0,
+                weight: Weight::Regular,
+                color: Color::hex(0),
+            })
+        };
+        let ink = |anchor, columns: std::ops::Range<u32>| {
+            let image = pixels(&Figure { width: 40.0, height: 20.0, items: vec![label(anchor)] });
+            columns.flat_map(|x| (0..40).map(move |y| (x, y))).any(|(x, y)| rgb(&image, x, y)[0] < 128)
+        };
+        assert!(ink(Anchor::Start, 40..80) && !ink(Anchor::Start, 0..40));
+        assert!(ink(Anchor::End, 0..40) && !ink(Anchor::End, 40..80));
+        assert!(ink(Anchor::Middle, 0..40) && ink(Anchor::Middle, 40..80));
+    }
+
+    /// Loaders are total and so are writers: no figure, however odd, stops the program.
+    #[test]
+    fn odd_figures_are_drawn() {
+        let stroke = Stroke { dash: Some([0.0, 0.0]), ..Stroke::solid(Color::hex(0), f64::NAN) };
+        let line = Path::line(vec![[f64::NAN, 0.0], [1e300, -1e300], [3.0, f64::INFINITY]], stroke);
+        let dot = Circle { center: [f64::NAN, 1.0], radius: -1.0, fill: Color::hex(0), stroke: None };
+        for (width, height) in [(0.0, -5.0), (f64::NAN, 3.0), (8.0, 8.0)] {
+            let items = vec![Item::Path(line.clone()), Item::Circle(dot.clone()), Item::Group(Group::default())];
+            let figure = Figure { width, height, items };
+            assert!(encode(&figure).starts_with(b"\x89PNG") && figure.to_svg().ends_with("</svg>\n"));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The small panels of `npg plot`: how each quantity is read and drawn.
+
+use super::axes::{Axis, Panel, Scale};
+use super::curves::{BELOW, CurveOptions, REFERENCE, Run, below, text, trace};
+use super::font::Weight;
+use super::key::{Entry, Swatch, key_rows};
+use super::palette::{INK, MUTED};
+use super::runs::Row;
+use super::scene::{Anchor, Item, Point, Rectangle, Stroke, named};
+use super::series::{Summary, summarize};
+use crate::stats::quantile;
+
+/// Height of a small panel.
+const HEIGHT: f64 = 150.0;
+/// Dashes of predicted values.
+const PREDICTED: [f64; 2] = [5.0, 3.0];
+
+/// A quantity that has a small panel.
+pub(super) struct Quantity {
+    title: &'static str,
+    value: fn(&Row) -> Option<f64>,
+    /// What the method expected the value to be.
+    predicted: Option<fn(&Row) -> Option<f64>>,
+    range: Range,
+}
+
+enum Range {
+    /// From 0, or logarithmic where the values span more than a decade or so.
+    Positive,
+    /// Up to 1, and down to -1 at the most.
+    Fraction,
+    /// Logarithmic.
+    Log,
+}
+
+/// In the order of their panels.
+pub(super) const QUANTITIES: [Quantity; 3] = [
+    Quantity {
+        title: "KL divergence of an update (nats)",
+        value: |row| row.kl,
+        predicted: Some(|row| row.kl_predicted),
+        range: Range::Positive,
+    },
+    Quantity {
+        title: "Explained variance",
+        value: |row| row.explained_variance,
+        predicted: None,
+        range: Range::Fraction,
+    },
+    Quantity { title: "Relative CG residual", value: |row| row.cg_residual, predicted: None, range: Range::Log },
+];
+
+/// A quantity in one run.
+pub(super) struct Curve {
+    measured: Summary,
+    predicted: Summary,
+}
+
+impl Quantity {
+    /// The quantity in each run.
+    pub(super) fn curves(&self, runs: &[Run], options: &CurveOptions) -> Vec<Curve> {
+        let summary = |run: &Run, value| summarize(&run.series(value), options.resamples, options.seed);
+        let curve = |run| Curve {
+            measured: summary(run, self.value),
+            predicted: self.predicted.map_or_else(Summary::default, |value| summary(run, value)),
+        };
+        runs.iter().map(curve).collect()
+    }
+
+    /// Whether there is anything to draw: the quantity was logged, and has a place on its axis.
+    pub(super) fn is_shown(&self, curves: &[Curve]) -> bool {
+        let log = matches!(self.range, Range::Log);
+        curves.iter().flat_map(|curve| &curve.measured.center).any(|value| !log || *value > 0.0)
+    }
+
+    /// Draws the panel whose heading begins at `corner`, for steps up to `end`. Returns its items and lower end.
+    pub(super) fn draw(&self, runs: &[Run], curves: &[Curve], corner: Point, width: f64, end: f64) -> (Vec<Item>, f64) {
+        let [left, y] = corner;
+        let predicts = curves.iter().any(|curve| !curve.predicted.steps.is_empty());
+        let budgets = if self.predicted.is_some() { budgets(runs) } else { Vec::new() };
+        let mut items = vec![text(corner, Anchor::Start, self.title, 14.0, Weight::Medium, INK)];
+        items.extend(key_rows(&prediction_key(predicts, !budgets.is_empty()), [left, y + 19.0], width + 20.0, 11.5).0);
+        let panel = Panel {
+            area: Rectangle { x: left, y: y + 32.0, width, height: HEIGHT },
+            x: Axis::new(Scale::Linear, 0.0, end, 4),
+            y: self.axis(curves, &budgets),
+        };
+        items.push(panel.frame());
+        let level = |at: &f64| named("budget", None, vec![panel.level(*at, REFERENCE)]);
+        let mut data: Vec<Item> = budgets.iter().map(level).collect();
+        data.extend(runs.iter().zip(curves).filter_map(|(run, curve)| run.band(&panel, &curve.measured)));
+        for (run, Curve { measured, predicted }) in runs.iter().zip(curves) {
+            data.push(run.center(&panel, measured, 1.5));
+            if !predicted.steps.is_empty() {
+                let stroke = Stroke { dash: Some(PREDICTED), ..Stroke::solid(run.color, 1.2) };
+                let line = trace(&panel, predicted.points(), stroke);
+                data.push(named("predicted", Some(format!("{}, predicted", run.label)), vec![line]));
+            }
+        }
+        items.push(panel.data(data));
+        items.push(below(&panel));
+        (items, y + 32.0 + HEIGHT + BELOW)
+    }
+
+    fn axis(&self, curves: &[Curve], budgets: &[f64]) -> Axis {
+        let summaries = curves.iter().flat_map(|curve| [&curve.measured, &curve.predicted]);
+        let values = summaries.flat_map(|s| [&s.center, &s.low, &s.high]).flatten().chain(budgets);
+        let mut values: Vec<f64> = values.copied().collect();
+        values.sort_unstable_by(f64::total_cmp);
+        match self.range {
+            Range::Positive => {
+                let first = values.partition_point(|value| *value <= 0.0);
+                let positive = &values[first..];
+                let wide = quantile(positive, 1.0) > 20.0 * quantile(positive, 0.05);
+                if wide {
+                    Axis::covering(Scale::Log, values, 4)
+                } else {
+                    let low = values.first().copied().unwrap_or(0.0).min(0.0); // an estimate may be negative
+                    Axis::new(Scale::Linear, 1.08 * low, 1.08 * values.last().copied().unwrap_or(1.0), 4)
+                }
+            }
+            Range::Fraction => {
+                let low = values.first().copied().unwrap_or(0.0).clamp(-1.0, 0.0);
+                Axis::new(Scale::Linear, 1.05 * low - 0.03, 1.03, 4)
+            }
+            Range::Log => Axis::covering(Scale::Log, values, 4),
+        }
+    }
+}
+
+/// The KL budgets of all runs, each once.
+fn budgets(runs: &[Run]) -> Vec<f64> {
+    let mut budgets: Vec<f64> = runs.iter().flat_map(|run| run.seeds.iter().filter_map(|seed| seed.kl_step)).collect();
+    budgets.sort_unstable_by(f64::total_cmp);
+    budgets.dedup();
+    budgets
+}
+
+fn prediction_key(predicts: bool, budget: bool) -> Vec<Entry> {
+    let line = |dash| Swatch::Line(Stroke { dash, ..Stroke::solid(MUTED, 1.5) }, None);
+    let entry = |swatch, label: &str| Entry { swatch, label: label.into(), strong: false };
+    let mut entries = Vec::new();
+    if predicts {
+        entries.extend([entry(line(None), "measured"), entry(line(Some(PREDICTED)), "predicted")]);
+    }
+    if budget {
+        entries.push(entry(Swatch::Line(REFERENCE, None), "kl_step"));
+    }
+    entries
+}

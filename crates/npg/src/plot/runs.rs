@@ -1,0 +1,184 @@
+//! Reading run directories: the metrics and evaluations of each seed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, FileFault, Result};
+
+/// One seed of a run.
+pub(super) struct Seed {
+    /// Name of its directory.
+    pub(super) name: String,
+    /// Rows of metrics.jsonl, at increasing steps.
+    pub(super) rows: Vec<Row>,
+    /// (steps, mean return) of eval.csv, at increasing steps.
+    pub(super) evaluations: Vec<(f64, f64)>,
+    /// `algorithm.kl_step` of config.toml, unless the step rule has none.
+    pub(super) kl_step: Option<f64>,
+}
+
+/// What figures need of one iteration; absent and non-finite numbers are `None`.
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+pub(super) struct Row {
+    pub(super) steps: f64,
+    #[serde(rename = "rollout/ep_rew_mean", default)]
+    pub(super) return_mean: Option<f64>,
+    #[serde(rename = "npg/kl", default)]
+    pub(super) kl: Option<f64>,
+    #[serde(rename = "npg/kl_predicted", default)]
+    pub(super) kl_predicted: Option<f64>,
+    #[serde(rename = "train/explained_variance", default)]
+    pub(super) explained_variance: Option<f64>,
+    #[serde(rename = "npg/cg_residual", default)]
+    pub(super) cg_residual: Option<f64>,
+}
+
+/// The seeds of `run`, a seed directory or the parent of some, in numerical order. Seeds without a finished
+/// iteration are left out.
+pub(super) fn read(run: &Path) -> Result<Vec<Seed>> {
+    let directories = seed_directories(run)?;
+    let mut seeds = Vec::new();
+    for directory in &directories {
+        let rows = read_metrics(&directory.join("metrics.jsonl"))?;
+        let evaluations = read_evaluations(&directory.join("eval.csv"))?;
+        if !rows.is_empty() {
+            let name = directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            seeds.push(Seed { name, rows, evaluations, kl_step: read_kl_step(&directory.join("config.toml")) });
+        }
+    }
+    if seeds.is_empty() {
+        let run = run.display();
+        return Err(Error::Run(format!(
+            "{run} has no finished iteration yet; wait for its first row of metrics.jsonl"
+        )));
+    }
+    Ok(seeds)
+}
+
+fn seed_directories(run: &Path) -> Result<Vec<PathBuf>> {
+    if run.join("metrics.jsonl").is_file() {
+        return Ok(vec![run.to_path_buf()]);
+    }
+    let entries = match fs::read_dir(run) {
+        Ok(entries) => entries,
+        Err(source) if source.kind() == ErrorKind::NotFound => {
+            return Err(Error::Run(format!("{} does not exist; {REMEDY}", run.display())));
+        }
+        Err(source) if source.kind() == ErrorKind::NotADirectory => {
+            return Err(Error::Run(format!("{} is a file, not a run; {REMEDY}", run.display())));
+        }
+        Err(source) => return Err(io("read", run, source)),
+    };
+    let inside: BTreeSet<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    let mut seeds: Vec<(u64, PathBuf)> = inside
+        .iter()
+        .filter(|path| path.join("metrics.jsonl").is_file())
+        .filter_map(|path| Some((path.file_name()?.to_str()?.strip_prefix("seed-")?.parse().ok()?, path.clone())))
+        .collect();
+    seeds.sort();
+    if seeds.is_empty() {
+        let is_run = |path: &&PathBuf| path.join("metrics.jsonl").is_file() || has_seeds(path);
+        let advice = match inside.iter().find(is_run) {
+            Some(path) => format!("did you mean {}?", path.display()),
+            None => REMEDY.into(),
+        };
+        return Err(Error::Run(format!(
+            "{} is not a run: it has neither metrics.jsonl nor seed-*/metrics.jsonl; {advice}",
+            run.display()
+        )));
+    }
+    Ok(seeds.into_iter().map(|(_, path)| path).collect())
+}
+
+const REMEDY: &str = "give a directory that `npg train` wrote, such as runs/CartPole-v1/npg-1";
+
+fn has_seeds(path: &Path) -> bool {
+    let seed = |entry: fs::DirEntry| {
+        entry.file_name().to_string_lossy().starts_with("seed-") && entry.path().join("metrics.jsonl").is_file()
+    };
+    fs::read_dir(path).is_ok_and(|entries| entries.filter_map(|entry| entry.ok()).any(seed))
+}
+
+/// Rows of metrics.jsonl. A last line that is cut short, as in a run that is being written or was killed, is ignored;
+/// rows that a resumed run wrote again replace the earlier ones.
+fn read_metrics(path: &Path) -> Result<Vec<Row>> {
+    let text = read_text(path)?;
+    let mut rows: Vec<Row> = Vec::new();
+    for (number, line) in lines(&text) {
+        let row: Row = match serde_json::from_str(line) {
+            Ok(row) => row,
+            Err(_) if is_torn(&text, line) => break,
+            Err(error) => return Err(damaged(path, format!("line {number}: {error}"))),
+        };
+        rows.truncate(rows.partition_point(|earlier| earlier.steps < row.steps));
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// (steps, return_mean) of eval.csv; none if there is no such file. A torn last line is ignored.
+fn read_evaluations(path: &Path) -> Result<Vec<(f64, f64)>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = read_text(path)?;
+    let mut lines = lines(&text);
+    let Some((_, header)) = lines.next() else { return Ok(Vec::new()) };
+    let column = |name| {
+        let found = header.split(',').position(|field| field.trim() == name);
+        found.ok_or_else(|| damaged(path, format!("it has no column `{name}`")))
+    };
+    let (steps, return_mean) = (column("steps")?, column("return_mean")?);
+    let columns = header.split(',').count();
+    let mut evaluations: Vec<(f64, f64)> = Vec::new();
+    for (number, line) in lines {
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        let parse = |column: usize| fields.get(column).and_then(|field| field.parse::<f64>().ok());
+        match (parse(steps), parse(return_mean)) {
+            (Some(steps), Some(value)) if fields.len() == columns => {
+                evaluations.truncate(evaluations.partition_point(|earlier| earlier.0 < steps));
+                evaluations.push((steps, value));
+            }
+            // A mean that is not finite is an empty field or null.
+            (Some(_), None) if fields.len() == columns && matches!(fields[return_mean], "" | "null") => {}
+            _ if is_torn(&text, line) => break,
+            _ => return Err(damaged(path, format!("line {number}: `{line}` does not fit the columns `{header}`"))),
+        }
+    }
+    Ok(evaluations)
+}
+
+/// The KL budget that config.toml states; none if it is absent, unreadable, or the step rule does not use one.
+fn read_kl_step(path: &Path) -> Option<f64> {
+    let config: toml::Table = fs::read_to_string(path).ok()?.parse().ok()?;
+    let algorithm = config.get("algorithm")?.as_table()?;
+    let uses = algorithm.get("step").and_then(|step| step.as_str()) != Some("fixed");
+    let kl_step = algorithm.get("kl_step").and_then(|value| value.as_float());
+    kl_step.filter(|kl_step| uses && kl_step.is_finite() && *kl_step > 0.0)
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    // A line cut within a character is torn like any other, so bytes that are no UTF-8 must not stop the reading.
+    let bytes = fs::read(path).map_err(|source| io("read", path, source))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Lines that are not blank, with their numbers from 1.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().map(|(index, line)| (index + 1, line)).filter(|(_, line)| !line.trim().is_empty())
+}
+
+/// Whether `line` is the last of `text` and lacks its end.
+fn is_torn(text: &str, line: &str) -> bool {
+    !text.ends_with('\n') && std::ptr::eq(text.as_bytes().as_ptr_range().end, line.as_bytes().as_ptr_range().end)
+}
+
+fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {
+    Error::Io { doing, path: path.to_path_buf(), source }
+}
+
+fn damaged(path: &Path, what: String) -> Error {
+    Error::File { path: path.to_path_buf(), fault: FileFault::Damaged(what) }
+}

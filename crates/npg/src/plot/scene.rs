@@ -1,0 +1,259 @@
+//! What a figure consists of: paths, circles and text in pixels, y downward. It knows nothing of data or files'
+//! formats beyond which extension names which.
+
+use super::font::Weight;
+use crate::atomic::write_atomically;
+use crate::error::{Error, Result};
+
+/// A place in pixels: x to the right, y downward. A path lifts its pen where either is not finite.
+pub type Point = [f64; 2];
+
+/// A drawing on white.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// Width in pixels.
+    pub width: f64,
+    /// Height in pixels.
+    pub height: f64,
+    /// From back to front.
+    pub items: Vec<Item>,
+}
+
+impl Figure {
+    /// The figure as a standalone SVG document.
+    pub fn to_svg(&self) -> String {
+        super::svg::document(self)
+    }
+
+    /// The figure as a PNG, at two device pixels for each pixel of the figure.
+    pub fn to_png(&self) -> Vec<u8> {
+        super::png::encode(self)
+    }
+
+    /// Writes the figure in the format that the extension of `path` names, in one piece.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an extension that names no format (see [`Format::of`]), [`Error::Io`] when the file
+    /// cannot be written; an earlier file is then still there.
+    pub fn save(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
+        match Format::of(&path)? {
+            Format::Svg => write_atomically(path, self.to_svg().as_bytes()),
+            Format::Png => write_atomically(path, &self.to_png()),
+        }
+    }
+}
+
+/// A file format of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Scalable Vector Graphics.
+    Svg,
+    /// Portable Network Graphics.
+    Png,
+}
+
+impl Format {
+    /// The format that the extension of `path` names, in any case.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the extensions there are.
+    pub fn of(path: impl AsRef<std::path::Path>) -> Result<Self> {
+        let path = path.as_ref();
+        match path.extension().map(|extension| extension.to_ascii_lowercase()) {
+            Some(extension) if extension == "svg" => Ok(Format::Svg),
+            Some(extension) if extension == "png" => Ok(Format::Png),
+            _ => Err(Error::config("figure", format!("`{}` must end in .svg or .png", path.display()))),
+        }
+    }
+}
+
+/// One thing to draw.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A line or a filled shape.
+    Path(Path),
+    /// A circle.
+    Circle(Circle),
+    /// A line of text.
+    Text(Text),
+    /// Items that belong together.
+    Group(Group),
+}
+
+/// A line through points, or the shape that it encloses.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Path {
+    /// Corners in order.
+    pub points: Vec<Point>,
+    /// Whether the last point is joined to the first.
+    pub closed: bool,
+    /// Color of the inside.
+    pub fill: Option<Color>,
+    /// How the line is drawn.
+    pub stroke: Option<Stroke>,
+}
+
+impl Path {
+    /// A line through `points`.
+    pub fn line(points: Vec<Point>, stroke: Stroke) -> Self {
+        Self { points, stroke: Some(stroke), ..Self::default() }
+    }
+
+    /// The filled shape with these corners.
+    pub fn area(points: Vec<Point>, fill: Color) -> Self {
+        Self { points, closed: true, fill: Some(fill), ..Self::default() }
+    }
+
+    /// The parts between pen lifts, of at least two points.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &[Point]> {
+        self.points.split(|[x, y]| !(x.is_finite() && y.is_finite())).filter(|part| part.len() > 1)
+    }
+}
+
+/// A circle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Circle {
+    /// Where its center is. Nothing is drawn where it is not finite.
+    pub center: Point,
+    /// Radius in pixels.
+    pub radius: f64,
+    /// Color of the inside.
+    pub fill: Color,
+    /// How its edge is drawn.
+    pub stroke: Option<Stroke>,
+}
+
+/// One line of text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    /// Where the baseline begins, is centered, or ends.
+    pub at: Point,
+    /// Which of them.
+    pub anchor: Anchor,
+    /// The text.
+    pub text: String,
+    /// Font size in pixels.
+    pub size: f64,
+    /// Weight of the letters.
+    pub weight: Weight,
+    /// Color of the letters.
+    pub color: Color,
+}
+
+/// Which part of a text stands at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// Its beginning.
+    Start,
+    /// Its middle.
+    Middle,
+    /// Its end.
+    End,
+}
+
+/// Items that belong together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// A name for style sheets and tests, the `class` in SVG.
+    pub class: &'static str,
+    /// What a browser shows when the mouse rests on the group.
+    pub tooltip: Option<String>,
+    /// Nothing is drawn outside this.
+    pub clip: Option<Rectangle>,
+    /// From back to front.
+    pub items: Vec<Item>,
+}
+
+/// Items that belong together, by name, with what a browser shows when the mouse rests on them.
+pub fn named(class: &'static str, tooltip: Option<String>, items: Vec<Item>) -> Item {
+    Item::Group(Group { class, tooltip, clip: None, items })
+}
+
+/// An upright rectangle in pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rectangle {
+    /// Left edge.
+    pub x: f64,
+    /// Upper edge.
+    pub y: f64,
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+}
+
+/// How a line is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stroke {
+    /// Its color.
+    pub color: Color,
+    /// Its width in pixels.
+    pub width: f64,
+    /// Lengths of dashes and of the gaps between them; solid if absent.
+    pub dash: Option<[f64; 2]>,
+}
+
+impl Stroke {
+    /// A solid line.
+    pub const fn solid(color: Color, width: f64) -> Self {
+        Self { color, width, dash: None }
+    }
+}
+
+/// An sRGB color.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Color {
+    /// Red, green and blue.
+    pub rgb: [u8; 3],
+    /// 0 is transparent, 1 opaque.
+    pub alpha: f64,
+}
+
+impl Color {
+    /// White, opaque.
+    pub const WHITE: Color = Color::hex(0xFF_FF_FF);
+
+    /// An opaque color written as `0xRRGGBB`.
+    pub const fn hex(rgb: u32) -> Self {
+        Self { rgb: [(rgb >> 16) as u8, (rgb >> 8) as u8, rgb as u8], alpha: 1.0 }
+    }
+
+    /// The same color with another opacity.
+    pub const fn with_alpha(self, alpha: f64) -> Self {
+        Self { alpha, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extension_names_the_format() {
+        assert_eq!(Format::of("a/b.SVG").unwrap(), Format::Svg);
+        assert_eq!(Format::of("b.png").unwrap(), Format::Png);
+        for name in ["b.pdf", "b", "png"] {
+            let message = Format::of(name).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains(".svg or .png"), "{message}");
+        }
+    }
+
+    #[test]
+    fn saves_both_formats() {
+        let directory = tempfile::tempdir().unwrap();
+        let square = Path::area(vec![[2.0, 2.0], [8.0, 2.0], [8.0, 8.0]], Color::hex(0));
+        let figure = Figure { width: 10.0, height: 10.0, items: vec![Item::Path(square)] };
+        figure.save(directory.path().join("a.svg")).unwrap();
+        figure.save(directory.path().join("a.png")).unwrap();
+        assert!(std::fs::read_to_string(directory.path().join("a.svg")).unwrap().starts_with("<svg "));
+        assert!(std::fs::read(directory.path().join("a.png")).unwrap().starts_with(b"\x89PNG"));
+        assert!(figure.save(directory.path().join("absent/a.png")).is_err());
+    }
+
+    #[test]
+    fn pen_lifts_at_points_that_are_not_finite() {
+        let nan = f64::NAN;
+        let path = Path { points: vec![[0.0, 0.0], [1.0, 1.0], [nan, 2.0], [3.0, 3.0]], ..Path::default() };
+        assert_eq!(path.parts().count(), 1);
+    }
+}

@@ -1,0 +1,183 @@
+//! The figure of synthetic run directories.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{CurveOptions, Figure, learning_curves};
+use crate::random::{Purpose, Stream};
+
+/// Writes `seeds` noisy learning curves of `iterations` into `run`, each with its own grid of steps.
+fn synthetic(run: &Path, index: u64, seeds: u64, iterations: usize) {
+    for seed in 0..seeds {
+        let directory = run.join(format!("seed-{seed}"));
+        fs::create_dir_all(&directory).unwrap();
+        let mut rng = Stream::new(seed, Purpose::Test, index);
+        let (mut metrics, mut evaluations) =
+            (String::new(), String::from("steps,return_mean,return_std,length_mean,episodes\n"));
+        let rate = (1.0 + 0.25 * rng.normal()) * (1.0 - 0.3 * index as f64);
+        let (mut noise, batch) = (0.0, 1000 + 8 * seed);
+        for iteration in 1..=iterations {
+            let steps = batch * iteration as u64;
+            noise = 0.85 * noise + 9.0 * rng.normal();
+            let progress = 1.0 / (1.0 + (6.0 - 12.0 * rate * iteration as f64 / iterations as f64).exp());
+            let mean = (20.0 + 475.0 * progress + noise * (1.0 - progress)).min(500.0);
+            let shown = if iteration == 1 { "null".into() } else { format!("{mean:.3}") };
+            let kl = 0.01 * (0.25 * rng.normal()).exp();
+            let explained = 0.9 - 1.5 * (-(iteration as f64) / 12.0).exp() + 0.05 * rng.normal();
+            let residual = 10f64.powf(-1.5 + 0.3 * rng.normal());
+            writeln!(
+                metrics,
+                "{{\"iteration\":{iteration},\"steps\":{steps},\"rollout/ep_rew_mean\":{shown},\"npg/kl\":{kl:e},\
+                 \"npg/kl_predicted\":0.01,\"train/explained_variance\":{explained},\"npg/cg_residual\":{residual:e},\
+                 \"time/fps\":1e5}}"
+            )
+            .unwrap();
+            if iteration % (iterations / 8).max(1) == 0 {
+                writeln!(evaluations, "{},{:.3},10.5,200,20", iteration * 1000, (mean + 12.0).min(500.0)).unwrap();
+            }
+        }
+        metrics.push_str("{\"iteration\":999,\"steps\":9999"); // torn
+        evaluations.push_str("99,1");
+        fs::write(directory.join("metrics.jsonl"), metrics).unwrap();
+        fs::write(directory.join("eval.csv"), evaluations).unwrap();
+        fs::write(directory.join("config.toml"), "[algorithm]\nname = \"npg\"\nstep = \"kl\"\nkl_step = 0.01\n")
+            .unwrap();
+    }
+}
+
+fn count(svg: &str, class: &str) -> usize {
+    svg.matches(&format!("<g class=\"{class}\"")).count()
+}
+
+fn error(runs: &[PathBuf]) -> String {
+    learning_curves(runs, &CurveOptions::default()).unwrap_err().to_string()
+}
+
+/// `NPG_PLOT_LOOK=DIR` keeps the figures for looking at them.
+fn look(name: &str, figure: &Figure) {
+    if let Some(directory) = std::env::var_os("NPG_PLOT_LOOK") {
+        for extension in ["svg", "png"] {
+            figure.save(Path::new(&directory).join(name).with_extension(extension)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn two_runs_of_ten_seeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let runs = ["npg-1", "trpo-1"].map(|name| directory.path().join("runs/CartPole-v1").join(name));
+    synthetic(&runs[0], 0, 10, 100);
+    synthetic(&runs[1], 1, 10, 100);
+    let options = CurveOptions { threshold: Some(475.0), resamples: 200, ..CurveOptions::default() };
+    let figure = learning_curves(&runs, &options).unwrap();
+    look("two-runs", &figure);
+    let svg = figure.to_svg();
+    assert_eq!(figure.to_svg(), learning_curves(&runs, &options).unwrap().to_svg(), "same seed, same figure");
+    // A center for each run in each of the four panels, bands likewise, thin lines and dots in the large one.
+    let classes = ["frame", "series", "band", "seed", "evaluations", "predicted", "budget", "threshold"];
+    assert_eq!(classes.map(|class| count(&svg, class)), [4, 8, 8, 20, 2, 2, 1, 1]);
+    assert_eq!(svg.matches("<circle").count(), 1 + 2 * 8);
+    for label in ["CartPole-v1", "npg-1 (10 seeds)", "trpo-1 (10 seeds)", "100k", "threshold 475", "kl_step", "(nats)"]
+    {
+        assert!(svg.contains(label), "{label}");
+    }
+    assert!(svg.contains("interquartile mean of seeds") && !svg.contains("NaN") && !svg.contains("inf"));
+    assert!(figure.to_png().len() < 1_000_000);
+}
+
+#[test]
+fn a_single_seed() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("runs/CartPole-v1/npg-1");
+    synthetic(&run, 0, 1, 60);
+    for path in [run.clone(), run.join("seed-0")] {
+        let figure = learning_curves(&[path], &CurveOptions::default()).unwrap();
+        look("single-seed", &figure);
+        let svg = figure.to_svg();
+        assert_eq!(["series", "band", "seed"].map(|class| count(&svg, class)), [4, 0, 0]);
+        assert!(!svg.contains("bootstrap") && svg.contains("CartPole-v1"));
+    }
+}
+
+#[test]
+fn three_seeds_and_eight_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let runs: Vec<PathBuf> = (0..8).map(|i| directory.path().join(format!("gamma-{i}"))).collect();
+    runs.iter().for_each(|run| synthetic(run, 0, 3, 40));
+    let options = CurveOptions { title: Some("Discount".into()), resamples: 50, ..CurveOptions::default() };
+    let figure = learning_curves(&runs, &options).unwrap();
+    look("eight-runs", &figure);
+    let svg = figure.to_svg();
+    assert!(svg.contains("mean of seeds") && !svg.contains("interquartile") && svg.contains(">Discount<"));
+    let labels = CurveOptions { labels: vec!["one".into()], ..options };
+    assert!(learning_curves(&runs, &labels).unwrap_err().to_string().contains("1 labels for 8 runs"));
+}
+
+/// One row, rows without any value, numbers beyond any panel: a figure each time.
+#[test]
+fn poor_data() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("seed-0");
+    fs::create_dir(&run).unwrap();
+    for (name, metrics) in [
+        ("one-row", "{\"steps\":1000,\"rollout/ep_rew_mean\":20.0,\"npg/kl\":0.01,\"npg/cg_residual\":0.0}\n"),
+        ("no-episode", "{\"steps\":1000,\"rollout/ep_rew_mean\":null}\n{\"steps\":2000,\"npg/kl\":null}\n"),
+        ("zero-steps", "{\"steps\":0,\"rollout/ep_rew_mean\":1.0}\n"),
+        (
+            "huge",
+            "{\"steps\":1,\"rollout/ep_rew_mean\":-1e300}\n{\"steps\":2e15,\"rollout/ep_rew_mean\":1e300,\"npg/kl\":1e-300}\n",
+        ),
+    ] {
+        fs::write(run.join("metrics.jsonl"), metrics).unwrap();
+        let figure = learning_curves(std::slice::from_ref(&run), &CurveOptions::default()).unwrap();
+        look(name, &figure);
+        let svg = figure.to_svg();
+        assert!(!svg.contains("NaN") && !svg.contains("inf\""), "{name}: {svg}");
+        assert_eq!(svg.contains("no episode has finished yet"), name == "no-episode");
+        assert!(figure.to_png().starts_with(b"\x89PNG"));
+    }
+}
+
+#[test]
+fn rows_written_again_replace_the_earlier_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let row = |steps, value| format!("{{\"steps\":{steps},\"rollout/ep_rew_mean\":{value}}}\n");
+    let metrics = [row(1, 10.0), row(2, 20.0), row(3, 30.0), row(2, 25.0), "\n".into()].concat();
+    fs::write(directory.path().join("metrics.jsonl"), metrics).unwrap();
+    let seeds = super::runs::read(directory.path()).unwrap();
+    let rows: Vec<_> = seeds[0].rows.iter().map(|row| (row.steps, row.return_mean)).collect();
+    assert_eq!(rows, [(1.0, Some(10.0)), (2.0, Some(25.0))]);
+}
+
+#[test]
+fn errors_name_the_path_and_a_remedy() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let message = error(&[path("absent")]);
+    assert!(message.contains("absent does not exist") && message.contains("npg train"), "{message}");
+    fs::write(path("file"), "x").unwrap();
+    assert!(error(&[path("file")]).contains("is a file, not a run"));
+    assert!(error(&[directory.path().into()]).contains("is not a run"));
+    assert!(error(&[]).contains("at least one run"));
+
+    fs::create_dir_all(path("runs/npg-1/seed-0")).unwrap();
+    let metrics = path("runs/npg-1/seed-0/metrics.jsonl");
+    fs::write(&metrics, "").unwrap();
+    let message = error(&[path("runs")]);
+    assert!(message.contains("did you mean") && message.contains("npg-1?"), "{message}");
+    let message = error(&[path("runs/npg-1")]);
+    assert!(message.contains("npg-1 has no finished iteration yet"), "{message}");
+
+    fs::write(&metrics, "{\"steps\":1}\nnonsense\n{\"steps\":3}\n").unwrap();
+    let message = error(&[path("runs/npg-1")]);
+    assert!(message.contains("metrics.jsonl") && message.contains("line 2"), "{message}");
+    fs::write(&metrics, "{\"steps\":1}\n").unwrap();
+    let evaluations = path("runs/npg-1/seed-0/eval.csv");
+    fs::write(&evaluations, "steps,mean\n1,2\n").unwrap();
+    assert!(error(&[path("runs/npg-1")]).contains("no column `return_mean`"));
+    fs::write(&evaluations, "steps,return_mean\n1,x\n2,3\n").unwrap();
+    assert!(error(&[path("runs/npg-1")]).contains("line 2: `1,x`"));
+    fs::write(&evaluations, "steps,return_mean\n1,null\n2,3\n3").unwrap();
+    assert_eq!(super::runs::read(&path("runs/npg-1")).unwrap()[0].evaluations, [(2.0, 3.0)]);
+}

@@ -1,0 +1,361 @@
+//! The outer loop: sample, estimate advantages, update the policy, fit the baseline, measure.
+//!
+//! A [`Trainer`] is an iterator of [`Iteration`]s and does no I/O; [`crate::session`] gives it a run directory.
+
+mod probe;
+mod state;
+
+pub use state::{RestoreError, config as saved_config, load_policy};
+
+use crate::advantage::{advantages, discounted_weights, normalize};
+use crate::config::{Config, Estimator, Schedule};
+use crate::env::{EnvSource, Spec};
+use crate::error::{Error, Result};
+use crate::evaluate::{Evaluation, Plan, evaluate};
+use crate::linearize::States;
+use crate::metrics::{self, Row};
+use crate::normalize::{Moments, Normalizer};
+use crate::npg::{Outcome, Update, update};
+use crate::policy::Policy;
+use crate::random::{Purpose, Stream};
+use crate::rollout::{Batch, Sampler};
+use crate::stats;
+use crate::trust_region::Signal;
+use crate::value::{Baseline, Fit, Visited};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Episodes in the running means.
+const WINDOW: usize = 100;
+
+/// What one iteration did.
+#[derive(Clone, Debug)]
+pub struct Iteration {
+    /// Its number, from 1.
+    pub iteration: u64,
+    /// Transitions sampled so far.
+    pub steps: u64,
+    /// Every metric of the table.
+    pub metrics: Row,
+    /// What came of the policy update.
+    pub outcome: Outcome,
+    /// Whether the baseline's fit was refused because something was not finite.
+    pub value_refused: bool,
+}
+
+/// Training of one policy on one environment.
+///
+/// ```
+/// use npg::{config::Config, env::registry, train::Trainer};
+/// let mut config = Config::default();
+/// config.run.steps = 4096;
+/// let source = registry::make("CartPole-v1", &config.env)?;
+/// for iteration in Trainer::new(config, source)? {
+///     let iteration = iteration?;
+///     println!("{} steps: KL {:?}", iteration.steps, iteration.metrics.get("npg/kl"));
+/// }
+/// # Ok::<(), npg::Error>(())
+/// ```
+pub struct Trainer {
+    config: Config,
+    source: Box<dyn EnvSource>,
+    spec: Spec,
+    pool: Arc<ThreadPool>,
+    policy: Policy,
+    baseline: Baseline,
+    sampler: Sampler,
+    returns: Option<Normalizer>,
+    warm_start: Option<Vec<f64>>,
+    iteration: u64,
+    steps: u64,
+    episodes: u64,
+    diverged: u64,
+    /// (return, length) of the last episodes.
+    recent: VecDeque<(f64, f64)>,
+    /// Seconds and steps of training in this process.
+    clock: (f64, u64),
+}
+
+impl Trainer {
+    /// A trainer at its beginning. The environment's options in `config.env` are the source's business.
+    ///
+    /// # Errors
+    /// Everything wrong with the configuration at once; an environment that cannot be made.
+    pub fn new(config: Config, source: Box<dyn EnvSource>) -> Result<Self> {
+        let problems = config.validate();
+        if !problems.is_empty() {
+            return Err(Error::Config(problems));
+        }
+        let spec = source.spec();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(config.rollout.threads)
+            .build()
+            .map_err(|error| Error::config("rollout.threads", format!("cannot start the threads: {error}")))?;
+        let seed = config.run.seed;
+        let policy = Policy::new(&config.policy, &config.normalize, &spec, seed);
+        Ok(Self {
+            baseline: Baseline::new(&config.value, policy.inputs(), seed),
+            sampler: Sampler::new(source.as_ref(), config.rollout.n_envs, config.advantage.gamma, seed)?,
+            returns: config.normalize.returns.then(|| Normalizer::new(Moments::new(1), config.normalize.clip)),
+            policy,
+            warm_start: None,
+            iteration: 0,
+            steps: 0,
+            episodes: 0,
+            diverged: 0,
+            recent: VecDeque::with_capacity(WINDOW),
+            clock: (0.0, 0),
+            pool: Arc::new(pool),
+            spec,
+            source,
+            config,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What is fixed about the environment.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The policy as it is now.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Transitions sampled so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Iterations done so far.
+    pub fn iterations(&self) -> u64 {
+        self.iteration
+    }
+
+    /// Seconds of training in this process: sampling and updates, nothing else.
+    pub fn seconds(&self) -> f64 {
+        self.clock.0
+    }
+
+    /// Changes the total number of steps; schedules follow it.
+    pub fn set_total_steps(&mut self, steps: u64) {
+        self.config.run.steps = steps;
+    }
+
+    /// Whether all steps are done, or the return is reached with 100 episodes in the mean.
+    pub fn is_done(&self) -> bool {
+        let reached = |target: f64| self.recent.len() == WINDOW && self.mean_return() >= target;
+        self.steps >= self.config.run.steps || self.config.run.until_return.is_some_and(reached)
+    }
+
+    fn mean_return(&self) -> f64 {
+        self.recent.iter().map(|(total, _)| total).sum::<f64>() / self.recent.len() as f64
+    }
+
+    /// Starts from another policy's parameters and statistics.
+    ///
+    /// # Errors
+    /// If its shape is not this policy's.
+    pub fn initialize_from(&mut self, policy: &Policy) -> Result<()> {
+        let same = policy.network == self.policy.network
+            && policy.distribution == self.policy.distribution
+            && policy.normalizer.is_some() == self.policy.normalizer.is_some();
+        if !same {
+            return Err(Error::Run(
+                "the initial policy has another shape: take the network, std and normalize settings of its run".into(),
+            ));
+        }
+        self.policy.theta.clone_from(&policy.theta);
+        self.policy.normalizer.clone_from(&policy.normalizer);
+        Ok(())
+    }
+
+    /// Runs evaluation episodes with the policy as it is; training is not touched.
+    pub fn evaluate(&self, episodes: usize) -> Result<Evaluation> {
+        let plan = Plan { episodes, seed: self.config.run.seed, stochastic: false };
+        let (policy, source) = (&self.policy, self.source.as_ref());
+        self.pool.install(|| evaluate(policy, source, plan))
+    }
+
+    /// One iteration; None when training is done.
+    ///
+    /// # Errors
+    /// What the environment reports. The trainer is then not to be used further, but its last checkpoint is good.
+    pub fn step(&mut self) -> Option<Result<Iteration>> {
+        if self.is_done() {
+            return None;
+        }
+        let pool = Arc::clone(&self.pool);
+        Some(pool.install(|| self.iterate()))
+    }
+
+    fn iterate(&mut self) -> Result<Iteration> {
+        let begin = Instant::now();
+        let remaining = self.config.run.steps - self.steps;
+        let steps = remaining.min(self.config.rollout.batch_steps as u64) as usize;
+        let batch = self.sampler.sample(&self.policy, steps)?;
+        let sampled = begin.elapsed().as_secs_f64();
+
+        // Advantages and targets, against the baseline that has not seen this batch.
+        let rewards = self.scaled_rewards(&batch);
+        let settings = &self.config.advantage;
+        let states = Visited { inputs: &batch.inputs, steps: &batch.steps };
+        let values = self.baseline.predict(states);
+        let finals = self.baseline.predict(Visited { inputs: &batch.finals, steps: &batch.final_steps });
+        let lambda = if settings.estimator == Estimator::MonteCarlo { 1.0 } else { settings.lambda };
+        let mut signal = advantages(&batch.segments, &rewards, &values, &finals, settings.gamma, lambda);
+        let targets: Vec<f64> = signal.iter().zip(&values).map(|(a, v)| a + v).collect();
+        if settings.normalize {
+            normalize(&mut signal);
+        }
+        let weights = self
+            .config
+            .algorithm
+            .discounted_states
+            .then(|| discounted_weights(&batch.segments, batch.len(), settings.gamma));
+
+        // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel.
+        let kl_step = self.kl_step();
+        let states_of_policy = States { inputs: &batch.inputs, weights: weights.as_deref() };
+        let entropy = self.config.algorithm.entropy_coefficient;
+        let of_policy = Signal { actions: &batch.actions, advantages: &signal, entropy };
+        let mut order = Stream::new(self.config.run.seed, Purpose::Minibatch, self.iteration);
+        let (policy, algorithm, warm_start) = (&self.policy, &self.config.algorithm, self.warm_start.as_deref());
+        let baseline = &mut self.baseline;
+        let (update, fit) = rayon::join(
+            || update(policy, states_of_policy, of_policy, algorithm, kl_step, warm_start),
+            || baseline.fit(states, &targets, &mut order),
+        );
+        self.policy.theta.clone_from(&update.theta);
+        if let (Outcome::Stepped, Some(solution)) = (&update.outcome, &update.solution) {
+            self.warm_start = Some(solution.x.clone());
+        }
+
+        // Only now may the normalisers move.
+        let normalizer_before = self.policy.normalizer.clone();
+        if let Some(normalizer) = &mut self.policy.normalizer {
+            normalizer.update(&batch.observation_moments);
+        }
+        if let Some(returns) = self.returns.as_mut().filter(|_| self.iteration > 0) {
+            returns.update(&batch.return_moments);
+        }
+        let probe = probe::probe(&self.policy, normalizer_before.is_some(), &batch);
+        self.count(&batch);
+        let seconds = begin.elapsed().as_secs_f64();
+        self.clock = (self.clock.0 + seconds, self.clock.1 + batch.len() as u64);
+
+        let mut row = self.episode_metrics();
+        row.push(metrics::SAMPLE_SECONDS, sampled);
+        row.push(metrics::UPDATE_SECONDS, seconds - sampled);
+        row.push(metrics::EXPLAINED_VARIANCE, stats::explained_variance(&values, &targets));
+        row.push(metrics::VALUE_LOSS, fit.loss);
+        row.push(metrics::STD, probe.std);
+        update_metrics(&mut row, &update, kl_step);
+        row.push(metrics::KL_NORMALIZER, probe.kl_normalizer);
+        row.push(metrics::RETURN_SCALE, self.returns.as_ref().map_or(1.0, |n| n.scale(0)));
+        row.push(metrics::DIVERGED, self.diverged as f64);
+        let Fit { accepted, .. } = fit;
+        Ok(Iteration {
+            iteration: self.iteration,
+            steps: self.steps,
+            metrics: row,
+            outcome: update.outcome,
+            value_refused: !accepted,
+        })
+    }
+
+    /// Rewards in units of the running standard deviation of the discounted return, clipped. Sampling does not depend on
+    /// the scale, so the first batch sets it; afterwards it moves between iterations.
+    fn scaled_rewards(&mut self, batch: &Batch) -> Vec<f64> {
+        let Some(returns) = &mut self.returns else { return batch.rewards.clone() };
+        if self.iteration == 0 {
+            returns.update(&batch.return_moments);
+        }
+        let (scale, clip) = (returns.scale(0), self.config.normalize.clip);
+        batch.rewards.iter().map(|r| (r * scale).clamp(-clip, clip)).collect()
+    }
+
+    fn kl_step(&self) -> f64 {
+        let algorithm = &self.config.algorithm;
+        let done = self.steps as f64 / self.config.run.steps as f64;
+        match algorithm.kl_step_schedule {
+            Schedule::Constant => algorithm.kl_step,
+            Schedule::Linear => algorithm.kl_step * (1.0 - done),
+        }
+    }
+
+    fn count(&mut self, batch: &Batch) {
+        self.iteration += 1;
+        self.steps += batch.len() as u64;
+        self.diverged += batch.diverged;
+        self.episodes += batch.episodes.len() as u64;
+        for episode in &batch.episodes {
+            if self.recent.len() == WINDOW {
+                self.recent.pop_front();
+            }
+            self.recent.push_back((episode.total, f64::from(episode.length)));
+        }
+    }
+
+    fn episode_metrics(&self) -> Row {
+        let (totals, lengths): (Vec<f64>, Vec<f64>) = self.recent.iter().copied().unzip();
+        let interval = stats::mean_interval(&totals);
+        let mut row = Row::default();
+        row.push(metrics::EP_REW_MEAN, if totals.is_empty() { f64::NAN } else { self.mean_return() });
+        row.push(metrics::EP_REW_CI95, 0.5 * (interval.high - interval.low));
+        row.push(metrics::EP_LEN_MEAN, stats::mean(&lengths));
+        row.push(metrics::EPISODES, self.episodes as f64);
+        row.push(metrics::FPS, self.clock.1 as f64 / self.clock.0);
+        row.push(metrics::TIME_ELAPSED, self.clock.0);
+        row
+    }
+}
+
+fn update_metrics(row: &mut Row, update: &Update, kl_step: f64) {
+    let Update { comparison, solution, .. } = update;
+    let stepped = update.outcome == Outcome::Stepped;
+    let solution = solution.as_ref();
+    row.push(metrics::ENTROPY, if stepped { comparison.entropy_old } else { f64::NAN });
+    row.push(metrics::KL, comparison.kl);
+    row.push(metrics::KL_PREDICTED, update.kl_predicted);
+    row.push(metrics::KL_STEP, kl_step);
+    row.push(metrics::KL_REVERSE, comparison.kl_reverse);
+    row.push(metrics::KL_MAX, comparison.kl_max);
+    row.push(metrics::TV, comparison.tv);
+    row.push(metrics::CG_ITERATIONS, solution.and_then(|s| s.iterations).map_or(f64::NAN, |n| n as f64));
+    row.push(metrics::CG_RESIDUAL, solution.and_then(|s| s.residual).unwrap_or(f64::NAN));
+    row.push(metrics::STEP_SIZE, update.alpha);
+    row.push(metrics::GRADIENT_NORM, update.gradient_norm);
+    row.push(metrics::SURROGATE, comparison.surrogate);
+    row.push(metrics::SURROGATE_PREDICTED, update.alpha * update.g_x);
+    row.push(metrics::BACKTRACKS, update.backtracks as f64);
+    row.push(metrics::UPDATED, f64::from(u8::from(stepped)));
+}
+
+impl Iterator for Trainer {
+    type Item = Result<Iteration>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step()
+    }
+}
+
+impl std::fmt::Debug for Trainer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trainer")
+            .field("environment", &self.spec.id)
+            .field("iteration", &self.iteration)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! Two measurements of the new policy on a few states of the batch.
+
+use crate::network::{Packed, TILE, Tile};
+use crate::policy::{Head, Policy};
+use crate::rollout::Batch;
+
+/// States looked at.
+const STATES: usize = 256;
+
+pub(super) struct Probe {
+    /// Mean standard deviation of Gaussian actions; nan for others.
+    pub(super) std: f64,
+    /// KL(policy with the normaliser it was updated with || policy with the one it has now); 0 without normaliser.
+    pub(super) kl_normalizer: f64,
+}
+
+/// Measures at evenly spread states; `normalized` says whether the batch kept its observations.
+pub(super) fn probe(policy: &Policy, normalized: bool, batch: &Batch) -> Probe {
+    let gaussian = matches!(policy.distribution.heads(), [Head::Gaussian { .. }]);
+    if !(gaussian || normalized) {
+        return Probe { std: f64::NAN, kl_normalizer: 0.0 };
+    }
+    let packed = policy.network.pack(&policy.theta);
+    let count = STATES.min(batch.len());
+    let rows: Vec<usize> = (0..count).map(|i| i * batch.len() / count).collect();
+    let (mut before, mut after) = (Tile::new(&policy.network, TILE, false), Tile::new(&policy.network, TILE, false));
+    let (mut std, mut kl) = (0.0, 0.0);
+    let mut encoded = vec![0.0; policy.inputs()];
+    for rows in rows.chunks(TILE) {
+        run(policy, &packed, &mut before, rows, |row, slot| slot.copy_from_slice(batch.inputs.row(row)));
+        if normalized {
+            run(policy, &packed, &mut after, rows, |row, slot| {
+                encoded.iter_mut().zip(batch.observations.row(row)).for_each(|(e, x)| *e = f64::from(*x));
+                policy.normalize(&encoded, slot);
+            });
+        }
+        for slot in 0..rows.len() {
+            let outputs = before.outputs().row(slot);
+            if gaussian {
+                let log_stds = &outputs[policy.distribution.columns()..];
+                std += log_stds.iter().map(|l| f64::from(*l).exp()).sum::<f64>() / log_stds.len() as f64;
+            }
+            if normalized {
+                kl += policy.distribution.kl(outputs, after.outputs().row(slot));
+            }
+        }
+    }
+    Probe { std: if gaussian { std / count as f64 } else { f64::NAN }, kl_normalizer: kl / count as f64 }
+}
+
+fn run(policy: &Policy, packed: &Packed, tile: &mut Tile, rows: &[usize], mut fill: impl FnMut(usize, &mut [f32])) {
+    tile.set_rows(rows.len());
+    for (slot, &row) in rows.iter().enumerate() {
+        fill(row, tile.inputs.row_mut(slot));
+    }
+    policy.network.forward(packed, tile);
+}

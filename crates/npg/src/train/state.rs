@@ -1,0 +1,257 @@
+//! A trainer's whole state in a checkpoint, and back.
+//!
+//! A checkpoint carries a few observations with the outputs that the policy gave for them: whoever loads it can verify
+//! that it computes the same function.
+
+use super::{Trainer, WINDOW};
+use crate::checkpoint::Archive;
+use crate::config::Config;
+use crate::env::{EnvSource, Spec};
+use crate::error::{FileFault, Result};
+use crate::network::{FourierFeatures, Tile};
+use crate::normalize::{Moments, Normalizer};
+use crate::policy::{HeldNoise, Policy};
+use crate::random::{Purpose, Stream};
+use crate::rollout::Snapshot;
+use serde_json::json;
+
+/// Example observations in a checkpoint.
+const EXAMPLES: usize = 8;
+/// Relative difference of an example's outputs that is still the same function (other maths library).
+const TOLERANCE: f32 = 1e-4;
+
+impl Trainer {
+    /// Everything that the next iteration depends on.
+    pub fn save(&self) -> Archive {
+        let mut archive = Archive::new();
+        let environments = self.sampler.save();
+        archive.header = json!({
+            "npg": env!("CARGO_PKG_VERSION"),
+            "env": self.spec.id,
+            "algo": self.config.algorithm.name.name(),
+            "seed": self.config.run.seed,
+            "iteration": self.iteration,
+            "steps": self.steps,
+            "episodes": self.episodes,
+            "diverged": self.diverged,
+            "config": self.config.to_toml(),
+            "environments_saved": environments.is_some(),
+        });
+        save_policy(&self.policy, &mut archive);
+        self.baseline.save(&mut archive);
+        if let Some(returns) = &self.returns {
+            save_moments("returns", returns.moments(), &mut archive);
+        }
+        if let Some(x) = &self.warm_start {
+            archive.insert_f64("algorithm/warm_start", &[x.len()], x);
+        }
+        let recent: Vec<f64> = self.recent.iter().flat_map(|(total, length)| [*total, *length]).collect();
+        archive.insert_f64("rollout/recent", &[self.recent.len(), 2], &recent);
+        save_snapshots(&environments.unwrap_or_else(|| self.sampler.save_streams()), &mut archive);
+        archive
+    }
+
+    /// A trainer that continues where [`Trainer::save`] was called. True if the environments continue their episodes;
+    /// false if they cannot give their state and start new ones.
+    ///
+    /// # Errors
+    /// [`FileFault`] for an archive that is not such a state, or not of this environment.
+    pub fn restore(archive: &Archive, source: Box<dyn EnvSource>) -> Result<(Self, bool), RestoreError> {
+        let config = config(archive)?;
+        check_environment(archive, &source.spec())?;
+        let mut trainer = Trainer::new(config, source).map_err(RestoreError::Other)?;
+        load_policy_state(&mut trainer.policy, archive)?;
+        trainer.baseline.load(archive)?;
+        if let Some(returns) = &mut trainer.returns {
+            *returns = Normalizer::new(load_moments("returns", 1, archive)?, trainer.config.normalize.clip);
+        }
+        if archive.names().any(|name| name == "algorithm/warm_start") {
+            trainer.warm_start = Some(archive.f64("algorithm/warm_start", &[trainer.policy.theta.len()])?);
+        }
+        let count = *archive.shape("rollout/recent")?.first().unwrap_or(&0);
+        if count > WINDOW {
+            return Err(FileFault::Damaged(format!("{count} recent episodes, at most {WINDOW} are kept")).into());
+        }
+        let recent = archive.f64("rollout/recent", &[count, 2])?;
+        trainer.recent = recent.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+        trainer.iteration = archive.field("iteration")?;
+        trainer.steps = archive.field("steps")?;
+        trainer.episodes = archive.field("episodes")?;
+        trainer.diverged = archive.field("diverged")?;
+        let snapshots = load_snapshots(trainer.config.rollout.n_envs, trainer.policy.inputs(), archive)?;
+        trainer.sampler.load(&snapshots).map_err(RestoreError::Other)?;
+        Ok((trainer, archive.field("environments_saved")?))
+    }
+}
+
+/// Why a checkpoint cannot be restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The archive is not such a state.
+    #[error(transparent)]
+    Fault(#[from] FileFault),
+    /// The environment or the configuration refused.
+    #[error(transparent)]
+    Other(crate::Error),
+}
+
+/// The resolved configuration in a checkpoint.
+pub fn config(archive: &Archive) -> Result<Config, FileFault> {
+    let text: String = archive.field("config")?;
+    Config::from_toml("checkpoint", &text).map_err(|error| FileFault::Damaged(format!("its configuration: {error}")))
+}
+
+fn check_environment(archive: &Archive, spec: &Spec) -> Result<(), FileFault> {
+    let id: String = archive.field("env")?;
+    if id == spec.id { Ok(()) } else { Err(FileFault::Mismatch(format!("it is of {id}, not of {}", spec.id))) }
+}
+
+/// The policy in a checkpoint, verified by its examples; for evaluation, and to start other runs from.
+pub fn load_policy(archive: &Archive, spec: &Spec) -> Result<Policy, FileFault> {
+    check_environment(archive, spec)?;
+    let config = config(archive)?;
+    let mut policy = Policy::new(&config.policy, &config.normalize, spec, config.run.seed);
+    load_policy_state(&mut policy, archive)?;
+    Ok(policy)
+}
+
+fn save_policy(policy: &Policy, archive: &mut Archive) {
+    archive.insert_f64("policy/theta", &[policy.theta.len()], &policy.theta);
+    if let Some(features) = policy.network.features() {
+        let constants = features.constants();
+        archive.insert_f32("policy/features", &[constants.len()], &constants);
+    }
+    if let Some(normalizer) = &policy.normalizer {
+        save_moments("observations", normalizer.moments(), archive);
+    }
+    let (inputs, outputs) = examples(policy);
+    archive.insert_f32("example/inputs", &[EXAMPLES, policy.inputs()], &inputs);
+    archive.insert_f32("example/outputs", &[EXAMPLES, policy.network.outputs()], &outputs);
+}
+
+fn load_policy_state(policy: &mut Policy, archive: &Archive) -> Result<(), FileFault> {
+    policy.theta = archive.f64("policy/theta", &[policy.theta.len()])?;
+    if let Some(features) = policy.network.features() {
+        let (inputs, count) = (policy.inputs(), features.count());
+        let constants = archive.f32("policy/features", &[(inputs + 1) * count])?;
+        let features = FourierFeatures::from_constants(inputs, count, &constants)
+            .ok_or_else(|| FileFault::Mismatch("tensor `policy/features` has another length".into()))?;
+        policy.network.set_features(features);
+    }
+    if let Some(normalizer) = &mut policy.normalizer {
+        let moments = load_moments("observations", policy.network.inputs(), archive)?;
+        *normalizer = Normalizer::new(moments, normalizer.clip());
+    }
+    let inputs = archive.f32("example/inputs", &[EXAMPLES, policy.inputs()])?;
+    let expected = archive.f32("example/outputs", &[EXAMPLES, policy.network.outputs()])?;
+    let outputs = run(policy, &inputs);
+    for (index, (a, b)) in outputs.iter().zip(&expected).enumerate() {
+        let same = (a - b).abs() <= TOLERANCE * (1.0 + b.abs()); // false for nan
+        if !same {
+            let message = format!("the policy gives {a} for example output {index}, which was {b}");
+            return Err(FileFault::Damaged(message));
+        }
+    }
+    Ok(())
+}
+
+fn examples(policy: &Policy) -> (Vec<f32>, Vec<f32>) {
+    let mut rng = Stream::new(0, Purpose::Test, 0);
+    let inputs: Vec<f32> = (0..EXAMPLES * policy.inputs()).map(|_| rng.normal() as f32).collect();
+    let outputs = run(policy, &inputs);
+    (inputs, outputs)
+}
+
+fn run(policy: &Policy, inputs: &[f32]) -> Vec<f32> {
+    let mut tile = Tile::new(&policy.network, EXAMPLES, false);
+    for (row, values) in inputs.chunks_exact(policy.inputs().max(1)).enumerate() {
+        tile.inputs.row_mut(row).copy_from_slice(values);
+    }
+    policy.network.forward(&policy.network.pack(&policy.theta), &mut tile);
+    (0..EXAMPLES).flat_map(|row| tile.outputs().row(row).to_vec()).collect()
+}
+
+fn save_moments(name: &str, moments: &Moments, archive: &mut Archive) {
+    let width = moments.mean.len();
+    archive.insert_f64(&format!("{name}/count"), &[1], &[moments.count]);
+    archive.insert_f64(&format!("{name}/mean"), &[width], &moments.mean);
+    archive.insert_f64(&format!("{name}/squares"), &[width], &moments.squares);
+}
+
+fn load_moments(name: &str, width: usize, archive: &Archive) -> Result<Moments, FileFault> {
+    let moments = Moments {
+        count: archive.f64(&format!("{name}/count"), &[1])?[0],
+        mean: archive.f64(&format!("{name}/mean"), &[width])?,
+        squares: archive.f64(&format!("{name}/squares"), &[width])?,
+    };
+    if moments.count < 0.0 || moments.squares.iter().any(|s| *s < 0.0) {
+        return Err(FileFault::Damaged(format!("the moments `{name}` have a negative count or square")));
+    }
+    Ok(moments)
+}
+
+/// Vectors of different lengths, one after the other, with their lengths.
+fn insert_ragged<'a>(name: &str, rows: impl Iterator<Item = &'a [f64]> + Clone, archive: &mut Archive) {
+    let lengths: Vec<u64> = rows.clone().map(|row| row.len() as u64).collect();
+    let values: Vec<f64> = rows.flatten().copied().collect();
+    archive.insert_u64(&format!("{name}/lengths"), &[lengths.len()], &lengths);
+    archive.insert_f64(name, &[values.len()], &values);
+}
+
+fn ragged(name: &str, rows: usize, archive: &Archive) -> Result<Vec<Vec<f64>>, FileFault> {
+    let lengths = archive.u64(&format!("{name}/lengths"), &[rows])?;
+    let total = lengths.iter().try_fold(0u64, |sum, length| sum.checked_add(*length)).unwrap_or(u64::MAX);
+    let total = usize::try_from(total).unwrap_or(usize::MAX);
+    let values = archive.any_f64(name, &[total])?;
+    let mut rest = &values[..];
+    Ok(lengths
+        .iter()
+        .map(|length| {
+            let (row, tail) = rest.split_at(*length as usize);
+            rest = tail;
+            row.to_vec()
+        })
+        .collect())
+}
+
+fn save_snapshots(snapshots: &[Snapshot], archive: &mut Archive) {
+    let n = snapshots.len();
+    let counts: Vec<u64> = snapshots
+        .iter()
+        .flat_map(|s| [s.positions[0], s.positions[1], s.episode, u64::from(s.step), s.noise.age as u64])
+        .collect();
+    let sums: Vec<f64> = snapshots.iter().flat_map(|s| [s.total, s.discounted]).collect();
+    archive.insert_u64("environments/counts", &[n, 5], &counts);
+    archive.insert_f64("environments/sums", &[n, 2], &sums);
+    insert_ragged("environments/observations", snapshots.iter().map(|s| &s.observation[..]), archive);
+    insert_ragged("environments/noise", snapshots.iter().map(|s| &s.noise.normals[..]), archive);
+    insert_ragged("environments/states", snapshots.iter().map(|s| &s.state[..]), archive);
+}
+
+fn load_snapshots(n: usize, width: usize, archive: &Archive) -> Result<Vec<Snapshot>, FileFault> {
+    let counts = archive.u64("environments/counts", &[n, 5])?;
+    let sums = archive.f64("environments/sums", &[n, 2])?;
+    let observations = ragged("environments/observations", n, archive)?;
+    let noise = ragged("environments/noise", n, archive)?;
+    let states = ragged("environments/states", n, archive)?;
+    if observations.iter().any(|o| !(o.is_empty() || o.len() == width)) {
+        return Err(FileFault::Mismatch(format!("an observation has not {width} numbers")));
+    }
+    let parts = observations.into_iter().zip(noise).zip(states);
+    let snapshots = parts.enumerate().map(|(i, ((observation, normals), state))| {
+        let [environment, action, episode, step, age] =
+            <[u64; 5]>::try_from(&counts[5 * i..5 * i + 5]).expect("five counts an environment");
+        let step = u32::try_from(step).map_err(|_| FileFault::Damaged(format!("an episode of {step} steps")))?;
+        Ok(Snapshot {
+            positions: [environment, action],
+            episode,
+            step,
+            total: sums[2 * i],
+            discounted: sums[2 * i + 1],
+            observation,
+            noise: HeldNoise { normals, age: usize::try_from(age).unwrap_or(usize::MAX) },
+            state,
+        })
+    });
+    snapshots.collect()
+}

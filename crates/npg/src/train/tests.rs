@@ -1,0 +1,128 @@
+//! Training end to end: it learns, it is reproducible, and it continues where it was saved.
+
+use super::*;
+use crate::env::registry;
+
+fn config(steps: u64) -> Config {
+    let mut config = Config::default();
+    config.rollout.n_envs = 8;
+    config.rollout.batch_steps = 1000;
+    config.policy.hidden = vec![16];
+    config.value.hidden = vec![16];
+    config.value.epochs = 3;
+    config.run.steps = steps;
+    config
+}
+
+fn trainer(id: &str, config: Config) -> Trainer {
+    let source = registry::make(id, &config.env).unwrap();
+    Trainer::new(config, source).unwrap()
+}
+
+/// Parameters and all metrics except times, as bits.
+fn trace(trainer: &mut Trainer) -> Vec<u64> {
+    let mut bits = Vec::new();
+    while let Some(iteration) = trainer.step() {
+        let iteration = iteration.unwrap();
+        let values = iteration.metrics.values().iter().filter(|(name, _)| !name.starts_with("time/"));
+        bits.extend(values.map(|(_, value)| value.to_bits()));
+        bits.extend(trainer.policy.theta.iter().map(|t| t.to_bits()));
+    }
+    bits
+}
+
+#[test]
+fn exactly_the_requested_steps_also_when_nothing_divides() {
+    let mut config = config(2345);
+    config.rollout.n_envs = 7;
+    let mut trainer = trainer("CartPole-v1", config);
+    let steps: Vec<u64> = trainer.by_ref().map(|i| i.unwrap().steps).collect();
+    assert_eq!(steps, [1000, 2000, 2345]);
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    for id in ["CartPole-v1", "Pendulum-v1"] {
+        let run = |threads| {
+            let mut config = config(3000);
+            config.rollout.threads = threads;
+            trace(&mut trainer(id, config))
+        };
+        let expected = run(1);
+        for threads in [2, 4, 7] {
+            assert!(run(threads) == expected, "{id}: {threads} threads give other bits than one");
+        }
+    }
+}
+
+/// Cut after every iteration of a short run, with every part of the state in use.
+#[test]
+fn a_resumed_run_equals_the_uninterrupted_one() {
+    for (id, std) in [("CartPole-v1", crate::config::Std::StateIndependent), ("Pendulum-v1", crate::config::Std::Sde)] {
+        let mut settings = config(5000);
+        settings.algorithm.cg_warm_start = true;
+        settings.algorithm.solver = crate::config::Solver::Cg;
+        settings.algorithm.kl_step_schedule = Schedule::Linear;
+        settings.policy.std = std;
+        settings.rollout.n_envs = 6;
+        let expected = trace(&mut trainer(id, settings.clone()));
+        for cut in 0..=5 {
+            let mut first = trainer(id, settings.clone());
+            first.config.run.steps = 5000;
+            let mut bits = Vec::new();
+            for _ in 0..cut {
+                let iteration = first.step().unwrap().unwrap();
+                let values = iteration.metrics.values().iter().filter(|(name, _)| !name.starts_with("time/"));
+                bits.extend(values.map(|(_, value)| value.to_bits()));
+                bits.extend(first.policy.theta.iter().map(|t| t.to_bits()));
+            }
+            let archive = crate::checkpoint::Archive::from_bytes(&first.save().to_bytes()).unwrap();
+            let (mut second, continued) =
+                Trainer::restore(&archive, registry::make(id, &settings.env).unwrap()).unwrap();
+            assert!(continued);
+            bits.extend(trace(&mut second));
+            assert!(bits == expected, "{id}: cut after {cut} iterations");
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_environment_or_with_other_outputs_is_refused() {
+    let archive = trainer("CartPole-v1", config(1000)).save();
+    let source = registry::make("Acrobot-v1", &toml::Table::new()).unwrap();
+    let error = Trainer::restore(&archive, source).unwrap_err();
+    assert!(error.to_string().contains("it is of CartPole-v1, not of Acrobot-v1"), "{error}");
+
+    let mut altered = trainer("CartPole-v1", config(1000)).save();
+    let shape = altered.shape("policy/theta").unwrap().to_vec();
+    let mut theta = altered.f64("policy/theta", &shape).unwrap();
+    theta[0] += 0.1;
+    altered.insert_f64("policy/theta", &shape, &theta);
+    let spec = registry::make("CartPole-v1", &toml::Table::new()).unwrap().spec();
+    let error = load_policy(&altered, &spec).unwrap_err();
+    assert!(error.to_string().contains("example output"), "{error}");
+}
+
+/// From scratch to a mean training return of 150 in 20,000 steps, on three seeds.
+#[test]
+fn cartpole_is_learned() {
+    for seed in 0..3 {
+        let mut config = config(20_000);
+        config.run.seed = seed;
+        config.algorithm.kl_step = 0.02;
+        let mut trainer = trainer("CartPole-v1", config);
+        trainer.by_ref().for_each(|i| assert_eq!(i.unwrap().outcome, Outcome::Stepped));
+        let evaluation = trainer.evaluate(20).unwrap();
+        assert!(evaluation.mean() > 150.0, "seed {seed}: {}", evaluation.mean());
+    }
+}
+
+#[test]
+fn evaluation_does_not_touch_training() {
+    let mut trainer = trainer("Pendulum-v1", config(1000));
+    trainer.step().unwrap().unwrap();
+    let before = trainer.save().to_bytes();
+    let first = trainer.evaluate(10).unwrap();
+    assert_eq!(first, trainer.evaluate(10).unwrap());
+    assert!(trainer.save().to_bytes() == before);
+}

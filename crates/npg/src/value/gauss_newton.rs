@@ -1,0 +1,85 @@
+//! An MLP fitted by damped Gauss-Newton steps: (J^T J / N + lambda I) d = -J^T e / N by conjugate gradients, e = V - y.
+//!
+//! J^T J is the Fisher of a Gaussian with mean V and unit variance, so the products are the policy's own. The damping
+//! follows Levenberg & Marquardt: it shrinks while the quadratic model predicts the fall of the loss well, and grows
+//! (and the step is dropped) where it does not.
+
+use crate::config;
+use crate::fisher::curvature_product;
+use crate::network::kernels::{Matrix, dot};
+use crate::network::{Network, Scratch, TILE, Tile};
+use crate::reduce;
+use crate::solve::{CgOptions, conjugate_gradient};
+use crate::step::moved;
+
+/// Settings and the damping, which adapts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GaussNewton {
+    steps: usize,
+    cg_iterations: usize,
+    /// lambda.
+    pub(super) damping: f64,
+}
+
+impl GaussNewton {
+    pub(super) fn new(config: &config::Value) -> Self {
+        Self { steps: config.epochs, cg_iterations: config.cg_iterations, damping: config.damping }
+    }
+
+    /// All steps; returns the mean squared error after the last.
+    pub(super) fn fit(&mut self, network: &Network, theta: &mut Vec<f64>, inputs: &Matrix, targets: &[f64]) -> f64 {
+        let n = targets.len() as f64;
+        let mut loss = squared_error(network, theta, inputs, targets) / n;
+        for _ in 0..self.steps {
+            let packed = network.pack_with_transposes(theta);
+            let mut tiles: Vec<Tile> = Vec::new();
+            tiles.resize_with(reduce::tiles(targets.len()), || Tile::new(network, TILE, true));
+            reduce::for_each(&mut tiles, |index, tile| {
+                let range = reduce::tile_rows(targets.len(), index);
+                tile.set_rows(range.len());
+                for (slot, row) in range.enumerate() {
+                    tile.inputs.row_mut(slot).copy_from_slice(inputs.row(row));
+                }
+                network.forward(&packed, tile);
+            });
+            let descent: Vec<f64> = reduce::sum(
+                tiles.len(),
+                network.parameters(),
+                || Scratch::new(network),
+                |scratch, index, sum| {
+                    for (slot, row) in reduce::tile_rows(targets.len(), index).enumerate() {
+                        let error = targets[row] - f64::from(tiles[index].outputs().row(slot)[0]);
+                        scratch.outputs.row_mut(slot)[0] = (error / n) as f32;
+                    }
+                    network.vjp(&packed, &tiles[index], scratch, sum);
+                },
+            );
+            let product = |v: &[f64]| curvature_product(network, &packed, &tiles, targets.len(), v, |_, _, _| {});
+            let options =
+                CgOptions { iterations: self.cg_iterations, tolerance: 1e-10, damping: self.damping, start: None };
+            let Ok(solution) = conjugate_gradient(product, &descent, options) else {
+                self.damping *= 4.0;
+                continue;
+            };
+            let d = solution.x;
+            let candidate = moved(theta, 1.0, &d);
+            let new_loss = squared_error(network, &candidate, inputs, targets) / n;
+            // Fall of 1/2 loss that the quadratic model promises: b^T d - 1/2 d^T (J^T J / N) d.
+            let promised = dot(&descent, &d) - 0.5 * dot(&d, &product(&d));
+            let ratio = 0.5 * (loss - new_loss) / promised;
+            if ratio > 0.75 {
+                self.damping = (self.damping * 0.5).max(1e-8);
+            } else if ratio.is_nan() || ratio < 0.25 {
+                self.damping = (self.damping * 4.0).min(1e8);
+            }
+            if new_loss < loss {
+                (*theta, loss) = (candidate, new_loss);
+            }
+        }
+        loss
+    }
+}
+
+fn squared_error(network: &Network, theta: &[f64], inputs: &Matrix, targets: &[f64]) -> f64 {
+    super::predict(network, theta, inputs).iter().zip(targets).map(|(v, y)| (v - y).powi(2)).sum()
+}

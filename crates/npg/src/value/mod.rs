@@ -1,0 +1,191 @@
+//! State-value baselines V(s): what advantages are measured against, fitted to value targets after each batch.
+
+mod adam;
+mod gauss_newton;
+mod linear;
+
+pub use adam::Adam;
+pub use gauss_newton::GaussNewton;
+pub use linear::{LinearBaseline, TIME_FEATURES};
+
+use crate::checkpoint::Archive;
+use crate::config::{self, ValueKind};
+use crate::error::FileFault;
+use crate::network::kernels::{Activation, Matrix};
+use crate::network::{Network, Outputs, TILE, Tile};
+use crate::random::{Purpose, Stream};
+use crate::reduce;
+use rayon::prelude::*;
+
+/// States as baselines see them: network inputs, and the step within the episode.
+#[derive(Clone, Copy, Debug)]
+pub struct Visited<'a> {
+    /// One row a state.
+    pub inputs: &'a Matrix,
+    /// One number a state.
+    pub steps: &'a [u32],
+}
+
+/// How well a fit went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// Mean squared error after the fit.
+    pub loss: f64,
+    /// False if the fit was refused because something was not finite; the baseline is then as before.
+    pub accepted: bool,
+}
+
+/// A value baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Baseline {
+    /// An MLP and its optimiser.
+    Mlp(Box<MlpBaseline>),
+    /// Ridge regression on features of observation and time.
+    Linear(LinearBaseline),
+    /// Zero everywhere.
+    None,
+}
+
+/// An MLP with one output, and its optimiser.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MlpBaseline {
+    /// The network's shape.
+    pub network: Network,
+    /// Its parameters.
+    pub theta: Vec<f64>,
+    /// How it is fitted.
+    pub optimizer: Optimizer,
+}
+
+/// How an MLP baseline is fitted, with the optimiser's state.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Optimizer {
+    /// Adam on minibatches.
+    Adam(Adam),
+    /// Damped Gauss-Newton on the whole batch.
+    GaussNewton(GaussNewton),
+}
+
+impl Baseline {
+    /// A new baseline for `inputs` network inputs, with initial parameters from the seed.
+    pub fn new(config: &config::Value, inputs: usize, seed: u64) -> Self {
+        let optimizer = match config.kind {
+            ValueKind::None => return Baseline::None,
+            ValueKind::Linear => return Baseline::Linear(LinearBaseline::new(inputs, config.ridge)),
+            ValueKind::MlpAdam | ValueKind::MlpGaussNewton => config.kind,
+        };
+        let activation: Activation = config.activation.into();
+        let outputs = Outputs { affine: 1, ..Outputs::default() };
+        let network = Network::new(inputs, None, &config.hidden, activation, outputs);
+        let theta = network.initial(1.0, 0.0, &mut Stream::new(seed, Purpose::ValueInit, 0));
+        let optimizer = match optimizer {
+            ValueKind::MlpGaussNewton => Optimizer::GaussNewton(GaussNewton::new(config)),
+            _ => Optimizer::Adam(Adam::new(config, network.parameters())),
+        };
+        Baseline::Mlp(Box::new(MlpBaseline { network, theta, optimizer }))
+    }
+
+    /// V of each state.
+    pub fn predict(&self, states: Visited<'_>) -> Vec<f64> {
+        match self {
+            Baseline::None => vec![0.0; states.inputs.rows()],
+            Baseline::Linear(linear) => linear.predict(states),
+            Baseline::Mlp(mlp) => predict(&mlp.network, &mlp.theta, states.inputs),
+        }
+    }
+
+    /// Fits V to `targets`, one a state. `rng` orders minibatches.
+    pub fn fit(&mut self, states: Visited<'_>, targets: &[f64], rng: &mut Stream) -> Fit {
+        match self {
+            Baseline::None => {
+                let loss = targets.iter().map(|t| t * t).sum::<f64>() / targets.len() as f64;
+                Fit { loss, accepted: true }
+            }
+            Baseline::Linear(linear) => linear.fit(states, targets),
+            Baseline::Mlp(mlp) => {
+                let MlpBaseline { network, theta, optimizer } = mlp.as_mut();
+                let (before, state) = (theta.clone(), optimizer.clone());
+                let loss = match optimizer {
+                    Optimizer::Adam(adam) => adam.fit(network, theta, states.inputs, targets, rng),
+                    Optimizer::GaussNewton(newton) => newton.fit(network, theta, states.inputs, targets),
+                };
+                let accepted = loss.is_finite() && theta.iter().all(|t| t.is_finite());
+                if !accepted {
+                    (*theta, *optimizer) = (before, state);
+                }
+                Fit { loss, accepted }
+            }
+        }
+    }
+
+    /// Writes parameters and optimiser state into a checkpoint.
+    pub fn save(&self, archive: &mut Archive) {
+        match self {
+            Baseline::None => {}
+            Baseline::Linear(linear) => archive.insert_f64("value/weights", &[linear.weights.len()], &linear.weights),
+            Baseline::Mlp(mlp) => {
+                let MlpBaseline { theta, optimizer, .. } = mlp.as_ref();
+                archive.insert_f64("value/theta", &[theta.len()], theta);
+                match optimizer {
+                    Optimizer::Adam(adam) => {
+                        archive.insert_f64("value/adam_m", &[theta.len()], &adam.m);
+                        archive.insert_f64("value/adam_v", &[theta.len()], &adam.v);
+                        archive.insert_u64("value/adam_t", &[1], &[adam.t]);
+                    }
+                    Optimizer::GaussNewton(newton) => {
+                        archive.insert_f64("value/damping", &[1], &[newton.damping]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Restores what [`Baseline::save`] wrote into a baseline of the same configuration.
+    pub fn load(&mut self, archive: &Archive) -> Result<(), FileFault> {
+        match self {
+            Baseline::None => {}
+            Baseline::Linear(linear) => {
+                linear.weights = archive.f64("value/weights", &[linear.weights.len()])?;
+            }
+            Baseline::Mlp(mlp) => {
+                let MlpBaseline { theta, optimizer, .. } = mlp.as_mut();
+                let shape = [theta.len()];
+                *theta = archive.f64("value/theta", &shape)?;
+                match optimizer {
+                    Optimizer::Adam(adam) => {
+                        adam.m = archive.f64("value/adam_m", &shape)?;
+                        adam.v = archive.f64("value/adam_v", &shape)?;
+                        adam.t = archive.u64("value/adam_t", &[1])?[0];
+                    }
+                    Optimizer::GaussNewton(newton) => {
+                        newton.damping = archive.f64("value/damping", &[1])?[0];
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The network's single output for every row of `inputs`.
+fn predict(network: &Network, theta: &[f64], inputs: &Matrix) -> Vec<f64> {
+    let packed = network.pack(theta);
+    let rows = inputs.rows();
+    let mut values = vec![0.0; rows];
+    values.par_chunks_mut(TILE).enumerate().with_min_len(4).for_each_init(
+        || Tile::new(network, TILE, false),
+        |tile, (index, values)| {
+            let range = reduce::tile_rows(rows, index);
+            tile.set_rows(range.len());
+            for (slot, row) in range.enumerate() {
+                tile.inputs.row_mut(slot).copy_from_slice(inputs.row(row));
+            }
+            network.forward(&packed, tile);
+            values.iter_mut().enumerate().for_each(|(slot, v)| *v = f64::from(tile.outputs().row(slot)[0]));
+        },
+    );
+    values
+}
+
+#[cfg(test)]
+mod tests;

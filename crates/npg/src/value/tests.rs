@@ -1,0 +1,74 @@
+//! Every kind of baseline learns a function it can represent, and refuses what is not finite.
+
+use super::*;
+
+fn data(rows: usize) -> (Matrix, Vec<u32>, Vec<f64>) {
+    let mut rng = Stream::new(8, Purpose::Test, 0);
+    let mut inputs = Matrix::zeros(rows, 3);
+    let mut targets = Vec::new();
+    let steps: Vec<u32> = (0..rows as u32).map(|i| i % 50).collect();
+    for row in 0..rows {
+        let x = inputs.row_mut(row);
+        x.iter_mut().for_each(|x| *x = rng.uniform(-1.0, 1.0) as f32);
+        targets.push(f64::from(x[0]) - 0.5 * f64::from(x[1]).powi(2) + 0.2);
+    }
+    (inputs, steps, targets)
+}
+
+fn fitted(config: &config::Value, rounds: usize) -> (Baseline, f64) {
+    let (inputs, steps, targets) = data(640);
+    let states = Visited { inputs: &inputs, steps: &steps };
+    let mut baseline = Baseline::new(config, 3, 0);
+    for round in 0..rounds {
+        let fit = baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, round as u64));
+        assert!(fit.accepted);
+    }
+    let errors: f64 = baseline.predict(states).iter().zip(&targets).map(|(v, y)| (v - y).powi(2)).sum();
+    (baseline, errors / targets.len() as f64)
+}
+
+fn kind(kind: ValueKind) -> config::Value {
+    config::Value { kind, hidden: vec![32, 32], ..config::Value::default() }
+}
+
+#[test]
+fn every_kind_learns() {
+    let variance = 0.35;
+    assert!(fitted(&kind(ValueKind::MlpAdam), 20).1 < 0.01 * variance);
+    assert!(fitted(&kind(ValueKind::MlpGaussNewton), 3).1 < 0.01 * variance);
+    // Quadratic targets lie in the span of the linear features: only the ridge is left.
+    assert!(fitted(&kind(ValueKind::Linear), 1).1 < 1e-8);
+}
+
+/// One Gauss-Newton fit of ten steps beats one Adam fit of ten epochs, as second-order steps should on a smooth fit.
+#[test]
+fn gauss_newton_is_faster_than_adam_here() {
+    assert!(fitted(&kind(ValueKind::MlpGaussNewton), 1).1 < fitted(&kind(ValueKind::MlpAdam), 1).1);
+}
+
+#[test]
+fn targets_that_are_not_finite_leave_the_baseline_as_it_was() {
+    for kind in [kind(ValueKind::MlpAdam), kind(ValueKind::MlpGaussNewton), kind(ValueKind::Linear)] {
+        let (inputs, steps, mut targets) = data(100);
+        targets[7] = f64::NAN;
+        let mut baseline = Baseline::new(&kind, 3, 0);
+        let before = baseline.clone();
+        let states = Visited { inputs: &inputs, steps: &steps };
+        let fit = baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, 0));
+        assert!(!fit.accepted);
+        assert_eq!(baseline, before);
+    }
+}
+
+#[test]
+fn saved_and_loaded() {
+    for kind in [kind(ValueKind::MlpAdam), kind(ValueKind::MlpGaussNewton), kind(ValueKind::Linear)] {
+        let (baseline, _) = fitted(&kind, 1);
+        let mut archive = Archive::new();
+        baseline.save(&mut archive);
+        let mut loaded = Baseline::new(&kind, 3, 1);
+        assert_ne!(loaded, baseline);
+        loaded.load(&archive).unwrap();
+        assert_eq!(loaded, baseline);
+    }
+}
