@@ -41,8 +41,7 @@ pub struct Update {
     pub outcome: Outcome,
     /// New parameters; the old ones unless `outcome` is [`Outcome::Stepped`].
     pub theta: Vec<f64>,
-    /// The solution of (F + damping I) x = g, for a warm start; None if the update was refused, so that nothing starts
-    /// from a bad one.
+    /// The solution of (F + damping I) x = g, for a warm start if the update was not refused.
     pub solution: Option<Solution>,
     /// ||g||.
     pub gradient_norm: f64,
@@ -195,7 +194,6 @@ impl Update {
 
     fn refused(mut self, reason: impl Into<String>) -> Self {
         self.outcome = Outcome::Refused(reason.into());
-        self.solution = None;
         self
     }
 }

@@ -52,7 +52,7 @@ fn noise_is_held_for_its_steps_and_drawn_anew_with_every_episode() {
         for actions in &actions {
             assert!(actions.len() >= 39);
             for pair in actions.windows(2) {
-                let drawn = pair[1].0 as usize % hold == 0; // step 0 included
+                let drawn = (pair[1].0 as usize).is_multiple_of(hold); // step 0 included
                 assert_eq!(pair[0].1 != pair[1].1, drawn, "hold {hold}, at step {} of an episode", pair[1].0);
                 assert!(!drawn || pair[0].1.iter().zip(&pair[1].1).all(|(a, b)| a != b));
             }

@@ -17,6 +17,8 @@
 //! | NaN replaced by 0 | `refusals::advantages_that_are_not_finite` |
 //! | advantages normalised in each worker | `sampling::advantages_are_normalised_over_the_whole_batch` |
 
+#![allow(clippy::unwrap_used)] // a test: its helpers may panic too
+
 mod oracle;
 
 mod cases;
