@@ -52,7 +52,7 @@ pub enum Error {
         environment: usize,
         /// Episodes this environment had finished before.
         episode: u64,
-        /// Step within the episode; 0 is the reset.
+        /// Step within the episode, from 1; 0 is the reset.
         step: u64,
         /// The field, its value, and what is wrong.
         message: String,

@@ -41,7 +41,7 @@ pub struct Update {
     pub outcome: Outcome,
     /// New parameters; the old ones unless `outcome` is [`Outcome::Stepped`].
     pub theta: Vec<f64>,
-    /// The solution of (F + damping I) x = g, for a warm start.
+    /// The solution of (F + damping I) x = g, for a warm start if the update was not refused.
     pub solution: Option<Solution>,
     /// ||g||.
     pub gradient_norm: f64,

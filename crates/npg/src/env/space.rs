@@ -49,7 +49,7 @@ impl Space {
         }
     }
 
-    /// Writes `element` as a network reads it, or says what is wrong with it as (index, value).
+    /// Writes `element` as a network reads it (in f32, later), or says what is wrong with it as (index, value).
     pub fn encode(&self, element: &[f64], encoded: &mut [f64]) -> Result<(), (usize, f64)> {
         let one_hot = |index: usize, size: usize, encoded: &mut [f64]| {
             let value = element[index];
@@ -62,7 +62,7 @@ impl Space {
         };
         match self {
             Space::Box { .. } | Space::MultiBinary(_) => {
-                if let Some(index) = element.iter().position(|x| !x.is_finite()) {
+                if let Some(index) = element.iter().position(|x| !(*x as f32).is_finite()) {
                     return Err((index, element[index]));
                 }
                 encoded.copy_from_slice(element);
@@ -99,5 +99,6 @@ mod tests {
     fn a_box_refuses_what_is_not_finite() {
         let mut encoded = [0.0; 2];
         assert_eq!(Space::cube(2, -1.0, 1.0).encode(&[0.0, f64::INFINITY], &mut encoded), Err((1, f64::INFINITY)));
+        assert_eq!(Space::cube(2, -1.0, 1.0).encode(&[-1e39, 0.0], &mut encoded), Err((0, -1e39)), "infinite in f32");
     }
 }

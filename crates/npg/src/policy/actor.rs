@@ -70,7 +70,7 @@ impl<'a> Actor<'a> {
     pub fn sample(&mut self, row: usize, rng: &mut Stream, noise: &mut HeldNoise) {
         match (self.policy.sde_steps, self.raw.row_mut(row)) {
             (Some(hold), ActionMut::Reals(action)) => {
-                if noise.normals.is_empty() || noise.age >= hold {
+                if noise.normals.len() != self.stds.len() || noise.age >= hold {
                     noise.normals.resize(self.stds.len(), 0.0);
                     noise.normals.iter_mut().for_each(|z| *z = rng.normal());
                     noise.age = 0;

@@ -120,7 +120,11 @@ impl Batch {
     }
 }
 
+/// Copies all rows of `from`, which may have none where `to` has none (observations that are not kept).
 fn copy_rows(from: &Matrix, to: &mut Matrix, first: usize) {
+    if from.rows() == 0 {
+        return;
+    }
     let values = from.as_slice();
     let start = first * to.stride();
     to.as_mut_slice()[start..start + values.len()].copy_from_slice(values);

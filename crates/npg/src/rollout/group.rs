@@ -133,7 +133,7 @@ impl Group {
             let stepped = &mut raw[..active.len() * raw_width];
             self.environments
                 .step(&active, actor.executed(active.len()), &mut self.streams, stepped, &mut outcomes[..active.len()])
-                .map_err(|fault| self.error(fault))?;
+                .map_err(|fault| self.error(fault, 1))?;
 
             for (row, &lane) in active.iter().enumerate() {
                 let Outcome { reward, ending } = outcomes[row];
@@ -143,7 +143,7 @@ impl Group {
                     batch.diverged += 1;
                     if divergences[lane] > MAX_DIVERGENCES {
                         let message = format!("the simulation diverged {MAX_DIVERGENCES} times in a row");
-                        return Err(self.error(Fault { environment: lane, message }));
+                        return Err(self.error(Fault { environment: lane, message }, 1));
                     }
                     if begun[lane] < next[lane] {
                         let encoded = self.observations[lane * width..][..width].to_vec();
@@ -160,14 +160,14 @@ impl Group {
                     divergences[lane] = 0;
                     if !reward.is_finite() {
                         let message = format!("the reward is {reward}; it must be finite");
-                        return Err(self.error(Fault { environment: lane, message }));
+                        return Err(self.error(Fault { environment: lane, message }, 1));
                     }
                     let encoded = &mut self.observations[lane * width..][..width];
                     // Moments are of the observations that were acted on.
                     batch.observation_moments.push(encoded);
                     let observation = &raw[row * raw_width..][..raw_width];
                     if let Err(bad) = self.space.encode(observation, encoded) {
-                        return Err(self.bad_observation(lane, bad));
+                        return Err(self.bad_observation(lane, bad, 1));
                     }
                     let at = next[lane];
                     batch.actions.copy_row(at, actor.raw(), row);
@@ -215,26 +215,28 @@ impl Group {
         let state = &mut self.lanes[lane];
         (state.step, state.total, state.discounted, state.started) = (0, 0.0, 0.0, true);
         state.noise.end();
-        self.environments.reset(lane, &mut self.streams[lane], observation).map_err(|fault| self.error(fault))?;
+        self.environments.reset(lane, &mut self.streams[lane], observation).map_err(|fault| self.error(fault, 0))?;
         let width = self.space.encoded_len();
         let encoded = &mut self.observations[lane * width..][..width];
-        self.space.encode(observation, encoded).map_err(|bad| self.bad_observation(lane, bad))
+        self.space.encode(observation, encoded).map_err(|bad| self.bad_observation(lane, bad, 0))
     }
 
-    fn bad_observation(&self, lane: usize, (index, value): (usize, f64)) -> Error {
+    fn bad_observation(&self, lane: usize, (index, value): (usize, f64), stepping: u32) -> Error {
         let message = match self.space {
+            Space::Box { .. } if value.is_finite() => format!("observation[{index}] is {value:e}; it must fit an f32"),
             Space::Box { .. } => format!("observation[{index}] is {value}; it must be finite"),
             _ => format!("observation[{index}] is {value}; it is not an element of {:?}", self.space),
         };
-        self.error(Fault { environment: lane, message })
+        self.error(Fault { environment: lane, message }, stepping)
     }
 
-    fn error(&self, fault: Fault) -> Error {
+    /// `stepping` is 1 in the course of a step, which the lane has not counted yet.
+    fn error(&self, fault: Fault, stepping: u32) -> Error {
         let lane = &self.lanes[fault.environment.min(self.lanes.len() - 1)];
         Error::Environment {
             environment: self.first + fault.environment,
             episode: lane.episode,
-            step: u64::from(lane.step),
+            step: u64::from(lane.step + stepping),
             message: fault.message,
         }
     }
@@ -283,7 +285,7 @@ impl Group {
                     return Err(Error::Run(format!("{saved} {message} {width}")));
                 }
                 self.observations[lane * width..][..width].copy_from_slice(&snapshot.observation);
-                self.environments.load(lane, &snapshot.state).map_err(|fault| self.error(fault))?;
+                self.environments.load(lane, &snapshot.state).map_err(|fault| self.error(fault, 0))?;
             }
         }
         Ok(())

@@ -3,12 +3,15 @@
 use super::{Solution, SolveError};
 use crate::network::kernels::{axpy, dot};
 
+/// A curvature below this fraction of the largest seen, of either sign, is rounding: products are made in f32.
+const RESOLUTION: f64 = 1e-7;
+
 /// When to stop, and where to start.
 #[derive(Clone, Copy, Debug)]
 pub struct CgOptions<'a> {
     /// At most this many iterations.
     pub iterations: usize,
-    /// Stop when the residual norm relative to that of g is at most this.
+    /// Stop when the residual norm relative to that of g is at most this, or at f64's rounding.
     pub tolerance: f64,
     /// lambda in (F + lambda I).
     pub damping: f64,
@@ -17,6 +20,9 @@ pub struct CgOptions<'a> {
 }
 
 /// Solves (F + damping I) x = g, `product` being v -> F v.
+///
+/// Where F is singular (a softmax does not feel a shift of its logits) and `damping` 0, what rounding leaves of g along
+/// the flat directions must not be divided by their curvature: when nothing else is left to reduce, x is done.
 pub fn conjugate_gradient(
     product: impl Fn(&[f64]) -> Vec<f64>,
     g: &[f64],
@@ -38,17 +44,23 @@ pub fn conjugate_gradient(
     let mut p = r.clone();
     let norm = dot(g, g).sqrt();
     let mut rr = dot(&r, &r);
+    let mut largest = 0.0f64; // Rayleigh quotient p^T (F + damping I) p / p^T p so far
     let mut iterations = 0;
-    while iterations < options.iterations && rr.sqrt() > options.tolerance * norm {
-        iterations += 1;
+    while iterations < options.iterations && rr.sqrt() > options.tolerance.max(f64::EPSILON) * norm {
         let image = damped(&p);
         let curvature = dot(&p, &image);
         if !curvature.is_finite() {
-            return Err(SolveError::NotFinite { iteration: iterations });
+            return Err(SolveError::NotFinite { iteration: iterations + 1 });
         }
-        if curvature <= 0.0 {
-            return Err(SolveError::NotPositive { iteration: iterations, curvature });
+        let quotient = curvature / dot(&p, &p);
+        if quotient <= -RESOLUTION * largest {
+            return Err(SolveError::NotPositive { iteration: iterations + 1, curvature });
         }
+        if quotient <= RESOLUTION * largest {
+            break;
+        }
+        largest = largest.max(quotient);
+        iterations += 1;
         let alpha = rr / curvature;
         axpy(alpha, &p, &mut x);
         axpy(-alpha, &image, &mut r);
@@ -56,6 +68,9 @@ pub fn conjugate_gradient(
         rr = dot(&r, &r);
         let beta = rr / before;
         p.iter_mut().zip(&r).for_each(|(p, r)| *p = beta.mul_add(*p, *r));
+    }
+    if !rr.is_finite() {
+        return Err(SolveError::NotFinite { iteration: iterations });
     }
     Ok(Solution { x, iterations: Some(iterations), residual: Some(if norm > 0.0 { rr.sqrt() / norm } else { 0.0 }) })
 }

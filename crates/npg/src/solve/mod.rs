@@ -31,7 +31,7 @@ pub enum SolveError {
     /// A product is not finite.
     #[error("the Fisher product is not finite in iteration {iteration}")]
     NotFinite {
-        /// Iteration, from 1.
+        /// Iteration, from 1; 0 is the product with the initial x.
         iteration: usize,
     },
     /// p^T (F + damping I) p <= 0 for a search direction p: the operator is not positive definite.
@@ -42,7 +42,7 @@ pub enum SolveError {
         /// p^T (F + damping I) p.
         curvature: f64,
     },
-    /// The factorisation of the dense matrix failed.
+    /// The dense matrix is singular, or as good as.
     #[error("the matrix of order {order} is not positive definite: raise algorithm.damping")]
     NotFactorisable {
         /// Rows of the matrix.

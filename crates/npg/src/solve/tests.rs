@@ -79,7 +79,43 @@ fn bad_operators_are_refused() {
     assert_eq!(negative, Err(SolveError::NotPositive { iteration: 1, curvature: -5.0 }));
     let nan = conjugate_gradient(|v| vec![f64::NAN; v.len()], &[1.0, 2.0], options);
     assert_eq!(nan, Err(SolveError::NotFinite { iteration: 1 }));
+    let start = Some(&[f64::NAN, 0.0][..]);
+    let poisoned = conjugate_gradient(<[f64]>::to_vec, &[1.0, 2.0], CgOptions { start, ..options });
+    assert_eq!(poisoned, Err(SolveError::NotFinite { iteration: 0 }));
     assert_eq!(cholesky(Mat::zeros(2, 2), &[1.0, 1.0], 0.0), Err(SolveError::NotFactorisable { order: 2 }));
+}
+
+/// Without damping, along directions of no curvature, rounding is all that is left of g.
+#[test]
+fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
+    let (_, mut fisher, _) = problem(60, 20);
+    for i in 0..20 {
+        (fisher[(i, 19)], fisher[(19, i)]) = (0.0, 0.0);
+    }
+    let mut rng = Stream::new(6, Purpose::Test, 0);
+    let z: Vec<f64> = (0..20).map(|i| if i < 19 { rng.normal() } else { 0.0 }).collect();
+    let mut g = product(&fisher, &z);
+    g[19] = 1e-8; // of a norm of about 5
+    for flat in [1e-9, 0.0, -1e-9] {
+        let mut noisy = fisher.clone();
+        noisy[(19, 19)] = flat;
+        let options = CgOptions { iterations: 100, tolerance: 0.0, damping: 0.0, start: None };
+        let cg = conjugate_gradient(|v| product(&noisy, v), &g, options).unwrap();
+        assert!(distance(&cg.x, &z) < 1e-6, "{flat}: {:?} instead of {z:?}", cg.x);
+    }
+    let singular = Err(SolveError::NotFactorisable { order: 20 });
+    fisher[(19, 19)] = 1e-14;
+    assert_eq!(cholesky(fisher, &g, 0.0), singular);
+}
+
+/// Once refused: iterations left over after convergence divided zero by zero.
+#[test]
+fn more_iterations_than_needed_do_no_harm() {
+    let (_, fisher, g) = problem(60, 20);
+    let options = CgOptions { iterations: 10_000, tolerance: 0.0, damping: 0.1, start: None };
+    let cg = conjugate_gradient(|v| product(&fisher, v), &g, options).unwrap();
+    assert!(distance(&cg.x, &cholesky(fisher, &g, 0.1).unwrap().x) < 1e-12);
+    assert!(cg.iterations.unwrap() < 100);
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

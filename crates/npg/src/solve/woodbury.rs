@@ -6,9 +6,12 @@ use super::{Solution, SolveError};
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 
-/// Solves with the *empirical* Fisher S^T S / N; `damping` must be positive.
+/// Solves with the *empirical* Fisher S^T S / N; a `damping` that is not positive is refused.
 pub fn woodbury(scores: &Mat<f64>, g: &[f64], damping: f64) -> Result<Solution, SolveError> {
     let (samples, parameters) = (scores.nrows(), scores.ncols());
+    if damping <= 0.0 {
+        return Err(SolveError::NotFactorisable { order: samples });
+    }
     let mut gram = scores * scores.transpose();
     for i in 0..samples {
         gram[(i, i)] += samples as f64 * damping;

@@ -234,8 +234,11 @@ impl Trainer {
             || baseline.fit(states, &targets, &mut order),
         );
         self.policy.theta.clone_from(&update.theta);
-        if let (Outcome::Stepped, Some(solution)) = (&update.outcome, &update.solution) {
-            self.warm_start = Some(solution.x.clone());
+        match &update.outcome {
+            Outcome::Stepped => self.warm_start = update.solution.as_ref().map(|solution| solution.x.clone()),
+            // The start itself may have led astray; it must not do so for ever.
+            Outcome::Refused(_) => self.warm_start = None,
+            Outcome::NoSignal | Outcome::LineSearchFailed => {}
         }
 
         // Only now may the normalisers move.

@@ -1,0 +1,196 @@
+//! Every policy family on a small random problem: the library's policy, the oracle of the same policy, states, actions
+//! and advantages.
+
+use crate::oracle::{Heads, LogStd, Oracle};
+use npg::config::{self, ActivationName, Algorithm, Direction, NetworkKind, Solver, Std, StepRule};
+use npg::env::{Action, Space, Spec};
+use npg::linearize::{Linearized, States};
+use npg::network::kernels::Matrix;
+use npg::policy::{ActionRows, Policy};
+use npg::random::{Purpose, Stream};
+use npg::trust_region::Signal;
+
+/// A kind of policy.
+#[derive(Clone)]
+pub(crate) struct Family {
+    pub(crate) name: &'static str,
+    pub(crate) space: Space,
+    pub(crate) config: config::Policy,
+}
+
+/// Observations of every case.
+pub(crate) const INPUTS: usize = 3;
+
+/// Every kind of action space, log std, network and activation.
+pub(crate) fn families() -> Vec<Family> {
+    let family = |name, space, hidden: &[usize], activation, std| Family {
+        name,
+        space,
+        config: config::Policy {
+            network: if hidden.is_empty() { NetworkKind::Linear } else { NetworkKind::Mlp },
+            hidden: hidden.to_vec(),
+            activation,
+            std,
+            output_gain: 1.0,
+            log_std_init: -0.5,
+            ..config::Policy::default()
+        },
+    };
+    use ActivationName::{Gelu, Relu, Silu, Tanh};
+    use Std::{Sde, StateDependent, StateIndependent};
+    let reals = |n| Space::cube(n, -1.0, 1.0);
+    let mut rbf = family("gaussian, rbf", reals(1), &[], Tanh, StateIndependent);
+    (rbf.config.network, rbf.config.rbf_features) = (NetworkKind::Rbf, 12);
+    vec![
+        family("categorical", Space::Discrete(4), &[5, 4], Tanh, StateIndependent),
+        family("categorical, linear", Space::Discrete(3), &[], Tanh, StateIndependent),
+        family("multi-discrete", Space::MultiDiscrete(vec![2, 3]), &[6], Gelu, StateIndependent),
+        family("multi-binary", Space::MultiBinary(3), &[5], Silu, StateIndependent),
+        family("multi-binary, linear", Space::MultiBinary(2), &[], Tanh, StateIndependent),
+        family("gaussian", reals(2), &[5, 3], Tanh, StateIndependent),
+        family("gaussian, linear", reals(2), &[], Tanh, StateIndependent),
+        rbf,
+        family("gaussian, state-dependent", reals(2), &[5], Relu, StateDependent),
+        family("gaussian, sde", reals(2), &[4, 3], Tanh, Sde),
+        family("gaussian, sde, linear", reals(1), &[], Tanh, Sde),
+    ]
+}
+
+pub(crate) fn family(name: &str) -> Family {
+    families().into_iter().find(|f| f.name == name).unwrap()
+}
+
+/// A policy with its oracle, and a batch.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) policy: Policy,
+    pub(crate) oracle: Oracle,
+    pub(crate) inputs: Matrix,
+    /// `inputs`, row by row.
+    pub(crate) states: Vec<Vec<f64>>,
+    pub(crate) actions: ActionRows,
+    pub(crate) advantages: Vec<f64>,
+    /// Positive, with mean one.
+    pub(crate) weights: Vec<f64>,
+    /// As many ones.
+    pub(crate) ones: Vec<f64>,
+}
+
+/// `x` as f32 can hold it.
+pub(crate) fn single(x: f64) -> f64 {
+    f64::from(x as f32)
+}
+
+pub(crate) fn spec(observation: Space, action: Space) -> Spec {
+    Spec { id: "test".into(), observation, action, max_episode_steps: None, reward_threshold: None }
+}
+
+impl Case {
+    /// A problem of `rows` states. Parameters and states are f32 numbers, so that library and oracle see the same.
+    pub(crate) fn new(family: &Family, rows: usize, seed: u64) -> Self {
+        let mut rng = Stream::new(seed, Purpose::Test, 0);
+        let plain = config::Normalize { observations: false, ..config::Normalize::default() };
+        let spec = spec(Space::cube(INPUTS, -1.0, 1.0), family.space.clone());
+        let mut policy = Policy::new(&family.config, &plain, &spec, seed);
+        policy.theta.iter_mut().for_each(|t| *t = single(*t + 0.3 * rng.normal()));
+        let oracle = Oracle {
+            inputs: INPUTS,
+            features: policy.network.features().map(|f| f.constants()),
+            hidden: if family.config.network == NetworkKind::Mlp { family.config.hidden.clone() } else { Vec::new() },
+            activation: family.config.activation,
+            heads: match &family.space {
+                Space::Discrete(n) => Heads::Classes(vec![*n]),
+                Space::MultiDiscrete(sizes) => Heads::Classes(sizes.clone()),
+                Space::MultiBinary(n) => Heads::Bits(*n),
+                Space::Box { low, .. } => Heads::Normals(low.len()),
+            },
+            log_std: match family.config.std {
+                Std::StateIndependent => LogStd::Constant,
+                Std::StateDependent => LogStd::Affine,
+                Std::Sde => LogStd::Exploration,
+            },
+        };
+        let states: Vec<Vec<f64>> = (0..rows).map(|_| (0..INPUTS).map(|_| single(rng.normal())).collect()).collect();
+        let inputs = matrix(&states);
+        let mut actions = ActionRows::zeros(&policy.distribution, rows);
+        let at = Linearized::new(&policy, States { inputs: &inputs, weights: None }, 1.0);
+        for row in 0..rows {
+            policy.distribution.sample(at.outputs(row), &mut rng, actions.row_mut(row));
+        }
+        drop(at);
+        // Advantages that depend on the action: there is something to learn beside the noise.
+        let advantages = (0..rows).map(|row| rng.normal() + plain_action(&actions, row)[0]).collect();
+        let raw: Vec<f64> = (0..rows).map(|_| rng.uniform(0.2, 2.0)).collect();
+        let mean = raw.iter().sum::<f64>() / rows as f64;
+        let weights = raw.iter().map(|w| w / mean).collect();
+        Case { name: family.name, policy, oracle, inputs, states, actions, advantages, weights, ones: vec![1.0; rows] }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.states.len()
+    }
+
+    pub(crate) fn states(&self) -> States<'_> {
+        States { inputs: &self.inputs, weights: None }
+    }
+
+    pub(crate) fn weighted(&self) -> States<'_> {
+        States { inputs: &self.inputs, weights: Some(&self.weights) }
+    }
+
+    pub(crate) fn signal(&self) -> Signal<'_> {
+        Signal { actions: &self.actions, advantages: &self.advantages, entropy: 0.0 }
+    }
+
+    /// Action of row `row` as the oracle takes it.
+    pub(crate) fn action(&self, row: usize) -> Vec<f64> {
+        plain_action(&self.actions, row)
+    }
+
+    pub(crate) fn rng(&self) -> Stream {
+        Stream::new(77, Purpose::Test, self.rows() as u64)
+    }
+
+    /// A random direction in parameters.
+    pub(crate) fn direction(&self, rng: &mut Stream) -> Vec<f64> {
+        self.policy.theta.iter().map(|_| rng.normal()).collect()
+    }
+
+    /// 1/2 d^T F d of a step to `theta`, by the oracle.
+    pub(crate) fn quadratic_kl(&self, theta: &[f64], weights: &[f64]) -> f64 {
+        let d: Vec<f64> = theta.iter().zip(&self.policy.theta).map(|(new, old)| new - old).collect();
+        0.5 * self.oracle.fisher_norm(&self.policy.theta, &d, &self.states, weights)
+    }
+}
+
+pub(crate) fn matrix(rows: &[Vec<f64>]) -> Matrix {
+    let mut matrix = Matrix::zeros(rows.len(), rows[0].len());
+    for (index, row) in rows.iter().enumerate() {
+        matrix.row_mut(index).iter_mut().zip(row).for_each(|(slot, x)| *slot = *x as f32);
+    }
+    matrix
+}
+
+pub(crate) fn plain_action(actions: &ActionRows, row: usize) -> Vec<f64> {
+    match actions.row(row) {
+        Action::Integers(parts) => parts.iter().map(|x| *x as f64).collect(),
+        Action::Reals(values) => values.to_vec(),
+    }
+}
+
+/// NPG with a solver and a damping.
+pub(crate) fn natural(solver: Solver, damping: f64) -> Algorithm {
+    Algorithm {
+        direction: Direction::Natural,
+        step: StepRule::Kl,
+        solver,
+        damping,
+        cg_iterations: 10,
+        ..Algorithm::default()
+    }
+}
+
+/// The vanilla direction with a KL budget.
+pub(crate) fn vanilla() -> Algorithm {
+    Algorithm { direction: Direction::Vanilla, step: StepRule::Kl, ..Algorithm::default() }
+}

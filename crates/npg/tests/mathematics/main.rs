@@ -1,0 +1,37 @@
+//! The mathematics of npg, and the sampling that feeds it, against plain second writings of both.
+//!
+//! Where public code makes mistakes, these tests would see them:
+//!
+//! | mistake | test |
+//! |---|---|
+//! | the KL of a step is 2 eps; alpha called a KL | `steps::a_budget_is_the_predicted_kl_of_the_step` |
+//! | a sampled matrix of rank one called Fisher | `fisher::its_rank_on_one_state_is_that_of_the_metric` |
+//! | log std left out of the Fisher | `fisher::log_std_parameters_are_part_of_it` |
+//! | CG reports a residual that x does not have | `steps::the_reported_residual_is_the_true_one` |
+//! | KL measured between a policy and itself | `divergence::the_measured_kl_is_between_two_policies` |
+//! | KL in the other direction | `divergence::a_comparison_is_what_it_says` |
+//! | time limits as termination, wrong bootstrap, leaks | `sampling::time_limits_are_not_termination_and_nothing_leaks` |
+//! | normaliser moved between sampling and updating | `sampling::nothing_moves_between_sampling_and_updating` |
+//! | a failed line search keeps what it tried | `refusals::a_line_search_that_fails` |
+//! | `abs` around g^T x | `refusals::a_direction_that_is_no_ascent` |
+//! | NaN replaced by 0 | `refusals::advantages_that_are_not_finite` |
+//! | advantages normalised in each worker | `sampling::advantages_are_normalised_over_the_whole_batch` |
+
+#![allow(clippy::unwrap_used)] // a test: its helpers may panic too
+
+mod oracle;
+
+mod cases;
+mod divergence;
+mod fisher;
+mod gradient;
+mod invariance;
+mod refusals;
+mod steps;
+
+mod scripted;
+
+mod endings;
+mod exploration;
+mod reproducible;
+mod sampling;

@@ -1,0 +1,271 @@
+//! A policy written a second time, plainly and in f64: forward pass from the flat parameter vector, log probabilities,
+//! sums over actions, differences for derivatives. It shares no code with the library beyond names of activations.
+
+use npg::config::ActivationName;
+
+/// What the outputs mean.
+#[derive(Clone, Debug)]
+pub(crate) enum Heads {
+    /// One softmax a part.
+    Classes(Vec<usize>),
+    /// Independent bits.
+    Bits(usize),
+    /// Independent normals: means, then log stds.
+    Normals(usize),
+}
+
+/// Where the log stds of normals come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum LogStd {
+    /// Parameters behind the last layer's biases.
+    Constant,
+    /// Outputs of the last layer.
+    Affine,
+    /// 1/2 log sum_i h_i^2 exp(2 L_ij), with h = 1 appended to the last layer's inputs.
+    Exploration,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Oracle {
+    pub(crate) inputs: usize,
+    /// Fixed weights row-major [inputs x features], then phases.
+    pub(crate) features: Option<Vec<f32>>,
+    pub(crate) hidden: Vec<usize>,
+    pub(crate) activation: ActivationName,
+    pub(crate) heads: Heads,
+    pub(crate) log_std: LogStd,
+}
+
+/// Step of first differences.
+const H: f64 = 1e-5;
+
+impl Oracle {
+    /// Outputs of one state: all that the distribution needs.
+    pub(crate) fn outputs(&self, theta: &[f64], state: &[f64]) -> Vec<f64> {
+        let mut h = state.to_vec();
+        if let Some(constants) = &self.features {
+            let count = constants.len() / (self.inputs + 1);
+            let weight = |i: usize, f: usize| f64::from(constants[i * count + f]);
+            h = (0..count)
+                .map(|f| {
+                    (weight(self.inputs, f) + (0..self.inputs).map(|i| weight(i, f) * state[i]).sum::<f64>()).sin()
+                })
+                .collect();
+        }
+        let mut rest = theta;
+        for &width in &self.hidden {
+            h = affine(&mut rest, &h, width).into_iter().map(|x| self.activate(x)).collect();
+        }
+        match (&self.heads, self.log_std) {
+            (Heads::Classes(sizes), _) => finish(affine(&mut rest, &h, sizes.iter().sum()), rest),
+            (Heads::Bits(bits), _) => finish(affine(&mut rest, &h, *bits), rest),
+            (Heads::Normals(d), LogStd::Affine) => finish(affine(&mut rest, &h, 2 * d), rest),
+            (Heads::Normals(d), LogStd::Constant) => {
+                let mut outputs = affine(&mut rest, &h, *d);
+                outputs.extend(take(&mut rest, *d));
+                finish(outputs, rest)
+            }
+            (Heads::Normals(d), LogStd::Exploration) => {
+                let mut outputs = affine(&mut rest, &h, *d);
+                let l = take(&mut rest, (h.len() + 1) * d);
+                h.push(1.0);
+                let variance = |j: usize| -> f64 { (0..h.len()).map(|i| (h[i] * l[i * d + j].exp()).powi(2)).sum() };
+                outputs.extend((0..*d).map(|j| 0.5 * variance(j).ln()));
+                finish(outputs, rest)
+            }
+        }
+    }
+
+    fn activate(&self, x: f64) -> f64 {
+        match self.activation {
+            ActivationName::Tanh => x.tanh(),
+            ActivationName::Relu => x.max(0.0),
+            ActivationName::Silu => x / (1.0 + (-x).exp()),
+            ActivationName::Gelu => {
+                0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
+            }
+        }
+    }
+
+    /// log pi(action | outputs).
+    pub(crate) fn log_prob(&self, outputs: &[f64], action: &[f64]) -> f64 {
+        match &self.heads {
+            Heads::Classes(sizes) => {
+                let (mut first, mut total) = (0, 0.0);
+                for (size, class) in sizes.iter().zip(action) {
+                    let logits = &outputs[first..first + size];
+                    total += logits[*class as usize] - logits.iter().map(|l| l.exp()).sum::<f64>().ln();
+                    first += size;
+                }
+                total
+            }
+            Heads::Bits(_) => {
+                let one = |l: f64| 1.0 / (1.0 + (-l).exp());
+                outputs.iter().zip(action).map(|(l, bit)| if *bit > 0.5 { one(*l).ln() } else { one(-l).ln() }).sum()
+            }
+            Heads::Normals(d) => (0..*d)
+                .map(|j| {
+                    let z = (action[j] - outputs[j]) / outputs[d + j].exp();
+                    -0.5 * z * z - outputs[d + j] - 0.5 * (2.0 * std::f64::consts::PI).ln()
+                })
+                .sum(),
+        }
+    }
+
+    /// Actions with their probabilities. All of a finite space; for normals three Gauss-Hermite nodes a dimension,
+    /// which integrate polynomials of degree five exactly: outer products of scores (4), log ratios (2).
+    pub(crate) fn actions(&self, outputs: &[f64]) -> Vec<(Vec<f64>, f64)> {
+        let axes: Vec<Vec<(f64, f64)>> = match &self.heads {
+            Heads::Classes(sizes) => sizes.iter().map(|n| (0..*n).map(|i| (i as f64, 0.0)).collect()).collect(),
+            Heads::Bits(bits) => vec![vec![(0.0, 0.0), (1.0, 0.0)]; *bits],
+            Heads::Normals(d) => (0..*d)
+                .map(|j| {
+                    let at = |z: f64| outputs[j] + z * outputs[d + j].exp();
+                    vec![(at(-(3f64.sqrt())), 1.0 / 6.0), (at(0.0), 2.0 / 3.0), (at(3f64.sqrt()), 1.0 / 6.0)]
+                })
+                .collect(),
+        };
+        let mut points = vec![(Vec::new(), 1.0)];
+        for axis in axes {
+            let longer = |(action, weight): &(Vec<f64>, f64)| -> Vec<(Vec<f64>, f64)> {
+                axis.iter().map(|(a, w)| ([action.clone(), vec![*a]].concat(), weight * w)).collect()
+            };
+            points = points.iter().flat_map(longer).collect();
+        }
+        if !matches!(self.heads, Heads::Normals(_)) {
+            points.iter_mut().for_each(|(action, weight)| *weight = self.log_prob(outputs, action).exp());
+        }
+        points
+    }
+
+    pub(crate) fn entropy(&self, outputs: &[f64]) -> f64 {
+        -self.actions(outputs).iter().map(|(a, p)| p * self.log_prob(outputs, a)).sum::<f64>()
+    }
+
+    /// KL(p || q).
+    pub(crate) fn kl(&self, p: &[f64], q: &[f64]) -> f64 {
+        self.actions(p).iter().map(|(a, w)| w * (self.log_prob(p, a) - self.log_prob(q, a))).sum()
+    }
+
+    /// Mean over states of w KL(theta || other).
+    pub(crate) fn mean_kl(&self, theta: &[f64], other: &[f64], states: &[Vec<f64>], weights: &[f64]) -> f64 {
+        let kl = |s: &[f64]| self.kl(&self.outputs(theta, s), &self.outputs(other, s));
+        states.iter().zip(weights).map(|(s, w)| w * kl(s)).sum::<f64>() / states.len() as f64
+    }
+
+    /// grad log pi(action | state) of each of `actions`, by central differences.
+    pub(crate) fn scores(&self, theta: &[f64], state: &[f64], actions: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let mut scores = vec![vec![0.0; theta.len()]; actions.len()];
+        let mut moved = theta.to_vec();
+        for i in 0..theta.len() {
+            moved[i] = theta[i] + H;
+            let up = self.outputs(&moved, state);
+            moved[i] = theta[i] - H;
+            let down = self.outputs(&moved, state);
+            moved[i] = theta[i];
+            for (score, action) in scores.iter_mut().zip(actions) {
+                score[i] = (self.log_prob(&up, action) - self.log_prob(&down, action)) / (2.0 * H);
+            }
+        }
+        scores
+    }
+
+    /// The Fisher matrix by its definition: mean over states of w E_a[score score^T].
+    pub(crate) fn fisher(&self, theta: &[f64], states: &[Vec<f64>], weights: &[f64]) -> Vec<Vec<f64>> {
+        let mut fisher = vec![vec![0.0; theta.len()]; theta.len()];
+        for (state, weight) in states.iter().zip(weights) {
+            let (actions, probabilities): (Vec<_>, Vec<_>) =
+                self.actions(&self.outputs(theta, state)).into_iter().unzip();
+            for (score, p) in self.scores(theta, state, &actions).iter().zip(probabilities) {
+                add_outer(&mut fisher, score, weight * p / states.len() as f64);
+            }
+        }
+        fisher
+    }
+
+    /// d^T F d without F: mean over states of w E_a[(d^T score)^2].
+    pub(crate) fn fisher_norm(&self, theta: &[f64], d: &[f64], states: &[Vec<f64>], weights: &[f64]) -> f64 {
+        let h = H / norm(d);
+        let (up, down) = (moved(theta, h, d), moved(theta, -h, d));
+        let of = |state: &Vec<f64>| -> f64 {
+            let (up, down) = (self.outputs(&up, state), self.outputs(&down, state));
+            let slope = |a: &[f64]| (self.log_prob(&up, a) - self.log_prob(&down, a)) / (2.0 * h);
+            self.actions(&self.outputs(theta, state)).iter().map(|(a, p)| p * slope(a).powi(2)).sum()
+        };
+        states.iter().zip(weights).map(|(s, w)| w * of(s)).sum::<f64>() / states.len() as f64
+    }
+}
+
+/// weights row-major [inputs x outputs], then biases.
+fn affine(theta: &mut &[f64], h: &[f64], outputs: usize) -> Vec<f64> {
+    let weights = take(theta, h.len() * outputs);
+    let mut z = take(theta, outputs).to_vec();
+    for (i, x) in h.iter().enumerate() {
+        for (o, z) in z.iter_mut().enumerate() {
+            *z += x * weights[i * outputs + o];
+        }
+    }
+    z
+}
+
+fn take<'a>(theta: &mut &'a [f64], count: usize) -> &'a [f64] {
+    let (taken, rest) = theta.split_at(count);
+    *theta = rest;
+    taken
+}
+
+fn finish(outputs: Vec<f64>, rest: &[f64]) -> Vec<f64> {
+    assert!(rest.is_empty(), "{} parameters are left over", rest.len());
+    outputs
+}
+
+pub(crate) fn add_outer(matrix: &mut [Vec<f64>], v: &[f64], weight: f64) {
+    for (row, a) in matrix.iter_mut().zip(v) {
+        for (slot, b) in row.iter_mut().zip(v) {
+            *slot += weight * a * b;
+        }
+    }
+}
+
+pub(crate) fn moved(theta: &[f64], h: f64, v: &[f64]) -> Vec<f64> {
+    theta.iter().zip(v).map(|(t, v)| t + h * v).collect()
+}
+
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+pub(crate) fn norm(a: &[f64]) -> f64 {
+    dot(a, a).sqrt()
+}
+
+pub(crate) fn image(matrix: &[Vec<f64>], v: &[f64]) -> Vec<f64> {
+    matrix.iter().map(|row| dot(row, v)).collect()
+}
+
+/// ||a - b|| / ||b||.
+pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
+    norm(&moved(a, -1.0, b)) / norm(b)
+}
+
+/// (matrix + damping I)^-1 g, by elimination with row pivots.
+pub(crate) fn solved(matrix: &[Vec<f64>], damping: f64, g: &[f64]) -> Vec<f64> {
+    let n = g.len();
+    let mut rows: Vec<Vec<f64>> = matrix.iter().zip(g).map(|(row, g)| [&row[..], &[*g]].concat()).collect();
+    (0..n).for_each(|i| rows[i][i] += damping);
+    for k in 0..n {
+        let pivot = (k..n).max_by(|a, b| rows[*a][k].abs().total_cmp(&rows[*b][k].abs())).unwrap();
+        rows.swap(k, pivot);
+        let (done, below) = rows.split_at_mut(k + 1);
+        for row in below {
+            let factor = row[k] / done[k][k];
+            row.iter_mut().zip(&done[k]).for_each(|(x, p)| *x -= factor * p);
+        }
+    }
+    let mut x = vec![0.0; n];
+    for k in (0..n).rev() {
+        x[k] = (rows[k][n] - dot(&rows[k][k + 1..n], &x[k + 1..])) / rows[k][k];
+    }
+    x
+}

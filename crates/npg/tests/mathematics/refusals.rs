@@ -1,0 +1,176 @@
+//! Updates that must not happen: the parameters stay as they are, bit for bit, and the reason is said.
+
+use crate::cases::{Case, families, family, natural, vanilla};
+use npg::config::{Algorithm, Solver, StepRule};
+use npg::linearize::{Linearized, States};
+use npg::npg::{Outcome, Update, update};
+use npg::trust_region::{Comparison, Signal};
+
+fn updated(case: &Case, algorithm: &Algorithm, advantages: &[f64], warm_start: Option<&[f64]>) -> Update {
+    let signal = Signal { advantages, ..case.signal() };
+    update(&case.policy, case.states(), signal, algorithm, 0.01, warm_start)
+}
+
+fn assert_untouched(case: &Case, update: &Update) {
+    assert_eq!(update.theta, case.policy.theta, "{:?}", update.outcome);
+    assert_eq!((update.alpha, update.kl_predicted), (0.0, 0.0));
+    assert_eq!(update.comparison, Comparison::default());
+}
+
+fn assert_refused(case: &Case, update: &Update, reason: &str) {
+    let Outcome::Refused(said) = &update.outcome else { panic!("{:?} instead of: {reason}", update.outcome) };
+    assert!(said.contains(reason), "{said}");
+    assert_untouched(case, update);
+}
+
+/// One bad number among many is not replaced by 0.
+#[test]
+fn advantages_that_are_not_finite() {
+    for family in families() {
+        let case = Case::new(&family, 100, 41);
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+            let mut advantages = case.advantages.clone();
+            advantages[70] = bad;
+            for algorithm in [natural(Solver::Cg, 0.1), natural(Solver::Woodbury, 0.1), vanilla()] {
+                let update = updated(&case, &algorithm, &advantages, None);
+                assert_refused(&case, &update, "the gradient is not finite");
+            }
+        }
+    }
+}
+
+#[test]
+fn actions_and_weights_that_are_not_finite() {
+    let mut case = Case::new(&family("gaussian"), 100, 42);
+    case.weights[99] = f64::NAN;
+    let bad = update(&case.policy, case.weighted(), case.signal(), &natural(Solver::Cg, 0.1), 0.01, None);
+    assert_refused(&case, &bad, "the gradient is not finite");
+    let npg::policy::ActionMut::Reals(action) = case.actions.row_mut(99) else { unreachable!() };
+    action[0] = f64::INFINITY;
+    assert_refused(&case, &updated(&case, &vanilla(), &case.advantages, None), "the gradient is not finite");
+}
+
+/// g^T x <= 0 is no matter of its sign: `abs` would take a step uphill in the other direction.
+#[test]
+fn a_direction_that_is_no_ascent() {
+    let case = Case::new(&family("gaussian"), 100, 43);
+    let algorithm = Algorithm { cg_iterations: 1, cg_warm_start: true, ..natural(Solver::Cg, 0.1) };
+    let cold = updated(&case, &algorithm, &case.advantages, None);
+    assert_eq!(cold.outcome, Outcome::Stepped);
+    let opposite: Vec<f64> = cold.solution.unwrap().x.iter().map(|x| -100.0 * x).collect();
+    let refused = updated(&case, &algorithm, &case.advantages, Some(&opposite));
+    assert_refused(&case, &refused, "is not positive: x is no ascent direction");
+    assert!(refused.g_x < 0.0);
+}
+
+#[test]
+fn warm_starts_that_are_not_finite() {
+    let case = Case::new(&family("gaussian"), 100, 44);
+    let algorithm = Algorithm { cg_warm_start: true, ..natural(Solver::Cg, 0.1) };
+    let mut start = vec![0.0; case.policy.theta.len()];
+    start[3] = f64::NAN;
+    assert_refused(&case, &updated(&case, &algorithm, &case.advantages, Some(&start)), "not finite");
+    start[3] = 1e200; // finite, but not in f32
+    assert_refused(&case, &updated(&case, &algorithm, &case.advantages, Some(&start)), "not finite");
+}
+
+#[test]
+fn systems_without_a_solution() {
+    let case = Case::new(&family("categorical"), 100, 45);
+    let negative = natural(Solver::Cg, -10.0);
+    assert_refused(&case, &updated(&case, &negative, &case.advantages, None), "raise algorithm.damping");
+    for solver in [Solver::Cholesky, Solver::Woodbury] {
+        let singular = natural(solver, 0.0);
+        let update = updated(&case, &singular, &case.advantages, None);
+        assert_refused(&case, &update, "raise algorithm.damping");
+    }
+}
+
+/// x^T F x = 0 leaves alpha undefined: here F is estimated on states of weight zero.
+#[test]
+fn a_direction_that_does_not_change_the_policy() {
+    let mut case = Case::new(&family("gaussian"), 100, 46);
+    case.weights = (0..100).map(|row| if row % 2 == 0 { 0.0 } else { 2.0 }).collect();
+    for rule in [StepRule::Kl, StepRule::LineSearch] {
+        let algorithm = Algorithm { step: rule, fisher_fraction: 0.5, ..natural(Solver::Cg, 0.1) };
+        let update = update(&case.policy, case.weighted(), case.signal(), &algorithm, 0.01, None);
+        assert_refused(&case, &update, "x^T F x = 0e0 is not positive");
+    }
+}
+
+#[test]
+fn steps_into_nowhere() {
+    for family in families() {
+        let case = Case::new(&family, 100, 47);
+        for alpha in [1e300, f64::INFINITY, f64::NAN] {
+            let algorithm = Algorithm { step: StepRule::Fixed, alpha, ..vanilla() };
+            let refused = updated(&case, &algorithm, &case.advantages, None);
+            assert_refused(&case, &refused, "the new policy is not finite");
+        }
+        let update = update(&case.policy, case.states(), case.signal(), &vanilla(), f64::NAN, None);
+        assert_refused(&case, &update, "the new policy is not finite");
+    }
+}
+
+/// No signal is an event of its own: neither a step nor an error. An entropy bonus is a signal.
+#[test]
+fn no_signal() {
+    for family in families() {
+        let case = Case::new(&family, 100, 48);
+        let zeros = vec![0.0; 100];
+        for algorithm in [natural(Solver::Cg, 0.1), natural(Solver::Cholesky, 0.1), vanilla()] {
+            let update = updated(&case, &algorithm, &zeros, None);
+            assert_eq!(update.outcome, Outcome::NoSignal);
+            assert_untouched(&case, &update);
+        }
+        let signal = Signal { advantages: &zeros, entropy: 0.1, ..case.signal() };
+        let update = update(&case.policy, case.states(), signal, &natural(Solver::Cg, 0.1), 0.01, None);
+        assert_eq!(update.outcome, Outcome::Stepped);
+        assert!(update.comparison.entropy > update.comparison.entropy_old);
+    }
+    // Equal advantages, normalised over the batch, are no signal either.
+    let case = Case::new(&family("categorical"), 100, 48);
+    let mut equal = vec![0.1 + 0.2; 100];
+    npg::advantage::normalize(&mut equal);
+    assert_eq!(updated(&case, &natural(Solver::Cg, 0.1), &equal, None).outcome, Outcome::NoSignal);
+}
+
+/// A failed search keeps the old parameters (several programs keep the last tried ones).
+#[test]
+fn a_line_search_that_fails() {
+    for family in families() {
+        let case = Case::new(&family, 100, 49);
+        let search = Algorithm { step: StepRule::LineSearch, ..natural(Solver::Cg, 0.1) };
+        let greedy = Algorithm { accept_ratio: 1e6, max_backtracks: 5, ..search.clone() };
+        let failed = updated(&case, &greedy, &case.advantages, None);
+        assert_eq!((&failed.outcome, failed.backtracks), (&Outcome::LineSearchFailed, 5));
+        assert_untouched(&case, &failed);
+        assert!(failed.solution.is_some(), "the solve was good");
+        assert!(failed.g_x > 0.0);
+
+        // Without backtracking a step fails exactly if the full step's measured KL exceeds the budget.
+        let once = Algorithm { max_backtracks: 0, ..search };
+        for kl_step in [0.01, 0.3] {
+            let full = update(&case.policy, case.states(), case.signal(), &natural(Solver::Cg, 0.1), kl_step, None);
+            let tried = update(&case.policy, case.states(), case.signal(), &once, kl_step, None);
+            assert!(full.comparison.surrogate > 0.0);
+            if full.comparison.kl <= kl_step {
+                assert_eq!((tried.outcome, tried.theta), (Outcome::Stepped, full.theta));
+            } else {
+                assert_eq!(tried.outcome, Outcome::LineSearchFailed);
+                assert_untouched(&case, &tried);
+            }
+        }
+    }
+}
+
+/// The old parameters' linearisation is not touched by a comparison with new ones.
+#[test]
+fn a_comparison_changes_nothing() {
+    let case = Case::new(&family("gaussian"), 100, 50);
+    let at = Linearized::new(&case.policy, States { inputs: &case.inputs, weights: None }, 1.0);
+    let v = case.direction(&mut case.rng());
+    let before = at.fisher_product(&v);
+    npg::trust_region::compare(&at, &v, case.signal());
+    assert_eq!(at.fisher_product(&v), before);
+}
