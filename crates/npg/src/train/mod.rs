@@ -238,7 +238,7 @@ impl Trainer {
             self.warm_start = Some(solution.x.clone());
         }
 
-        // Only now may the normalisers move.
+        // Only now may the normalizers move.
         let normalizer_before = self.policy.normalizer.clone();
         if let Some(normalizer) = &mut self.policy.normalizer {
             normalizer.update(&batch.observation_moments);

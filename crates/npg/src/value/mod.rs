@@ -38,7 +38,7 @@ pub struct Fit {
 /// A value baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Baseline {
-    /// An MLP and its optimiser.
+    /// An MLP and its optimizer.
     Mlp(Box<MlpBaseline>),
     /// Ridge regression on features of observation and time.
     Linear(LinearBaseline),
@@ -46,7 +46,7 @@ pub enum Baseline {
     None,
 }
 
-/// An MLP with one output, and its optimiser.
+/// An MLP with one output, and its optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MlpBaseline {
     /// The network's shape.
@@ -57,7 +57,7 @@ pub struct MlpBaseline {
     pub optimizer: Optimizer,
 }
 
-/// How an MLP baseline is fitted, with the optimiser's state.
+/// How an MLP baseline is fitted, with the optimizer's state.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Optimizer {
     /// Adam on minibatches.
@@ -118,7 +118,7 @@ impl Baseline {
         }
     }
 
-    /// Writes parameters and optimiser state into a checkpoint.
+    /// Writes parameters and optimizer state into a checkpoint.
     pub fn save(&self, archive: &mut Archive) {
         match self {
             Baseline::None => {}
