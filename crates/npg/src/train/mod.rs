@@ -177,7 +177,10 @@ impl Trainer {
         Ok(())
     }
 
-    /// Runs evaluation episodes with the policy as it is; training is not touched.
+    /// Runs evaluation episodes with the policy as it is, most probable actions, the run's seed; training is not touched.
+    ///
+    /// # Errors
+    /// As [`evaluate`].
     pub fn evaluate(&self, episodes: usize) -> Result<Evaluation> {
         let plan = Plan { episodes, seed: self.config.run.seed, stochastic: false };
         let (policy, source) = (&self.policy, self.source.as_ref());

@@ -29,7 +29,8 @@ pub struct Visited<'a> {
 /// How well a fit went.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
-    /// Mean squared error after the fit.
+    /// Mean squared error, in squared scaled rewards: after the fit; for Adam over its last pass, each minibatch before
+    /// its step.
     pub loss: f64,
     /// False if the fit was refused because something was not finite; the baseline is then as before.
     pub accepted: bool,
@@ -94,7 +95,8 @@ impl Baseline {
         }
     }
 
-    /// Fits V to `targets`, one a state. `rng` orders minibatches.
+    /// Fits V to `targets`, one a state. `rng` orders minibatches. A fit that ends in something not finite is undone and
+    /// not `accepted`.
     pub fn fit(&mut self, states: Visited<'_>, targets: &[f64], rng: &mut Stream) -> Fit {
         match self {
             Baseline::None => {
