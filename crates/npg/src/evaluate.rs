@@ -47,7 +47,11 @@ impl Evaluation {
     }
 }
 
-/// Runs the planned episodes on the current thread pool.
+/// Runs the planned episodes on the current thread pool. Episode i draws from streams of its own, so results do not
+/// depend on the number of threads; the policy and its statistics stay as they are.
+///
+/// # Errors
+/// [`Error::Environment`] where the environment fails or gives something that is not finite.
 pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<Evaluation> {
     let parts: Vec<Result<Evaluation>> = (0..plan.episodes)
         .step_by(LANES)

@@ -1,34 +1,129 @@
 //! Natural policy gradient: reinforcement learning with steps measured in KL divergence.
+//!
+//! Three nouns are enough to begin:
+//!
+//! * An [`Env`](env::Env) is a simulator. It starts episodes, takes actions, and gives observations, rewards and
+//!   endings. Five are built in ([`env::registry`]); yours implements the same trait.
+//! * A [`Policy`](policy::Policy) turns an observation into a distribution over actions. Its parameters theta are one
+//!   flat vector; the statistics that normalize its observations and the bounds of its actions are part of it.
+//! * A [`Trainer`](train::Trainer) improves a policy in an environment. It is an iterator: each
+//!   [`Iteration`](train::Iteration) samples one batch, takes one step of the policy whose KL divergence is predicted to
+//!   be `algorithm.kl_step` nats, fits the value baseline, and gives the [`metrics`].
+//!
+//! ```
+//! use npg::config::Config;
+//! use npg::env::{Action, Ending, Env, Outcome, Space, Spec};
+//! use npg::random::Stream;
+//! use npg::train::Trainer;
+//!
+//! /// Shows -1 or 1, and pays for action 0 or 1, whichever belongs to it. An episode is one step.
+//! struct Recall {
+//!     shown: f64,
+//! }
+//!
+//! impl Env for Recall {
+//!     fn spec(&self) -> Spec {
+//!         Spec {
+//!             id: "Recall".into(),
+//!             observation: Space::cube(1, -1.0, 1.0),
+//!             action: Space::Discrete(2),
+//!             max_episode_steps: None,
+//!             reward_threshold: Some(1.0),
+//!         }
+//!     }
+//!
+//!     fn reset(&mut self, rng: &mut Stream, observation: &mut [f64]) -> Result<(), String> {
+//!         self.shown = [-1.0, 1.0][rng.below(2)];
+//!         observation[0] = self.shown;
+//!         Ok(())
+//!     }
+//!
+//!     fn step(&mut self, action: Action<'_>, _: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
+//!         observation[0] = self.shown;
+//!         let right = (action.index() == 1) == (self.shown > 0.0);
+//!         Ok(Outcome { reward: f64::from(u8::from(right)), ending: Ending::Terminated })
+//!     }
+//! }
+//!
+//! let mut config = Config::default();
+//! config.run.steps = 10 * 2048; // ten iterations
+//! let mut trainer = Trainer::new(config, Box::new(|| Recall { shown: 1.0 }))?;
+//! for iteration in &mut trainer {
+//!     let metrics = iteration?.metrics;
+//!     println!("return {:?}, KL {:?}", metrics.get("rollout/ep_rew_mean"), metrics.get("npg/kl"));
+//! }
+//! assert_eq!(trainer.evaluate(100)?.mean(), 1.0);
+//! trainer.save().write(std::env::temp_dir().join("recall.safetensors"))?;
+//! # Ok::<(), npg::Error>(())
+//! ```
+//!
+//! A [`Session`](session::Session) gives a trainer a run directory: logs, evaluations, checkpoints and resuming, as the
+//! program `npg` does. [`config::Layers`] reads settings as the program does.
+//!
+//! # The modules in reading order
+//!
+//! | | |
+//! |---|---|
+//! | the update | [`npg`]: one iteration, top to bottom; [`gradient`], [`linearize`], [`fisher`], [`solve`], [`step`], [`trust_region`] |
+//! | the functions | [`policy`]: outputs to distributions; [`network`]: parameters to outputs; [`value`]: baselines; [`normalize`]: running moments |
+//! | the data | [`advantage`], [`rollout`], [`env`](mod@env) |
+//! | fixed order | [`random`]: named streams; [`reduce`]: the one place that sums over samples |
+//! | the run | [`config`], [`metrics`], [`train`], [`evaluate`], [`session`] |
+//! | its files | [`checkpoint`], [`run_dir`], [`logs`], [`atomic`] |
+//! | its results | [`stats`], [`plot`] |
+//!
+//! Rows are samples everywhere, matrices are row-major, KL divergences and entropies are in nats. Network passes are
+//! f32; parameters, gradients, solves, log probabilities, KL and every sum over samples are f64. Results are the same
+//! bits for any number of threads.
 
-pub mod advantage;
-pub mod atomic;
-pub mod checkpoint;
-pub mod config;
-pub mod env;
-pub mod evaluate;
-pub mod fisher;
+// The update.
+pub mod npg;
 pub mod gradient;
 pub mod linearize;
-pub mod logs;
-pub mod metrics;
-pub mod network;
-pub mod normalize;
-pub mod npg;
-pub mod plot;
+pub mod fisher;
+pub mod solve;
+pub mod step;
+pub mod trust_region;
+
+// What it updates.
 pub mod policy;
+pub mod network;
+pub mod value;
+pub mod normalize;
+
+// What it learns from.
+pub mod advantage;
+pub mod rollout;
+pub mod env;
+
+// Randomness, and sums in a fixed order.
 pub mod random;
 pub mod reduce;
-pub mod rollout;
-pub mod run_dir;
-pub mod session;
-pub mod solve;
-pub mod stats;
-pub mod step;
-pub mod train;
-pub mod trust_region;
-pub mod value;
 
-mod error;
+// A run.
+pub mod config;
+pub mod metrics;
+pub mod train;
+pub mod evaluate;
+pub mod session;
+
+// Its files.
+pub mod checkpoint;
+pub mod run_dir;
+pub mod logs;
+pub mod atomic;
 mod utc;
 
+// Its results.
+pub mod stats;
+pub mod plot;
+
+// What goes wrong.
+mod error;
+
 pub use error::{Error, FileFault, Problem, Result, nearest};
+
+/// The Rust in the book's pages, compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/environments.md")]
+struct Book;

@@ -12,7 +12,7 @@ use crate::reduce;
 pub struct States<'a> {
     /// One row a state.
     pub inputs: &'a Matrix,
-    /// Weights with mean one (gamma^t normalised); None means all equal.
+    /// Weights with mean one (gamma^t normalized); None means all equal.
     pub weights: Option<&'a [f64]>,
 }
 

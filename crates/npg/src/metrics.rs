@@ -77,7 +77,7 @@ metrics! {
         "Largest KL(old || new) of a sampled state.",
         "within about 100 times the mean";
     KL_NORMALIZER = "npg/kl_normalizer", "nats",
-        "KL between the new policy before and after its observation normaliser took in this batch: a change outside the budget.",
+        "KL between the new policy before and after its observation normalizer took in this batch: a change outside the budget.",
         "far below npg/kl after the first iterations";
     TV = "npg/tv", "1",
         "Mean total variation between old and new policy: exact for one categorical head, else an upper bound.",
@@ -95,7 +95,7 @@ metrics! {
         "Norm of the policy gradient g.",
         "finite and not 0";
     SURROGATE = "npg/surrogate", "advantage",
-        "Surrogate gain of the new policy on the batch (after normalisation of advantages).",
+        "Surrogate gain of the new policy on the batch (after normalization of advantages).",
         "positive";
     SURROGATE_PREDICTED = "npg/surrogate_predicted", "advantage",
         "Linear prediction of that gain, alpha g^T x.",
@@ -107,7 +107,7 @@ metrics! {
         "1 if the policy moved in this iteration, else 0 (refused, no signal, or line search failed).",
         "1";
     RETURN_SCALE = "npg/return_scale", "1",
-        "Factor on rewards from the return normaliser; 1 without it.",
+        "Factor on rewards from the return normalizer; 1 without it.",
         "steady";
     DIVERGED = "env/diverged", "simulations",
         "Simulations that diverged since the start.",

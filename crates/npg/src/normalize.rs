@@ -1,7 +1,7 @@
 //! Running moments of observations and returns.
 //!
 //! Moments are merged by the pairwise formula of Chan, Golub & LeVeque 1983, which does not cancel. They change only
-//! between iterations: what was sampled with one normaliser is updated with the same one.
+//! between iterations: what was sampled with one normalizer is updated with the same one.
 
 /// Count, mean and sum of squared deviations of each dimension.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,7 @@ pub struct Normalizer {
 }
 
 impl Normalizer {
-    /// A normaliser with the given moments, clipping at +-`clip`.
+    /// A normalizer with the given moments, clipping at +-`clip`.
     pub fn new(moments: Moments, clip: f64) -> Self {
         let mut normalizer = Self { scales: Vec::new(), moments, clip };
         normalizer.refresh();
@@ -74,7 +74,7 @@ impl Normalizer {
         &self.moments
     }
 
-    /// Largest magnitude of a normalised value.
+    /// Largest magnitude of a normalized value.
     pub fn clip(&self) -> f64 {
         self.clip
     }
@@ -89,7 +89,7 @@ impl Normalizer {
         self.scales = (0..self.moments.mean.len()).map(|j| 1.0 / (self.moments.variance(j) + 1e-8).sqrt()).collect();
     }
 
-    /// Normalises `values` into f32 `out`.
+    /// Normalizes `values` into f32 `out`.
     pub fn apply(&self, values: &[f64], out: &mut [f32]) {
         for (j, (x, slot)) in values.iter().zip(out).enumerate() {
             *slot = ((x - self.moments.mean[j]) * self.scales[j]).clamp(-self.clip, self.clip) as f32;

@@ -1,6 +1,6 @@
 //! The one place that sums over samples: it cuts the work and fixes the order of every addition.
 //!
-//! Samples are cut into tiles of [`TILE`] rows and tiles into at most [`CHUNKS`] chunks; the cut depends on the number
+//! Samples are cut into tiles of [`TILE`] rows and tiles into at most 64 chunks; the cut depends on the number
 //! of samples only. A chunk adds its tiles in order, and the chunks are added in order, in f64: the same bits for any
 //! number of threads. Several machines will join here, each with its own range of chunks.
 

@@ -29,7 +29,7 @@ pub struct Config {
     pub policy: Policy,
     /// The value baseline.
     pub value: Value,
-    /// Normalisers.
+    /// Normalizers.
     pub normalize: Normalize,
     /// The environment's own options, checked by the environment.
     pub env: toml::Table,
@@ -108,7 +108,7 @@ named!(
     Solver {
         /// Conjugate gradients on the exact Fisher product.
         Cg = "cg",
-        /// The dense exact Fisher, factorised.
+        /// The dense exact Fisher, factorized.
         Cholesky = "cholesky",
         /// The Woodbury identity on sampled scores (the empirical Fisher).
         Woodbury = "woodbury",
@@ -128,7 +128,7 @@ named!(
 named!(
     /// Advantage estimator.
     Estimator {
-        /// Generalised advantage estimation (Schulman 2016).
+        /// Generalized advantage estimation (Schulman 2016).
         Gae = "gae",
         /// Discounted return minus baseline.
         MonteCarlo = "monte-carlo",
@@ -311,7 +311,7 @@ pub struct Policy {
     pub hidden: Vec<usize>,
     /// Nonlinearity of an MLP.
     pub activation: ActivationName,
-    /// Gain of the orthogonal initialisation of the last layer.
+    /// Gain of the orthogonal initialization of the last layer.
     pub output_gain: f64,
     /// Number of random Fourier features.
     pub rbf_features: usize,
@@ -390,7 +390,7 @@ pub struct Normalize {
     pub observations: bool,
     /// Rewards by the running standard deviation of the discounted return.
     pub returns: bool,
-    /// Normalised observations and rewards are clipped to this magnitude.
+    /// Normalized observations and rewards are clipped to this magnitude.
     pub clip: f64,
 }
 

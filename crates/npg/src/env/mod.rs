@@ -93,9 +93,10 @@ impl<'a> Action<'a> {
 pub trait Env: Send {
     /// What is fixed about the environment.
     fn spec(&self) -> Spec;
-    /// Starts a new episode and writes its first observation.
+    /// Starts a new episode and writes its first observation. Called before the first step and after every ending.
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f64]) -> Result<(), String>;
-    /// Takes one step and writes the observation after it. Time limits are npg's job.
+    /// Takes one step and writes the observation after it, also where the episode ends: a truncated episode is valued
+    /// by it. Time limits are npg's job.
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String>;
     /// The whole state, if the environment can give it: then a resumed run equals an uninterrupted one.
     fn save(&self) -> Option<Vec<f64>> {

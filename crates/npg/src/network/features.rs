@@ -15,7 +15,7 @@ pub struct FourierFeatures {
 
 impl FourierFeatures {
     /// `count` features of `inputs` inputs. `bandwidth` is nu in units of sqrt(2 inputs), the mean distance of two
-    /// normalised observations.
+    /// normalized observations.
     pub fn new(inputs: usize, count: usize, bandwidth: f64, rng: &mut Stream) -> Self {
         let scale = 1.0 / (bandwidth * (2.0 * inputs as f64).sqrt());
         let mut features = Self { weights: Matrix::zeros(inputs, count), phases: Matrix::zeros(1, count) };

@@ -3,7 +3,7 @@
 //! A [`Network`] is a stack of affine layers with an elementwise nonlinearity between them, optionally behind fixed
 //! random Fourier features. It is the only place that knows the shapes inside the flat vector: layer by layer, the
 //! weights row-major \[inputs x outputs\], then the biases. Its outputs are, in this order, the affine outputs, outputs
-//! that are a bias only (a state-independent log std), and the log std of state-dependent exploration ([`exploration`]).
+//! that are a bias only (a state-independent log std), and the log std of state-dependent exploration (`exploration.rs`).
 //!
 //! Work is done by tiles of [`TILE`] rows that stay in the first caches. A [`Tile`] keeps what a forward pass computed,
 //! so that any number of jvp and vjp products can follow it.

@@ -53,7 +53,7 @@ impl<'a> Actor<'a> {
         self.policy
     }
 
-    /// Normalises an encoded observation into row `row`; returns the network's inputs.
+    /// Normalizes an encoded observation into row `row`; returns the network's inputs.
     pub fn observe(&mut self, row: usize, encoded: &[f64]) -> &[f32] {
         let slot = self.tile.inputs.row_mut(row);
         self.policy.normalize(encoded, slot);

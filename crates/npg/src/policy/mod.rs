@@ -33,7 +33,7 @@ pub struct Policy {
     pub observation: Space,
     /// How its actions are executed.
     pub bounds: Bounds,
-    /// Statistics of its observations; None where they are not normalised.
+    /// Statistics of its observations; None where they are not normalized.
     pub normalizer: Option<Normalizer>,
     /// Steps that one exploration matrix is held for; None without state-dependent exploration.
     pub sde_steps: Option<usize>,

@@ -19,9 +19,9 @@ pub struct Episode {
 /// Transitions of one iteration. Rows are environment-major; segments say where episodes begin and end.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// What the network saw: normalised observations, one row a transition.
+    /// What the network saw: normalized observations, one row a transition.
     pub inputs: Matrix,
-    /// The observations themselves (encoded, f32); empty where they are not normalised.
+    /// The observations themselves (encoded, f32); empty where they are not normalized.
     pub observations: Matrix,
     /// Raw actions.
     pub actions: ActionRows,

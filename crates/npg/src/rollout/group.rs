@@ -21,7 +21,7 @@ pub struct Snapshot {
     pub step: u32,
     /// Sum of its rewards so far.
     pub total: f64,
-    /// Discounted sum of past rewards, for the return normaliser.
+    /// Discounted sum of past rewards, for the return normalizer.
     pub discounted: f64,
     /// Encoded observation that the next action answers; empty if the episode is yet to start.
     pub observation: Vec<f64>,

@@ -28,6 +28,9 @@ pub struct Sampler {
 impl Sampler {
     /// Makes `n_envs` environments; they are reset when the first batch is sampled. `gamma` discounts the returns whose
     /// moments are collected.
+    ///
+    /// # Errors
+    /// What the source says when it cannot make a group.
     pub fn new(source: &dyn EnvSource, n_envs: usize, gamma: f64, seed: u64) -> Result<Self> {
         let spec = source.spec();
         let groups = (0..n_envs)
@@ -38,6 +41,9 @@ impl Sampler {
     }
 
     /// Samples exactly `steps` transitions; the remainder of a division by the number of environments goes to the first.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] for a failure of an environment, and for rewards or observations that are not finite.
     pub fn sample(&mut self, policy: &Policy, steps: usize) -> Result<Batch> {
         let (each, remainder) = (steps / self.n_envs, steps % self.n_envs);
         let gamma = self.gamma;
@@ -67,6 +73,10 @@ impl Sampler {
     }
 
     /// Restores what [`Sampler::save`] or [`Sampler::save_streams`] gave.
+    ///
+    /// # Errors
+    /// [`Error::Run`] for another number of environments or of observations, [`Error::Environment`] for a state that an
+    /// environment refuses.
     pub fn load(&mut self, snapshots: &[Snapshot]) -> Result<()> {
         if snapshots.len() != self.n_envs {
             return Err(Error::Run(format!(

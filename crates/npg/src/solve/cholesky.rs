@@ -1,4 +1,4 @@
-//! The dense solve, by Cholesky factorisation.
+//! The dense solve, by Cholesky factorization.
 
 use super::{Solution, SolveError};
 use faer::linalg::solvers::Solve;

@@ -177,7 +177,10 @@ impl Trainer {
         Ok(())
     }
 
-    /// Runs evaluation episodes with the policy as it is; training is not touched.
+    /// Runs evaluation episodes with the policy as it is, most probable actions, the run's seed; training is not touched.
+    ///
+    /// # Errors
+    /// As [`evaluate`].
     pub fn evaluate(&self, episodes: usize) -> Result<Evaluation> {
         let plan = Plan { episodes, seed: self.config.run.seed, stochastic: false };
         let (policy, source) = (&self.policy, self.source.as_ref());
@@ -241,7 +244,7 @@ impl Trainer {
             Outcome::NoSignal | Outcome::LineSearchFailed => {}
         }
 
-        // Only now may the normalisers move.
+        // Only now may the normalizers move.
         let normalizer_before = self.policy.normalizer.clone();
         if let Some(normalizer) = &mut self.policy.normalizer {
             normalizer.update(&batch.observation_moments);

@@ -10,7 +10,7 @@ const STATES: usize = 256;
 pub(super) struct Probe {
     /// Mean standard deviation of Gaussian actions; nan for others.
     pub(super) std: f64,
-    /// KL(policy with the normaliser it was updated with || policy with the one it has now); 0 without normaliser.
+    /// KL(policy with the normalizer it was updated with || policy with the one it has now); 0 without normalizer.
     pub(super) kl_normalizer: f64,
 }
 

@@ -29,7 +29,8 @@ pub struct Visited<'a> {
 /// How well a fit went.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
-    /// Mean squared error after the fit.
+    /// Mean squared error, in squared scaled rewards: after the fit; for Adam over its last pass, each minibatch before
+    /// its step.
     pub loss: f64,
     /// False if the fit was refused because something was not finite; the baseline is then as before.
     pub accepted: bool,
@@ -38,7 +39,7 @@ pub struct Fit {
 /// A value baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Baseline {
-    /// An MLP and its optimiser.
+    /// An MLP and its optimizer.
     Mlp(Box<MlpBaseline>),
     /// Ridge regression on features of observation and time.
     Linear(LinearBaseline),
@@ -46,7 +47,7 @@ pub enum Baseline {
     None,
 }
 
-/// An MLP with one output, and its optimiser.
+/// An MLP with one output, and its optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MlpBaseline {
     /// The network's shape.
@@ -57,7 +58,7 @@ pub struct MlpBaseline {
     pub optimizer: Optimizer,
 }
 
-/// How an MLP baseline is fitted, with the optimiser's state.
+/// How an MLP baseline is fitted, with the optimizer's state.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Optimizer {
     /// Adam on minibatches.
@@ -94,7 +95,8 @@ impl Baseline {
         }
     }
 
-    /// Fits V to `targets`, one a state. `rng` orders minibatches.
+    /// Fits V to `targets`, one a state. `rng` orders minibatches. A fit that ends in something not finite is undone and
+    /// not `accepted`.
     pub fn fit(&mut self, states: Visited<'_>, targets: &[f64], rng: &mut Stream) -> Fit {
         match self {
             Baseline::None => {
@@ -118,7 +120,7 @@ impl Baseline {
         }
     }
 
-    /// Writes parameters and optimiser state into a checkpoint.
+    /// Writes parameters and optimizer state into a checkpoint.
     pub fn save(&self, archive: &mut Archive) {
         match self {
             Baseline::None => {}

@@ -47,7 +47,7 @@ impl Matrix {
     /// All values, padding included.
     pub fn as_slice(&self) -> &[f32] {
         // SAFETY: Line is repr(C) and holds LANE f32 without padding bytes, so the vector's lines are
-        // rows * stride contiguous, initialised f32.
+        // rows * stride contiguous, initialized f32.
         unsafe { std::slice::from_raw_parts(self.data.as_ptr().cast(), self.data.len() * LANE) }
     }
 
