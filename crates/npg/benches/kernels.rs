@@ -144,12 +144,12 @@ fn summary() {
     let (a, mut theta) = (vec![0.5; 4480], vec![0.1; 4480]);
     let (mut m, mut v) = (a.clone(), a.clone());
     let step = AdamStep { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: 10 };
-    let (mut w, mut w_transposed) = (Matrix::zeros(64, 70), Matrix::zeros(70, 64));
+    let (mut w, mut w_transposed) = (Matrix::zeros(70, 64), Matrix::zeros(64, 70));
     println!("\n{:<28} {:>8}", "4480 f64", "us");
     println!("{:<28} {:8.2}", "dot", 1e6 * seconds(|| _ = black_box(dot(black_box(&a), &theta))));
     println!("{:<28} {:8.2}", "axpy", 1e6 * seconds(|| axpy(1e-9, black_box(&a), &mut theta)));
     println!("{:<28} {:8.2}", "adam", 1e6 * seconds(|| adam(&mut theta, black_box(&a), &mut m, &mut v, &step)));
-    println!("{:<28} {:8.2}", "pack 64 x 70", 1e6 * seconds(|| pack(black_box(&a), &mut w)));
+    println!("{:<28} {:8.2}", "pack 70 x 64", 1e6 * seconds(|| pack(black_box(&a), &mut w)));
     println!("{:<28} {:8.2}\n", "pack_transposed", 1e6 * seconds(|| pack_transposed(black_box(&a), &mut w_transposed)));
 }
 
