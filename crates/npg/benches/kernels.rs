@@ -2,13 +2,16 @@
 //! ns an element, beside std. `cargo bench -p npg --bench kernels`; another instruction set with NPG_BENCH_PATH=avx2.
 #![allow(missing_docs, clippy::print_stdout)]
 
+mod common;
+
+use common::seconds;
 use criterion::Criterion;
 use npg::network::kernels::{
     Activation, AdamStep, Left, Matrix, Path, Start, adam, add_product, axpy, dot, exp, fma_peak, force_path, pack,
     pack_transposed, path, product, sine,
 };
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn main() {
     if let Ok(name) = std::env::var("NPG_BENCH_PATH") {
@@ -29,23 +32,6 @@ fn main() {
 /// Numbers in -1..1 without pattern.
 fn values(length: usize) -> Vec<f32> {
     (0..length).map(|i| (i as f32 * 1.618_034).fract() * 2.0 - 1.0).collect()
-}
-
-/// Seconds that one call takes: the best of many batches.
-fn seconds(mut call: impl FnMut()) -> f64 {
-    let start = Instant::now();
-    let mut calls = 0;
-    while start.elapsed() < Duration::from_millis(5) {
-        call();
-        calls += 1;
-    }
-    let batch = 1 + calls / 50; // about 0.1 ms
-    let time = |_| {
-        let start = Instant::now();
-        (0..batch).for_each(|_| call());
-        start.elapsed().as_secs_f64() / f64::from(batch)
-    };
-    (0..500).map(time).fold(f64::INFINITY, f64::min)
 }
 
 /// A product of `rows` x `depth` by `depth` x `columns`; of a gradient if `sum` is there, the left operand read transposed.
@@ -144,12 +130,12 @@ fn summary() {
     let (a, mut theta) = (vec![0.5; 4480], vec![0.1; 4480]);
     let (mut m, mut v) = (a.clone(), a.clone());
     let step = AdamStep { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: 10 };
-    let (mut w, mut w_transposed) = (Matrix::zeros(64, 70), Matrix::zeros(70, 64));
+    let (mut w, mut w_transposed) = (Matrix::zeros(70, 64), Matrix::zeros(64, 70));
     println!("\n{:<28} {:>8}", "4480 f64", "us");
     println!("{:<28} {:8.2}", "dot", 1e6 * seconds(|| _ = black_box(dot(black_box(&a), &theta))));
     println!("{:<28} {:8.2}", "axpy", 1e6 * seconds(|| axpy(1e-9, black_box(&a), &mut theta)));
     println!("{:<28} {:8.2}", "adam", 1e6 * seconds(|| adam(&mut theta, black_box(&a), &mut m, &mut v, &step)));
-    println!("{:<28} {:8.2}", "pack 64 x 70", 1e6 * seconds(|| pack(black_box(&a), 70, &mut w)));
+    println!("{:<28} {:8.2}", "pack 70 x 64", 1e6 * seconds(|| pack(black_box(&a), 70, &mut w)));
     println!("{:<28} {:8.2}\n", "pack_transposed", 1e6 * seconds(|| pack_transposed(black_box(&a), &mut w_transposed)));
 }
 

@@ -5,18 +5,33 @@ use super::gemm::Start;
 use super::matrix::{LANE, Matrix};
 use super::simd::{LANE64, Vector, Vector64};
 
+/// `for r in 0..R`, for at most six, unrolled here: left to the compiler, builds with debug assertions keep the tile in
+/// memory, at a third of the speed.
+macro_rules! unrolled {
+    ($r:ident < $R:ident, $body:block) => {
+        unrolled!($r < $R, $body, 0 1 2 3 4 5)
+    };
+    ($r:ident < $R:ident, $body:block, $($index:literal)*) => {
+        $(if $index < $R {
+            let $r: usize = $index;
+            $body
+        })*
+    };
+}
+pub(super) use unrolled;
+
 /// Where a tile of a product comes from and goes to.
 pub(super) trait Destination: Copy {
-    /// The tile at row `i`, column `j`, before the product is added. `tile` holds zeros.
+    /// The tile at row `i`, column `j`, before the product is added.
     ///
     /// # Safety
     /// The CPU has the instruction set of `V`, and the tile lies within the destination.
-    unsafe fn begin<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: &mut [[V; N]; R]);
+    unsafe fn begin<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize) -> [[V; N]; R];
     /// Stores the tile.
     ///
     /// # Safety
     /// As for `begin`.
-    unsafe fn finish<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: &[[V; N]; R]);
+    unsafe fn finish<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: [[V; N]; R]);
 }
 
 /// To f32, with a start. Holds rows of `stride` writable f32, and a bias of `stride` f32.
@@ -40,37 +55,42 @@ impl<'a> Store<'a> {
 
 impl Destination for Store<'_> {
     #[inline(always)]
-    unsafe fn begin<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: &mut [[V; N]; R]) {
+    unsafe fn begin<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize) -> [[V; N]; R] {
+        // SAFETY: the caller vouches for the CPU.
+        let mut tile = unsafe { [[V::splat(0.0); N]; R] };
         match self.start {
             Start::Zero => {}
             Start::Bias(bias) => {
+                let mut row = tile[0];
                 for v in 0..N {
                     // SAFETY: the tile lies within the destination, and the bias is as long as its rows.
-                    let x = unsafe { V::load(bias.as_ptr().add(j + LANE * v)) };
-                    for row in tile.iter_mut() {
-                        row[v] = x;
-                    }
+                    row[v] = unsafe { V::load(bias.as_ptr().wrapping_add(j + LANE * v)) };
                 }
+                unrolled!(r < R, { tile[r] = row });
             }
             Start::Accumulate => {
-                for r in 0..R {
+                let to = self.to.wrapping_add(i * self.stride + j);
+                unrolled!(r < R, {
                     for v in 0..N {
                         // SAFETY: the tile lies within the destination.
-                        tile[r][v] = unsafe { V::load(self.to.add((i + r) * self.stride + j + LANE * v)) };
+                        tile[r][v] =
+                            unsafe { V::load(to.wrapping_add(r.wrapping_mul(self.stride).wrapping_add(LANE * v))) };
                     }
-                }
+                });
             }
         }
+        tile
     }
 
     #[inline(always)]
-    unsafe fn finish<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: &[[V; N]; R]) {
-        for r in 0..R {
+    unsafe fn finish<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: [[V; N]; R]) {
+        let to = self.to.wrapping_add(i * self.stride + j);
+        unrolled!(r < R, {
             for v in 0..N {
                 // SAFETY: the tile lies within the destination.
-                unsafe { tile[r][v].store(self.to.add((i + r) * self.stride + j + LANE * v)) };
+                unsafe { tile[r][v].store(to.wrapping_add(r.wrapping_mul(self.stride).wrapping_add(LANE * v))) };
             }
-        }
+        });
     }
 }
 
@@ -92,34 +112,47 @@ impl AddTo {
 
 impl Destination for AddTo {
     #[inline(always)]
-    unsafe fn begin<V: Vector, const R: usize, const N: usize>(self, _: usize, _: usize, _: &mut [[V; N]; R]) {}
+    unsafe fn begin<V: Vector, const R: usize, const N: usize>(self, _: usize, _: usize) -> [[V; N]; R] {
+        // SAFETY: the caller vouches for the CPU.
+        unsafe { [[V::splat(0.0); N]; R] }
+    }
 
     #[inline(always)]
-    unsafe fn finish<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: &[[V; N]; R]) {
-        for r in 0..R {
-            for v in 0..N {
-                let j = j + LANE * v;
-                // SAFETY: the tile starts within the destination.
-                let to = unsafe { self.sum.add((i + r) * self.columns + j) };
-                let (low, high) = tile[r][v].widen();
-                if j + LANE <= self.columns {
-                    // SAFETY: sixteen columns are left in this row.
-                    unsafe {
-                        V::Wide::load(to).add(low).store(to);
-                        V::Wide::load(to.add(LANE64)).add(high).store(to.add(LANE64));
-                    }
-                } else {
-                    let mut values = [0.0; LANE];
-                    // SAFETY: `values` has room for both halves.
-                    unsafe {
-                        low.store(values.as_mut_ptr());
-                        high.store(values.as_mut_ptr().add(LANE64));
-                    }
-                    for (t, value) in values.into_iter().enumerate().take(self.columns - j) {
-                        // SAFETY: column j + t is less than `columns`.
-                        unsafe { *to.add(t) += value };
-                    }
+    unsafe fn finish<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: [[V; N]; R]) {
+        let to = self.sum.wrapping_add(i * self.columns + j);
+        unrolled!(r < R, {
+            unrolled!(v < N, {
+                // SAFETY: the tile starts within the destination, and at least one column of it is left there.
+                unsafe {
+                    let to = to.wrapping_add(r.wrapping_mul(self.columns).wrapping_add(LANE * v));
+                    add_to(to, self.columns.wrapping_sub(j + LANE * v), tile[r][v]);
                 }
+            });
+        });
+    }
+}
+
+/// Adds the first `length` lanes of `x`, or all sixteen, to `to`.
+///
+/// # Safety
+/// As many f64 are there.
+#[inline(always)]
+unsafe fn add_to<V: Vector>(to: *mut f64, length: usize, x: V) {
+    let (low, high) = x.widen();
+    if length >= LANE {
+        // SAFETY: sixteen are there.
+        unsafe {
+            V::Wide::load(to).add(low).store(to);
+            V::Wide::load(to.wrapping_add(LANE64)).add(high).store(to.wrapping_add(LANE64));
+        }
+    } else {
+        let mut values = [0.0; LANE];
+        // SAFETY: `values` has room for both halves, and `to` for `length`.
+        unsafe {
+            low.store(values.as_mut_ptr());
+            high.store(values.as_mut_ptr().add(LANE64));
+            for (t, value) in values.into_iter().enumerate().take(length) {
+                *to.add(t) += value;
             }
         }
     }

@@ -43,7 +43,7 @@ impl Activation {
     }
 }
 
-/// Replaces every value by its sine: within 2 units of the last place up to |x| = 1e5; beyond, only within -1..=1.
+/// Replaces every value by its sine: within 3 units of the last place up to |x| = 1e5; beyond, only within -1..=1.
 pub fn sine(values: &mut [f32]) {
     apply::<Sine>(values);
 }

@@ -1,7 +1,7 @@
 //! Functions of one vector, without branches. Coefficients are own minimax fits.
 //!
-//! Largest errors, in units of the last place of an f32 (checked against f64 in the tests of `elementwise`): tanh 6,
-//! exp 2, sigmoid 3, sine 2 up to |x| = 1e5.
+//! Largest errors, in units of the last place of an f32, of every third to fifth float there is: tanh 5.7, exp 1.1,
+//! sigmoid 2.5 (down to x = -87), sine 2.1 (up to |x| = 1e5). The tests of `elementwise` check a sample.
 
 use super::simd::Vector;
 

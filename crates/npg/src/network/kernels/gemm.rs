@@ -5,7 +5,7 @@
 //! give the same bits.
 #![allow(clippy::needless_range_loop, reason = "the indices of a tile read like the formula")]
 
-use super::destination::{AddTo, Destination, Store};
+use super::destination::{AddTo, Destination, Store, unrolled};
 use super::dispatch::{Task, run};
 use super::matrix::{LANE, Matrix};
 use super::simd::{Simd, Vector};
@@ -161,25 +161,24 @@ impl<D: Destination> Product<D> {
         // SAFETY: the caller vouches for the CPU and the tile. `Operands::new` has checked that left(i, k) and row k of b
         // exist for i < rows, k < depth. Pointers step past the end after the last k, but are not read there.
         unsafe {
-            let mut tile = [[V::splat(0.0); N]; R];
-            self.to.begin(i, j, &mut tile);
+            let mut tile: [[V; N]; R] = self.to.begin(i, j);
             let mut left = left.wrapping_add(i * row_stride);
             let mut b = b.wrapping_add(j);
             for _ in 0..depth {
                 let mut row = [V::splat(0.0); N];
                 for v in 0..N {
-                    row[v] = V::load(b.add(LANE * v));
+                    row[v] = V::load(b.wrapping_add(LANE * v));
                 }
-                for r in 0..R {
-                    let x = V::splat(*left.add(r * row_stride));
+                unrolled!(r < R, {
+                    let x = V::splat(*left.wrapping_add(r.wrapping_mul(row_stride)));
                     for v in 0..N {
                         tile[r][v] = x.mul_add(row[v], tile[r][v]);
                     }
-                }
+                });
                 left = left.wrapping_add(k_stride);
                 b = b.wrapping_add(b_stride);
             }
-            self.to.finish(i, j, &tile);
+            self.to.finish(i, j, tile);
         }
     }
 }
@@ -205,7 +204,7 @@ impl Task for ColumnSums<'_> {
                 for k in 0..self.rows {
                     chain = chain.add(S::F32::load(b.add(k * stride + j)));
                 }
-                self.to.finish(0, j, &[[chain]]);
+                self.to.finish(0, j, [[chain]]);
             }
         }
     }

@@ -1,8 +1,6 @@
 //! AVX2 with FMA: two registers hold a vector.
-//!
-//! All loads and stores are the unaligned ones.
 
-use super::{Simd, Vector, Vector64};
+use super::{Simd, Unaligned, Vector, Vector64};
 use std::arch::x86_64::*;
 
 /// AVX2 and FMA.
@@ -33,14 +31,17 @@ impl Vector for F32x16 {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller's promise.
-        unsafe { Self([_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))]) }
+        unsafe {
+            let second = from.wrapping_add(8).cast::<Unaligned<__m256>>();
+            Self([(*from.cast::<Unaligned<__m256>>()).0, (*second).0])
+        }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's promise.
         unsafe {
-            _mm256_storeu_ps(to, self.0[0]);
-            _mm256_storeu_ps(to.add(8), self.0[1]);
+            *to.cast() = Unaligned(self.0[0]);
+            *to.wrapping_add(8).cast() = Unaligned(self.0[1]);
         }
     }
     #[inline(always)]
@@ -163,14 +164,17 @@ impl Vector64 for F64x8 {
     #[inline(always)]
     unsafe fn load(from: *const f64) -> Self {
         // SAFETY: the caller's promise.
-        unsafe { Self([_mm256_loadu_pd(from), _mm256_loadu_pd(from.add(4))]) }
+        unsafe {
+            let second = from.wrapping_add(4).cast::<Unaligned<__m256d>>();
+            Self([(*from.cast::<Unaligned<__m256d>>()).0, (*second).0])
+        }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f64) {
         // SAFETY: the caller's promise.
         unsafe {
-            _mm256_storeu_pd(to, self.0[0]);
-            _mm256_storeu_pd(to.add(4), self.0[1]);
+            *to.cast() = Unaligned(self.0[0]);
+            *to.wrapping_add(4).cast() = Unaligned(self.0[1]);
         }
     }
     #[inline(always)]

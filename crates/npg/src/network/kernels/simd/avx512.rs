@@ -1,8 +1,6 @@
 //! AVX-512: one register holds a vector.
-//!
-//! All loads and stores are the unaligned ones.
 
-use super::{Simd, Vector, Vector64};
+use super::{Simd, Unaligned, Vector, Vector64};
 use std::arch::x86_64::*;
 
 /// AVX-512 (F, VL, DQ).
@@ -33,12 +31,12 @@ impl Vector for F32x16 {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller's promise.
-        unsafe { Self(_mm512_loadu_ps(from)) }
+        unsafe { Self((*from.cast::<Unaligned<__m512>>()).0) }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's promise.
-        unsafe { _mm512_storeu_ps(to, self.0) }
+        unsafe { *to.cast() = Unaligned(self.0) }
     }
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
@@ -138,12 +136,12 @@ impl Vector64 for F64x8 {
     #[inline(always)]
     unsafe fn load(from: *const f64) -> Self {
         // SAFETY: the caller's promise.
-        unsafe { Self(_mm512_loadu_pd(from)) }
+        unsafe { Self((*from.cast::<Unaligned<__m512d>>()).0) }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f64) {
         // SAFETY: the caller's promise.
-        unsafe { _mm512_storeu_pd(to, self.0) }
+        unsafe { *to.cast() = Unaligned(self.0) }
     }
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {

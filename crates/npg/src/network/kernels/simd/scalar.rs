@@ -24,12 +24,12 @@ impl Vector for [f32; LANE] {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller guarantees sixteen readable f32; an array of f32 has their layout and alignment.
-        unsafe { from.cast::<Self>().read() }
+        unsafe { *from.cast::<Self>() }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller guarantees sixteen writable f32; an array of f32 has their layout and alignment.
-        unsafe { to.cast::<Self>().write(self) }
+        unsafe { *to.cast::<Self>() = self }
     }
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
@@ -98,12 +98,12 @@ impl Vector64 for [f64; LANE64] {
     #[inline(always)]
     unsafe fn load(from: *const f64) -> Self {
         // SAFETY: the caller guarantees eight readable f64; an array of f64 has their layout and alignment.
-        unsafe { from.cast::<Self>().read() }
+        unsafe { *from.cast::<Self>() }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f64) {
         // SAFETY: the caller guarantees eight writable f64; an array of f64 has their layout and alignment.
-        unsafe { to.cast::<Self>().write(self) }
+        unsafe { *to.cast::<Self>() = self }
     }
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {

@@ -44,13 +44,13 @@ fn largest_error(function: impl Fn(&mut [f32]), exact: impl Fn(f64) -> f64, limi
 #[test]
 fn errors_are_a_few_units_of_the_last_place() {
     let tanh = largest_error(|x| Activation::Tanh.apply(x), f64::tanh, f32::MAX);
-    assert!(tanh < 6.0, "tanh {tanh}");
+    assert!(tanh < 5.7, "tanh {tanh}");
     let exp = largest_error(exp, f64::exp, f32::MAX);
-    assert!(exp < 2.0, "exp {exp}");
+    assert!(exp < 1.1, "exp {exp}");
     let sigmoid = largest_error(sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 87.0);
-    assert!(sigmoid < 3.0, "sigmoid {sigmoid}");
+    assert!(sigmoid < 2.5, "sigmoid {sigmoid}");
     let sine = largest_error(sine, f64::sin, 1e5);
-    assert!(sine < 2.0, "sine {sine}");
+    assert!(sine < 2.1, "sine {sine}");
 }
 
 #[test]
