@@ -62,7 +62,7 @@ fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 fn trainer(id: &str) -> Trainer {
     let mut config = Config::default();
     config.algorithm.solver = Solver::Cg;
-    config.run.steps = u64::MAX;
+    config.run.steps = 1 << 50;
     Trainer::new(config, registry::make(id, &toml::Table::new()).expect("a native environment")).expect("valid")
 }
 
