@@ -4,15 +4,12 @@
 //! that was measured in the same run) and then Criterion's own figures.
 #![allow(missing_docs, clippy::print_stdout)]
 
-mod common;
-
-use common::seconds;
 use criterion::Criterion;
 use npg::advantage::{Segment, SegmentEnd, advantages};
 use npg::config::{Config, Solver};
 use npg::env::{Space, Spec, registry};
 use npg::linearize::{Linearized, States};
-use npg::network::kernels::{Matrix, fma_peak};
+use npg::network::kernels::{Matrix, fma_peak, seconds};
 use npg::network::{Scratch, TILE, Tile};
 use npg::policy::Policy;
 use npg::random::{Purpose, Stream};

@@ -8,7 +8,7 @@
 //! Work is done by tiles of [`TILE`] rows that stay in the first caches. A [`Tile`] keeps what a forward pass computed,
 //! so that any number of jvp and vjp products can follow it.
 
-pub mod kernels;
+pub use npg_kernels as kernels;
 
 mod exploration;
 mod features;

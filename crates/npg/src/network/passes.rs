@@ -152,7 +152,8 @@ impl Network {
                 for (o, bias) in direction.biases.row(0).iter().enumerate() {
                     output.row_mut(o).fill(*bias);
                 }
-                let terms = [(tile.layer_input(index), &direction.transposed), (moved, &packed.layers[index].transposed)];
+                let terms =
+                    [(tile.layer_input(index), &direction.transposed), (moved, &packed.layers[index].transposed)];
                 for (rows, weights) in terms {
                     transpose(rows, input);
                     product(layer.outputs, layer.inputs, rows_of(weights), input, Start::Accumulate, output);
