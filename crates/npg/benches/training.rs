@@ -4,15 +4,12 @@
 //! that was measured in the same run) and then Criterion's own figures.
 #![allow(missing_docs, clippy::print_stdout)]
 
-mod common;
-
-use common::seconds;
 use criterion::Criterion;
 use npg::advantage::{Segment, SegmentEnd, advantages};
 use npg::config::{Config, Solver};
 use npg::env::{Space, Spec, registry};
 use npg::linearize::{Linearized, States};
-use npg::network::kernels::{Matrix, fma_peak};
+use npg::network::kernels::{Matrix, fma_peak, seconds};
 use npg::network::{Scratch, TILE, Tile};
 use npg::policy::Policy;
 use npg::random::{Purpose, Stream};
@@ -62,7 +59,7 @@ fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 fn trainer(id: &str) -> Trainer {
     let mut config = Config::default();
     config.algorithm.solver = Solver::Cg;
-    config.run.steps = u64::MAX;
+    config.run.steps = 1 << 50;
     Trainer::new(config, registry::make(id, &toml::Table::new()).expect("a native environment")).expect("valid")
 }
 

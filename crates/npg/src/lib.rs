@@ -76,6 +76,8 @@
 //! f32; parameters, gradients, solves, log probabilities, KL and every sum over samples are f64. Results are the same
 //! bits for any number of threads.
 
+#![forbid(unsafe_code)]
+
 // The update.
 pub mod npg;
 pub mod gradient;

@@ -8,7 +8,7 @@
 //! Work is done by tiles of [`TILE`] rows that stay in the first caches. A [`Tile`] keeps what a forward pass computed,
 //! so that any number of jvp and vjp products can follow it.
 
-pub mod kernels;
+pub use npg_kernels as kernels;
 
 mod exploration;
 mod features;
@@ -144,7 +144,7 @@ impl Network {
 
     /// The f32 copies of a tangent `v` at the parameters `at`.
     pub fn pack_tangent(&self, at: &Packed, v: &[f64]) -> Packed {
-        let mut packed = self.pack(v);
+        let mut packed = self.pack_with_transposes(v);
         if let (Some((_, start)), Some(here)) = (self.exploration, &at.exploration) {
             packed.exploration = Some(here.moved(&v[start..]));
         }

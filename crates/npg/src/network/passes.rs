@@ -1,7 +1,7 @@
 //! One tile through the network: forward, forward-mode (jvp) and reverse-mode (vjp) products.
 
 use super::exploration::{ExplorationScratch, ExplorationTile, PackedExploration};
-use super::kernels::{Left, Matrix, Start, add_column_sums, add_product, multiply, product};
+use super::kernels::{Left, Matrix, Start, add_column_sums, add_product, multiply, product, transpose};
 use super::{Layer, Network, Packed, TILE};
 
 /// What a forward pass of at most `capacity` rows leaves behind.
@@ -76,6 +76,8 @@ pub struct Scratch {
     /// before a vjp and reads it after a jvp.
     pub outputs: Matrix,
     exploration: Option<ExplorationScratch>,
+    /// For a narrow last layer ([`Network::is_narrow`]): its inputs, outputs and weights with rows and columns exchanged.
+    flipped: [Matrix; 3],
 }
 
 impl Scratch {
@@ -85,6 +87,11 @@ impl Scratch {
             layers: network.layers.iter().skip(1).map(|l| Matrix::zeros(TILE, l.inputs)).collect(),
             outputs: Matrix::zeros(TILE, network.outputs()),
             exploration: network.exploration.map(|(a, _)| ExplorationScratch::new(TILE, network.last_inputs(), a)),
+            flipped: [
+                Matrix::zeros(network.last_inputs(), TILE),
+                Matrix::zeros(network.outputs(), TILE),
+                Matrix::zeros(network.last().outputs, network.last_inputs()),
+            ],
         }
     }
 }
@@ -139,8 +146,22 @@ impl Network {
         for (index, layer) in self.layers.iter().enumerate() {
             let (before, after) = scratch.layers.split_at_mut(index);
             let moved_input = index.checked_sub(1).map(|i| &before[i]);
-            let output = if index == last { &mut scratch.outputs } else { &mut after[0] };
             let direction = &tangent.layers[index];
+            if let (true, true, Some(moved)) = (index == last, self.is_narrow(tile), moved_input) {
+                let [input, output, _] = &mut scratch.flipped;
+                for (o, bias) in direction.biases.row(0).iter().enumerate() {
+                    output.row_mut(o).fill(*bias);
+                }
+                let terms =
+                    [(tile.layer_input(index), &direction.transposed), (moved, &packed.layers[index].transposed)];
+                for (rows, weights) in terms {
+                    transpose(rows, input);
+                    product(layer.outputs, layer.inputs, rows_of(weights), input, Start::Accumulate, output);
+                }
+                transpose(output, &mut scratch.outputs);
+                continue;
+            }
+            let output = if index == last { &mut scratch.outputs } else { &mut after[0] };
             let bias = Start::Bias(direction.biases.as_slice());
             product(rows, layer.inputs, rows_of(tile.layer_input(index)), &direction.weights, bias, output);
             if let Some(moved) = moved_input {
@@ -167,13 +188,28 @@ impl Network {
             let delta = scratch.layers.get(index).unwrap_or(&scratch.outputs);
             let input = tile.layer_input(index);
             let (weights, biases) = layer_slots(layer, gradient);
-            add_product(layer.inputs, rows, columns_of(input), delta, layer.outputs, weights);
+            if index + 1 == self.layers.len() && self.is_narrow(tile) {
+                let flipped = &mut scratch.flipped[2];
+                product(layer.outputs, rows, columns_of(&scratch.outputs), input, Start::Zero, flipped);
+                for (o, row) in (0..layer.outputs).map(|o| (o, flipped.row(o))) {
+                    weights[o..].iter_mut().step_by(layer.outputs).zip(row).for_each(|(w, x)| *w += f64::from(*x));
+                }
+            } else {
+                add_product(layer.inputs, rows, columns_of(input), delta, layer.outputs, weights);
+            }
             add_column_sums(rows, delta, layer.outputs + layer.constants, biases);
         }
         if let (Some(exploration), Some((_, start))) = (&packed.exploration, self.exploration) {
             let (state, work) = both(&tile.exploration, &mut scratch.exploration);
             exploration.accumulate(rows, state, &work.narrow, &mut gradient[start..]);
         }
+    }
+
+    /// Whether the last layer has so few outputs that products run faster with rows and columns exchanged: vectors then
+    /// lie along the rows, of which there are more. The bits are the same.
+    fn is_narrow(&self, tile: &Tile) -> bool {
+        let last = self.last();
+        self.layers.len() > 1 && last.outputs <= 8 && last.inputs >= 32 && tile.inputs.rows() == TILE
     }
 
     /// J^T c of every row apart, row-major \[rows x parameters\]; c are the cotangents in `scratch.outputs`.

@@ -1,6 +1,6 @@
 //! Environments that misbehave: divergence, and numbers that are not finite.
 
-use crate::scripted::{At, Script, outcome, policy};
+use crate::scripted::{At, Plan, Script, outcome, policy};
 use npg::Error;
 use npg::advantage::SegmentEnd;
 use npg::config::Std;
@@ -83,7 +83,7 @@ fn a_simulator_that_only_diverges_is_an_error() {
 /// Environment, episode, step, field and value of what is wrong.
 #[test]
 fn numbers_that_are_not_finite_are_errors() {
-    let faults: [(&str, crate::scripted::Plan, &str); 7] = [
+    let faults: [(&str, Plan, &str); 7] = [
         ("reward", |at, _| outcome(if here(at) { f64::NAN } else { 1.0 }, end(at)), "the reward is NaN"),
         ("reward", |at, _| outcome(if here(at) { f64::NEG_INFINITY } else { 1.0 }, end(at)), "the reward is -inf"),
         ("observation", |at, o| spoil(at, o, f64::NAN), "observation[1] is NaN"),
@@ -124,12 +124,16 @@ fn spoil(at: At, observation: &mut [f64], value: f64) -> Result<npg::env::Outcom
     outcome(1.0, end(at))
 }
 
-/// Step 0 is the reset, step 1 the first step.
+/// Step 0 is the reset, step 1 the first step: for what the sampler finds and for what the environment says itself.
 #[test]
 fn errors_tell_a_reset_from_the_first_step() {
-    for (wrong, plan) in
-        [(0, (|at, o| spoiled_at(at, o, 0)) as crate::scripted::Plan), (1, |at, o| spoiled_at(at, o, 1))]
-    {
+    let plans: [(u64, Plan); 4] = [
+        (0, |at, observation| spoiled_at(at, observation, 0)),
+        (1, |at, observation| spoiled_at(at, observation, 1)),
+        (0, |at, _| broken_at(at, 0)),
+        (1, |at, _| broken_at(at, 1)),
+    ];
+    for (wrong, plan) in plans {
         let script = Script::new(Some(2), plan);
         let error = script.sampler(2).sample(&plain(&script), 20).unwrap_err();
         let Error::Environment { environment, episode, step, .. } = &error else { panic!("{error}") };
@@ -142,6 +146,10 @@ fn spoiled_at(at: At, observation: &mut [f64], step: u32) -> Result<npg::env::Ou
         observation[0] = f64::NAN;
     }
     outcome(1.0, Ending::Running)
+}
+
+fn broken_at(at: At, step: u32) -> Result<npg::env::Outcome, String> {
+    if (at.env, at.episode, at.step) == (1, 3, step) { Err("it broke".into()) } else { outcome(1.0, Ending::Running) }
 }
 
 /// The environment gets the executed action; the batch keeps the raw one, of which the log probability is right.

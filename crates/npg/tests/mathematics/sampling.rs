@@ -5,6 +5,7 @@ use npg::advantage::{self, SegmentEnd};
 use npg::config::Std;
 use npg::env::Ending;
 use npg::normalize::Moments;
+use npg::policy::Policy;
 use npg::rollout::{Batch, Sampler};
 
 /// Episodes of 1 to 5 steps, of which the fifth is beyond the time limit; every other one terminates.
@@ -251,6 +252,8 @@ fn nothing_moves_between_sampling_and_updating() {
     let source = npg::env::registry::make("Pendulum-v1", &toml::Table::new()).unwrap();
     let mut policy = policy(&source.spec(), Std::StateIndependent, true);
     let mut sampler = Sampler::new(source.as_ref(), 5, GAMMA, 2).unwrap();
+    // The policy and the inputs that the last batch's cuts bootstrapped from.
+    let mut last: Option<(Policy, Vec<Vec<f32>>)> = None;
     for _ in 0..3 {
         let before = policy.clone();
         let batch = sampler.sample(&policy, 203).unwrap();
@@ -274,6 +277,21 @@ fn nothing_moves_between_sampling_and_updating() {
             (0..batch.len()).map(|row| policy.distribution.log_prob(at.outputs(row), batch.actions.row(row)));
         let mean = log_prob.sum::<f64>() / batch.len() as f64;
         assert!((mean + same.entropy).abs() < 4.0 * (0.5 / batch.len() as f64).sqrt(), "{mean} {}", same.entropy);
+
+        // What a cut bootstraps from is the observation at which the next batch begins, under the old statistics.
+        if let Some((old, finals)) = last {
+            for (env, inputs) in finals.iter().enumerate() {
+                let first = env * 40 + env.min(3);
+                let observation: Vec<f64> = batch.observations.row(first).iter().map(|x| f64::from(*x)).collect();
+                old.normalize(&observation, &mut row);
+                assert!(row.iter().zip(inputs).all(|(a, b)| (a - b).abs() < 1e-4), "{row:?} {inputs:?}");
+            }
+        }
+        let cuts = batch.segments_by_row().filter_map(|segment| match segment.end {
+            SegmentEnd::Cut(row) => Some(batch.finals.row(row).to_vec()),
+            _ => None,
+        });
+        last = Some((policy.clone(), cuts.collect()));
         policy.normalizer.as_mut().unwrap().update(&batch.observation_moments);
     }
 }

@@ -147,8 +147,11 @@ fn a_fraction_predicts_on_its_part_and_measures_on_the_whole() {
     let d = moved(&update.theta, -1.0, &case.policy.theta);
     let on_part = 0.5 * case.oracle.fisher_norm(&case.policy.theta, &d, &part, &[1.0; 50]);
     assert!((on_part / 1e-3 - 1.0).abs() < 2e-6, "{on_part}");
-    let on_whole = case.oracle.mean_kl(&case.policy.theta, &update.theta, &case.states, &case.ones);
-    assert!((update.comparison.kl / on_whole - 1.0).abs() < 1e-4);
+    let search = Algorithm { step: StepRule::LineSearch, ..algorithm };
+    for update in [&update, &stepped(&case, case.states(), &search, 1e-3)] {
+        let on_whole = case.oracle.mean_kl(&case.policy.theta, &update.theta, &case.states, &case.ones);
+        assert!((update.comparison.kl / on_whole - 1.0).abs() < 1e-4);
+    }
     assert!((on_part / case.quadratic_kl(&update.theta, &case.ones) - 1.0).abs() > 1e-3, "part and whole differ");
 }
 

@@ -3,13 +3,31 @@
 use super::dispatch::{Task, run};
 use super::simd::{Simd, Vector};
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Measures how many f32 operations a second one core does in fused multiply-adds (two operations each) on registers,
 /// with the instruction set in use: the best of many short runs, so that a busy machine disturbs little.
 #[doc(hidden)]
 pub fn fma_peak() -> f64 {
     (0..200).map(|_| run(Chains { steps: 10_000 })).fold(0.0, f64::max)
+}
+
+/// Seconds that one call takes: the best of many batches, so that a busy machine disturbs little. For benches.
+#[doc(hidden)]
+pub fn seconds(mut call: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    let mut calls = 0;
+    while start.elapsed() < Duration::from_millis(5) {
+        call();
+        calls += 1;
+    }
+    let batch = 1 + calls / 50; // about 0.1 ms
+    let time = |_| {
+        let start = Instant::now();
+        (0..batch).for_each(|_| call());
+        start.elapsed().as_secs_f64() / f64::from(batch)
+    };
+    (0..500).map(time).fold(f64::INFINITY, f64::min)
 }
 
 /// As many independent chains as a tile of a product has.

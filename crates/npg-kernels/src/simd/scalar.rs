@@ -2,7 +2,7 @@
 //! with the same bits.
 
 use super::{LANE64, Simd, Vector, Vector64};
-use crate::network::kernels::LANE;
+use crate::LANE;
 use std::array::from_fn;
 
 /// Plain Rust.

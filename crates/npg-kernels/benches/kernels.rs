@@ -1,14 +1,11 @@
 //! Speed of the kernels: products as a fraction of this core's FMA peak, beside the crate `gemm`; elementwise functions in
-//! ns an element, beside std. `cargo bench -p npg --bench kernels`; another instruction set with NPG_BENCH_PATH=avx2.
+//! ns an element, beside std. `cargo bench -p npg-kernels --bench kernels`; another instruction set with NPG_BENCH_PATH=avx2.
 #![allow(missing_docs, clippy::print_stdout)]
 
-mod common;
-
-use common::seconds;
 use criterion::Criterion;
-use npg::network::kernels::{
+use npg_kernels::{
     Activation, AdamStep, Left, Matrix, Path, Start, adam, add_product, axpy, dot, exp, fma_peak, force_path, pack,
-    pack_transposed, path, product, sine,
+    pack_transposed, path, product, seconds, sine,
 };
 use std::hint::black_box;
 use std::time::Duration;
