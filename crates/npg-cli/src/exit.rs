@@ -32,6 +32,16 @@ impl Exit {
     }
 }
 
+/// What to do next, as the context of an error.
+#[derive(Debug)]
+pub(crate) struct Next(pub(crate) String);
+
+impl std::fmt::Display for Next {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Prints an error (what, where, the value, what to do next) and gives its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let mut stderr = std::io::stderr();
@@ -41,6 +51,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 fn message(error: &anyhow::Error) -> String {
+    if let Some(Next(next)) = error.downcast_ref() {
+        return format!("{}\n{next}", chain(error));
+    }
     let next = match error.downcast_ref::<Error>() {
         Some(Error::Config(problems)) if problems.len() > 1 => {
             let lines: String = problems.iter().map(|p| format!("\n  {}: {}", p.key, p.message)).collect();
@@ -64,7 +77,7 @@ fn message(error: &anyhow::Error) -> String {
 /// The error and what caused it, down to the library's error, which names its own cause.
 fn chain(error: &anyhow::Error) -> String {
     let mut parts = Vec::new();
-    for cause in error.chain() {
+    for cause in error.chain().skip(usize::from(error.is::<Next>())) {
         parts.push(cause.to_string());
         if cause.is::<Error>() {
             break;
@@ -107,5 +120,7 @@ mod tests {
         let expected = "2 mistakes in the configuration\n  a.b: is wrong\n  c.d: is wrong\n\
                         `npg explain KEY` says what a key takes";
         assert_eq!(message(&error), expected);
+        let error = anyhow::Error::from(Error::Run("it failed".into())).context(Next("try again".into()));
+        assert_eq!((message(&error).as_str(), Exit::of(&error)), ("it failed\ntry again", Exit::Usage));
     }
 }

@@ -34,11 +34,17 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(directory)?;
-    file.write_all(bytes)?;
+    let mut file = builder.tempfile_in(directory).map_err(without_path)?;
+    file.write_all(bytes).map_err(without_path)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_directory(directory)
+}
+
+/// What the operating system said, without the temporary file's name that the error has got on the way.
+fn without_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    inner.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Makes the rename itself durable. File systems that cannot sync a directory say so; that is not a failure.
@@ -76,6 +82,7 @@ mod tests {
         let missing = directory.path().join("absent").join("a.bin");
         let message = write_atomically(&missing, b"x").unwrap_err().to_string();
         assert!(message.starts_with("cannot write ") && message.contains("a.bin"), "{message}");
+        assert!(!message.contains(UNFINISHED), "{message}");
         // A directory cannot be replaced by a file; the attempt leaves no temporary file.
         let taken = directory.path().join("taken");
         std::fs::create_dir(&taken).unwrap();

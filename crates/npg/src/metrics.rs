@@ -76,9 +76,6 @@ metrics! {
     KL_MAX = "npg/kl_max", "nats",
         "Largest KL(old || new) of a sampled state.",
         "within about 100 times the mean";
-    KL_NORMALIZER = "npg/kl_normalizer", "nats",
-        "KL between the new policy before and after its observation normalizer took in this batch: a change outside the budget.",
-        "far below npg/kl after the first iterations";
     TV = "npg/tv", "1",
         "Mean total variation between old and new policy: exact for one categorical head, else an upper bound.",
         "at most sqrt(npg/kl / 2) if exact";
@@ -106,6 +103,9 @@ metrics! {
     UPDATED = "npg/updated", "1",
         "1 if the policy moved in this iteration, else 0 (refused, no signal, or line search failed).",
         "1";
+    KL_NORMALIZER = "npg/kl_normalizer", "nats",
+        "KL between the new policy before and after its observation normalizer took in this batch: a change outside the budget.",
+        "far below npg/kl after the first iterations";
     RETURN_SCALE = "npg/return_scale", "1",
         "Factor on rewards from the return normalizer; 1 without it.",
         "steady";

@@ -201,14 +201,18 @@ impl Session {
     }
 
     fn train(&mut self, stop: impl Fn() -> bool, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
+        let mut said = Vec::new();
         while let Some(iteration) = self.trainer.step() {
             let iteration = iteration?;
             log.iteration(iteration.iteration, iteration.steps, iteration.metrics.values());
             tell(Event::Iteration(&iteration));
-            for note in notes(&iteration) {
+            let notes = notes(&iteration);
+            for note in notes.iter().filter(|note| !said.contains(*note)) {
+                let note = format!("iteration {}: {note}", iteration.iteration);
                 log.say(&note);
                 tell(Event::Note(note));
             }
+            said = notes; // what goes on for several iterations is said once
             log.take_warnings().into_iter().for_each(|warning| tell(Event::Warning(warning)));
             if self.trainer.is_done() || self.is_evaluation_due() {
                 self.evaluate(log, tell)?;
@@ -282,5 +286,5 @@ fn notes(iteration: &Iteration) -> Vec<String> {
         Outcome::Refused(reason) => Some(format!("update refused: {reason}")),
     };
     let value = iteration.value_refused.then(|| "the baseline's fit was refused: it is not finite".to_string());
-    update.into_iter().chain(value).map(|text| format!("iteration {}: {text}", iteration.iteration)).collect()
+    update.into_iter().chain(value).collect()
 }

@@ -13,6 +13,7 @@ use npg::session::{Event, Session, Summary};
 use npg::train::{Trainer, load_policy};
 
 use crate::args::{OutputArgs, ResumeArgs, TrainArgs};
+use crate::exit::Next;
 use crate::progress::{Done, Evaluation, Progress, ProgressRow, Start};
 use crate::settings;
 use crate::signals::Stop;
@@ -108,7 +109,7 @@ impl<'a> Show<'a> {
     }
 
     /// Runs a session; None if a signal stopped it.
-    fn one(&self, mut session: Session) -> npg::Result<Option<Summary>> {
+    fn one(&self, mut session: Session) -> anyhow::Result<Option<Summary>> {
         let mut progress = Progress::on_stdout(self.output);
         let config = session.trainer().config();
         let total = config.run.steps;
@@ -139,15 +140,16 @@ impl<'a> Show<'a> {
                 Event::Warning(text) => progress.warning(&text),
             },
         );
-        let summary = summary.inspect_err(|error| {
-            progress.end();
-            if let Error::Io { .. } = error {
-                text::warn(&format!(
-                    "after removing the cause, go on from the last checkpoint: npg resume {}",
-                    self.whole
-                ));
+        let summary = match summary {
+            Ok(summary) => summary,
+            Err(error) => {
+                progress.end();
+                let next = Next(format!("`npg resume {}` goes on from the last checkpoint", self.whole));
+                let is_outside = matches!(error, Error::Io { .. }); // an environment would fail again
+                let error = anyhow::Error::from(error);
+                return Err(if is_outside { error.context(next) } else { error });
             }
-        })?;
+        };
         if !summary.finished {
             let steps = summary.steps;
             progress.stopped(&format!("stopped after {steps} of {total} steps; go on with: npg resume {}", self.whole));
