@@ -124,7 +124,7 @@ pub(crate) struct EvalArgs {
     #[arg(allow_negative_numbers = true)]
     pub(crate) episodes: u32,
     /// Seed of the evaluation's random streams
-    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "S", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: u64,
     /// Sample actions, instead of taking the most likely ones
     #[arg(long)]
@@ -175,6 +175,11 @@ fn count(text: &str) -> Result<i64, String> {
         Ok(number) if number.fract() == 0.0 && number.abs() < 9e15 => Ok(number as i64),
         _ => Err("expected a whole number, such as 50000, 1e6 or 200k".into()),
     }
+}
+
+/// The seed of an evaluation.
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number from 0 on".into())
 }
 
 /// Most seeds of one command.

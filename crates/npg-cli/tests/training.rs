@@ -40,9 +40,7 @@ fn in_a_pipe() {
       npg plot runs/CartPole-v1/npg-1/seed-3 -o curve.svg
       npg resume runs/CartPole-v1/npg-1/seed-3 --steps 2468
     "#);
-    insta::assert_snapshot!(place.names("runs/CartPole-v1/npg-1/seed-3").join(" ").replace(char::is_numeric, "#"), @r#"
-    checkpoints config.toml eval.csv events.out.tfevents.##########.npg-### log.txt metrics.jsonl progress.csv provenance.json
-    "#);
+    insta::assert_snapshot!(place.names("runs/CartPole-v1/npg-1/seed-3").join(" ").replace(char::is_numeric, "#"), @"checkpoints config.toml eval.csv events.out.tfevents.##########.npg-### log.txt metrics.jsonl progress.csv provenance.json");
     let log = place.read("runs/CartPole-v1/npg-1/seed-3/log.txt");
     let log: Vec<&str> = log.lines().map(|line| line.split_once(' ').unwrap().1).collect();
     insta::assert_snapshot!(log.join("\n"), @r#"

@@ -41,10 +41,12 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_directory(directory)
 }
 
-/// What the operating system said, without the temporary file's name that the error has got on the way.
+/// What the operating system said, without the temporary file's name that tempfile has appended.
 fn without_path(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|error| error.source()?.downcast_ref::<io::Error>()?.raw_os_error());
-    inner.map_or(error, io::Error::from_raw_os_error)
+    match error.to_string().split_once(" at path ") {
+        Some((said, _)) => io::Error::new(error.kind(), said),
+        None => error,
+    }
 }
 
 /// Makes the rename itself durable. File systems that cannot sync a directory say so; that is not a failure.

@@ -103,7 +103,7 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         .map(|name| (distance(&lower, &name.to_lowercase()), name))
         .filter(|(distance, name)| {
-            *distance <= name.chars().count().max(3) / 3
+            *distance < name.chars().count() && *distance <= name.chars().count().max(3) / 3
                 || (lower.len() >= 3
                     && (name.to_lowercase().starts_with(&lower) || name.to_lowercase().contains(&lower)))
         })
@@ -141,6 +141,7 @@ mod tests {
         assert_eq!(nearest("cartpole", names), Some("CartPole-v1"));
         assert_eq!(nearest("Pendulm-v1", names), Some("Pendulum-v1"));
         assert_eq!(nearest("Humanoid", names), None);
+        assert_eq!(nearest("q", ["o"]), None);
         assert_eq!(distance("ab", "ba"), 1);
     }
 }

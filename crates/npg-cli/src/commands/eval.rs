@@ -74,12 +74,13 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
 /// `npg plot RUN...`
 pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
     Format::of(&args.output)?;
-    let first = run_dir::resolve(&args.runs[0])?;
-    let threshold = Provenance::read(&first[0].provenance())
-        .map(|provenance| provenance.env)
-        .and_then(|id| registry::make(&id, &toml::Table::new()).ok())
-        .and_then(|source| source.spec().reward_threshold);
-    let figure = learning_curves(&args.runs, &CurveOptions { threshold, ..CurveOptions::default() })?;
+    let runs: Vec<Vec<RunDir>> = args.runs.iter().map(|run| run_dir::resolve(run)).collect::<npg::Result<_>>()?;
+    let mut environments = runs.iter().flatten().map(|run| Provenance::read(&run.provenance()).map(|it| it.env));
+    let first = environments.next().flatten();
+    let title = first.filter(|first| environments.all(|other| other.as_ref() == Some(first)));
+    let source = title.as_ref().and_then(|id| registry::make(id, &toml::Table::new()).ok());
+    let threshold = source.and_then(|source| source.spec().reward_threshold);
+    let figure = learning_curves(&args.runs, &CurveOptions { title, threshold, ..CurveOptions::default() })?;
     figure.save(&args.output)?;
     Ok(format!("{}\n", args.output.display()))
 }

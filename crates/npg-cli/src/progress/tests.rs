@@ -90,9 +90,7 @@ fn lines_for_programs() {
 
 #[test]
 fn only_the_end() {
-    insta::assert_snapshot!(shown(Display::Quiet), @r#"
-    seed 0 done: 100k steps in 0.4 s (250k steps/s); final return 489.3, best -
-    "#);
+    insta::assert_snapshot!(shown(Display::Quiet), @"seed 0 done: 100k steps in 0.4 s (250k steps/s); final return 489.3, best -");
 }
 
 #[test]

@@ -168,7 +168,7 @@ pub(crate) fn with_numbers_hidden(text: &str) -> String {
         if is_row && words[0] != "steps" {
             return format!("[row of {}]", words[0]);
         }
-        if !(line.starts_with("evaluation, ") || line.contains(" done: ")) {
+        if !(line.starts_with("evaluation, ") || line.contains(" done: ") || line.contains(" done already: ")) {
             return line.into();
         }
         let mut shown: Vec<String> = words.iter().map(|word| (*word).into()).collect();

@@ -80,8 +80,11 @@ impl RunDir {
         let best = Some(self.best()).filter(|best| best.exists());
         let there = all.iter().chain(&best).filter_map(|path| path.file_name());
         let there: Vec<_> = there.map(|name| name.to_string_lossy()).collect();
-        let there = if there.is_empty() { "none at all".into() } else { there.join(", ") };
-        Err(Error::Run(format!("{} has {what}; it has {there}", self.path().display())))
+        let run = self.path().display();
+        Err(Error::Run(match &there[..] {
+            [] => format!("{run} has no checkpoint at all"),
+            _ => format!("{run} has {what}; it has {}", there.join(", ")),
+        }))
     }
 
     /// Reads the first of [`RunDir::find_checkpoint`] that is sound.

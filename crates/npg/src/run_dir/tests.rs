@@ -176,5 +176,5 @@ fn a_checkpoint_is_chosen_by_word_path_or_name() {
     let message = find("latest").unwrap_err().to_string();
     assert!(message.ends_with("has no latest checkpoint; it has best.safetensors"), "{message}");
     std::fs::remove_file(run.best()).unwrap();
-    assert!(find("latest").unwrap_err().to_string().ends_with("it has none at all"));
+    assert!(find("latest").unwrap_err().to_string().ends_with("has no checkpoint at all"));
 }
