@@ -51,7 +51,11 @@ pub(crate) enum Command {
 #[derive(Args)]
 #[command(after_help = "\
 Settings come from, the later the stronger: defaults, the environment's preset, --config, --set, flags.
-`npg presets ENV` prints a preset, `npg explain` all keys.")]
+`npg presets ENV` prints a preset, `npg explain` all keys.
+
+Columns of the table: return and len are means of the last 100 training episodes; kl and pred the KL of the update in \
+nats, measured and predicted; cg and res the iterations and relative residual of conjugate gradients; ev the explained \
+variance of the value baseline; entropy (nats) or std of the policy. `npg explain` tells more of each.")]
 pub(crate) struct TrainArgs {
     /// Environment; `npg envs` lists them
     #[arg(value_name = "ENV")]
@@ -65,7 +69,7 @@ pub(crate) struct TrainArgs {
     /// Seed of all random streams [run.seed]
     #[arg(long, value_name = "S", value_parser = count, allow_negative_numbers = true)]
     pub(crate) seed: Option<i64>,
-    /// One run for each seed from A to B, B excluded
+    /// One run for each seed from A to B, B excluded, one after the other
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
     pub(crate) seeds: Option<Range<i64>>,
     /// Number of environments [rollout.n_envs]
@@ -117,9 +121,10 @@ pub(crate) struct EvalArgs {
     pub(crate) run: PathBuf,
     /// Episodes to average over
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(allow_negative_numbers = true)]
     pub(crate) episodes: u32,
     /// Seed of the evaluation's random streams
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
     /// Sample actions, instead of taking the most likely ones
     #[arg(long)]

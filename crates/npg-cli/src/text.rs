@@ -1,4 +1,8 @@
-//! Text for people: numbers, columns, paragraphs, and where color is welcome.
+//! Text: numbers, columns, paragraphs, JSON lines, and where color is welcome.
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::Value;
 
 /// Whether to color what goes to a stream that is (or is not) a terminal (<https://no-color.org>).
 pub(crate) fn has_color(is_terminal: bool) -> bool {
@@ -9,6 +13,27 @@ pub(crate) fn has_color(is_terminal: bool) -> bool {
 /// Whether the terminal cannot move its cursor.
 pub(crate) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|value| value == "dumb")
+}
+
+/// Says on standard error what does not stop the program but should be known.
+pub(crate) fn warn(text: &str) {
+    let mut stderr = std::io::stderr();
+    let label = if has_color(stderr.is_terminal()) { "\x1b[1;33mnote:\x1b[0m" } else { "note:" };
+    let _ = writeln!(stderr, "{label} {text}"); // nowhere left to say that stderr is closed
+}
+
+/// What came out of several seeds, in one line.
+pub(crate) fn mean_over_seeds(what: &str, means: &[f64]) -> String {
+    let interval = npg::stats::mean_interval(means);
+    let (seeds, mean) = (means.len(), npg::stats::mean(means));
+    format!("{seeds} seeds: {what} {mean:.2}, 95 % interval {:.2} to {:.2}", interval.low, interval.high)
+}
+
+/// A JSON object in one line, with its fields in the given order. Numbers that are not finite are null.
+pub(crate) fn json_line<'f>(fields: impl IntoIterator<Item = (&'f str, Value)>) -> String {
+    let fields: Vec<String> =
+        fields.into_iter().map(|(name, value)| format!("{}:{value}", Value::from(name))).collect();
+    format!("{{{}}}\n", fields.join(","))
 }
 
 /// Columns of the terminal; 100 where there is none.
@@ -35,17 +60,17 @@ pub(crate) fn count(number: f64) -> String {
     format!("{digits}{unit}")
 }
 
-/// A number with three significant digits: 0.00981, 432, 9.8e-6.
-pub(crate) fn significant(number: f64) -> String {
-    let size = number.abs();
-    if size == 0.0 {
-        return "0".into();
+/// A number in six columns where it can be: 0.0098, 2.787, 43.2, 12346, 9.8e-6.
+pub(crate) fn short(number: f64) -> String {
+    match number.abs() {
+        0.0 => "0".into(),
+        size if size < 1e-9 || size >= 999_999.5 => format!("{number:.0e}"),
+        size if size < 1e-3 => format!("{number:.1e}"),
+        size if size < 1.0 => format!("{number:.4}"),
+        size if size < 9.9995 => format!("{number:.3}"),
+        size if size < 999.95 => format!("{number:.1}"),
+        _ => format!("{number:.0}"),
     }
-    if !(1e-4..1e6).contains(&size) {
-        return format!("{number:.1e}");
-    }
-    let decimals = (2 - size.log10().floor() as i64).max(0) as usize;
-    format!("{number:.decimals$}")
 }
 
 /// A return or length with one decimal, none above 10,000.
@@ -53,11 +78,15 @@ pub(crate) fn decimal(number: f64) -> String {
     if number.abs() < 1e4 { format!("{number:.1}") } else { format!("{number:.0}") }
 }
 
-/// Seconds as 0:03, 12:34 or 1:02:03.
+/// Seconds in five columns: 0:03, 12:34, 1h02, 26h10, 5d03.
 pub(crate) fn clock(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64; // saturates
     let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        1..100 => format!("{hours}h{minutes:02}"),
+        _ => format!("{}d{:02}", hours / 24, hours % 24),
+    }
 }
 
 /// Rows of cells in columns, left-aligned, two spaces apart.
@@ -101,9 +130,9 @@ mod tests {
     fn numbers_are_short() {
         let counts = [0.0, 950.0, 999.6, 1000.0, 54_231.0, 100_000.0, 999_499.0, 1_500_000.0, 2.5e9];
         assert_eq!(counts.map(count), ["0", "950", "1k", "1k", "54.2k", "100k", "999k", "1.5M", "2.5G"]);
-        let numbers = [0.0, 0.009_81, -432.1, 9.8e-6, 0.0432, 12_345.6, 1.23e7];
-        assert_eq!(numbers.map(significant), ["0", "0.00981", "-432", "9.8e-6", "0.0432", "12346", "1.2e7"]);
-        assert_eq!([3.2, 754.0, 3723.0].map(clock), ["0:03", "12:34", "1:02:03"]);
+        let numbers = [0.0, 0.009_81, -432.1, 9.8e-6, 2e-11, 0.0432, 9.9996, 12_345.6, 1.23e7];
+        assert_eq!(numbers.map(short), ["0", "0.0098", "-432.1", "9.8e-6", "2e-11", "0.0432", "10.0", "12346", "1e7"]);
+        assert_eq!([3.2, 754.0, 3723.0, 94_200.0, 442_800.0].map(clock), ["0:03", "12:34", "1h02", "26h10", "5d03"]);
         assert_eq!([-179.96, 12_345.6].map(decimal), ["-180.0", "12346"]);
     }
 

@@ -56,7 +56,7 @@ fn help() {
                               [possible values: npg, trpo, vpg]
           --steps <N>         Transitions to train on, such as 50000 or 1e6 [run.steps]
           --seed <S>          Seed of all random streams [run.seed]
-          --seeds <A..B>      One run for each seed from A to B, B excluded
+          --seeds <A..B>      One run for each seed from A to B, B excluded, one after the other
           --envs <N>          Number of environments [rollout.n_envs]
           --threads <N>       Worker threads, 0 for all cores; results do not depend on it
                               [rollout.threads]
@@ -76,6 +76,11 @@ fn help() {
     Settings come from, the later the stronger: defaults, the environment's preset, --config, --set,
     flags.
     `npg presets ENV` prints a preset, `npg explain` all keys.
+
+    Columns of the table: return and len are means of the last 100 training episodes; kl and pred the KL
+    of the update in nats, measured and predicted; cg and res the iterations and relative residual of
+    conjugate gradients; ev the explained variance of the value baseline; entropy (nats) or std of the
+    policy. `npg explain` tells more of each.
     "#);
     insta::assert_snapshot!(shown("eval -h"), @r#"
     exit code 0

@@ -41,7 +41,7 @@ metrics! {
         "Environment steps a second since this process began training, evaluation and checkpoints left out.",
         "steady";
     TIME_ELAPSED = "time/time_elapsed", "s",
-        "Seconds of training in this process, evaluation and checkpoints left out.",
+        "Seconds of training since the start of the run, evaluation and checkpoints left out.",
         "-";
     SAMPLE_SECONDS = "time/sample_seconds", "s",
         "Seconds that sampling this batch took.",

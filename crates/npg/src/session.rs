@@ -17,20 +17,24 @@ pub enum Event<'a> {
     Iteration(&'a Iteration),
     /// An evaluation after so many steps.
     Evaluation(u64, &'a Evaluation),
-    /// Something that the user should know.
+    /// Something out of the ordinary about training; it is in log.txt as well.
     Note(String),
+    /// Something is wrong outside of training, such as a log that cannot be written.
+    Warning(String),
 }
 
-/// How a session ended.
+/// Where a run stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// Whether training is done (else it was stopped).
     pub finished: bool,
+    /// Whether it is done because `run.until_return` was reached.
+    pub reached_return: bool,
     /// Transitions of the run.
     pub steps: u64,
-    /// Seconds of training in this process.
+    /// Seconds of training, those before a resume included.
     pub seconds: f64,
-    /// Mean return of the final evaluation.
+    /// Mean return of the evaluation at the end.
     pub final_return: Option<f64>,
     /// Best mean return of all evaluations.
     pub best_return: Option<f64>,
@@ -41,60 +45,85 @@ pub struct Summary {
 pub struct Session {
     trainer: Trainer,
     run: RunDir,
-    log: RunLog,
+    origin: Origin,
     best: Option<f64>,
-    last_evaluated: u64,
+    /// Steps and mean return of the last evaluation.
+    evaluated: (u64, Option<f64>),
+    /// When, and after which iteration.
     last_saved: (Instant, u64),
 }
 
+/// What a session continues.
+#[derive(Debug)]
+enum Origin {
+    New,
+    /// A checkpoint; what is not as it was, and whether the configuration is not that of the checkpoint.
+    Resumed {
+        notes: Vec<String>,
+        is_changed: bool,
+    },
+}
+
 impl Session {
-    /// Begins a run in its new directory: configuration, provenance, first checkpoint.
-    ///
-    /// # Errors
-    /// What the trainer or the file system refuses.
-    pub fn begin(trainer: Trainer, run: RunDir) -> Result<Self> {
-        crate::atomic::write_atomically(run.config(), trainer.config().to_toml().as_bytes())?;
-        Provenance::of_this_process().record(&run.provenance())?;
-        let log = RunLog::create(&run);
-        let mut session =
-            Self { trainer, run, log, best: None, last_evaluated: 0, last_saved: (Instant::now(), u64::MAX) };
-        session.save()?;
-        Ok(session)
+    /// Begins a run in its new directory. Nothing is written before [`Session::prepare`] or [`Session::run`].
+    pub fn begin(trainer: Trainer, run: RunDir) -> Self {
+        let last_saved = (Instant::now(), trainer.iterations());
+        Self { trainer, run, origin: Origin::New, best: None, evaluated: (0, None), last_saved }
     }
 
-    /// Continues a run from its latest sound checkpoint, towards `steps` if given. The notes say what is not as it was.
+    /// Writes what a run consists of before its first step (configuration, provenance, first checkpoint), if that is not
+    /// there. From then on it can be resumed.
     ///
     /// # Errors
-    /// No sound checkpoint, another environment, what the file system refuses.
+    /// What the file system refuses.
+    pub fn prepare(&self) -> Result<()> {
+        let checkpoint = self.run.checkpoint(self.trainer.steps());
+        if checkpoint.is_file() {
+            return Ok(());
+        }
+        crate::atomic::write_atomically(self.run.config(), self.trainer.config().to_toml().as_bytes())?;
+        Provenance::of_this_process(&self.trainer.spec().id).record(&self.run.provenance())?;
+        self.archive().write(checkpoint)
+    }
+
+    /// Continues a run from its latest sound checkpoint, towards `steps` if given. `source` makes the environment of
+    /// that id. Nothing is written before [`Session::run`].
+    ///
+    /// # Errors
+    /// No sound checkpoint, another environment, fewer `steps` than are done.
     pub fn resume(
         run: RunDir,
         steps: Option<u64>,
-        source: impl FnOnce(&Config) -> Result<Box<dyn EnvSource>>,
-    ) -> Result<(Self, Vec<String>)> {
+        source: impl FnOnce(&Config, &str) -> Result<Box<dyn EnvSource>>,
+    ) -> Result<Self> {
         let opened = run.open_checkpoint(&CheckpointChoice::Latest)?;
         let mut notes: Vec<String> = opened.skipped.iter().map(|error| format!("passed over: {error}")).collect();
         let fault = |fault: FileFault| Error::File { path: opened.path.clone(), fault };
         let config = crate::train::saved_config(&opened.archive).map_err(fault)?;
-        let (mut trainer, continued) = Trainer::restore(&opened.archive, source(&config)?).map_err(|e| match e {
+        let environment = run.environment_of(&opened)?;
+        let source = source(&config, &environment)?;
+        let (mut trainer, continued) = Trainer::restore(&opened.archive, source).map_err(|error| match error {
             RestoreError::Fault(f) => fault(f),
             RestoreError::Other(error) => error,
         })?;
         if !continued {
             notes.push("the environments cannot give their state: their episodes start anew".into());
         }
+        let mut is_changed = !run.config().is_file();
         if let Some(steps) = steps.filter(|steps| *steps != config.run.steps) {
-            trainer.set_total_steps(steps);
+            if steps < trainer.steps() {
+                return Err(Error::config("run.steps", format!("is {steps}, but {} steps are done", trainer.steps())));
+            }
             notes.push(format!("the total is now {steps} steps (it was {}); schedules follow it", config.run.steps));
-            crate::atomic::write_atomically(run.config(), trainer.config().to_toml().as_bytes())?;
+            if trainer.set_total_steps(steps) {
+                notes.push("run.until_return was reached, so it no longer holds".into());
+            }
+            is_changed = true;
         }
-        run.remove_checkpoints_after(trainer.steps())?;
-        let best = opened.archive.field::<Option<f64>>("best_return").unwrap_or(None);
-        let last_evaluated = opened.archive.field("last_evaluated").unwrap_or(0);
-        Provenance::of_this_process().record(&run.provenance())?;
-        let mut log = RunLog::resume(&run, trainer.steps());
-        notes.iter().for_each(|note| log.say(note));
+        let best = opened.archive.field("best_return").map_err(fault)?;
+        let evaluated = opened.archive.field("evaluated").map_err(fault)?;
         let last_saved = (Instant::now(), trainer.iterations());
-        Ok((Self { trainer, run, log, best, last_evaluated, last_saved }, notes))
+        Ok(Self { trainer, run, origin: Origin::Resumed { notes, is_changed }, best, evaluated, last_saved })
     }
 
     /// The trainer.
@@ -107,101 +136,132 @@ impl Session {
         &self.run
     }
 
-    /// Trains until the run is done or `stop` says so (asked after every iteration), and saves a checkpoint.
+    /// What a resumed run does not find as it was.
+    pub fn notes(&self) -> &[String] {
+        match &self.origin {
+            Origin::New => &[],
+            Origin::Resumed { notes, .. } => notes,
+        }
+    }
+
+    /// Where the run stands.
+    pub fn summary(&self) -> Summary {
+        let (at, mean) = self.evaluated;
+        let finished = self.trainer.is_done();
+        Summary {
+            finished,
+            reached_return: self.trainer.has_reached_return(),
+            steps: self.trainer.steps(),
+            seconds: self.trainer.seconds(),
+            final_return: mean.filter(|_| finished && at == self.trainer.steps()),
+            best_return: self.best,
+        }
+    }
+
+    /// Trains until the run is done or `stop` says so (asked after every iteration), and saves a checkpoint. A run that
+    /// is done already is not touched.
     ///
     /// # Errors
     /// What the environment or the file system refuses; the last checkpoint is good.
     pub fn run(&mut self, stop: impl Fn() -> bool, mut tell: impl FnMut(Event<'_>)) -> Result<Summary> {
-        let mut final_return = None;
-        loop {
-            let iteration = match self.trainer.step() {
-                None => break,
-                Some(Err(error)) => {
-                    self.log.say(&format!("stopped: {error}"));
-                    return Err(error);
-                }
-                Some(Ok(iteration)) => iteration,
-            };
-            self.log.iteration(iteration.iteration, iteration.steps, iteration.metrics.values());
+        if self.trainer.is_done() {
+            return Ok(self.summary());
+        }
+        let mut log = self.open_log()?;
+        let result = self.train(stop, &mut log, &mut tell);
+        log.say(&match &result {
+            Ok(()) if self.trainer.is_done() => format!("done after {} steps", self.trainer.steps()),
+            Ok(()) => format!("stopped on request after {} steps", self.trainer.steps()),
+            Err(error) => format!("stopped: {error}"),
+        });
+        log.take_warnings().into_iter().for_each(|warning| tell(Event::Warning(warning)));
+        result.map(|()| self.summary())
+    }
+
+    /// The logs, and what a resumed run changes in its directory.
+    fn open_log(&mut self) -> Result<RunLog> {
+        let origin = Origin::Resumed { notes: Vec::new(), is_changed: false };
+        let Origin::Resumed { notes, is_changed } = std::mem::replace(&mut self.origin, origin) else {
+            self.prepare()?;
+            let mut log = RunLog::create(&self.run);
+            let config = self.trainer.config();
+            let (environment, algorithm) = (&self.trainer.spec().id, config.algorithm.name.name());
+            log.say(&format!("{environment}, {algorithm}, seed {}, {} steps", config.run.seed, config.run.steps));
+            return Ok(log);
+        };
+        self.run.remove_checkpoints_after(self.trainer.steps())?;
+        if is_changed {
+            crate::atomic::write_atomically(self.run.config(), self.trainer.config().to_toml().as_bytes())?;
+            self.save()?;
+        }
+        Provenance::of_this_process(&self.trainer.spec().id).record(&self.run.provenance())?;
+        let mut log = RunLog::resume(&self.run, self.trainer.steps());
+        notes.iter().for_each(|note| log.say(note));
+        Ok(log)
+    }
+
+    fn train(&mut self, stop: impl Fn() -> bool, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
+        while let Some(iteration) = self.trainer.step() {
+            let iteration = iteration?;
+            log.iteration(iteration.iteration, iteration.steps, iteration.metrics.values());
             tell(Event::Iteration(&iteration));
-            self.report(&iteration, &mut tell);
-            let settings = &self.trainer.config().run;
-            let due = settings.eval_every > 0 && iteration.steps - self.last_evaluated >= settings.eval_every;
-            if due || self.trainer.is_done() {
-                final_return = Some(self.evaluate(&mut tell)?);
+            for note in notes(&iteration) {
+                log.say(&note);
+                tell(Event::Note(note));
             }
-            if self.is_save_due() {
+            log.take_warnings().into_iter().for_each(|warning| tell(Event::Warning(warning)));
+            if self.trainer.is_done() || self.is_evaluation_due() {
+                self.evaluate(log, tell)?;
+            }
+            let is_stopped = stop();
+            if self.trainer.is_done() || is_stopped || self.is_save_due() {
                 self.save()?;
             }
-            if stop() && !self.trainer.is_done() {
+            if is_stopped {
                 break;
             }
         }
-        if self.last_saved.1 != self.trainer.iterations() {
-            self.save()?;
-        }
-        let finished = self.trainer.is_done();
-        self.log.say(if finished { "done" } else { "stopped on request" });
-        self.log.take_warnings().into_iter().for_each(|warning| tell(Event::Note(warning)));
-        Ok(Summary {
-            finished,
-            steps: self.trainer.steps(),
-            seconds: self.trainer.seconds(),
-            final_return: final_return.filter(|_| finished),
-            best_return: self.best,
-        })
+        Ok(())
     }
 
-    /// Says what is out of the ordinary about an iteration.
-    fn report(&mut self, iteration: &Iteration, tell: &mut impl FnMut(Event<'_>)) {
-        let what = match &iteration.outcome {
-            Outcome::Stepped => None,
-            Outcome::NoSignal => Some("no update: all advantages are equal".into()),
-            Outcome::LineSearchFailed => Some("no update: the line search found no acceptable step".into()),
-            Outcome::Refused(reason) => Some(format!("update refused: {reason}")),
-        };
-        let value = iteration.value_refused.then(|| "the baseline's fit was refused: it is not finite".to_string());
-        let mut notes: Vec<String> =
-            what.into_iter().chain(value).map(|text| format!("iteration {}: {text}", iteration.iteration)).collect();
-        notes.iter().for_each(|note| self.log.say(note));
-        notes.extend(self.log.take_warnings());
-        notes.into_iter().for_each(|note| tell(Event::Note(note)));
+    /// Whether a multiple of `run.eval_every` lies between the last evaluation and now.
+    fn is_evaluation_due(&self) -> bool {
+        let every = self.trainer.config().run.eval_every;
+        every > 0 && self.trainer.steps() / every > self.evaluated.0 / every
     }
 
-    fn evaluate(&mut self, tell: &mut impl FnMut(Event<'_>)) -> Result<f64> {
+    fn evaluate(&mut self, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
         let steps = self.trainer.steps();
         let evaluation = self.trainer.evaluate(self.trainer.config().run.eval_episodes)?;
         let mean = evaluation.mean();
-        self.last_evaluated = steps;
-        self.log.evaluation(
-            steps,
-            &[
-                ("return_mean", mean),
-                ("return_std", evaluation.std()),
-                ("length_mean", evaluation.length_mean()),
-                ("episodes", evaluation.returns.len() as f64),
-            ],
-        );
+        self.evaluated = (steps, Some(mean));
+        let results = [
+            ("return_mean", mean),
+            ("return_std", evaluation.std()),
+            ("length_mean", evaluation.length_mean()),
+            ("episodes", evaluation.returns.len() as f64),
+        ];
+        log.evaluation(steps, &results);
         if self.best.is_none_or(|best| mean > best) {
             self.best = Some(mean);
             self.archive().write(self.run.best())?;
         }
         tell(Event::Evaluation(steps, &evaluation));
-        Ok(mean)
+        Ok(())
     }
 
     fn is_save_due(&self) -> bool {
         let settings = &self.trainer.config().run;
         let (when, iteration) = self.last_saved;
+        let every = settings.checkpoint_iterations;
         when.elapsed().as_secs_f64() >= settings.checkpoint_seconds
-            || (settings.checkpoint_iterations > 0
-                && self.trainer.iterations() >= iteration.saturating_add(settings.checkpoint_iterations))
+            || (every > 0 && self.trainer.iterations() >= iteration + every)
     }
 
     fn archive(&self) -> crate::checkpoint::Archive {
         let mut archive = self.trainer.save();
         archive.header["best_return"] = self.best.into();
-        archive.header["last_evaluated"] = self.last_evaluated.into();
+        archive.header["evaluated"] = serde_json::json!(self.evaluated);
         archive
     }
 
@@ -211,4 +271,16 @@ impl Session {
         self.last_saved = (Instant::now(), self.trainer.iterations());
         Ok(())
     }
+}
+
+/// What is out of the ordinary about an iteration.
+fn notes(iteration: &Iteration) -> Vec<String> {
+    let update = match &iteration.outcome {
+        Outcome::Stepped => None,
+        Outcome::NoSignal => Some("no update: all advantages are equal".to_string()),
+        Outcome::LineSearchFailed => Some("no update: the line search found no acceptable step".into()),
+        Outcome::Refused(reason) => Some(format!("update refused: {reason}")),
+    };
+    let value = iteration.value_refused.then(|| "the baseline's fit was refused: it is not finite".to_string());
+    update.into_iter().chain(value).map(|text| format!("iteration {}: {text}", iteration.iteration)).collect()
 }

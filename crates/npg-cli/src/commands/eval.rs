@@ -1,45 +1,45 @@
 //! `npg eval` and `npg plot`.
 
-use std::fmt::Write;
-
 use npg::env::registry;
 use npg::evaluate::{Plan, evaluate};
 use npg::plot::{CurveOptions, Format, learning_curves};
-use npg::run_dir::{self, CheckpointChoice, RunDir};
+use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 use npg::train::{load_policy, saved_config};
 
-use super::train::saved_environment;
 use crate::args::{EvalArgs, PlotArgs};
+use crate::text;
 
 /// `npg eval RUN`: a line (or JSON object) for each seed.
 pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<String> {
-    let mut text = String::new();
     let runs = run_dir::resolve(&args.run)?;
+    let choice = CheckpointChoice::from(args.checkpoint.as_str());
+    if let CheckpointChoice::File(file) = &choice
+        && runs.len() > 1
+        && file.is_file()
+    {
+        let (file, run, seeds) = (file.display(), args.run.display(), runs.len());
+        let message = format!("{file} is one policy, but {run} has {seeds} seeds; name the seed's directory");
+        return Err(npg::Error::Run(message).into());
+    }
+    let mut text = String::new();
     let mut means = Vec::new();
     for run in &runs {
-        let (line, mean) = eval_one(run, args)?;
+        let (line, mean) = eval_one(run, &choice, args)?;
         text += &line;
         means.push(mean);
     }
     if means.len() > 1 && !args.json {
-        let interval = npg::stats::mean_interval(&means);
-        let mean = npg::stats::mean(&means);
-        writeln!(
-            text,
-            "{} seeds: mean {mean:.2}, 95 % interval {:.2} to {:.2}",
-            means.len(),
-            interval.low,
-            interval.high
-        )?;
+        text += &format!("{}\n", text::mean_over_seeds("mean return", &means));
     }
     Ok(text)
 }
 
-fn eval_one(run: &RunDir, args: &EvalArgs) -> anyhow::Result<(String, f64)> {
-    let opened = run.open_checkpoint(&CheckpointChoice::from(args.checkpoint.as_str()))?;
+fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow::Result<(String, f64)> {
+    let opened = run.open_checkpoint(choice)?;
+    opened.skipped.iter().for_each(|error| text::warn(&format!("passed over: {error}")));
     let fault = |fault| npg::Error::File { path: opened.path.clone(), fault };
     let config = saved_config(&opened.archive).map_err(fault)?;
-    let environment: String = opened.archive.field("env").map_err(fault)?;
+    let environment = run.environment_of(&opened)?;
     let source = registry::make(&environment, &config.env)?;
     let policy = load_policy(&opened.archive, &source.spec()).map_err(fault)?;
     let plan = Plan { episodes: args.episodes as usize, seed: args.seed, stochastic: args.stochastic };
@@ -48,17 +48,23 @@ fn eval_one(run: &RunDir, args: &EvalArgs) -> anyhow::Result<(String, f64)> {
     let (mean, std, length) = (result.mean(), result.std(), result.length_mean());
     let checkpoint = opened.path.display();
     let line = if args.json {
-        let object = serde_json::json!({
-            "env": environment, "episodes": args.episodes, "return_mean": mean, "return_std": std,
-            "return_min": min, "return_max": max, "length_mean": length, "seed": args.seed,
-            "checkpoint": checkpoint.to_string(),
-        });
-        format!("{object}\n")
+        text::json_line([
+            ("env", environment.into()),
+            ("episodes", args.episodes.into()),
+            ("return_mean", mean.into()),
+            ("return_std", std.into()),
+            ("return_min", min.into()),
+            ("return_max", max.into()),
+            ("length_mean", length.into()),
+            ("seed", args.seed.into()),
+            ("checkpoint", checkpoint.to_string().into()),
+        ])
     } else {
         let how = if args.stochastic { "sampled" } else { "deterministic" };
+        let spread = if std.is_finite() { format!(" ± {std:.2} ({min:.2} to {max:.2})") } else { String::new() };
+        let episodes = if args.episodes == 1 { "episode" } else { "episodes" };
         format!(
-            "{environment}: return {mean:.2} ± {std:.2} ({min:.2} to {max:.2}), length {length:.1}, \
-             {} {how} episodes, {checkpoint}\n",
+            "{environment}: return {mean:.2}{spread}, length {length:.1}, {} {how} {episodes}, {checkpoint}\n",
             args.episodes
         )
     };
@@ -69,8 +75,8 @@ fn eval_one(run: &RunDir, args: &EvalArgs) -> anyhow::Result<(String, f64)> {
 pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
     Format::of(&args.output)?;
     let first = run_dir::resolve(&args.runs[0])?;
-    let threshold = saved_environment(&first[0])
-        .ok()
+    let threshold = Provenance::read(&first[0].provenance())
+        .map(|provenance| provenance.env)
         .and_then(|id| registry::make(&id, &toml::Table::new()).ok())
         .and_then(|source| source.spec().reward_threshold);
     let figure = learning_curves(&args.runs, &CurveOptions { threshold, ..CurveOptions::default() })?;

@@ -1,10 +1,13 @@
 //! `npg train` and `npg resume`.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use npg::Error;
 use npg::config::Config;
 use npg::env::{EnvSource, registry};
+use npg::policy::Policy;
 use npg::run_dir::{self, CheckpointChoice, RunDir};
 use npg::session::{Event, Session, Summary};
 use npg::train::{Trainer, load_policy};
@@ -13,20 +16,23 @@ use crate::args::{OutputArgs, ResumeArgs, TrainArgs};
 use crate::progress::{Done, Evaluation, Progress, ProgressRow, Start};
 use crate::settings;
 use crate::signals::Stop;
+use crate::text;
 
 /// `npg train ENV`
+///
+/// The seeds of `--seeds` run one after the other, each on all threads: JSON lines of iterations do not name their
+/// seed, and one live table shows one run.
 pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let (configs, source) = settings::runs(args)?;
     let environment = source.spec().id;
-    // Trainers first: what they refuse must not leave directories behind.
-    let mut trainers = Vec::new();
-    for config in &configs {
+    let initial = args.init.as_deref().map(|run| initial_policy(run, source.as_ref())).transpose()?;
+    let trainer = |config: &Config| -> npg::Result<Trainer> {
         let mut trainer = Trainer::new(config.clone(), registry::make(&environment, &config.env)?)?;
-        if let Some(run) = &args.init {
-            trainer.initialize_from(&initial_policy(run, source.as_ref())?)?;
-        }
-        trainers.push(trainer);
-    }
+        initial.as_ref().map_or(Ok(()), |policy| trainer.initialize_from(policy))?;
+        Ok(trainer)
+    };
+    // What a trainer refuses must not leave directories behind; seeds do not matter to it.
+    trainer(&configs[0])?;
     let seeds: Vec<u64> = configs.iter().map(|config| config.run.seed).collect();
     let runs = match &args.out {
         Some(out) => run_dir::create_at(out, &seeds, args.force)?,
@@ -35,22 +41,21 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
             run_dir::create_numbered(Path::new("runs"), &environment, algorithm, &seeds)?
         }
     };
+    let sessions = || configs.iter().zip(&runs).map(|(config, run)| Ok(Session::begin(trainer(config)?, run.clone())));
     let stop = Stop::listen()?;
-    let mut show = Show { stop: &stop, output: args.output, several: runs.len() > 1 };
-    for (trainer, run) in trainers.into_iter().zip(runs) {
-        let session = Session::begin(trainer, run)?;
-        if let Some(code) = show.run(session, &[])? {
-            return Ok(code);
-        }
+    if runs.len() > 1 {
+        // Whatever ends this program, `npg resume` then goes on with all seeds.
+        sessions().try_for_each(|session: npg::Result<Session>| session?.prepare())?;
     }
-    Ok(ExitCode::SUCCESS)
+    Show::new(&stop, args.output, &runs).all(sessions())
 }
 
 /// The latest policy of a run, or of the first seed of several.
-fn initial_policy(run: &Path, source: &dyn EnvSource) -> npg::Result<npg::policy::Policy> {
+fn initial_policy(run: &Path, source: &dyn EnvSource) -> npg::Result<Policy> {
     let runs = run_dir::resolve(run)?;
     let opened = runs[0].open_checkpoint(&CheckpointChoice::Latest)?;
-    let fault = |fault| npg::Error::File { path: opened.path.clone(), fault };
+    opened.skipped.iter().for_each(|error| text::warn(&format!("passed over: {error}")));
+    let fault = |fault| Error::File { path: opened.path.clone(), fault };
     load_policy(&opened.archive, &source.spec()).map_err(fault)
 }
 
@@ -59,54 +64,64 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
     let steps = args.steps.map(total_steps).transpose()?;
     let runs = run_dir::resolve(&args.run)?;
     let stop = Stop::listen()?;
-    let mut show = Show { stop: &stop, output: args.output, several: runs.len() > 1 };
-    for run in runs {
-        let make = |config: &Config, environment: &str| registry::make(environment, &config.env);
-        let environment = saved_environment(&run)?;
-        let (session, notes) = Session::resume(run, steps, |config| make(config, &environment))?;
-        if let Some(code) = show.run(session, &notes)? {
-            return Ok(code);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    let source = |config: &Config, environment: &str| registry::make(environment, &config.env);
+    Show::new(&stop, args.output, &runs).all(runs.iter().map(|run| Session::resume(run.clone(), steps, source)))
 }
 
 fn total_steps(steps: i64) -> npg::Result<u64> {
     u64::try_from(steps)
         .ok()
         .filter(|steps| *steps > 0)
-        .ok_or_else(|| npg::Error::config("run.steps", format!("must be at least 1, but --steps is {steps}")))
-}
-
-/// The environment's id in the latest checkpoint.
-pub(super) fn saved_environment(run: &RunDir) -> npg::Result<String> {
-    let opened = run.open_checkpoint(&CheckpointChoice::Latest)?;
-    opened.archive.field("env").map_err(|fault| npg::Error::File { path: opened.path, fault })
+        .ok_or_else(|| Error::config("run.steps", format!("must be at least 1, but --steps is {steps}")))
 }
 
 /// How the runs of one command are shown.
 struct Show<'a> {
     stop: &'a Stop,
     output: OutputArgs,
-    several: bool,
+    /// What `npg resume`, `eval` and `plot` take for all runs: their common directory, if they are several.
+    whole: String,
+    is_several: bool,
 }
 
-impl Show<'_> {
-    /// Runs a session to its end; the exit code if a signal stopped it.
-    fn run(&mut self, mut session: Session, notes: &[String]) -> anyhow::Result<Option<ExitCode>> {
+impl<'a> Show<'a> {
+    fn new(stop: &'a Stop, output: OutputArgs, runs: &[RunDir]) -> Self {
+        let is_several = runs.len() > 1;
+        let path = runs[0].path();
+        let whole = path.parent().filter(|_| is_several).unwrap_or(path).display().to_string();
+        Self { stop, output, whole, is_several }
+    }
+
+    /// Runs one session after the other, to the end or until a signal.
+    fn all(&self, sessions: impl Iterator<Item = npg::Result<Session>>) -> anyhow::Result<ExitCode> {
+        let mut summaries = Vec::new();
+        for session in sessions {
+            match self.one(session?)? {
+                Some(summary) => summaries.push(summary),
+                None => return Ok(ExitCode::from(self.stop.exit_code().unwrap_or(1))),
+            }
+        }
+        if !self.output.json {
+            let _ = std::io::stdout().write_all(self.end(&summaries).as_bytes()); // a reader that has gone is no error
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Runs a session; None if a signal stopped it.
+    fn one(&self, mut session: Session) -> npg::Result<Option<Summary>> {
         let mut progress = Progress::on_stdout(self.output);
-        let config = session.trainer().config().clone();
+        let config = session.trainer().config();
         let total = config.run.steps;
-        let directory = session.directory().path().display().to_string();
         let start = Start {
             env: session.trainer().spec().id.clone(),
             algo: config.algorithm.name.name().into(),
             seed: config.run.seed,
-            run_dir: directory.clone(),
+            run_dir: session.directory().path().display().to_string(),
             steps: total,
         };
         progress.start(&start);
-        notes.iter().for_each(|note| progress.note(note));
+        session.notes().iter().for_each(|note| progress.warning(note));
+        let was_finished = session.summary().finished;
         let summary = session.run(
             || self.stop.exit_code().is_some(),
             |event| match event {
@@ -121,30 +136,49 @@ impl Show<'_> {
                     episodes: evaluation.returns.len() as u64,
                 }),
                 Event::Note(text) => progress.note(&text),
+                Event::Warning(text) => progress.warning(&text),
             },
         );
-        let summary = match summary {
-            Ok(summary) => summary,
-            Err(error) => {
-                progress.end();
-                return Err(error.into());
+        let summary = summary.inspect_err(|error| {
+            progress.end();
+            if let Error::Io { .. } = error {
+                text::warn(&format!(
+                    "after removing the cause, go on from the last checkpoint: npg resume {}",
+                    self.whole
+                ));
             }
-        };
-        let Summary { finished, steps, seconds, final_return, best_return } = summary;
-        if !finished {
-            progress.stopped(&format!("stopped after {steps} of {total} steps; go on with: npg resume {directory}"));
-            let code = self.stop.exit_code().unwrap_or(1);
-            return Ok(Some(ExitCode::from(code)));
+        })?;
+        if !summary.finished {
+            let steps = summary.steps;
+            progress.stopped(&format!("stopped after {steps} of {total} steps; go on with: npg resume {}", self.whole));
+            return Ok(None);
         }
-        let done = Done { start, steps, seconds, final_return_mean: final_return, best_return_mean: best_return };
-        let whole = session.directory().path().parent().filter(|_| self.several);
-        let plotted = whole.map_or(directory.clone(), |parent| parent.display().to_string());
-        let next = [
-            format!("  npg eval {directory}\n"),
-            format!("  npg plot {plotted} -o curve.svg\n"),
-            format!("  npg resume {directory} --steps {}\n", 2 * steps),
-        ];
-        progress.done(&done, &next.concat());
-        Ok(None)
+        if summary.reached_return {
+            progress.note("the mean training return has reached run.until_return");
+        }
+        progress.done(&Done {
+            start,
+            was_finished,
+            steps: summary.steps,
+            seconds: summary.seconds,
+            final_return_mean: summary.final_return,
+            best_return_mean: summary.best_return,
+        });
+        Ok(Some(summary))
+    }
+
+    /// The last lines: what came out of several runs, and the exact next commands.
+    fn end(&self, summaries: &[Summary]) -> String {
+        let whole = &self.whole;
+        let mut text = String::new();
+        let returns: Vec<f64> = summaries.iter().filter_map(|summary| summary.final_return).collect();
+        if self.is_several && returns.len() > 1 {
+            text = format!("{}\n", text::mean_over_seeds("final return", &returns));
+        }
+        text += &format!("  npg eval {whole}\n  npg plot {whole} -o curve.svg\n");
+        if let Some(steps) = summaries.iter().map(|summary| summary.steps).max() {
+            text += &format!("  npg resume {whole} --steps {}\n", 2 * steps);
+        }
+        text
     }
 }

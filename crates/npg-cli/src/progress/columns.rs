@@ -1,7 +1,7 @@
 //! The columns of the progress table, for terminals and pipes alike.
 
 use super::ProgressRow;
-use crate::text::{clock, count, decimal, significant};
+use crate::text::{clock, count, decimal, short};
 
 /// One column.
 struct Column {
@@ -23,55 +23,67 @@ fn finite(number: Option<f64>, text: fn(f64) -> String) -> Option<String> {
     number.filter(|number| number.is_finite()).map(text)
 }
 
-/// Everything close to 1 in decimals, the hopelessly negative in powers of ten.
-fn fraction(number: f64) -> String {
-    if number > -10.0 { format!("{number:.3}") } else { format!("{number:.1e}") }
+/// An episode's length: four digits leave no room for a decimal.
+fn length(number: f64) -> String {
+    if number < 999.95 { decimal(number) } else { format!("{number:.0}") }
 }
 
+/// Everything close to 1 in decimals, the hopelessly negative in powers of ten.
+fn fraction(number: f64) -> String {
+    if number > -9.9995 { format!("{number:.3}") } else { format!("{number:.0e}") }
+}
+
+/// All of them fit into 79 columns, for the terminals of 80 that people have.
 static COLUMNS: [Column; 11] = [
     Column { title: |_| "steps", width: 5, rank: 0, cell: |row| Some(count(row.steps as f64)) },
     Column { title: |_| "steps/s", width: 7, rank: 4, cell: |row| finite(row.steps_per_second, count) },
-    Column { title: |_| "eta", width: 7, rank: 2, cell: |row| finite(row.eta_seconds, clock) },
+    Column { title: |_| "eta", width: 5, rank: 2, cell: |row| finite(row.eta_seconds, clock) },
     Column { title: |_| "return ± 95 %", width: 14, rank: 1, cell: returns },
-    Column { title: |_| "length", width: 6, rank: 5, cell: |row| finite(row.length_mean, decimal) },
-    Column { title: |_| "kl", width: 7, rank: 3, cell: |row| finite(row.kl, significant) },
-    Column { title: |_| "kl pred", width: 7, rank: 6, cell: |row| finite(row.kl_predicted, significant) },
+    Column { title: |_| "len", width: 5, rank: 5, cell: |row| finite(row.length_mean, length) },
+    Column { title: |_| "kl", width: 6, rank: 3, cell: |row| finite(row.kl, short) },
+    Column { title: |_| "pred", width: 6, rank: 6, cell: |row| finite(row.kl_predicted, short) },
     Column { title: |_| "cg", width: 2, rank: 9, cell: |row| finite(row.cg_iterations, count) },
-    Column { title: |_| "cg res", width: 7, rank: 10, cell: |row| finite(row.cg_residual, significant) },
-    Column { title: |_| "expl var", width: 8, rank: 8, cell: |row| finite(row.explained_variance, fraction) },
-    Column { title: |row| row.spread_label, width: 7, rank: 7, cell: |row| finite(row.spread, significant) },
+    Column { title: |_| "res", width: 6, rank: 10, cell: |row| finite(row.cg_residual, short) },
+    Column { title: |_| "ev", width: 6, rank: 8, cell: |row| finite(row.explained_variance, fraction) },
+    Column { title: |row| row.spread_label, width: 7, rank: 7, cell: |row| finite(row.spread, short) },
 ];
 
-/// Blanks between columns.
-const GAP: usize = 2;
+/// How many columns are shown, the most important ones, and the blanks between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    shown: u8,
+    gap: usize,
+}
 
-/// The number of columns, the most important ones, that fit into `width`. The first always does.
-pub(super) fn fitting(width: usize) -> u8 {
-    let mut used = 0;
-    for rank in 0..COLUMNS.len() as u8 {
-        used += COLUMNS.iter().find(|column| column.rank == rank).map_or(0, |column| column.width + GAP);
-        if rank > 0 && used - GAP > width {
-            return rank;
-        }
+impl Layout {
+    /// All columns, wide apart.
+    pub(super) const ALL: Layout = Layout { shown: COLUMNS.len() as u8, gap: 2 };
+
+    /// What fits into `width`. The first column always does.
+    pub(super) fn fitting(width: usize) -> Layout {
+        let needed = |layout: &Layout| -> usize {
+            let widths = COLUMNS.iter().filter(|column| column.rank < layout.shown).map(|column| column.width);
+            widths.map(|width| width + layout.gap).sum::<usize>() - layout.gap
+        };
+        let narrower = (1..=Self::ALL.shown).rev().map(|shown| Layout { shown, gap: 1 });
+        let mut layouts = [Self::ALL].into_iter().chain(narrower);
+        layouts.find(|layout| needed(layout) <= width).unwrap_or(Layout { shown: 1, gap: 1 })
     }
-    COLUMNS.len() as u8
-}
 
-/// All columns.
-pub(super) const ALL: u8 = COLUMNS.len() as u8;
+    /// The titles.
+    pub(super) fn header(self, row: &ProgressRow) -> String {
+        self.line(|column| (column.title)(row).to_owned())
+    }
 
-/// The titles of the `shown` most important columns.
-pub(super) fn header(row: &ProgressRow, shown: u8) -> String {
-    line(shown, |column| (column.title)(row).to_owned())
-}
+    /// The cells of a row.
+    pub(super) fn cells(self, row: &ProgressRow) -> String {
+        self.line(|column| (column.cell)(row).unwrap_or_else(|| "-".into()))
+    }
 
-/// The cells of the `shown` most important columns.
-pub(super) fn cells(row: &ProgressRow, shown: u8) -> String {
-    line(shown, |column| (column.cell)(row).unwrap_or_else(|| "-".into()))
-}
-
-fn line(shown: u8, cell: impl Fn(&Column) -> String) -> String {
-    let columns = COLUMNS.iter().filter(|column| column.rank < shown);
-    let cells: Vec<String> = columns.map(|column| format!("{:>width$}", cell(column), width = column.width)).collect();
-    cells.join("  ")
+    fn line(self, cell: impl Fn(&Column) -> String) -> String {
+        let columns = COLUMNS.iter().filter(|column| column.rank < self.shown);
+        let cells: Vec<String> =
+            columns.map(|column| format!("{:>width$}", cell(column), width = column.width)).collect();
+        cells.join(&" ".repeat(self.gap))
+    }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Done, Evaluation, Start};
+use crate::text;
 
 pub(super) fn start(start: &Start) -> String {
     object(
@@ -49,11 +50,6 @@ fn identity(start: &Start) -> impl Iterator<Item = (&'static str, Value)> {
     [("env", env.into()), ("algo", algo.into()), ("seed", seed.into()), ("run_dir", run_dir.into())].into_iter()
 }
 
-/// A line with the fields in the given order.
-fn object<'f>(event: &str, fields: impl IntoIterator<Item = (&'f str, Value)>) -> String {
-    let mut line = format!("{{\"event\":{}", Value::from(event));
-    for (name, value) in fields {
-        line.push_str(&format!(",{}:{value}", Value::from(name)));
-    }
-    line + "}\n"
+fn object<'f>(event: &'f str, fields: impl IntoIterator<Item = (&'f str, Value)>) -> String {
+    text::json_line([("event", event.into())].into_iter().chain(fields))
 }

@@ -4,7 +4,8 @@
 //! The cursor always rests at the start of the line below the bar and is never hidden, so nothing has to be
 //! restored, however the program ends.
 
-use super::{ProgressRow, columns};
+use super::ProgressRow;
+use super::columns::Layout;
 
 /// Seconds between two drawings.
 const INTERVAL: f64 = 0.1;
@@ -18,8 +19,8 @@ pub(super) struct Live {
     has_color: bool,
     /// Lines at the bottom that the next drawing replaces.
     lines: usize,
-    /// Columns shown at the last drawing; 0 before the first.
-    shown: u8,
+    /// Of the last drawing.
+    layout: Option<Layout>,
     /// When the last drawing was.
     drawn: Option<f64>,
     /// Part of the run that the last row that stays belongs to.
@@ -30,7 +31,7 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new(has_color: bool) -> Self {
-        Self { has_color, lines: 0, shown: 0, drawn: None, part: 0, newest: None }
+        Self { has_color, lines: 0, layout: None, drawn: None, part: 0, newest: None }
     }
 
     /// What to print when `row` is the state, `now` seconds after the start; mostly nothing.
@@ -81,13 +82,13 @@ impl Live {
     /// The row, below titles if there are none yet or the terminal's width asks for others.
     fn table(&mut self, row: &ProgressRow, width: usize) -> String {
         let width = width.saturating_sub(1); // a line as long as the terminal is wide may wrap
-        let shown = columns::fitting(width);
+        let layout = Layout::fitting(width);
         let cut = |line: String| line.chars().take(width).collect::<String>();
-        let cells = cut(columns::cells(row, shown));
-        if std::mem::replace(&mut self.shown, shown) == shown {
+        let cells = cut(layout.cells(row));
+        if self.layout.replace(layout) == Some(layout) {
             return format!("{cells}\n");
         }
-        let titles = self.colored("\x1b[2m", &cut(columns::header(row, shown)));
+        let titles = self.colored("\x1b[2m", &cut(layout.header(row)));
         format!("{titles}\n{cells}\n")
     }
 

@@ -102,6 +102,8 @@ pub(crate) struct Evaluation {
 #[derive(Clone, Debug)]
 pub(crate) struct Done {
     pub(crate) start: Start,
+    /// Whether the command found it over.
+    pub(crate) was_finished: bool,
     /// Transitions trained.
     pub(crate) steps: u64,
     /// From the first environment step to the end of the last update, without evaluation and checkpoints.
@@ -171,11 +173,12 @@ impl<W: Write> Progress<W> {
             return self.write(&json::evaluation(evaluation));
         }
         self.note(&format!(
-            "evaluation at {} steps: return {}, standard deviation {}, length {} over {episodes} episodes",
+            "evaluation, {} steps: return {}{}, length {}, {episodes} episode{}",
             text::count(*steps as f64),
             text::decimal(*return_mean),
-            text::decimal(*return_std),
+            if return_std.is_finite() { format!(" (std {})", text::decimal(*return_std)) } else { String::new() },
             text::decimal(*length_mean),
+            if *episodes == 1 { "" } else { "s" },
         ));
     }
 
@@ -187,6 +190,14 @@ impl<W: Write> Progress<W> {
             Display::Json | Display::Quiet => return,
         };
         self.write(&text);
+    }
+
+    /// Something that must be known, on standard error where standard output is not for people.
+    pub(crate) fn warning(&mut self, warning: &str) {
+        match &self.display {
+            Display::Json | Display::Quiet => text::warn(warning),
+            Display::Live(_) | Display::Plain(_) => self.note(warning),
+        }
     }
 
     /// The table ends: its last row is shown, whenever the one before was.
@@ -210,21 +221,22 @@ impl<W: Write> Progress<W> {
         }
     }
 
-    /// The run is over; `next` are the lines that say what can be done with it.
-    pub(crate) fn done(&mut self, done: &Done, next: &str) {
+    /// The run is over.
+    pub(crate) fn done(&mut self, done: &Done) {
         self.end();
         if let Display::Json = self.display {
             return self.write(&json::done(done));
         }
-        let rate = text::count(done.steps as f64 / done.seconds);
-        let or_dash = |number: Option<f64>| number.filter(|n| n.is_finite()).map_or_else(|| "-".into(), text::decimal);
-        self.write(&format!(
-            "done: {} steps in {:.1} s ({rate} steps/s); return {} at the end, {} at best\n{next}",
-            text::count(done.steps as f64),
-            done.seconds,
-            or_dash(done.final_return_mean),
-            or_dash(done.best_return_mean),
-        ));
+        let Done { start, was_finished, steps, seconds, final_return_mean, best_return_mean } = done;
+        let or_dash = |number: &Option<f64>| number.filter(|n| n.is_finite()).map_or_else(|| "-".into(), text::decimal);
+        let (last, best) = (or_dash(final_return_mean), or_dash(best_return_mean));
+        let took = if *was_finished {
+            format!("{} was done already: {} steps", start.run_dir, text::count(*steps as f64))
+        } else {
+            let (steps, rate) = (text::count(*steps as f64), text::count(*steps as f64 / seconds));
+            format!("seed {} done: {steps} steps in {seconds:.1} s ({rate} steps/s)", start.seed)
+        };
+        self.write(&format!("{took}; final return {last}, best {best}\n"));
     }
 
     fn write(&mut self, text: &str) {

@@ -1,6 +1,7 @@
 //! The display in a pipe: a header, then lines in aligned columns.
 
-use super::{ProgressRow, columns};
+use super::ProgressRow;
+use super::columns::Layout;
 
 /// A line is printed once the run has advanced by this fraction of it,
 const FRACTION: f64 = 0.02;
@@ -31,14 +32,14 @@ impl Plain {
             self.pending = Some(row.clone());
             return String::new();
         }
-        let header = if self.printed.is_none() { columns::header(row, columns::ALL) + "\n" } else { String::new() };
+        let header = if self.printed.is_none() { Layout::ALL.header(row) + "\n" } else { String::new() };
         self.printed = Some(Printed { steps: row.steps, seconds: now });
         self.pending = None;
-        header + &columns::cells(row, columns::ALL) + "\n"
+        header + &Layout::ALL.cells(row) + "\n"
     }
 
     /// The last row, if it has not been printed.
     pub(super) fn end(&mut self) -> String {
-        self.pending.take().map_or_else(String::new, |row| columns::cells(&row, columns::ALL) + "\n")
+        self.pending.take().map_or_else(String::new, |row| Layout::ALL.cells(&row) + "\n")
     }
 }

@@ -37,6 +37,7 @@ fn start() -> Start {
 fn done() -> Done {
     Done {
         start: start(),
+        was_finished: false,
         steps: 100_000,
         seconds: 0.4,
         final_return_mean: Some(489.3),
@@ -59,7 +60,7 @@ fn shown(display: Display) -> String {
     }
     progress.evaluation(&EVALUATION);
     progress.note("no signal: all advantages are equal");
-    progress.done(&done(), "  npg eval runs/CartPole-v1/npg-1/seed-0\n");
+    progress.done(&done());
     String::from_utf8(progress.out).unwrap()
 }
 
@@ -67,13 +68,12 @@ fn shown(display: Display) -> String {
 fn lines_in_a_pipe() {
     insta::assert_snapshot!(shown(Display::Plain(Plain::default())), @r#"
     CartPole-v1, npg, seed 0, 100k steps: runs/CartPole-v1/npg-1/seed-0
-    steps  steps/s      eta   return ± 95 %  length       kl  kl pred  cg   cg res  expl var  entropy
-      50k     251k     0:50    255.0 ± 12.3   255.0  0.00981   0.0100  10   0.0432     0.450    0.517
-     100k     251k     0:00    490.0 ± 12.3   490.0  0.00981   0.0100  10   0.0432     0.900    0.345
-    evaluation at 50k steps: return 480.2, standard deviation 12.5, length 480.2 over 20 episodes
+    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
+      50k     251k   0:50    255.0 ± 12.3  255.0  0.0098  0.0100  10  0.0432   0.450   0.5175
+     100k     251k   0:00    490.0 ± 12.3  490.0  0.0098  0.0100  10  0.0432   0.900   0.3450
+    evaluation, 50k steps: return 480.2 (std 12.5), length 480.2, 20 episodes
     no signal: all advantages are equal
-    done: 100k steps in 0.4 s (250k steps/s); return 489.3 at the end, - at best
-      npg eval runs/CartPole-v1/npg-1/seed-0
+    seed 0 done: 100k steps in 0.4 s (250k steps/s); final return 489.3, best -
     "#);
 }
 
@@ -91,8 +91,7 @@ fn lines_for_programs() {
 #[test]
 fn only_the_end() {
     insta::assert_snapshot!(shown(Display::Quiet), @r#"
-    done: 100k steps in 0.4 s (250k steps/s); return 489.3 at the end, - at best
-      npg eval runs/CartPole-v1/npg-1/seed-0
+    seed 0 done: 100k steps in 0.4 s (250k steps/s); final return 489.3, best -
     "#);
 }
 
@@ -117,8 +116,8 @@ fn missing_values_are_dashes() {
         ..ProgressRow::default()
     };
     insta::assert_snapshot!(Plain::default().update(&row, 0.0), @r#"
-    steps  steps/s      eta   return ± 95 %  length       kl  kl pred  cg   cg res  expl var      std
-      512        -        -               -       -        -        -   -        -         -        -
+    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev      std
+      512        -      -               -      -       -       -   -       -       -        -
     "#);
 }
 
@@ -206,13 +205,13 @@ fn screen(width: usize, has_color: bool, until: u64) -> Screen {
 #[test]
 fn a_terminal_in_the_middle_of_a_run() {
     insta::assert_snapshot!(screen(110, false, 46_000).lines.join("\n"), @r#"
-    steps  steps/s      eta   return ± 95 %  length       kl  kl pred  cg   cg res  expl var  entropy
-      10k     251k     1:30     67.0 ± 12.3    67.0  0.00981   0.0100  10   0.0432     0.090    0.655
-      20k     251k     1:20    114.0 ± 12.3   114.0  0.00981   0.0100  10   0.0432     0.180    0.621
+    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
+      10k     251k   1:30     67.0 ± 12.3   67.0  0.0098  0.0100  10  0.0432   0.090   0.6555
+      20k     251k   1:20    114.0 ± 12.3  114.0  0.0098  0.0100  10  0.0432   0.180   0.6210
     a note
-      30k     251k     1:10    161.0 ± 12.3   161.0  0.00981   0.0100  10   0.0432     0.270    0.586
-      40k     251k     1:00    208.0 ± 12.3   208.0  0.00981   0.0100  10   0.0432     0.360    0.552
-      46k     251k     0:54    236.2 ± 12.3   236.2  0.00981   0.0100  10   0.0432     0.414    0.531
+      30k     251k   1:10    161.0 ± 12.3  161.0  0.0098  0.0100  10  0.0432   0.270   0.5865
+      40k     251k   1:00    208.0 ± 12.3  208.0  0.0098  0.0100  10  0.0432   0.360   0.5520
+      46k     251k   0:54    236.2 ± 12.3  236.2  0.0098  0.0100  10  0.0432   0.414   0.5313
     ━━━━━━━━━━━━━━━━━━────────────────────── 46 %
     "#);
 }
@@ -220,31 +219,37 @@ fn a_terminal_in_the_middle_of_a_run() {
 #[test]
 fn a_terminal_at_the_end() {
     insta::assert_snapshot!(screen(110, true, 100_000).lines.join("\n"), @r#"
-    steps  steps/s      eta   return ± 95 %  length       kl  kl pred  cg   cg res  expl var  entropy
-      10k     251k     1:30     67.0 ± 12.3    67.0  0.00981   0.0100  10   0.0432     0.090    0.655
-      20k     251k     1:20    114.0 ± 12.3   114.0  0.00981   0.0100  10   0.0432     0.180    0.621
+    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
+      10k     251k   1:30     67.0 ± 12.3   67.0  0.0098  0.0100  10  0.0432   0.090   0.6555
+      20k     251k   1:20    114.0 ± 12.3  114.0  0.0098  0.0100  10  0.0432   0.180   0.6210
     a note
-      30k     251k     1:10    161.0 ± 12.3   161.0  0.00981   0.0100  10   0.0432     0.270    0.586
-      40k     251k     1:00    208.0 ± 12.3   208.0  0.00981   0.0100  10   0.0432     0.360    0.552
-      50k     251k     0:50    255.0 ± 12.3   255.0  0.00981   0.0100  10   0.0432     0.450    0.517
-      60k     251k     0:40    302.0 ± 12.3   302.0  0.00981   0.0100  10   0.0432     0.540    0.483
-      70k     251k     0:30    349.0 ± 12.3   349.0  0.00981   0.0100  10   0.0432     0.630    0.448
-      80k     251k     0:20    396.0 ± 12.3   396.0  0.00981   0.0100  10   0.0432     0.720    0.414
-      90k     251k     0:10    443.0 ± 12.3   443.0  0.00981   0.0100  10   0.0432     0.810    0.380
-     100k     251k     0:00    490.0 ± 12.3   490.0  0.00981   0.0100  10   0.0432     0.900    0.345
+      30k     251k   1:10    161.0 ± 12.3  161.0  0.0098  0.0100  10  0.0432   0.270   0.5865
+      40k     251k   1:00    208.0 ± 12.3  208.0  0.0098  0.0100  10  0.0432   0.360   0.5520
+      50k     251k   0:50    255.0 ± 12.3  255.0  0.0098  0.0100  10  0.0432   0.450   0.5175
+      60k     251k   0:40    302.0 ± 12.3  302.0  0.0098  0.0100  10  0.0432   0.540   0.4830
+      70k     251k   0:30    349.0 ± 12.3  349.0  0.0098  0.0100  10  0.0432   0.630   0.4485
+      80k     251k   0:20    396.0 ± 12.3  396.0  0.0098  0.0100  10  0.0432   0.720   0.4140
+      90k     251k   0:10    443.0 ± 12.3  443.0  0.0098  0.0100  10  0.0432   0.810   0.3795
+     100k     251k   0:00    490.0 ± 12.3  490.0  0.0098  0.0100  10  0.0432   0.900   0.3450
     "#);
 }
 
 #[test]
 fn a_narrow_terminal_shows_what_matters_most() {
     insta::assert_snapshot!(screen(60, false, 33_000).lines.join("\n"), @r#"
-    steps  steps/s      eta   return ± 95 %  length       kl
-      10k     251k     1:30     67.0 ± 12.3    67.0  0.00981
-      20k     251k     1:20    114.0 ± 12.3   114.0  0.00981
+    steps steps/s   eta  return ± 95 %   len     kl   pred
+      10k    251k  1:30    67.0 ± 12.3  67.0 0.0098 0.0100
+      20k    251k  1:20   114.0 ± 12.3 114.0 0.0098 0.0100
     a note
-      30k     251k     1:10    161.0 ± 12.3   161.0  0.00981
-      32k     251k     1:08    170.4 ± 12.3   170.4  0.00981
+      30k    251k  1:10   161.0 ± 12.3 161.0 0.0098 0.0100
+      32k    251k  1:08   170.4 ± 12.3 170.4 0.0098 0.0100
     ━━━━━━━━━━━━──────────────────────────── 32 %
+    "#);
+    insta::assert_snapshot!(screen(80, false, 12_000).lines.join("\n"), @r#"
+    steps steps/s   eta  return ± 95 %   len     kl   pred cg    res     ev entropy
+      10k    251k  1:30    67.0 ± 12.3  67.0 0.0098 0.0100 10 0.0432  0.090  0.6555
+      11k    251k  1:29    71.7 ± 12.3  71.7 0.0098 0.0100 10 0.0432  0.099  0.6520
+    ━━━━──────────────────────────────────── 11 %
     "#);
     for width in 10..120 {
         screen(width, true, 100_000);

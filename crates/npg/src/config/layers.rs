@@ -79,8 +79,11 @@ impl Layers {
             return fail(assignment.trim(), "has no value; write --set table.key=value".into());
         };
         let (path, text) = (path.trim(), text.trim());
-        if path.is_empty() || path.split('.').any(str::is_empty) {
-            return fail(path, format!("is no key path in --set {assignment}; write --set table.key=value"));
+        if path.split('.').any(str::is_empty) {
+            return fail("--set", format!("`{path}` is no key path; write --set table.key=value"));
+        }
+        if text.is_empty() {
+            return fail(path, "has no value; write --set table.key=value".into());
         }
         let value = match text.parse::<Value>() {
             Ok(value) => value,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{RunDir, names_in, remove};
+use super::{Provenance, RunDir, names_in, remove};
 use crate::atomic::UNFINISHED;
 use crate::checkpoint::Archive;
 use crate::error::{Error, FileFault, Result};
@@ -99,6 +99,21 @@ impl RunDir {
             }
         }
         Err(skipped.swap_remove(0))
+    }
+
+    /// The id of the environment that a checkpoint is of, which must be the run's own (as far as its provenance tells).
+    ///
+    /// # Errors
+    /// [`Error::File`] for another environment, or a checkpoint that names none.
+    pub fn environment_of(&self, opened: &OpenedCheckpoint) -> Result<String> {
+        let fault = |fault| Error::File { path: opened.path.clone(), fault };
+        let id: String = opened.archive.field("env").map_err(fault)?;
+        match Provenance::read(&self.provenance()) {
+            Some(run) if run.env != id => {
+                Err(fault(FileFault::Mismatch(format!("it is of {id}, and this run is of {}", run.env))))
+            }
+            _ => Ok(id),
+        }
     }
 
     /// Removes all checkpoints but the last two and the best, and what a killed process left unfinished.

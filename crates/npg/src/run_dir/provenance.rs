@@ -12,6 +12,8 @@ use crate::utc;
 /// What provenance.json says: enough to find the program again and to explain a difference in speed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
+    /// The environment's id.
+    pub env: String,
     /// Version of npg.
     pub version: String,
     /// Revision of the sources, where the build knew it.
@@ -34,10 +36,11 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// That of this process, now.
-    pub fn of_this_process() -> Self {
+    /// That of this process, now, for a run on the environment of that id.
+    pub fn of_this_process(environment: &str) -> Self {
         let (git_revision, git_dirty) = revision(option_env!("NPG_GIT"));
         Self {
+            env: environment.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             git_revision,
             git_dirty,
@@ -53,13 +56,17 @@ impl Provenance {
         }
     }
 
+    /// What `path` says; None if it cannot be read.
+    pub fn read(path: &Path) -> Option<Self> {
+        std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+    }
+
     /// Writes it to `path`. Where the file tells of an earlier command, it is added there under `resumed`.
     ///
     /// # Errors
     /// [`crate::Error::Io`] when it cannot be written.
     pub fn record(self, path: &Path) -> Result<()> {
-        let earlier = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
-        let whole = match earlier {
+        let whole = match Self::read(path) {
             Some(mut earlier) => {
                 earlier.resumed.push(self);
                 earlier
@@ -102,9 +109,9 @@ mod tests {
     fn later_commands_are_added_to_the_first() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("provenance.json");
-        let first = Provenance::of_this_process();
+        let first = Provenance::of_this_process("CartPole-v1");
         first.clone().record(&path).unwrap();
-        let read = || serde_json::from_slice::<Provenance>(&std::fs::read(&path).unwrap()).unwrap();
+        let read = || Provenance::read(&path).unwrap();
         assert_eq!(read(), first);
         Provenance { version: "9".into(), ..first.clone() }.record(&path).unwrap();
         assert_eq!(read().resumed.len(), 1);
@@ -117,7 +124,7 @@ mod tests {
 
     #[test]
     fn facts_are_never_empty() {
-        let this = Provenance::of_this_process();
+        let this = Provenance::of_this_process("CartPole-v1");
         assert!(this.cores >= 1 && !this.cpu.is_empty() && !this.os.is_empty() && !this.command.is_empty());
         assert!(this.started.ends_with('Z'));
     }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result, nearest};
 
 /// The runs that `run` names: itself when it is a seed's directory, or all the seeds in it, in numeric order.
 ///
-/// Seeds that have not begun (no config.toml) are left out.
+/// Seeds that have not begun (neither config.toml nor checkpoints) are left out.
 ///
 /// # Errors
 /// [`Error::Run`] when it does not exist or holds no run, with what may have been meant;
@@ -35,15 +35,17 @@ pub fn resolve(run: &Path) -> Result<Vec<RunDir>> {
     let runs: Vec<_> = runs.filter(|run| is_run(run.path())).collect();
     if runs.is_empty() {
         return Err(Error::Run(format!(
-            "{shown} is not a run: it has neither config.toml nor seed-<n>/config.toml{}",
+            "{shown} is not a run: it has neither config.toml nor checkpoints, and no seed-<n> that has{}",
             deeper(run, &names)
         )));
     }
     Ok(runs)
 }
 
+/// A run whose config.toml is lost has it in its checkpoints.
 fn is_run(directory: &Path) -> bool {
-    RunDir::new(directory).config().is_file()
+    let run = RunDir::new(directory);
+    run.config().is_file() || run.list_checkpoints().is_ok_and(|found| !found.is_empty())
 }
 
 /// For a directory above the runs, such as runs/CartPole-v1: which of the directories in it are runs.

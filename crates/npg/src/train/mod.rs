@@ -76,6 +76,8 @@ pub struct Trainer {
     recent: VecDeque<(f64, f64)>,
     /// Seconds and steps of training in this process.
     clock: (f64, u64),
+    /// Seconds of training in the processes before.
+    seconds_before: f64,
 }
 
 impl Trainer {
@@ -107,6 +109,7 @@ impl Trainer {
             diverged: 0,
             recent: VecDeque::with_capacity(WINDOW),
             clock: (0.0, 0),
+            seconds_before: 0.0,
             pool: Arc::new(pool),
             spec,
             source,
@@ -139,20 +142,31 @@ impl Trainer {
         self.iteration
     }
 
-    /// Seconds of training in this process: sampling and updates, nothing else.
+    /// Seconds of training, those before a resume included: sampling and updates, nothing else.
     pub fn seconds(&self) -> f64 {
-        self.clock.0
+        self.seconds_before + self.clock.0
     }
 
-    /// Changes the total number of steps; schedules follow it.
-    pub fn set_total_steps(&mut self, steps: u64) {
+    /// Changes the total number of steps; schedules follow it. An `until_return` that is reached already would leave
+    /// nothing to do, so it is dropped; true if it was.
+    pub fn set_total_steps(&mut self, steps: u64) -> bool {
+        let is_dropped = self.has_reached_return() && steps > self.steps;
+        if is_dropped {
+            self.config.run.until_return = None;
+        }
         self.config.run.steps = steps;
+        is_dropped
     }
 
-    /// Whether all steps are done, or the return is reached with 100 episodes in the mean.
+    /// Whether all steps are done, or the return is reached.
     pub fn is_done(&self) -> bool {
+        self.steps >= self.config.run.steps || self.has_reached_return()
+    }
+
+    /// Whether `run.until_return` is reached, with 100 episodes in the mean.
+    pub fn has_reached_return(&self) -> bool {
         let reached = |target: f64| self.recent.len() == WINDOW && self.mean_return() >= target;
-        self.steps >= self.config.run.steps || self.config.run.until_return.is_some_and(reached)
+        self.config.run.until_return.is_some_and(reached)
     }
 
     fn mean_return(&self) -> f64 {
@@ -319,7 +333,7 @@ impl Trainer {
         row.push(metrics::EP_LEN_MEAN, stats::mean(&lengths));
         row.push(metrics::EPISODES, self.episodes as f64);
         row.push(metrics::FPS, self.clock.1 as f64 / self.clock.0);
-        row.push(metrics::TIME_ELAPSED, self.clock.0);
+        row.push(metrics::TIME_ELAPSED, self.seconds());
         row
     }
 }

@@ -34,6 +34,7 @@ impl Trainer {
             "steps": self.steps,
             "episodes": self.episodes,
             "diverged": self.diverged,
+            "seconds": self.seconds(),
             "config": self.config.to_toml(),
             "environments_saved": environments.is_some(),
         });
@@ -78,6 +79,7 @@ impl Trainer {
         trainer.steps = archive.field("steps")?;
         trainer.episodes = archive.field("episodes")?;
         trainer.diverged = archive.field("diverged")?;
+        trainer.seconds_before = archive.field("seconds")?;
         let snapshots = load_snapshots(trainer.config.rollout.n_envs, trainer.policy.inputs(), archive)?;
         trainer.sampler.load(&snapshots).map_err(RestoreError::Other)?;
         Ok((trainer, archive.field("environments_saved")?))
