@@ -64,7 +64,7 @@ pub(crate) fn count(number: f64) -> String {
 pub(crate) fn short(number: f64) -> String {
     match number.abs() {
         0.0 => "0".into(),
-        size if size < 1e-9 || size >= 999_999.5 => format!("{number:.0e}"),
+        size if !(1e-9..999_999.5).contains(&size) => format!("{number:.0e}"),
         size if size < 1e-3 => format!("{number:.1e}"),
         size if size < 1.0 => format!("{number:.4}"),
         size if size < 9.9995 => format!("{number:.3}"),
