@@ -19,7 +19,7 @@ use crate::step::{Accepted, LineSearch, alpha_from_kl, moved, predicted_kl};
 use crate::trust_region::{Comparison, Signal, compare};
 
 /// At most this many parameters are solved densely by `solver = "auto"`.
-const AUTO_DENSE: usize = 256;
+const AUTO_DENSE: usize = 64;
 
 /// What came of an iteration.
 #[derive(Clone, Debug, PartialEq)]

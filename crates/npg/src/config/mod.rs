@@ -112,7 +112,7 @@ named!(
         Cholesky = "cholesky",
         /// The Woodbury identity on sampled scores (the empirical Fisher).
         Woodbury = "woodbury",
-        /// Cholesky for at most 256 parameters, else conjugate gradients.
+        /// Cholesky for at most 64 parameters, else conjugate gradients.
         Auto = "auto",
     }
 );

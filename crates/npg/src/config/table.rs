@@ -68,7 +68,7 @@ algorithm: Algorithm, "The update of the policy: a direction and how far to go a
         cholesky: the same F, formed and factorized; memory grows with the square of the number of parameters. \
         woodbury: the empirical Fisher S^T S / N of the sampled scores, through the N x N matrix \
         S S^T + N damping I; best when samples are fewer than parameters, and noisier than the exact F. auto: cholesky \
-        for at most 256 parameters, else cg.";
+        for at most 64 parameters, else cg.";
     cg_iterations: Kind::Integer(1, 10_000),
         "At most this many conjugate-gradient iterations.",
         "Each costs one product F v over fisher_fraction of the batch. The noise of g usually limits progress before \

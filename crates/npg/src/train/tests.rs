@@ -103,13 +103,14 @@ fn a_checkpoint_of_another_environment_or_with_other_outputs_is_refused() {
     assert!(error.to_string().contains("example output"), "{error}");
 }
 
-/// From scratch to a mean training return of 150 in 20,000 steps, on three seeds.
+/// From scratch to a mean return of 150 in 20,000 steps, on three seeds.
 #[test]
 fn cartpole_is_learned() {
     for seed in 0..3 {
         let mut config = config(20_000);
         config.run.seed = seed;
         config.algorithm.kl_step = 0.02;
+        config.value.epochs = 10; // with 3 the baseline is too poor: ten seeds of ten stop at 95, with 10 none below 250
         let mut trainer = trainer("CartPole-v1", config);
         trainer.by_ref().for_each(|i| assert_eq!(i.unwrap().outcome, Outcome::Stepped));
         let evaluation = trainer.evaluate(20).unwrap();

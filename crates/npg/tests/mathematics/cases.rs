@@ -53,6 +53,10 @@ pub(crate) fn families() -> Vec<Family> {
         family("gaussian, state-dependent", reals(2), &[5], Relu, StateDependent),
         family("gaussian, sde", reals(2), &[4, 3], Tanh, Sde),
         family("gaussian, sde, linear", reals(1), &[], Tanh, Sde),
+        // Few outputs of a wide layer have a path of their own through the products.
+        family("categorical, wide", Space::Discrete(2), &[33], Silu, StateIndependent),
+        family("gaussian, wide", reals(1), &[34], Tanh, StateIndependent),
+        family("gaussian, sde, wide", reals(1), &[32], Gelu, Sde),
     ]
 }
 

@@ -1,7 +1,7 @@
-//! The natural step does not depend on how the policy is parametrised (THEORY.md, section 9): theta = B phi.
+//! The natural step does not depend on how the policy is parametrized (THEORY.md, section 9): theta = B phi.
 //!
-//! Feeding the first layer A s instead of s parametrises the same functions anew: its weights become A^-T W. For both
-//! parametrisations of one policy, on one batch, an undamped natural step must change the outputs alike.
+//! Feeding the first layer A s instead of s parametrizes the same functions anew: its weights become A^-T W. For both
+//! parametrizations of one policy, on one batch, an undamped natural step must change the outputs alike.
 
 use crate::cases::{Case, INPUTS, family, matrix, natural, single, vanilla};
 use crate::oracle::distance;
@@ -46,7 +46,7 @@ fn change(case: &Case, algorithm: &Algorithm) -> Vec<f64> {
 }
 
 #[test]
-fn the_two_parametrisations_are_one_policy() {
+fn the_two_parametrizations_are_one_policy() {
     for name in ["gaussian, linear", "multi-binary, linear", "gaussian"] {
         let case = Case::new(&family(name), 100, 31);
         let other = transformed(&case);

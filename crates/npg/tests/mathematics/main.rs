@@ -11,11 +11,11 @@
 //! | KL measured between a policy and itself | `divergence::the_measured_kl_is_between_two_policies` |
 //! | KL in the other direction | `divergence::a_comparison_is_what_it_says` |
 //! | time limits as termination, wrong bootstrap, leaks | `sampling::time_limits_are_not_termination_and_nothing_leaks` |
-//! | normaliser moved between sampling and updating | `sampling::nothing_moves_between_sampling_and_updating` |
+//! | normalizer moved between sampling and updating | `sampling::nothing_moves_between_sampling_and_updating` |
 //! | a failed line search keeps what it tried | `refusals::a_line_search_that_fails` |
 //! | `abs` around g^T x | `refusals::a_direction_that_is_no_ascent` |
 //! | NaN replaced by 0 | `refusals::advantages_that_are_not_finite` |
-//! | advantages normalised in each worker | `sampling::advantages_are_normalised_over_the_whole_batch` |
+//! | advantages normalized in each worker | `sampling::advantages_are_normalized_over_the_whole_batch` |
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 

@@ -128,7 +128,7 @@ fn no_signal() {
         assert_eq!(update.outcome, Outcome::Stepped);
         assert!(update.comparison.entropy > update.comparison.entropy_old);
     }
-    // Equal advantages, normalised over the batch, are no signal either.
+    // Equal advantages, normalized over the batch, are no signal either.
     let case = Case::new(&family("categorical"), 100, 48);
     let mut equal = vec![0.1 + 0.2; 100];
     npg::advantage::normalize(&mut equal);

@@ -221,9 +221,9 @@ fn time_limits_are_not_termination_and_nothing_leaks() {
     }
 }
 
-/// Some programs normalise in each worker: then no worker's advantages have a mean other than 0.
+/// Some programs normalize in each worker: then no worker's advantages have a mean other than 0.
 #[test]
-fn advantages_are_normalised_over_the_whole_batch() {
+fn advantages_are_normalized_over_the_whole_batch() {
     let script = script();
     let policy = policy(&script.spec(), Std::StateIndependent, false);
     let batch = script.sampler(9).sample(&policy, 500).unwrap();
@@ -263,7 +263,7 @@ fn nothing_moves_between_sampling_and_updating() {
             let observation: Vec<f64> = batch.observations.row(index).iter().map(|x| f64::from(*x)).collect();
             policy.normalize(&observation, &mut row);
             let error = row.iter().zip(batch.inputs.row(index)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(error < 1e-4, "row {index} was normalised with other statistics: {error}");
+            assert!(error < 1e-4, "row {index} was normalized with other statistics: {error}");
         }
         let states = npg::linearize::States { inputs: &batch.inputs, weights: None };
         let at = npg::linearize::Linearized::new(&policy, states, 1.0);

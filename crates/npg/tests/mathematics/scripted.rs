@@ -94,7 +94,7 @@ impl Env for Scripted {
     }
 }
 
-/// A small policy for a task; its observations are normalised if asked for, with no statistics yet.
+/// A small policy for a task; its observations are normalized if asked for, with no statistics yet.
 pub(crate) fn policy(spec: &Spec, std: config::Std, normalized: bool) -> Policy {
     let config = config::Policy { hidden: vec![8], output_gain: 1.0, std, ..config::Policy::default() };
     let normalize = config::Normalize { observations: normalized, ..config::Normalize::default() };
