@@ -15,7 +15,8 @@ pub(crate) fn presets(environment: Option<&str>) -> npg::Result<String> {
         layers.preset(preset.environment);
         let config = layers.resolve()?;
         let header = preset.header();
-        let measured = header.lines().find_map(|line| line.strip_prefix("Measured:")).unwrap_or("-").trim();
+        let measured = header.lines().find_map(|line| line.strip_prefix("Measured:")).unwrap_or("-");
+        let measured = measured.split(" (").next().unwrap_or(measured).trim(); // how it was measured is too long
         rows.push([
             preset.environment.into(),
             config.algorithm.name.name().into(),
