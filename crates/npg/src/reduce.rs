@@ -35,18 +35,17 @@ pub fn sum<S>(
     add: impl Fn(&mut S, usize, &mut [f64]) + Sync,
 ) -> Vec<f64> {
     let size = chunk_size(count);
-    let chunk = |index: usize| {
+    let chunk = |state: &mut S, index: usize| {
         let mut partial = vec![0.0; width];
-        let mut state = scratch();
         for tile in index * size..count.min((index + 1) * size) {
-            add(&mut state, tile, &mut partial);
+            add(state, tile, &mut partial);
         }
         partial
     };
     if count <= size {
-        return chunk(0);
+        return chunk(&mut scratch(), 0);
     }
-    let partials: Vec<Vec<f64>> = (0..count.div_ceil(size)).into_par_iter().map(chunk).collect();
+    let partials: Vec<Vec<f64>> = (0..count.div_ceil(size)).into_par_iter().map_init(&scratch, chunk).collect();
     let mut partials = partials.into_iter();
     let mut total = partials.next().unwrap_or_else(|| vec![0.0; width]);
     for partial in partials {
