@@ -7,11 +7,40 @@
 use crate::network::TILE;
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// At most this many partial sums.
 const CHUNKS: usize = 64;
 /// Fewer tiles than this are not worth handing to another thread.
 const TILES_PER_CHUNK: usize = 4;
+
+/// Numbers of a sum that one thread adds up; whole sums of fewer are not worth sharing.
+const SLICE: usize = 1024;
+
+/// Partial sums to be used again: allocating them anew for every Fisher product costs more page faults than it is worth.
+static POOL: Mutex<Vec<Vec<f64>>> = Mutex::new(Vec::new());
+
+/// `width` zeros.
+fn zeros(width: usize) -> Vec<f64> {
+    let mut partial = POOL.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+    partial.clear();
+    partial.resize(width, 0.0);
+    partial
+}
+
+/// Adds the partial sums in order.
+fn total(partials: Vec<Vec<f64>>, width: usize) -> Vec<f64> {
+    let mut total = vec![0.0; width];
+    total.par_chunks_mut(SLICE).enumerate().for_each(|(slice, total)| {
+        for partial in &partials {
+            total.iter_mut().zip(&partial[slice * SLICE..]).for_each(|(t, p)| *t += p);
+        }
+    });
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let room = CHUNKS.saturating_sub(pool.len());
+    pool.extend(partials.into_iter().take(room));
+    total
+}
 
 /// Number of tiles that `rows` rows make.
 pub fn tiles(rows: usize) -> usize {
@@ -36,7 +65,7 @@ pub fn sum<S>(
 ) -> Vec<f64> {
     let size = chunk_size(count);
     let chunk = |state: &mut S, index: usize| {
-        let mut partial = vec![0.0; width];
+        let mut partial = zeros(width);
         for tile in index * size..count.min((index + 1) * size) {
             add(state, tile, &mut partial);
         }
@@ -46,12 +75,7 @@ pub fn sum<S>(
         return chunk(&mut scratch(), 0);
     }
     let partials: Vec<Vec<f64>> = (0..count.div_ceil(size)).into_par_iter().map_init(&scratch, chunk).collect();
-    let mut partials = partials.into_iter();
-    let mut total = partials.next().unwrap_or_else(|| vec![0.0; width]);
-    for partial in partials {
-        total.iter_mut().zip(&partial).for_each(|(t, p)| *t += p);
-    }
-    total
+    total(partials, width)
 }
 
 /// As [`sum`], over items that each tile owns (its cache) and may change.
@@ -63,7 +87,7 @@ pub fn sum_mut<T: Send, S>(
 ) -> Vec<f64> {
     let size = chunk_size(items.len());
     let chunk = |(index, items): (usize, &mut [T])| {
-        let mut partial = vec![0.0; width];
+        let mut partial = zeros(width);
         let mut state = scratch();
         for (offset, item) in items.iter_mut().enumerate() {
             add(&mut state, index * size + offset, item, &mut partial);
@@ -74,11 +98,7 @@ pub fn sum_mut<T: Send, S>(
         return chunk((0, items));
     }
     let partials: Vec<Vec<f64>> = items.par_chunks_mut(size).enumerate().map(chunk).collect();
-    let mut total = vec![0.0; width];
-    for partial in &partials {
-        total.iter_mut().zip(partial).for_each(|(t, p)| *t += p);
-    }
-    total
+    total(partials, width)
 }
 
 /// Does `work` to every tile, in no particular order: for results that tiles do not share.

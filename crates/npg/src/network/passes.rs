@@ -1,7 +1,10 @@
 //! One tile through the network: forward, forward-mode (jvp) and reverse-mode (vjp) products.
 
 use super::exploration::{ExplorationScratch, ExplorationTile, PackedExploration};
-use super::kernels::{Left, Matrix, Start, add_column_sums, add_product, multiply, product, transpose};
+use super::kernels::{
+    Activation, Left, Matrix, Start, add_column_sums, add_product, multiply, multiply_by_tanh_slopes, product,
+    transpose,
+};
 use super::{Layer, Network, Packed, TILE};
 
 /// What a forward pass of at most `capacity` rows leaves behind.
@@ -13,7 +16,8 @@ pub struct Tile {
     features: Matrix,
     /// Activations of each hidden layer.
     hidden: Vec<Matrix>,
-    /// Derivatives of the activations; empty unless asked for.
+    /// Derivatives of the activations; empty unless asked for, and for tanh, whose derivative 1 - h^2 costs less to compute
+    /// than to read.
     slopes: Vec<Matrix>,
     exploration: Option<ExplorationTile>,
     outputs: Matrix,
@@ -28,7 +32,7 @@ impl Tile {
             rows: capacity,
             inputs: Matrix::zeros(capacity, network.inputs),
             features,
-            slopes: if slopes { hidden.clone() } else { Vec::new() },
+            slopes: if slopes && network.activation != Activation::Tanh { hidden.clone() } else { Vec::new() },
             hidden,
             exploration: network
                 .exploration
@@ -168,8 +172,7 @@ impl Network {
                 product(rows, layer.inputs, rows_of(moved), &packed.layers[index].weights, Start::Accumulate, output);
             }
             if index < last {
-                let used = rows * output.stride();
-                multiply(&mut output.as_mut_slice()[..used], &tile.slopes[index].as_slice()[..used]);
+                self.multiply_by_slopes(tile, index, output);
             }
         }
         if let (Some(exploration), Some(moved)) = (&packed.exploration, &tangent.exploration) {
@@ -235,6 +238,16 @@ impl Network {
         }
     }
 
+    /// values *= the derivative of hidden layer `layer`'s activation, elementwise.
+    fn multiply_by_slopes(&self, tile: &Tile, layer: usize, values: &mut Matrix) {
+        let used = tile.rows * values.stride();
+        let values = &mut values.as_mut_slice()[..used];
+        match self.activation {
+            Activation::Tanh => multiply_by_tanh_slopes(values, &tile.hidden[layer].as_slice()[..used]),
+            _ => multiply(values, &tile.slopes[layer].as_slice()[..used]),
+        }
+    }
+
     /// Cotangents of every hidden pre-activation into `scratch.layers`, from those of the outputs.
     fn back_propagate(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch) {
         let rows = tile.rows;
@@ -254,8 +267,7 @@ impl Network {
                 let (_, work) = both(&tile.exploration, &mut scratch.exploration);
                 exploration.pull_back(rows, tile.last_inputs(), work, target);
             }
-            let used = rows * target.stride();
-            multiply(&mut target.as_mut_slice()[..used], &tile.slopes[index - 1].as_slice()[..used]);
+            self.multiply_by_slopes(tile, index - 1, target);
         }
     }
 }
