@@ -259,7 +259,7 @@ impl Session {
         let (when, iteration) = self.last_saved;
         let every = settings.checkpoint_iterations;
         when.elapsed().as_secs_f64() >= settings.checkpoint_seconds
-            || (every > 0 && self.trainer.iterations() >= iteration + every)
+            || (every > 0 && self.trainer.iterations() >= iteration.saturating_add(every))
     }
 
     fn archive(&self) -> crate::checkpoint::Archive {

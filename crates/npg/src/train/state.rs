@@ -5,7 +5,7 @@
 
 use super::{Trainer, WINDOW};
 use crate::checkpoint::Archive;
-use crate::config::Config;
+use crate::config::{Config, NetworkKind, ValueKind};
 use crate::env::{EnvSource, Spec};
 use crate::error::{FileFault, Result};
 use crate::network::{FourierFeatures, Tile};
@@ -60,6 +60,8 @@ impl Trainer {
     pub fn restore(archive: &Archive, source: Box<dyn EnvSource>) -> Result<(Self, bool), RestoreError> {
         let config = config(archive)?;
         check_environment(archive, &source.spec())?;
+        check_policy_size(archive, &config)?;
+        check_state_size(archive, &config)?;
         let mut trainer = Trainer::new(config, source).map_err(RestoreError::Other)?;
         load_policy_state(&mut trainer.policy, archive)?;
         trainer.baseline.load(archive)?;
@@ -69,16 +71,16 @@ impl Trainer {
         if archive.names().any(|name| name == "algorithm/warm_start") {
             trainer.warm_start = Some(archive.f64("algorithm/warm_start", &[trainer.policy.theta.len()])?);
         }
-        let count = *archive.shape("rollout/recent")?.first().unwrap_or(&0);
-        if count > WINDOW {
-            return Err(FileFault::Damaged(format!("{count} recent episodes, at most {WINDOW} are kept")).into());
+        let episodes = *archive.shape("rollout/recent")?.first().unwrap_or(&0);
+        if episodes > WINDOW {
+            return Err(FileFault::Damaged(format!("{episodes} recent episodes, at most {WINDOW} are kept")).into());
         }
-        let recent = archive.f64("rollout/recent", &[count, 2])?;
+        let recent = archive.f64("rollout/recent", &[episodes, 2])?;
         trainer.recent = recent.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-        trainer.iteration = archive.field("iteration")?;
-        trainer.steps = archive.field("steps")?;
-        trainer.episodes = archive.field("episodes")?;
-        trainer.diverged = archive.field("diverged")?;
+        trainer.iteration = count("iteration", archive.field("iteration")?)?;
+        trainer.steps = count("steps", archive.field("steps")?)?;
+        trainer.episodes = count("episodes", archive.field("episodes")?)?;
+        trainer.diverged = count("diverged", archive.field("diverged")?)?;
         trainer.seconds_before = archive.field("seconds")?;
         let snapshots = load_snapshots(trainer.config.rollout.n_envs, trainer.policy.inputs(), archive)?;
         trainer.sampler.load(&snapshots).map_err(RestoreError::Other)?;
@@ -97,6 +99,12 @@ pub enum RestoreError {
     Other(crate::Error),
 }
 
+/// A count that can go on counting.
+fn count(what: &str, count: u64) -> Result<u64, FileFault> {
+    const MOST: u64 = 1 << 53;
+    if count <= MOST { Ok(count) } else { Err(FileFault::Damaged(format!("`{what}` is {count}"))) }
+}
+
 /// The resolved configuration in a checkpoint.
 pub fn config(archive: &Archive) -> Result<Config, FileFault> {
     let text: String = archive.field("config")?;
@@ -108,10 +116,44 @@ fn check_environment(archive: &Archive, spec: &Spec) -> Result<(), FileFault> {
     if id == spec.id { Ok(()) } else { Err(FileFault::Mismatch(format!("it is of {id}, not of {}", spec.id))) }
 }
 
+/// A configuration may ask for networks that no memory can hold. Before anything is made from it, the file must hold at
+/// least the weights between the hidden layers.
+fn check_policy_size(archive: &Archive, config: &Config) -> Result<(), FileFault> {
+    match config.policy.network {
+        NetworkKind::Mlp => check_size(archive, "policy/theta", &config.policy.hidden),
+        NetworkKind::Linear | NetworkKind::Rbf => Ok(()),
+    }
+}
+
+/// As [`check_policy_size`], for the rest of a trainer.
+fn check_state_size(archive: &Archive, config: &Config) -> Result<(), FileFault> {
+    if let ValueKind::MlpAdam | ValueKind::MlpGaussNewton = config.value.kind {
+        check_size(archive, "value/theta", &config.value.hidden)?;
+    }
+    let environments = archive.shape("environments/counts")?.first();
+    if environments != Some(&config.rollout.n_envs) {
+        let message =
+            format!("it holds {environments:?} environments, and its configuration {}", config.rollout.n_envs);
+        return Err(FileFault::Damaged(message));
+    }
+    Ok(())
+}
+
+fn check_size(archive: &Archive, tensor: &str, hidden: &[usize]) -> Result<(), FileFault> {
+    let least: usize = hidden.windows(2).map(|pair| pair[0] * pair[1]).sum(); // widths and depth have limits
+    let held = archive.shape(tensor)?.iter().product();
+    if least > held {
+        let message = format!("tensor `{tensor}` has {held} elements, and its configuration asks for {least}");
+        return Err(FileFault::Damaged(message));
+    }
+    Ok(())
+}
+
 /// The policy in a checkpoint, verified by its examples; for evaluation, and to start other runs from.
 pub fn load_policy(archive: &Archive, spec: &Spec) -> Result<Policy, FileFault> {
     check_environment(archive, spec)?;
     let config = config(archive)?;
+    check_policy_size(archive, &config)?;
     let mut policy = Policy::new(&config.policy, &config.normalize, spec, config.run.seed);
     load_policy_state(&mut policy, archive)?;
     Ok(policy)
@@ -243,15 +285,15 @@ fn load_snapshots(n: usize, width: usize, archive: &Archive) -> Result<Vec<Snaps
     let snapshots = parts.enumerate().map(|(i, ((observation, normals), state))| {
         let [environment, action, episode, step, age] =
             <[u64; 5]>::try_from(&counts[5 * i..5 * i + 5]).expect("five counts an environment");
-        let step = u32::try_from(step).map_err(|_| FileFault::Damaged(format!("an episode of {step} steps")))?;
+        let step = i32::try_from(step).map_err(|_| FileFault::Damaged(format!("an episode of {step} steps")))?;
         Ok(Snapshot {
-            positions: [environment, action],
-            episode,
-            step,
+            positions: [count("position", environment)?, count("position", action)?],
+            episode: count("episode", episode)?,
+            step: step.unsigned_abs(),
             total: sums[2 * i],
             discounted: sums[2 * i + 1],
             observation,
-            noise: HeldNoise { normals, age: usize::try_from(age).unwrap_or(usize::MAX) },
+            noise: HeldNoise { normals, age: count("age", age)? as usize },
             state,
         })
     });

@@ -157,7 +157,7 @@ impl Baseline {
                     Optimizer::Adam(adam) => {
                         adam.m = archive.f64("value/adam_m", &shape)?;
                         adam.v = archive.f64("value/adam_v", &shape)?;
-                        adam.t = archive.u64("value/adam_t", &[1])?[0];
+                        adam.t = archive.u64("value/adam_t", &[1])?[0].min(1 << 53); // it goes on counting
                     }
                     Optimizer::GaussNewton(newton) => {
                         newton.damping = archive.f64("value/damping", &[1])?[0];
