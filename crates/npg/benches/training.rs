@@ -72,6 +72,14 @@ fn main() {
 
     let mut criterion = Criterion::default().configure_from_args().warm_up_time(Duration::from_millis(300));
     criterion = criterion.measurement_time(Duration::from_secs(2)).sample_size(20);
+    let network = &policy.network;
+    let packed = network.pack_with_transposes(&policy.theta);
+    let tangent = network.pack_tangent(&packed, &v);
+    let (mut tile, mut scratch) = (Tile::new(network, TILE, true), Scratch::new(network));
+    let mut gradient = vec![0.0; network.parameters()];
+    criterion.bench_function("forward, 64 rows", |b| b.iter(|| network.forward(&packed, &mut tile)));
+    criterion.bench_function("jvp, 64 rows", |b| b.iter(|| network.jvp(&packed, &tangent, &tile, &mut scratch)));
+    criterion.bench_function("vjp, 64 rows", |b| b.iter(|| network.vjp(&packed, &tile, &mut scratch, &mut gradient)));
     criterion.bench_function("Fisher product, 4096 rows", |b| b.iter(|| at.fisher_product(black_box(&v))));
     let options = CgOptions { iterations: 10, tolerance: 0.0, damping: 0.1, start: None };
     criterion.bench_function("conjugate gradients, 10 iterations", |b| {
