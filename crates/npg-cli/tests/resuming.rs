@@ -14,10 +14,10 @@ use common::{Ended, Place, SMALL, json_lines};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// 40 iterations of some milliseconds with every part of a run's state in use.
+/// 40 iterations of many milliseconds, so that a signal comes in time, with every part of a run's state in use.
 const LONG: &str = "train Pendulum-v1 --steps 20100 --json --set rollout.batch_steps=500 --set policy.hidden=[8] \
                     --set policy.std=sde --set algorithm.cg_warm_start=true --set algorithm.kl_step_schedule=linear \
-                    --set value.epochs=30 --set run.eval_every=2000 --set run.eval_episodes=3";
+                    --set value.epochs=120 --set run.eval_every=2000 --set run.eval_episodes=3";
 
 fn send(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id() as i32), signal).unwrap();

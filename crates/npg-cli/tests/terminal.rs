@@ -36,13 +36,15 @@ fn screen(text: &str) -> Vec<String> {
         match c {
             '\x1b' => {
                 let end = rest.find(|c: char| c.is_ascii_alphabetic()).unwrap();
-                if &rest[end..=end] == "A" {
-                    lines.truncate(lines.len() - rest[1..end].parse::<usize>().unwrap());
-                    lines.last_mut().unwrap().clear();
+                match &rest[end..=end] {
+                    "A" => lines.truncate(lines.len() - rest[1..end].parse::<usize>().unwrap()),
+                    "J" => lines.last_mut().unwrap().clear(),
+                    _ => {}
                 }
                 rest = &rest[end + 1..];
             }
             '\n' => lines.push(String::new()),
+            '\r' => {}
             c => lines.last_mut().unwrap().push(c),
         }
     }

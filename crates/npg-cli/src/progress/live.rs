@@ -71,11 +71,12 @@ impl Live {
         }
     }
 
-    /// Moves to the first of the lines to be replaced and clears to the end of the screen.
+    /// Moves to the first of the lines to be replaced and clears to the end of the screen. The terminal may have shown
+    /// `^C` where the cursor rested.
     fn erased(&mut self) -> String {
         match std::mem::take(&mut self.lines) {
-            0 => String::new(),
-            lines => format!("\x1b[{lines}A\x1b[J"),
+            0 => "\r\x1b[J".into(),
+            lines => format!("\r\x1b[{lines}A\x1b[J"),
         }
     }
 

@@ -131,7 +131,7 @@ fn a_pipe_gets_a_line_for_two_percent_or_a_minute() {
     assert_eq!(slow, 11, "header, and every other row");
 }
 
-/// A terminal of fixed size that knows what the display uses: line feed, cursor up, clear below, colors.
+/// A terminal of fixed size that knows what the display uses: line feed, carriage return, cursor up, clear below, colors.
 struct Screen {
     width: usize,
     lines: Vec<String>,
@@ -160,6 +160,7 @@ impl Screen {
                     rest = &rest[end + 1..];
                 }
                 '\n' => self.feed(),
+                '\r' => self.column = 0,
                 c => {
                     assert!(self.column + 1 < self.width, "a line fills the screen's width: {text:?}");
                     self.lines[self.row].push(c);
@@ -192,6 +193,9 @@ fn screen(width: usize, has_color: bool, until: u64) -> Screen {
         screen.show(&live.update(row, row.steps as f64 / 1e4, || width));
         if row.steps == 25_000 {
             screen.show(&live.note("a note"));
+        }
+        if [5_000, 25_000, 30_000].contains(&row.steps) {
+            screen.show("^C"); // the terminal's echo of the key
         }
     }
     if until == 100_000 {
