@@ -1,0 +1,118 @@
+//! Exact ascent: vanilla gradient, natural gradient, soft policy iteration.
+
+use super::evaluate::dot;
+use super::{Evaluation, Mdp, TabularPolicy};
+use crate::step::alpha_from_kl;
+
+/// How a policy is improved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// theta + alpha grad J.
+    Vanilla,
+    /// theta + eta F^+ grad J; states that are never visited stay as they are.
+    Natural,
+    /// pi' proportional to pi exp(eta A / (1-gamma)) in all states.
+    SoftPolicyIteration,
+}
+
+impl Method {
+    /// The names of the methods, in the order of the variants.
+    pub const NAMES: [&'static str; 3] = ["vanilla", "natural", "soft-policy-iteration"];
+
+    /// The method of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Method::Vanilla, Method::Natural, Method::SoftPolicyIteration];
+        all.into_iter().zip(Self::NAMES).find(|(_, own)| *own == name).map(|(method, _)| method)
+    }
+}
+
+/// How far each step goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StepSize {
+    /// This multiple of the direction.
+    Fixed(f64),
+    /// The multiple whose predicted KL is this many nats.
+    Kl(f64),
+}
+
+/// What [`Mdp::ascend`] does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ascent {
+    /// Direction.
+    pub method: Method,
+    /// Length of the steps.
+    pub step: StepSize,
+    /// Number of steps T.
+    pub iterations: usize,
+}
+
+/// A policy on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Iterate {
+    /// 0 is the start.
+    pub iteration: usize,
+    /// Its J.
+    pub j: f64,
+    /// KL(before || now) of the step that led here, mean over d of the policy before; 0 at the start.
+    pub kl: f64,
+    /// Upper bound of J* - J by the convergence theorem, where that applies.
+    pub bound: Option<f64>,
+}
+
+/// log(A) / (eta T) + 1 / ((1-gamma)^2 T): bounds J* - J after T natural steps of size eta from the uniform policy, for
+/// rewards in [0, 1] (Agarwal et al. 2021, theorem 16).
+pub fn convergence_bound(actions: usize, eta: f64, gamma: f64, iterations: usize) -> f64 {
+    let t = iterations as f64;
+    (actions as f64).ln() / (eta * t) + 1.0 / ((1.0 - gamma).powi(2) * t)
+}
+
+impl Mdp {
+    /// Improves `start` by exact steps: T + 1 iterates and the last policy.
+    ///
+    /// Where nothing is left to gain (a direction of KL length 0), a step of a given KL stays where it is.
+    ///
+    /// # Errors
+    /// If a step makes a logit overflow.
+    pub fn ascend(&self, start: &TabularPolicy, ascent: Ascent) -> Result<(Vec<Iterate>, TabularPolicy), String> {
+        let eta = self.step_of_theorem(start, ascent);
+        let mut policy = start.clone();
+        let mut at = self.evaluate(&policy);
+        let mut iterates = vec![Iterate { iteration: 0, j: at.j, kl: 0.0, bound: None }];
+        for iteration in 1..=ascent.iterations {
+            let x = self.direction(&policy, &at, ascent.method);
+            let alpha = match ascent.step {
+                StepSize::Fixed(alpha) => alpha,
+                StepSize::Kl(eps) => match dot(&x, &self.fisher_product(&policy, &at, &x)) {
+                    x_f_x if x_f_x > 0.0 => alpha_from_kl(eps, x_f_x),
+                    _ => 0.0,
+                },
+            };
+            let moved = policy.moved(alpha, &x).map_err(|error| format!("iteration {iteration}: {error}"))?;
+            let kl = dot(&at.occupancy, &policy.kl(&moved));
+            policy = moved;
+            at = self.evaluate(&policy);
+            let bound = eta.map(|eta| convergence_bound(self.actions(), eta, self.gamma(), iteration));
+            iterates.push(Iterate { iteration, j: at.j, kl, bound });
+        }
+        Ok((iterates, policy))
+    }
+
+    fn direction(&self, policy: &TabularPolicy, at: &Evaluation, method: Method) -> Vec<f64> {
+        match method {
+            Method::Vanilla => self.gradient(policy, at),
+            Method::Natural => self.natural_gradient(policy, at),
+            Method::SoftPolicyIteration => at.advantage.iter().map(|a| a / (1.0 - self.gamma())).collect(),
+        }
+    }
+
+    /// The step size eta, if the convergence theorem applies: natural steps of fixed size, from the uniform policy,
+    /// rewards in [0, 1].
+    fn step_of_theorem(&self, start: &TabularPolicy, ascent: Ascent) -> Option<f64> {
+        let uniform = start.probabilities().iter().all(|p| (p * self.actions() as f64 - 1.0).abs() < 1e-12);
+        let in_unit = self.reward().iter().all(|r| (0.0..=1.0).contains(r));
+        match ascent.step {
+            StepSize::Fixed(eta) if eta > 0.0 && uniform && in_unit && ascent.method != Method::Vanilla => Some(eta),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The policy gradient, the Fisher information and the natural gradient of a tabular softmax policy.
+
+use super::{Evaluation, Mdp, TabularPolicy};
+use faer::Mat;
+
+impl Mdp {
+    /// grad J = 1/(1-gamma) d(s) pi(a|s) A(s,a), S x A (Sutton et al. 2000, theorem 1).
+    pub fn gradient(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
+        let weight = |i: usize| at.occupancy[i / self.actions()] / (1.0 - self.gamma());
+        let terms = policy.probabilities().iter().zip(&at.advantage).enumerate();
+        terms.map(|(i, (pi, advantage))| weight(i) * pi * advantage).collect()
+    }
+
+    /// F v, S x A: in each state d (diag pi - pi pi^T) v.
+    pub fn fisher_product(&self, policy: &TabularPolicy, at: &Evaluation, v: &[f64]) -> Vec<f64> {
+        let mut product = Vec::with_capacity(v.len());
+        for (state, v) in v.chunks(self.actions()).enumerate() {
+            let pi = policy.row(state);
+            let mean = super::evaluate::dot(pi, v);
+            product.extend(pi.iter().zip(v).map(|(pi, v)| at.occupancy[state] * pi * (v - mean)));
+        }
+        product
+    }
+
+    /// The dense F = E_d[diag pi - pi pi^T], S A x S A, one block a state. It is singular: adding a number to all
+    /// logits of a state changes nothing.
+    pub fn fisher(&self, policy: &TabularPolicy, at: &Evaluation) -> Mat<f64> {
+        let actions = self.actions();
+        let mut fisher = Mat::zeros(self.reward().len(), self.reward().len());
+        for state in 0..self.states() {
+            let (pi, first) = (policy.row(state), state * actions);
+            for a in 0..actions {
+                for b in 0..actions {
+                    let diagonal = if a == b { pi[a] } else { 0.0 };
+                    fisher[(first + a, first + b)] = at.occupancy[state] * (diagonal - pi[a] * pi[b]);
+                }
+            }
+        }
+        fisher
+    }
+
+    /// The natural gradient of least norm, F^+ grad J, S x A: A / (1-gamma) less its mean over the actions of the state,
+    /// and 0 where the state is never visited or the action never taken.
+    ///
+    /// Solved in blocks per state, which a dense pseudo-inverse of sharp policies could not do to all digits.
+    pub fn natural_gradient(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
+        let mut natural = Vec::with_capacity(at.advantage.len());
+        for (state, advantage) in at.advantage.chunks(self.actions()).enumerate() {
+            let pi = policy.row(state);
+            let taken = || pi.iter().zip(advantage).filter(|(pi, _)| **pi > 0.0);
+            let mean = taken().map(|(_, a)| a).sum::<f64>() / taken().count() as f64;
+            let solve = |(pi, a): (&f64, &f64)| if *pi > 0.0 { (a - mean) / (1.0 - self.gamma()) } else { 0.0 };
+            let visited = at.occupancy[state] > 0.0;
+            natural.extend(pi.iter().zip(advantage).map(|entry| if visited { solve(entry) } else { 0.0 }));
+        }
+        natural
+    }
+
+    /// Compatible weights: the w of least norm that minimizes E[(w^T grad log pi - A)^2], which is (1-gamma) F^+ grad J
+    /// (Kakade 2001, theorem 1).
+    pub fn compatible_weights(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
+        self.natural_gradient(policy, at).iter().map(|x| (1.0 - self.gamma()) * x).collect()
+    }
+}

@@ -1,0 +1,269 @@
+//! Finite Markov decision processes: states 0..S, actions 0..A, rewards of a state and an action, a discount.
+//!
+//! ```
+//! use npg::exact::mdp::{Mdp, Transition, TabularPolicy};
+//! // One state; action 0 pays 1 and stays, action 1 pays nothing and ends the episode.
+//! let stay = Transition { state: 0, action: 0, next: 0, probability: 1.0 };
+//! let mdp = Mdp::ending(0.5, vec![1.0], 2, vec![1.0, 0.0], &[stay])?;
+//! let uniform = TabularPolicy::uniform(1, 2);
+//! assert!((mdp.evaluate(&uniform).j - 0.5 / (1.0 - 0.25)).abs() < 1e-15);
+//! assert_eq!(mdp.policy_iteration().j, 2.0);
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! Tables over states and actions are row-major slices of S x A numbers. Costs are those of sparse rows, but for
+//! linear systems of up to [`DENSE`] states and the dense Fisher.
+
+mod ascent;
+mod bounds;
+mod control;
+mod evaluate;
+mod fisher;
+mod file;
+mod finite;
+mod policy;
+mod random;
+
+pub use ascent::{Ascent, Iterate, Method, StepSize, convergence_bound};
+pub use bounds::{Divergence, LowerBounds};
+pub use control::Optimum;
+pub use evaluate::{DENSE, Evaluation};
+pub use file::{File, policy_from_json};
+pub use finite::FiniteHorizon;
+pub use policy::TabularPolicy;
+
+/// Most states of an [`Mdp`].
+pub const MAX_STATES: usize = 10_000;
+/// How far from 1 the sum of probabilities may be: rounding of printed numbers, no more.
+const SUM_TOLERANCE: f64 = 1e-9;
+
+/// The probability of one next state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Transition {
+    /// State s.
+    pub state: usize,
+    /// Action a.
+    pub action: usize,
+    /// Next state s'.
+    pub next: usize,
+    /// P(s' | s, a).
+    pub probability: f64,
+}
+
+/// A finite Markov decision process with sparse transitions.
+///
+/// Where the probabilities of a state and an action sum to less than 1, the rest is the chance that the episode ends
+/// there: nothing is earned any more. Such mass is in no state, so an occupancy sums to less than 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mdp {
+    gamma: f64,
+    actions: usize,
+    start: Vec<f64>,
+    reward: Vec<f64>,
+    /// Where each row (s, a) begins in `next` and `probability`; S A + 1 numbers.
+    offsets: Vec<usize>,
+    next: Vec<u32>,
+    probability: Vec<f64>,
+}
+
+impl Mdp {
+    /// A process that never ends: probabilities of every state and action sum to 1.
+    ///
+    /// `start` is the distribution rho of the first state, `reward` has S x A numbers. Transitions that stand twice are
+    /// added.
+    ///
+    /// # Errors
+    /// A sentence that names the entry, its value and what it must be.
+    pub fn new(
+        gamma: f64,
+        start: Vec<f64>,
+        actions: usize,
+        reward: Vec<f64>,
+        transitions: &[Transition],
+    ) -> Result<Self, String> {
+        let mut mdp = Self::ending(gamma, start, actions, reward, transitions)?;
+        for row in 0..mdp.reward.len() {
+            let range = mdp.offsets[row]..mdp.offsets[row + 1];
+            let sum: f64 = mdp.probability[range.clone()].iter().sum();
+            if (sum - 1.0).abs() > SUM_TOLERANCE {
+                return Err(format!("transition{} sums to {sum}, it must be 1", mdp.place(row)));
+            }
+            mdp.probability[range].iter_mut().for_each(|p| *p /= sum);
+        }
+        Ok(mdp)
+    }
+
+    /// As [`Mdp::new`], but where probabilities sum to less than 1 the episode ends with the rest.
+    ///
+    /// # Errors
+    /// As [`Mdp::new`].
+    pub fn ending(
+        gamma: f64,
+        mut start: Vec<f64>,
+        actions: usize,
+        reward: Vec<f64>,
+        transitions: &[Transition],
+    ) -> Result<Self, String> {
+        let states = start.len();
+        if !(0.0..1.0).contains(&gamma) {
+            return Err(format!("gamma is {gamma}, it must be at least 0 and below 1"));
+        }
+        if states == 0 || states > MAX_STATES {
+            return Err(format!("start has {states} states, it must have 1 to {MAX_STATES}"));
+        }
+        if actions == 0 || reward.len() != states * actions {
+            let rows = reward.len();
+            return Err(format!("reward has {rows} numbers, it must have {states} x {actions}, one a state and action"));
+        }
+        check_probabilities("start", &start)?;
+        let sum: f64 = start.iter().sum();
+        if (sum - 1.0).abs() > SUM_TOLERANCE {
+            return Err(format!("start sums to {sum}, it must be 1"));
+        }
+        start.iter_mut().for_each(|p| *p /= sum);
+        if let Some(at) = reward.iter().position(|r| !r.is_finite()) {
+            return Err(format!("reward[{}][{}] is {}, it must be finite", at / actions, at % actions, reward[at]));
+        }
+        let mut mdp = Self { gamma, actions, start, reward, offsets: Vec::new(), next: Vec::new(), probability: Vec::new() };
+        mdp.fill(transitions)?;
+        Ok(mdp)
+    }
+
+    /// Sorts transitions into rows and adds those that stand twice.
+    fn fill(&mut self, transitions: &[Transition]) -> Result<(), String> {
+        let (states, actions) = (self.states(), self.actions);
+        for Transition { state, action, next, probability } in transitions {
+            let place = format_args!("transition[{state}][{action}][{next}]").to_string();
+            for (index, count, what) in [(state, states, "states"), (action, actions, "actions"), (next, states, "states")] {
+                if *index >= count {
+                    return Err(format!("{place}: there are only {count} {what}, counted from 0"));
+                }
+            }
+            if !(0.0..=1.0 + SUM_TOLERANCE).contains(probability) {
+                return Err(format!("{place} is {probability}, a probability must be from 0 to 1"));
+            }
+        }
+        let mut sorted: Vec<&Transition> = transitions.iter().filter(|t| t.probability > 0.0).collect();
+        sorted.sort_by_key(|t| (t.state, t.action, t.next)); // stable: sums do not depend on chance
+        let mut last = None;
+        self.offsets.push(0);
+        for t in sorted {
+            let key = (t.state * actions + t.action, t.next);
+            while self.offsets.len() <= key.0 {
+                self.offsets.push(self.next.len());
+            }
+            match self.probability.last_mut() {
+                Some(sum) if last == Some(key) => *sum += t.probability,
+                _ => {
+                    self.next.push(t.next as u32);
+                    self.probability.push(t.probability);
+                }
+            }
+            last = Some(key);
+        }
+        self.offsets.resize(states * actions + 1, self.next.len());
+        for row in 0..states * actions {
+            let sum: f64 = self.probability[self.offsets[row]..self.offsets[row + 1]].iter().sum();
+            if sum > 1.0 + SUM_TOLERANCE {
+                return Err(format!("transition{} sums to {sum}, it must be 1", self.place(row)));
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, row: usize) -> String {
+        format!("[{}][{}]", row / self.actions, row % self.actions)
+    }
+
+    /// Number of states S.
+    pub fn states(&self) -> usize {
+        self.start.len()
+    }
+
+    /// Number of actions A.
+    pub fn actions(&self) -> usize {
+        self.actions
+    }
+
+    /// Discount gamma.
+    pub fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    /// The distribution rho of the first state.
+    pub fn start(&self) -> &[f64] {
+        &self.start
+    }
+
+    /// Expected rewards, S x A.
+    pub fn reward(&self) -> &[f64] {
+        &self.reward
+    }
+
+    /// Next states of `state` after `action`, with their probabilities.
+    pub fn next(&self, state: usize, action: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let row = state * self.actions + action;
+        let range = self.offsets[row]..self.offsets[row + 1];
+        self.next[range.clone()].iter().zip(&self.probability[range]).map(|(next, p)| (*next as usize, *p))
+    }
+
+    /// Stored transitions.
+    pub fn transitions(&self) -> usize {
+        self.next.len()
+    }
+
+    /// The same process with another discount.
+    ///
+    /// # Errors
+    /// If `gamma` is not in [0, 1).
+    pub fn with_gamma(mut self, gamma: f64) -> Result<Self, String> {
+        if !(0.0..1.0).contains(&gamma) {
+            return Err(format!("gamma is {gamma}, it must be at least 0 and below 1"));
+        }
+        self.gamma = gamma;
+        Ok(self)
+    }
+}
+
+/// Finite, and none below 0.
+fn check_probabilities(name: &str, probabilities: &[f64]) -> Result<(), String> {
+    match probabilities.iter().position(|p| !(0.0..=1.0 + SUM_TOLERANCE).contains(p)) {
+        None => Ok(()),
+        Some(at) => Err(format!("{name}[{at}] is {}, a probability must be from 0 to 1", probabilities[at])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(gamma: f64, start: &[f64], reward: &[f64], transitions: &[[f64; 4]]) -> String {
+        let transitions: Vec<_> = transitions
+            .iter()
+            .map(|t| Transition { state: t[0] as usize, action: t[1] as usize, next: t[2] as usize, probability: t[3] })
+            .collect();
+        Mdp::new(gamma, start.to_vec(), 1, reward.to_vec(), &transitions).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let nan = f64::NAN;
+        let good = [[0.0, 0.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.5], [1.0, 0.0, 1.0, 0.5]];
+        assert_eq!(message(0.9, &[1.0, 0.0], &[0.0, 1.0], &good), "");
+        for (found, expected) in [
+            (message(1.0, &[1.0], &[0.0], &good), "gamma is 1, it must be at least 0 and below 1"),
+            (message(nan, &[1.0], &[0.0], &good), "gamma is NaN, it must be at least 0 and below 1"),
+            (message(0.9, &[], &[], &good), "start has 0 states, it must have 1 to 10000"),
+            (message(0.9, &[0.5, 0.4], &[0.0, 0.0], &good), "start sums to 0.9, it must be 1"),
+            (message(0.9, &[1.5, -0.5], &[0.0; 2], &good), "start[0] is 1.5, a probability must be from 0 to 1"),
+            (message(0.9, &[1.0, 0.0], &[0.0, nan], &good), "reward[1][0] is NaN, it must be finite"),
+            (message(0.9, &[1.0], &[0.0], &good), "transition[0][0][1]: there are only 1 states, counted from 0"),
+            (message(0.9, &[1.0, 0.0], &[0.0; 2], &good[1..]), "transition[0][0] sums to 0, it must be 1"),
+            (message(0.9, &[1.0, 0.0], &[0.0; 2], &good[..2]), "transition[1][0] sums to 0.5, it must be 1"),
+        ] {
+            assert_eq!(found, expected);
+        }
+        let twice = [good[0], good[1], good[1]];
+        assert_eq!(message(0.9, &[1.0, 0.0], &[0.0; 2], &twice), "", "transitions that stand twice are added");
+    }
+}

@@ -1,0 +1,153 @@
+//! Tabular softmax policies.
+
+use super::Evaluation;
+
+/// pi(a|s) = softmax of the logits of state s: the policy class in which every distribution over actions is possible.
+///
+/// A logit may be minus infinity (probability 0), but not all of a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TabularPolicy {
+    actions: usize,
+    logits: Vec<f64>,
+    probabilities: Vec<f64>,
+}
+
+impl TabularPolicy {
+    /// The policy with these logits, S x A numbers.
+    ///
+    /// # Errors
+    /// If a state's logits are not numbers below infinity with at least one above minus infinity.
+    pub fn softmax(actions: usize, logits: Vec<f64>) -> Result<Self, String> {
+        let mut probabilities = logits.clone();
+        for (state, row) in probabilities.chunks_mut(actions).enumerate() {
+            let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            if !top.is_finite() || row.iter().any(|z| z.is_nan()) {
+                return Err(format!("logits[{state}] are {row:?}, they must be finite"));
+            }
+            row.iter_mut().for_each(|z| *z = (*z - top).exp());
+            let sum: f64 = row.iter().sum();
+            row.iter_mut().for_each(|p| *p /= sum);
+        }
+        Ok(Self { actions, logits, probabilities })
+    }
+
+    /// The policy with these probabilities, S x A numbers; the logits are their logarithms.
+    ///
+    /// # Errors
+    /// If a row is no distribution.
+    pub fn from_probabilities(actions: usize, mut probabilities: Vec<f64>) -> Result<Self, String> {
+        for (state, row) in probabilities.chunks_mut(actions).enumerate() {
+            super::check_probabilities(&format!("policy[{state}]"), row)?;
+            let sum: f64 = row.iter().sum();
+            if (sum - 1.0).abs() > super::SUM_TOLERANCE {
+                return Err(format!("policy[{state}] sums to {sum}, it must be 1"));
+            }
+            row.iter_mut().for_each(|p| *p /= sum);
+        }
+        let logits = probabilities.iter().map(|p| p.ln()).collect();
+        Ok(Self { actions, logits, probabilities })
+    }
+
+    /// All actions equally likely everywhere.
+    pub fn uniform(states: usize, actions: usize) -> Self {
+        let probabilities = vec![1.0 / actions as f64; states * actions];
+        Self { actions, logits: vec![0.0; states * actions], probabilities }
+    }
+
+    /// Always action `choice[s]` in state s.
+    pub fn deterministic(actions: usize, choice: &[usize]) -> Self {
+        let mut probabilities = vec![0.0; choice.len() * actions];
+        choice.iter().enumerate().for_each(|(state, action)| probabilities[state * actions + action] = 1.0);
+        let logits = probabilities.iter().map(|p| f64::ln(*p)).collect();
+        Self { actions, logits, probabilities }
+    }
+
+    /// The policy of a network, in each of the states 0..S of a discrete observation; None if it acts in no discrete
+    /// space or sees no discrete one.
+    pub fn of(policy: &crate::policy::Policy) -> Option<Self> {
+        use crate::env::Space;
+        use crate::linearize::{Linearized, States};
+        use crate::network::kernels::Matrix;
+        use crate::policy::Head;
+        let (Space::Discrete(states), [Head::Categorical { count, .. }]) =
+            (&policy.observation, policy.distribution.heads())
+        else {
+            return None;
+        };
+        let (states, actions) = (*states, *count);
+        let mut inputs = Matrix::zeros(states, policy.inputs());
+        let mut encoded = vec![0.0; states];
+        for state in 0..states {
+            policy.observation.encode(&[state as f64], &mut encoded).ok()?;
+            policy.normalize(&encoded, inputs.row_mut(state));
+        }
+        let at = Linearized::new(policy, States { inputs: &inputs, weights: None }, 1.0);
+        let logits = (0..states).flat_map(|s| at.outputs(s)[..actions].iter().map(|z| f64::from(*z))).collect();
+        Self::softmax(actions, logits).ok()
+    }
+
+    /// Number of actions A.
+    pub fn actions(&self) -> usize {
+        self.actions
+    }
+
+    /// Number of states S.
+    pub fn states(&self) -> usize {
+        self.probabilities.len() / self.actions
+    }
+
+    /// Logits theta, S x A.
+    pub fn logits(&self) -> &[f64] {
+        &self.logits
+    }
+
+    /// pi(a|s), S x A.
+    pub fn probabilities(&self) -> &[f64] {
+        &self.probabilities
+    }
+
+    /// pi(.|s).
+    pub fn row(&self, state: usize) -> &[f64] {
+        &self.probabilities[state * self.actions..][..self.actions]
+    }
+
+    /// The policy with logits theta + alpha x; where a logit is minus infinity it stays so.
+    ///
+    /// # Errors
+    /// If a logit overflows.
+    pub fn moved(&self, alpha: f64, x: &[f64]) -> Result<Self, String> {
+        Self::softmax(self.actions, self.logits.iter().zip(x).map(|(z, x)| alpha.mul_add(*x, *z)).collect())
+    }
+
+    /// Exact natural gradient step of size eta in all states, also those that are never visited:
+    /// pi'(a|s) proportional to pi(a|s) exp(eta A(s,a) / (1-gamma)), soft policy iteration by multiplicative weights
+    /// (Kakade 2001; Agarwal et al. 2021, lemma 15).
+    ///
+    /// # Errors
+    /// If a logit overflows.
+    pub fn multiplicative_weights(&self, evaluation: &Evaluation, eta: f64) -> Result<Self, String> {
+        self.moved(eta / (1.0 - evaluation.gamma), &evaluation.advantage)
+    }
+
+    /// KL(self || other) in each state, nats; infinite where `other` never does what `self` may.
+    pub fn kl(&self, other: &Self) -> Vec<f64> {
+        // p log(p/q) - p + q: no term is negative, and small steps lose no digits.
+        let term = |p: f64, q: f64| if p > 0.0 { (q - p) - p * ((q - p) / p).ln_1p() } else { q };
+        self.by_state(other, term).collect()
+    }
+
+    /// Total variation 1/2 sum |p - q| in each state.
+    pub fn total_variation(&self, other: &Self) -> Vec<f64> {
+        self.by_state(other, |p, q| 0.5 * (p - q).abs()).collect()
+    }
+
+    /// Entropy in each state, nats.
+    pub fn entropy(&self) -> Vec<f64> {
+        self.by_state(self, |p, _| if p > 0.0 { -p * p.ln() } else { 0.0 }).collect()
+    }
+
+    fn by_state<'a>(&'a self, other: &'a Self, term: impl Fn(f64, f64) -> f64 + 'a) -> impl Iterator<Item = f64> + 'a {
+        let rows = self.probabilities.chunks(self.actions).zip(other.probabilities.chunks(self.actions));
+        rows.map(move |(p, q)| p.iter().zip(q).map(|(p, q)| term(*p, *q)).sum())
+    }
+}
