@@ -8,6 +8,7 @@ use super::heads::{bernoulli, categorical, gaussian};
 use crate::env::{Action, Space};
 use crate::network::kernels::{Matrix, multiply};
 use crate::random::Stream;
+use crate::trust_region::bounds::{bretagnolle_huber, pinsker};
 
 /// One head: which outputs it reads, and which columns of the action it gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,8 +276,8 @@ impl Distribution {
         if let [Head::Categorical { .. }] = self.heads[..] {
             return TotalVariation::Exact(categorical::total_variation(p, q));
         }
-        let kl = self.kl(p, q).min(self.kl(q, p)).max(0.0);
-        TotalVariation::Bound((kl / 2.0).sqrt().min((1.0 - (-kl).exp()).sqrt()))
+        let kl = self.kl(p, q).min(self.kl(q, p));
+        TotalVariation::Bound(pinsker(kl).min(bretagnolle_huber(kl)))
     }
 
     /// What [`Distribution::apply_metric`] needs of a row: probabilities (categorical), p (1 - p) (Bernoulli),

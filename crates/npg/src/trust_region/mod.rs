@@ -1,5 +1,7 @@
 //! How far a new policy is from the old one on the sampled states, and what the surrogate promises for it.
 
+pub mod bounds;
+
 use crate::linearize::Linearized;
 use crate::network::Tile;
 use crate::policy::{ActionRows, TotalVariation};
