@@ -86,7 +86,8 @@ mod tests {
         for _ in 0..20 {
             let mdp = Mdp::random(4, 3, 3, 0.9, &mut rng);
             let optimum = mdp.policy_iteration();
-            let all = (0..81).map(|code| TabularPolicy::deterministic(3, &[code % 3, code / 3 % 3, code / 9 % 3, code / 27]));
+            let all =
+                (0..81).map(|code| TabularPolicy::deterministic(3, &[code % 3, code / 3 % 3, code / 9 % 3, code / 27]));
             let best = all.map(|policy| mdp.evaluate(&policy).j).fold(f64::NEG_INFINITY, f64::max);
             assert!((optimum.j - best).abs() < 1e-12, "{} {best}", optimum.j);
             for (a, b) in mdp.value_iteration(1e-11).iter().zip(&optimum.v) {

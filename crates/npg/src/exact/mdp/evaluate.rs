@@ -2,7 +2,7 @@
 
 use super::{Mdp, TabularPolicy};
 use faer::Mat;
-use faer::linalg::solvers::{PartialPivLu, Solve};
+use faer::linalg::solvers::Solve;
 
 /// Up to this many states linear systems are solved by LU factorization, above it by sweeps over the sparse rows, whose
 /// number grows as 1 / (1 - gamma).

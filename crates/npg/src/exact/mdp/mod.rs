@@ -84,7 +84,7 @@ impl Mdp {
         let mut mdp = Self::ending(gamma, start, actions, reward, transitions)?;
         for row in 0..mdp.reward.len() {
             let range = mdp.offsets[row]..mdp.offsets[row + 1];
-            let sum: f64 = mdp.probability[range.clone()].iter().sum();
+            let sum = mdp.probability[range.clone()].iter().fold(0.0, |sum, p| sum + p); // not -0 for no entries
             if (sum - 1.0).abs() > SUM_TOLERANCE {
                 return Err(format!("transition{} sums to {sum}, it must be 1", mdp.place(row)));
             }
@@ -113,7 +113,9 @@ impl Mdp {
         }
         if actions == 0 || reward.len() != states * actions {
             let rows = reward.len();
-            return Err(format!("reward has {rows} numbers, it must have {states} x {actions}, one a state and action"));
+            return Err(format!(
+                "reward has {rows} numbers, it must have {states} x {actions}, one a state and action"
+            ));
         }
         check_probabilities("start", &start)?;
         let sum: f64 = start.iter().sum();
@@ -124,7 +126,8 @@ impl Mdp {
         if let Some(at) = reward.iter().position(|r| !r.is_finite()) {
             return Err(format!("reward[{}][{}] is {}, it must be finite", at / actions, at % actions, reward[at]));
         }
-        let mut mdp = Self { gamma, actions, start, reward, offsets: Vec::new(), next: Vec::new(), probability: Vec::new() };
+        let mut mdp =
+            Self { gamma, actions, start, reward, offsets: Vec::new(), next: Vec::new(), probability: Vec::new() };
         mdp.fill(transitions)?;
         Ok(mdp)
     }
@@ -134,7 +137,9 @@ impl Mdp {
         let (states, actions) = (self.states(), self.actions);
         for Transition { state, action, next, probability } in transitions {
             let place = format_args!("transition[{state}][{action}][{next}]").to_string();
-            for (index, count, what) in [(state, states, "states"), (action, actions, "actions"), (next, states, "states")] {
+            for (index, count, what) in
+                [(state, states, "states"), (action, actions, "actions"), (next, states, "states")]
+            {
                 if *index >= count {
                     return Err(format!("{place}: there are only {count} {what}, counted from 0"));
                 }
