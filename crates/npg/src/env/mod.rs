@@ -6,6 +6,7 @@
 pub mod registry;
 
 pub mod classic;
+pub mod tabular;
 
 mod options;
 mod space;
