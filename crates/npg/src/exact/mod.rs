@@ -4,3 +4,10 @@
 //! Conventions: J is the unnormalized discounted return E[sum gamma^t r_t]; d(s) = (1 - gamma) sum_t gamma^t P(s_t = s) is
 //! the normalized discounted state distribution, and expectations under a policy are s ~ d, a ~ pi. F is an expectation
 //! under d. Total variation is 1/2 sum |p - q|; KL is in nats.
+
+pub mod gaussian;
+pub mod lqr;
+pub mod bandit;
+pub mod field;
+pub mod flow;
+pub mod kakade;
