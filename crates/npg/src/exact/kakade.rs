@@ -4,5 +4,5 @@
 mod lqg;
 mod two_states;
 
-pub use lqg::{Lqg, LqgFlow, SCALINGS};
+pub use lqg::{Lqg, LqgCurve, SCALINGS, largest_spread};
 pub use two_states::{START, TARGET, TwoStateFlow, TwoStates, two_states};

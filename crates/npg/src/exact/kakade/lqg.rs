@@ -6,7 +6,7 @@
 //! is the paper's, th1 s1 = th2 s2 = -0.8. Chosen here: x_0 ~ N(0, 1) and the scalings.
 
 use crate::config::Direction;
-use crate::exact::flow::{End, Flow, Limits, follow};
+use crate::exact::flow::{End, Limits, follow};
 use crate::exact::gaussian::{AffineGaussian, Local};
 use crate::exact::lqr::Lqr;
 
@@ -53,8 +53,8 @@ impl Lqg {
         Some(Local { value: value / steps, gradient, fisher: Some(fisher), natural: Some(natural) })
     }
 
-    /// Learns for `time` from the paper's start.
-    pub fn learn(&self, direction: Direction, time: f64) -> LqgFlow {
+    /// Learns from the paper's start until the last of `times`, which increase.
+    pub fn learn(&self, direction: Direction, times: &[f64]) -> LqgCurve {
         let slope = |theta: &[f64; 2]| {
             let local = self.at(*theta)?;
             match direction {
@@ -62,39 +62,44 @@ impl Lqg {
                 Direction::Natural => local.natural,
             }
         };
-        let limits = Limits { time, longest: f64::INFINITY, tolerance: 1e-11, steps: 1_000_000 };
-        let flow = follow(slope, self.scales.map(|s| START / s), &limits, |_| -1.0);
-        let cost = |theta: &[f64; 2]| self.at(*theta).map_or(f64::NAN, |local| -local.value);
-        let costs = flow.points.iter().map(cost).collect();
-        LqgFlow { lqg: *self, direction, flow, costs }
+        let (mut now, mut theta) = (0.0, self.scales.map(|s| START / s));
+        let mut curve = LqgCurve { lqg: *self, direction, times: Vec::new(), policies: Vec::new(), costs: Vec::new() };
+        for &time in times {
+            let limits = Limits { time: time - now, longest: f64::INFINITY, tolerance: 1e-11, steps: 1_000_000 };
+            let flow = follow(slope, theta, &limits, |_| -1.0);
+            (now, theta) = (time, flow.last().1);
+            let (Some(policy), Some(local), End::Time) = (self.policy(theta), self.at(theta), flow.end) else { break };
+            curve.times.push(time);
+            curve.policies.push(policy);
+            curve.costs.push(-local.value);
+        }
+        curve
     }
 }
 
-/// A learner of the regulator.
+/// A learner of the regulator at some times. It ends early where it could not be followed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LqgFlow {
+pub struct LqgCurve {
     /// Its parameters' scales.
     pub lqg: Lqg,
     /// What it follows.
     pub direction: Direction,
-    /// Its parameters over time.
-    pub flow: Flow<2>,
+    /// Times, increasing.
+    pub times: Vec<f64>,
+    /// Its policy at each time.
+    pub policies: Vec<AffineGaussian>,
     /// Average cost of a step at each time.
     pub costs: Vec<f64>,
 }
 
-impl LqgFlow {
-    /// Average cost of a step at `time`; None before the start and after the end.
-    pub fn cost_at(&self, time: f64) -> Option<f64> {
-        let known = (0.0..=self.flow.last().0).contains(&time);
-        // Along the flow and not between costs: theta is the smoother one.
-        self.lqg.at(self.flow.at(time)).filter(|_| known).map(|local| -local.value)
-    }
-
-    /// Whether it could be followed to the end of its time.
-    pub fn is_complete(&self) -> bool {
-        self.flow.end == End::Time
-    }
+/// The largest difference between the costs of `curves` at the same time.
+pub fn largest_spread(curves: &[LqgCurve]) -> f64 {
+    let times = curves.iter().map(|curve| curve.times.len()).min().unwrap_or(0);
+    let spread = |i: usize| {
+        let costs = curves.iter().map(|curve| curve.costs[i]);
+        costs.clone().fold(f64::MIN, f64::max) - costs.fold(f64::MAX, f64::min)
+    };
+    (0..times).map(spread).fold(0.0, f64::max)
 }
 
 /// F^-1 g for a positive definite matrix of two rows.
@@ -106,6 +111,7 @@ fn solve(f: &[[f64; 2]; 2], g: &[f64; 2]) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exact::field::spaced;
 
     #[test]
     fn the_start_is_the_paper_s() {
@@ -166,23 +172,15 @@ mod tests {
 
     #[test]
     fn natural_learning_does_not_know_the_scaling() {
-        let learn = |direction| SCALINGS.map(|scales| Lqg { scales }.learn(direction, 100.0));
-        let spread = |flows: &[LqgFlow; 3], time| {
-            let costs: Vec<f64> = flows.iter().map(|flow| flow.cost_at(time).unwrap()).collect();
-            let (low, high) = costs.iter().fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(*x), high.max(*x)));
-            high - low
-        };
+        let times = spaced(-2.0, 2.0, 41).into_iter().map(|power| 10f64.powf(power)).collect::<Vec<_>>();
+        let learn = |direction| SCALINGS.map(|scales| Lqg { scales }.learn(direction, &times));
         let (natural, vanilla) = (learn(Direction::Natural), learn(Direction::Vanilla));
-        assert!(natural.iter().chain(&vanilla).all(LqgFlow::is_complete));
-        let finals =
-            |flows: &[LqgFlow; 3]| flows.iter().map(|flow| flow.costs[flow.costs.len() - 1]).collect::<Vec<_>>();
-        eprintln!("{:?} {:?}", finals(&natural), finals(&vanilla));
-        for time in [0.1, 1.0, 10.0] {
-            eprintln!("{} {}", spread(&natural, time), spread(&vanilla, time));
-        }
-        eprintln!("{:?}", natural.iter().chain(&vanilla).map(|f| f.flow.times.len()).collect::<Vec<_>>());
-        let ends = finals(&natural);
-        assert!(ends.iter().all(|cost| (cost - ends[0]).abs() < 1e-6), "{ends:?}");
-        assert!(spread(&vanilla, 1.0) > 0.05, "{}", spread(&vanilla, 1.0));
+        assert!(natural.iter().chain(&vanilla).all(|curve| curve.times == times));
+        assert!(largest_spread(&natural) < 1e-9, "{}", largest_spread(&natural));
+        assert!(largest_spread(&vanilla) > 0.1, "{}", largest_spread(&vanilla));
+        assert!(natural.iter().chain(&vanilla).all(|curve| curve.costs.windows(2).all(|pair| pair[1] < pair[0])));
+        // The best cost is 1: in k = -0.7, sigma = 0 only x_0 and w are left.
+        let last = |curve: &LqgCurve| curve.costs[curve.costs.len() - 1];
+        assert!((last(&natural[0]) - 1.0).abs() < 0.006 && vanilla.iter().all(|curve| last(curve) > 1.1));
     }
 }
