@@ -3,6 +3,7 @@
 mod envs;
 mod eval;
 mod explain;
+mod mdp;
 mod presets;
 mod train;
 
@@ -11,6 +12,7 @@ use clap::CommandFactory;
 pub(crate) use envs::envs;
 pub(crate) use eval::{eval, plot};
 pub(crate) use explain::explain;
+pub(crate) use mdp::mdp;
 pub(crate) use presets::presets;
 pub(crate) use train::{resume, train};
 

@@ -6,3 +6,9 @@
 //! under d. Total variation is 1/2 sum |p - q|; KL is in nats.
 
 pub mod mdp;
+pub mod gaussian;
+pub mod lqr;
+pub mod bandit;
+pub mod field;
+pub mod flow;
+pub mod kakade;

@@ -5,6 +5,7 @@
 //! `quantity` compose the figure of `npg plot`. `svg` and `png` draw the same shapes.
 
 mod axes;
+mod chart;
 mod curves;
 mod font;
 mod key;
@@ -19,6 +20,7 @@ mod svg;
 mod ticks;
 
 pub use axes::{Axis, Panel, Scale};
+pub use chart::{Chart, Mark, Plotted, charts};
 pub use curves::{CurveOptions, learning_curves};
 pub use font::{Weight, text_width};
 pub use key::{Entry, Swatch, key_rows};

@@ -1,0 +1,114 @@
+//! Gaussian policies whose mean is affine in one state, and what is known of J at one of them.
+
+/// The policy a ~ N(k s + bias, sigma^2).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AffineGaussian {
+    /// Gain of the mean.
+    pub k: f64,
+    /// The mean at s = 0.
+    pub bias: f64,
+    /// Standard deviation, at least 0.
+    pub sigma: f64,
+}
+
+impl AffineGaussian {
+    /// The mean of the action in state `s`.
+    pub fn mean(&self, s: f64) -> f64 {
+        self.k * s + self.bias
+    }
+}
+
+/// What is known of J at one policy of `N` parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Local<const N: usize> {
+    /// J.
+    pub value: f64,
+    /// grad J.
+    pub gradient: [f64; N],
+    /// F, under the normalized state distribution. None where it is infinite: at sigma = 0.
+    pub fisher: Option<[[f64; N]; N]>,
+    /// F^-1 grad J, the natural gradient. None where F is infinite, or singular without a limit.
+    pub natural: Option<[f64; N]>,
+}
+
+impl Local<3> {
+    /// The same in (k, bias, log sigma), where `sigma` is that of the policy. At sigma = 0 the last parameter is
+    /// minus infinity and the last component of the gradient 0.
+    pub fn in_log_sigma(&self, sigma: f64) -> Self {
+        let scale = [1.0, 1.0, sigma]; // d sigma / d log sigma = sigma
+        let row = |f: [f64; 3], i: usize| std::array::from_fn(|j| scale[i] * scale[j] * f[j]);
+        Self {
+            value: self.value,
+            gradient: std::array::from_fn(|i| scale[i] * self.gradient[i]),
+            fisher: self.fisher.map(|f| std::array::from_fn(|i| row(f[i], i))),
+            natural: self.natural.map(|x| std::array::from_fn(|i| x[i] / scale[i])),
+        }
+    }
+
+    /// The same in (k, sigma), for a policy whose bias is 0 and stays so.
+    ///
+    /// In [`Lqr::affine`](super::lqr::Lqr::affine) the natural gradient's component along the bias is 0 there, so
+    /// that leaving the parameter out changes no other component.
+    pub(super) fn without_bias(&self) -> Local<2> {
+        let kept = |x: [f64; 3]| [x[0], x[2]];
+        Local {
+            value: self.value,
+            gradient: kept(self.gradient),
+            fisher: self.fisher.map(|f| [kept(f[0]), kept(f[2])]),
+            natural: self.natural.map(kept),
+        }
+    }
+}
+
+/// Weights of the states, and their products with the state and its square, summed over time: D, M1, M2.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Sums {
+    pub(super) total: f64,
+    pub(super) first: f64,
+    pub(super) second: f64,
+}
+
+impl Sums {
+    /// F in (k, bias, sigma) of actions with standard deviation `sigma`: scores are (s, 1) (a - mean) / sigma^2 and
+    /// ((a - mean)^2 / sigma^2 - 1) / sigma. None where an element is not finite.
+    pub(super) fn fisher(&self, sigma: f64) -> Option<[[f64; 3]; 3]> {
+        let precision = 1.0 / (sigma * sigma);
+        let [first, second] = [self.first, self.second].map(|moment| moment / self.total * precision);
+        let f = [[second, first, 0.0], [first, precision, 0.0], [0.0, 0.0, 2.0 * precision]];
+        f.as_flattened().iter().all(|x| x.is_finite()).then_some(f)
+    }
+}
+
+/// How the action value falls with the action. In a world with linear dynamics and quadratic rewards it is a
+/// parabola in the action: its slope at the policy's mean is -(`state` s + `constant`), its curvature -`curvature`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Fall {
+    pub(super) state: f64,
+    pub(super) constant: f64,
+    pub(super) curvature: f64,
+}
+
+impl Fall {
+    /// grad J in (k, bias, sigma). A Gaussian's gradient in its mean is the mean slope, that in sigma is sigma times
+    /// the mean curvature.
+    pub(super) fn gradient(&self, sums: &Sums, sigma: f64) -> [f64; 3] {
+        let Fall { state, constant, curvature } = self;
+        let Sums { total, first, second } = sums;
+        [-(state * second + constant * first), -(state * first + constant * total), -sigma * total * curvature]
+    }
+
+    /// F^-1 grad J, in which the moments of the state cancel: where they make F singular this is the limit.
+    pub(super) fn natural(&self, sums: &Sums, sigma: f64) -> [f64; 3] {
+        let Fall { state, constant, curvature } = self;
+        [*state, *constant, 0.5 * sigma * curvature].map(|x| -sigma * sigma * sums.total * x)
+    }
+
+    /// Everything at a policy whose J is `value`; None where that or its gradient is not finite.
+    pub(super) fn local(&self, value: f64, sums: &Sums, sigma: f64) -> Option<Local<3>> {
+        let gradient = self.gradient(sums, sigma);
+        let fisher = sums.fisher(sigma);
+        let natural = fisher.map(|_| self.natural(sums, sigma));
+        let finite = value.is_finite() && gradient.iter().all(|x| x.is_finite());
+        finite.then_some(Local { value, gradient, fisher, natural })
+    }
+}
