@@ -7,7 +7,7 @@
 //!
 //! Source: Gymnasium 1.4, whose table this is, entry by entry (`tests/tables.rs`).
 
-use super::{Table, TableOutcome};
+use super::{Table, TableOutcome, moved};
 
 /// Left, down, right, up, as (rows, columns).
 const MOVES: [(isize, isize); 4] = [(0, -1), (1, 0), (0, 1), (-1, 0)];
@@ -72,14 +72,6 @@ impl FrozenLake {
         let rows = (0..tiles.len() * 4).map(|row| outcomes(row / 4, row % 4)).collect();
         Table::new(start, 4, rows)
     }
-}
-
-/// The cell after a step of (rows, columns) from `cell` in a grid of `size`: at the edge one stays.
-pub(super) fn moved(cell: usize, step: (isize, isize), size: [usize; 2]) -> usize {
-    let [height, width] = size;
-    let row = (cell / width).saturating_add_signed(step.0).min(height - 1);
-    let column = (cell % width).saturating_add_signed(step.1).min(width - 1);
-    row * width + column
 }
 
 #[cfg(test)]
