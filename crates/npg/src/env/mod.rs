@@ -7,6 +7,7 @@ pub mod registry;
 
 pub mod classic;
 pub mod tabular;
+pub mod quadratic;
 
 mod options;
 mod space;

@@ -13,9 +13,9 @@ use super::{Table, TableOutcome, moved};
 const MOVES: [(isize, isize); 4] = [(0, -1), (1, 0), (0, 1), (-1, 0)];
 
 /// The lake of 4 x 4 tiles: S start, F ice, H hole, G goal.
-pub const SMALL: &str = "SFFF/FHFH/FFFH/HFFG";
+pub(super) const SMALL: &str = "SFFF/FHFH/FFFH/HFFG";
 /// The lake of 8 x 8 tiles.
-pub const LARGE: &str = "SFFFFFFF/FFFFFFFF/FFFHFFFF/FFFFFHFF/FFFHFFFF/FHHFFFHF/FHFFHFHF/FFFHFFFG";
+pub(super) const LARGE: &str = "SFFFFFFF/FFFFFFFF/FFFHFFFF/FFFFFHFF/FFFHFFFF/FHHFFFHF/FHFFHFHF/FFFHFFFG";
 
 /// What can be chosen about a lake.
 #[derive(Clone, Debug, PartialEq)]
