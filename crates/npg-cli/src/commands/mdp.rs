@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use npg::env::registry;
-use npg::exact::mdp::{Ascent, Evaluation, File, Iterate, Mdp, Method, Optimum, StepSize, TabularPolicy, policy_from_json};
+use npg::exact::mdp::{
+    Ascent, Evaluation, File, Iterate, Mdp, Method, Optimum, StepSize, TabularPolicy, policy_from_json,
+};
 use npg::plot::{Chart, Figure, Mark, Plotted, Scale, Stroke, charts, hue};
 use npg::run_dir::{self, CheckpointChoice};
 use npg::train::load_policy;
@@ -60,9 +62,10 @@ impl World {
         };
         let ascent = match ascent {
             Some(ascent) => {
-                let (iterates, _) = mdp.ascend(&policy, ascent).map_err(npg::Error::Run).context(Next(
-                    "a smaller --step keeps the logits finite".into(),
-                ))?;
+                let (iterates, _) = mdp
+                    .ascend(&policy, ascent)
+                    .map_err(npg::Error::Run)
+                    .context(Next("a smaller --step keeps the logits finite".into()))?;
                 iterates
             }
             None => Vec::new(),
@@ -80,7 +83,8 @@ impl World {
             "Q": rows(&self.optimum.q),
             "policy": rows(self.optimum.policy.probabilities()),
         });
-        let iterate = |i: &Iterate| serde_json::json!({"iteration": i.iteration, "J": i.j, "kl": i.kl, "bound": i.bound});
+        let iterate =
+            |i: &Iterate| serde_json::json!({"iteration": i.iteration, "J": i.j, "kl": i.kl, "bound": i.bound});
         let mut fields = vec![
             ("J", at.j.into()),
             ("V", at.v.clone().into()),
@@ -92,7 +96,8 @@ impl World {
         if with_fisher {
             let order = mdp.states() * actions;
             if order > MAX_FISHER {
-                let message = format!("F has {order} x {order} numbers here, at most {MAX_FISHER} x {MAX_FISHER} are printed");
+                let message =
+                    format!("F has {order} x {order} numbers here, at most {MAX_FISHER} x {MAX_FISHER} are printed");
                 return Err(npg::Error::config("--fisher", message).into());
             }
             let fisher = mdp.fisher(&self.policy, at);
@@ -274,7 +279,8 @@ fn trained_or_written(file: &str, shape: (usize, usize)) -> anyhow::Result<Tabul
     let policy = load_policy(&opened.archive, &source.spec()).map_err(fault)?;
     let table = TabularPolicy::of(&policy).filter(|table| (table.states(), table.actions()) == shape);
     let (states, actions) = shape;
-    let mismatch = || fault(npg::FileFault::Mismatch(format!("its policy is not one of {states} states and {actions} actions")));
+    let mismatch =
+        || fault(npg::FileFault::Mismatch(format!("its policy is not one of {states} states and {actions} actions")));
     Ok(table.ok_or_else(mismatch)?)
 }
 

@@ -133,7 +133,9 @@ mod tests {
             series: vec![series("first", Mark::Line), series("second", Mark::LineAndDots)],
         };
         let svg = charts("Two charts", &[chart.clone(), chart]).to_svg();
-        for (word, count) in [("Two charts", 1), (">Return</text>", 2), (">first</text>", 2), (">iteration</text>", 2), ("<circle", 4)] {
+        for (word, count) in
+            [("Two charts", 1), (">Return</text>", 2), (">first</text>", 2), (">iteration</text>", 2), ("<circle", 4)]
+        {
             assert_eq!(svg.matches(word).count(), count, "{word}\n{svg}");
         }
     }
