@@ -10,6 +10,9 @@ use rayon::prelude::*;
 /// Episodes stepped together on one thread.
 const LANES: usize = 8;
 
+/// Longest episode, in steps, of an environment without a time limit: a policy may never end it.
+const LONGEST: u32 = 10_000;
+
 /// Which episodes to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -48,7 +51,8 @@ impl Evaluation {
 }
 
 /// Runs the planned episodes on the current thread pool. Episode i draws from streams of its own, so results do not
-/// depend on the number of threads; the policy and its statistics stay as they are.
+/// depend on the number of threads; the policy and its statistics stay as they are. Where the environment has no time
+/// limit, an episode is cut after 10,000 steps.
 ///
 /// # Errors
 /// [`Error::Environment`] where the environment fails or gives something that is not finite.
@@ -127,7 +131,7 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
             }
             result.returns[lane] += reward;
             result.lengths[lane] += 1.0;
-            let timed_out = spec.max_episode_steps.is_some_and(|limit| result.lengths[lane] >= f64::from(limit));
+            let timed_out = result.lengths[lane] >= f64::from(spec.max_episode_steps.unwrap_or(LONGEST));
             if ending == Ending::Running && !timed_out {
                 encode(lane, result.lengths[lane], &raw[row * width..][..width], &mut encoded)?;
                 going.push(lane);

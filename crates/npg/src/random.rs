@@ -29,6 +29,8 @@ pub enum Purpose {
     Bootstrap = 8,
     /// Random instances in tests and examples.
     Test = 9,
+    /// Random worlds: an environment's own option is the seed.
+    World = 10,
 }
 
 /// A stream of random numbers: ChaCha with 8 rounds, 2^64 streams for each seed and purpose.

@@ -6,6 +6,8 @@
 pub mod registry;
 
 pub mod classic;
+pub mod tabular;
+pub mod quadratic;
 
 mod options;
 mod space;

@@ -45,6 +45,8 @@ pub enum Kind {
         /// All words.
         of: &'static [&'static str],
     },
+    /// Any text; its default.
+    Text(&'static str),
 }
 
 impl Kind {
@@ -59,7 +61,7 @@ impl Kind {
             Kind::Flag(_) => "bool",
             Kind::Real { .. } => "float",
             Kind::Integer { .. } => "integer",
-            Kind::Choice { .. } => "string",
+            Kind::Choice { .. } | Kind::Text(_) => "string",
         }
     }
 
@@ -69,7 +71,7 @@ impl Kind {
             Kind::Flag(default) => default.into(),
             Kind::Real { default, .. } => default.into(),
             Kind::Integer { default, .. } => default.into(),
-            Kind::Choice { default, .. } => default.into(),
+            Kind::Choice { default, .. } | Kind::Text(default) => default.into(),
         }
     }
 
@@ -82,6 +84,7 @@ impl Kind {
             (Kind::Real { .. }, Integer(x)) => return self.check(&Float(*x as f64)),
             (Kind::Integer { low, high, .. }, Integer(x)) => (low..=high).contains(x),
             (Kind::Choice { of, .. }, String(word)) => of.contains(&word.as_str()),
+            (Kind::Text(_), String(_)) => true,
             _ => false,
         };
         if fits { Ok(value.clone()) } else { Err(format!("expected {}, got {value}", self.expected())) }
@@ -96,6 +99,7 @@ impl Kind {
             }
             Kind::Integer { low, high, .. } => format!("a whole number{}", range(low, high, i64::MIN, i64::MAX)),
             Kind::Choice { of, .. } => format!("one of \"{}\"", of.join("\", \"")),
+            Kind::Text(_) => "a text in quotes".into(),
         }
     }
 }
@@ -158,6 +162,11 @@ impl Values {
     pub fn choice(&self, name: &str) -> &str {
         self.0[name].as_str().expect("the table of options says string")
     }
+
+    /// The text `name`.
+    pub fn text(&self, name: &str) -> &str {
+        self.choice(name)
+    }
 }
 
 /// What to say of the option `name`, which is none of `options`.
@@ -184,6 +193,7 @@ mod tests {
         },
         EnvOption { name: "size", kind: Kind::Integer { default: 4, low: 2, high: 9 }, sentence: "Grows." },
         EnvOption { name: "map", kind: Kind::Choice { default: "small", of: &["small", "large"] }, sentence: "Maps." },
+        EnvOption { name: "desc", kind: Kind::Text("SG"), sentence: "Draws." },
     ];
 
     fn read(text: &str) -> Result<Values, Error> {
@@ -195,32 +205,37 @@ mod tests {
         let values = read("").unwrap();
         assert!(values.flag("slippery"));
         assert_eq!((values.real("gravity"), values.integer("size"), values.choice("map")), (9.8, 4, "small"));
+        assert_eq!(values.text("desc"), "SG");
     }
 
     #[test]
     fn what_is_given_is_taken_and_integers_are_numbers() {
-        let values = read("slippery = false\ngravity = 10\nnoise = 0.5\nsize = 9\nmap = 'large'").unwrap();
+        let values =
+            read("slippery = false\ngravity = 10\nnoise = 0.5\nsize = 9\nmap = 'large'\ndesc = 'SFG'").unwrap();
         assert!(!values.flag("slippery"));
         assert_eq!((values.real("gravity"), values.real("noise")), (10.0, 0.5));
         assert_eq!((values.integer("size"), values.choice("map")), (9, "large"));
+        assert_eq!(values.text("desc"), "SFG");
     }
 
     #[test]
     fn all_problems_come_at_once() {
-        let given = "slipery = false\ngravity = nan\nnoise = -1\nsize = 10\nmap = 'huge'\nslippery = 1\nxyz = 0";
+        let given =
+            "slipery = false\ngravity = nan\nnoise = -1\nsize = 10\nmap = 'huge'\ndesc = 1\nslippery = 1\nxyz = 0";
         let text = read(given).unwrap_err().to_string();
         let mut lines: Vec<_> = text.lines().collect();
         lines.sort_unstable();
         assert_eq!(
             lines,
             [
+                "env.desc: expected a text in quotes, got 1",
                 "env.gravity: expected a finite number, got nan",
                 "env.map: expected one of \"small\", \"large\", got \"huge\"",
                 "env.noise: expected a finite number of at least 0, got -1.0",
                 "env.size: expected a whole number from 2 to 9, got 10",
                 "env.slipery: Ice-v0 has no such option, did you mean `slippery`?",
                 "env.slippery: expected true or false, got 1",
-                "env.xyz: Ice-v0 has no such option; it takes `slippery`, `gravity`, `noise`, `size`, `map`",
+                "env.xyz: Ice-v0 has no such option; it takes `slippery`, `gravity`, `noise`, `size`, `map`, `desc`",
             ]
         );
     }

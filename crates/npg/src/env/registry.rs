@@ -3,11 +3,12 @@
 //! Each family lists its environments in its own module; a new family is a new line in `FAMILIES`.
 
 use super::options::{EnvOption, Values};
-use super::{EnvSource, classic};
+use super::tabular::Table;
+use super::{EnvSource, classic, quadratic, tabular};
 use crate::error::{Error, nearest};
 
 /// The tables of all families, in the order in which they are listed to users.
-static FAMILIES: &[&[Entry]] = &[classic::ENTRIES];
+static FAMILIES: &[&[Entry]] = &[classic::ENTRIES, tabular::ENTRIES, quadratic::ENTRIES];
 
 /// A native environment.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Entry {
     pub options: &'static [EnvOption],
     /// Makes it from checked options.
     pub build: fn(&Values) -> Result<Box<dyn EnvSource>, Error>,
+    /// Its table, if it has finitely many states.
+    pub table: Option<fn(&Values) -> Result<Table, Error>>,
 }
 
 /// Makes the environment `id` with the given options (the table `[env]` of a configuration).
@@ -34,10 +37,33 @@ pub struct Entry {
 /// [`Error::UnknownEnvironment`] with the nearest id, or [`Error::Config`] with every option that is unknown,
 /// of a wrong type or out of range.
 pub fn make(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>, Error> {
-    let entry = entries()
-        .find(|entry| entry.id == id)
-        .ok_or_else(|| Error::UnknownEnvironment { id: id.into(), nearest: nearest(id, ids()).map(String::from) })?;
+    let entry = find(id)?;
     (entry.build)(&Values::read(entry.id, entry.options, options)?)
+}
+
+/// The table of the environment `id`, from which its exact process comes.
+///
+/// ```
+/// let lake = npg::env::registry::table("FrozenLake-v1", &toml::Table::new())?;
+/// assert_eq!((lake.states(), lake.actions()), (16, 4));
+/// # Ok::<(), npg::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`make`], and [`Error::Config`] if the environment is no table.
+pub fn table(id: &str, options: &toml::Table) -> Result<Table, Error> {
+    let entry = find(id)?;
+    let Some(table) = entry.table else {
+        let tables: Vec<_> = entries().filter(|entry| entry.table.is_some()).map(|entry| entry.id).collect();
+        return Err(Error::config(id, format!("has no table of states; these have: {}", tables.join(", "))));
+    };
+    table(&Values::read(entry.id, entry.options, options)?)
+}
+
+fn find(id: &str) -> Result<&'static Entry, Error> {
+    entries()
+        .find(|entry| entry.id == id)
+        .ok_or_else(|| Error::UnknownEnvironment { id: id.into(), nearest: nearest(id, ids()).map(String::from) })
 }
 
 /// The ids of all native environments.
@@ -84,7 +110,8 @@ mod tests {
             let mut outcomes = [Outcome { reward: f64::NAN, ending: Ending::Diverged }; 2];
             let before = group.save(1);
             group.step(&[0, 1], actions, &mut rngs, &mut observations, &mut outcomes).unwrap();
-            assert!(outcomes.iter().all(|o| o.reward.is_finite() && o.ending == Ending::Running), "{}", entry.id);
+            let ending = if spec.max_episode_steps == Some(1) { Ending::Terminated } else { Ending::Running };
+            assert!(outcomes.iter().all(|o| o.reward.is_finite() && o.ending == ending), "{}", entry.id);
             if let Some(before) = before {
                 group.load(1, &before).unwrap();
                 assert_eq!(group.save(1).unwrap(), before);
@@ -107,6 +134,25 @@ mod tests {
         assert_eq!(error.to_string(), "unknown environment `CartPole-v0`, did you mean `CartPole-v1`?");
         let error = make("Chess", &toml::Table::new()).err().unwrap();
         assert_eq!(error.to_string(), "unknown environment `Chess`");
+    }
+
+    #[test]
+    fn a_table_is_what_is_sampled() {
+        for entry in entries() {
+            let spec = make(entry.id, &toml::Table::new()).unwrap().spec();
+            match table(entry.id, &toml::Table::new()) {
+                Ok(table) => {
+                    assert_eq!(spec.observation, Space::Discrete(table.observations()), "{}", entry.id);
+                    assert_eq!(spec.action, Space::Discrete(table.actions()), "{}", entry.id);
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    let expected = format!("{}: has no table of states; these have: FrozenLake-v1, ", entry.id);
+                    assert!(text.starts_with(&expected), "{text}");
+                }
+            }
+        }
+        assert!(table("FrozenLake-v0", &toml::Table::new()).is_err());
     }
 
     #[test]

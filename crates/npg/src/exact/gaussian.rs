@@ -1,5 +1,9 @@
 //! Gaussian policies whose mean is affine in one state, and what is known of J at one of them.
 
+use crate::linearize::{Linearized, States};
+use crate::network::kernels::Matrix;
+use crate::policy::{Head, Policy};
+
 /// The policy a ~ N(k s + bias, sigma^2).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AffineGaussian {
@@ -15,6 +19,23 @@ impl AffineGaussian {
     /// The mean of the action in state `s`.
     pub fn mean(&self, s: f64) -> f64 {
         self.k * s + self.bias
+    }
+
+    /// The policy of a linear network with state-independent noise that sees one real number and does one, before
+    /// observations or actions are clipped. None for any other policy.
+    pub fn of(policy: &Policy) -> Option<Self> {
+        let affine = policy.network.features().is_none() && policy.network.parameters() == 3; // slope, bias, log std
+        let [Head::Gaussian { count: 1, .. }] = policy.distribution.heads() else { return None };
+        if policy.inputs() != 1 || !affine {
+            return None;
+        }
+        let mut inputs = Matrix::zeros(2, 1);
+        inputs.row_mut(1)[0] = 1.0;
+        let at = Linearized::new(policy, States { inputs: &inputs, weights: None }, 1.0);
+        let [low, high] = [0, 1].map(|row| f64::from(at.outputs(row)[0]));
+        let (center, scale) = policy.normalizer.as_ref().map_or((0.0, 1.0), |n| (n.moments().mean[0], n.scale(0)));
+        let k = (high - low) * scale;
+        Some(Self { k, bias: low - k * center, sigma: f64::from(at.outputs(0)[1]).exp() })
     }
 }
 
@@ -110,5 +131,39 @@ impl Fall {
         let natural = fisher.map(|_| self.natural(sums, sigma));
         let finite = value.is_finite() && gradient.iter().all(|x| x.is_finite());
         finite.then_some(Local { value, gradient, fisher, natural })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::env::{Space, Spec};
+    use crate::normalize::{Moments, Normalizer};
+
+    #[test]
+    fn it_is_read_off_a_linear_network() {
+        let real = Space::cube(1, f64::NEG_INFINITY, f64::INFINITY);
+        let (observation, action) = (real.clone(), real);
+        let spec = Spec { id: "test".into(), observation, action, max_episode_steps: None, reward_threshold: None };
+        let policy = |network| {
+            let config = config::Policy { network, log_std_init: -1.0, ..config::Policy::default() };
+            let normalize = config::Normalize { observations: false, ..config::Normalize::default() };
+            let mut policy = Policy::new(&config, &normalize, &spec, 0);
+            policy.theta[..2].copy_from_slice(&[0.5, -0.25]);
+            policy
+        };
+        let mut linear = policy(config::NetworkKind::Linear);
+        let plain = AffineGaussian::of(&linear).unwrap();
+        assert_eq!((plain.k, plain.bias), (0.5, -0.25));
+        assert!((plain.sigma - f64::exp(-1.0)).abs() < 1e-7);
+
+        let mut moments = Moments::new(1);
+        [1.0, 5.0].iter().for_each(|x| moments.push(&[*x])); // mean 3, standard deviation 2
+        linear.normalizer = Some(Normalizer::new(moments, 10.0));
+        let normalized = AffineGaussian::of(&linear).unwrap();
+        assert!((normalized.k - 0.25).abs() < 1e-8 && (normalized.bias + 1.0).abs() < 1e-7, "{normalized:?}");
+
+        assert_eq!(AffineGaussian::of(&policy(config::NetworkKind::Mlp)), None);
     }
 }

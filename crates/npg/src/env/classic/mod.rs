@@ -34,6 +34,7 @@ pub(super) static ENTRIES: &[Entry] = &[
             let sutton_barto_reward = options.flag("sutton_barto_reward");
             Ok(Box::new(move || CartPole::new(sutton_barto_reward)))
         },
+        table: None,
     },
     Entry {
         id: "Pendulum-v1",
@@ -43,6 +44,7 @@ pub(super) static ENTRIES: &[Entry] = &[
             let gravity = options.real("g");
             Ok(Box::new(move || Pendulum::new(gravity)))
         },
+        table: None,
     },
     Entry {
         id: "Acrobot-v1",
@@ -64,6 +66,7 @@ pub(super) static ENTRIES: &[Entry] = &[
             let options = AcrobotOptions { nips, torque_noise_max: options.real("torque_noise_max") };
             Ok(Box::new(move || Acrobot::new(options)))
         },
+        table: None,
     },
     Entry {
         id: "MountainCar-v0",
@@ -73,6 +76,7 @@ pub(super) static ENTRIES: &[Entry] = &[
             let goal_velocity = options.real("goal_velocity");
             Ok(Box::new(move || MountainCar::new(goal_velocity)))
         },
+        table: None,
     },
     Entry {
         id: "MountainCarContinuous-v0",
@@ -82,6 +86,7 @@ pub(super) static ENTRIES: &[Entry] = &[
             let goal_velocity = options.real("goal_velocity");
             Ok(Box::new(move || MountainCarContinuous::new(goal_velocity)))
         },
+        table: None,
     },
 ];
 

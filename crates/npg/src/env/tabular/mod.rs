@@ -1,0 +1,181 @@
+//! Finite worlds as tables: sampled for the trainer, exact for [`crate::exact::mdp`].
+//!
+//! An environment of this family is a [`Table`]: its states, its actions and the outcomes of each. [`TabularEnv`] draws
+//! from it; [`Table::mdp`] is the same process in closed form, so that a trained policy can be valued exactly.
+//! FrozenLake, CliffWalking and Taxi are those of Gymnasium 1.4.
+
+mod table;
+mod sampled;
+mod frozen_lake;
+mod cliff_walking;
+mod taxi;
+mod garnet;
+
+pub use cliff_walking::cliff_walking;
+pub use frozen_lake::FrozenLake;
+pub use garnet::Garnet;
+pub use sampled::TabularEnv;
+pub use table::{Table, TableOutcome};
+pub use taxi::Taxi;
+
+use super::options::Values;
+use super::registry::Entry;
+use super::{EnvOption, Kind};
+use crate::error::{Error, Result};
+
+/// The environments of this family.
+pub(super) static ENTRIES: &[Entry] = &[
+    Entry {
+        id: "FrozenLake-v1",
+        sentence: "Cross a frozen lake of 4 x 4 tiles on slippery ice without falling into a hole.",
+        options: &lake_options("4x4"),
+        build: |options| Ok(TabularEnv::source("FrozenLake-v1", Some(100), Some(0.7), lake(options)?)),
+        table: Some(lake),
+    },
+    Entry {
+        id: "FrozenLake8x8-v1",
+        sentence: "Cross a frozen lake of 8 x 8 tiles on slippery ice without falling into a hole.",
+        options: &lake_options("8x8"),
+        build: |options| Ok(TabularEnv::source("FrozenLake8x8-v1", Some(200), Some(0.85), lake(options)?)),
+        table: Some(lake),
+    },
+    Entry {
+        id: "CliffWalking-v1",
+        sentence: "Walk from one end of a cliff to the other without falling.",
+        options: &[slippery_ground(false)],
+        build: |options| Ok(TabularEnv::source("CliffWalking-v1", None, None, cliff(options)?)),
+        table: Some(cliff),
+    },
+    Entry {
+        id: "CliffWalkingSlippery-v1",
+        sentence: "Walk from one end of a cliff to the other on slippery ground.",
+        options: &[slippery_ground(true)],
+        build: |options| Ok(TabularEnv::source("CliffWalkingSlippery-v1", None, None, cliff(options)?)),
+        table: Some(cliff),
+    },
+    Entry {
+        id: "Taxi-v4",
+        sentence: "Fetch a passenger at one of four stops of a small town and bring them to another.",
+        options: &[
+            EnvOption {
+                name: "is_rainy",
+                kind: Kind::Flag(false),
+                sentence: "Whether a drive may end up to the left or right of where it should.",
+            },
+            EnvOption {
+                name: "rainy_probability",
+                kind: Kind::Real { default: 0.8, low: 0.0, high: 1.0 },
+                sentence: "Probability that a drive in the rain goes where it should.",
+            },
+            EnvOption {
+                name: "fickle_passenger",
+                kind: Kind::Flag(false),
+                sentence: "Whether passengers may change their destination once, on their first move.",
+            },
+            EnvOption {
+                name: "fickle_probability",
+                kind: Kind::Real { default: 0.3, low: 0.0, high: 1.0 },
+                sentence: "Probability that a fickle passenger does so.",
+            },
+        ],
+        build: |options| Ok(TabularEnv::source("Taxi-v4", Some(200), Some(8.0), taxi(options)?)),
+        table: Some(taxi),
+    },
+    Entry {
+        id: "Garnet-v0",
+        sentence: "Earn rewards in a random process of a given size.",
+        options: &[
+            EnvOption { name: "states", kind: size(20, 10_000), sentence: "Number of states." },
+            EnvOption { name: "actions", kind: size(4, 10_000), sentence: "Number of actions." },
+            EnvOption {
+                name: "branching",
+                kind: size(3, 10_000),
+                sentence: "States that may follow a state and an action; at most all.",
+            },
+            EnvOption {
+                name: "seed",
+                kind: Kind::Integer { default: 0, low: 0, high: i64::MAX },
+                sentence: "Which of the processes of that size.",
+            },
+            EnvOption { name: "horizon", kind: size(1000, u32::MAX as i64), sentence: "Time limit in steps." },
+        ],
+        build: |options| {
+            let horizon = options.integer("horizon") as u32; // in range by its kind
+            Ok(TabularEnv::source("Garnet-v0", Some(horizon), None, garnet(options)?))
+        },
+        table: Some(garnet),
+    },
+];
+
+const fn lake_options(map: &'static str) -> [EnvOption; 7] {
+    let rate = Kind::Real { default: 1.0 / 3.0, low: 0.0, high: 1.0 };
+    [
+        EnvOption {
+            name: "map_name",
+            kind: Kind::Choice { default: map, of: &["4x4", "8x8"] },
+            sentence: "Which lake, where `desc` gives none.",
+        },
+        EnvOption {
+            name: "desc",
+            kind: Kind::Text(""),
+            sentence: "A lake of one's own, rows of S (start), F (ice), H (hole), G (goal) with / between: \"SF/HG\".",
+        },
+        EnvOption { name: "is_slippery", kind: Kind::Flag(true), sentence: "Whether steps go astray." },
+        EnvOption {
+            name: "success_rate",
+            kind: rate,
+            sentence: "Probability that a step on slippery ice goes where it should; else to either side.",
+        },
+        EnvOption { name: "reward_goal", kind: Kind::real(1.0), sentence: "Reward for reaching the goal." },
+        EnvOption { name: "reward_hole", kind: Kind::real(0.0), sentence: "Reward for falling into a hole." },
+        EnvOption { name: "reward_frozen", kind: Kind::real(0.0), sentence: "Reward for any other step." },
+    ]
+}
+
+fn lake(options: &Values) -> Result<Table> {
+    let map = match (options.text("desc"), options.text("map_name")) {
+        ("", "8x8") => frozen_lake::LARGE,
+        ("", _) => frozen_lake::SMALL,
+        (map, _) => map,
+    };
+    let success_rate = if options.flag("is_slippery") { options.real("success_rate") } else { 1.0 };
+    let rewards = ["reward_goal", "reward_hole", "reward_frozen"].map(|name| options.real(name));
+    let lake = FrozenLake { map: map.into(), success_rate, rewards };
+    lake.table().map_err(|message| Error::config("env.desc", message))
+}
+
+const fn slippery_ground(default: bool) -> EnvOption {
+    let sentence = "Whether a step may go to either side of where it should, each as likely.";
+    EnvOption { name: "is_slippery", kind: Kind::Flag(default), sentence }
+}
+
+fn cliff(options: &Values) -> Result<Table> {
+    Ok(cliff_walking(options.flag("is_slippery")))
+}
+
+fn taxi(options: &Values) -> Result<Table> {
+    let probability = |flag: &str, name: &str| options.flag(flag).then(|| options.real(name));
+    let rain = probability("is_rainy", "rainy_probability");
+    let taxi = Taxi { rain, fickle: probability("fickle_passenger", "fickle_probability") };
+    taxi.table().map_err(|message| Error::config("env", message))
+}
+
+/// A whole number from 1 to `high`.
+const fn size(default: i64, high: i64) -> Kind {
+    Kind::Integer { default, low: 1, high }
+}
+
+fn garnet(options: &Values) -> Result<Table> {
+    let size = |name: &str| options.integer(name) as usize; // at least 1 by its kind
+    let [states, actions, branching] = ["states", "actions", "branching"].map(size);
+    let garnet = Garnet { states, actions, branching, seed: options.integer("seed") as u64 };
+    garnet.table().map_err(|message| Error::config("env.states", message))
+}
+
+/// The cell after a step of (rows, columns) from `cell` in a grid of `size`: at the edge one stays.
+pub(super) fn moved(cell: usize, step: (isize, isize), size: [usize; 2]) -> usize {
+    let [height, width] = size;
+    let row = (cell / width).saturating_add_signed(step.0).min(height - 1);
+    let column = (cell % width).saturating_add_signed(step.1).min(width - 1);
+    row * width + column
+}
