@@ -107,7 +107,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "second-world-vanilla",
-        sentence: "In a world with noise and a single optimum it is the same: vanilla,",
+        sentence: "In a world with noise and a single optimum the vanilla gradient is not much better.",
         source: "A = B = 1, W = 0.01, R = 0, gamma = 0.9, s_0 ~ N(0.3, 0.01)",
         measured: "mean cosine to the direction of the optimum",
         demand: Demand::Within(0.745, 0.755),
@@ -116,7 +116,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "second-world-natural",
-        sentence: "and natural, everywhere parallel to -(1 + k, sigma / 2).",
+        sentence: "There the natural gradient is everywhere parallel to -(1 + k, sigma / 2).",
         source: "A = B = 1, W = 0.01, R = 0, gamma = 0.9, s_0 ~ N(0.3, 0.01)",
         measured: "mean cosine to the direction of the optimum",
         demand: Demand::Within(0.965, 0.975),
