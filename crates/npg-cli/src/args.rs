@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Plot(PlotArgs),
     /// Solve a finite Markov decision process exactly: values, gradients, optimum, ascent
     Mdp(MdpArgs),
+    /// Check every claim of the theory, now
+    Theory(TheoryArgs),
     /// List the environments
     Envs,
     /// List the presets, or print one
@@ -203,6 +205,21 @@ pub(crate) struct MdpArgs {
     /// File of the figure, .svg or .png
     #[arg(long, short, value_name = "FILE", default_value = "mdp.svg", conflicts_with = "json")]
     pub(crate) output: PathBuf,
+}
+
+/// `npg theory`
+#[derive(Args)]
+#[command(after_help = "\
+Each claim is a sentence, its source, and one number that is measured now on fixed random instances. \"beware\" marks \
+an error that circulates, with the number by which it fails. The exit code is 0 only if every claim \
+holds.")]
+pub(crate) struct TheoryArgs {
+    /// Check only this claim, by the name in brackets
+    #[arg(value_name = "CLAIM")]
+    pub(crate) claim: Option<String>,
+    /// Print a JSON line for each claim
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// A whole number as people write them: 50000, 50_000, 5e4, 50k, 1M.

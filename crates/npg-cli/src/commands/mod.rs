@@ -5,6 +5,7 @@ mod eval;
 mod explain;
 mod mdp;
 mod presets;
+mod theory;
 mod train;
 
 use clap::CommandFactory;
@@ -14,6 +15,7 @@ pub(crate) use eval::{eval, plot};
 pub(crate) use explain::explain;
 pub(crate) use mdp::mdp;
 pub(crate) use presets::presets;
+pub(crate) use theory::theory;
 pub(crate) use train::{resume, train};
 
 /// `npg completions SHELL`
