@@ -99,7 +99,7 @@ fn the_table_and_the_figure() {
     let place = Place::new();
     std::fs::write(place.path("two.json"), TWO).unwrap();
     let out = place.done("mdp two.json --ascent natural --step 0.25 -o f.svg").out;
-    for line in ["two.json: 2 states, 2 actions, gamma 0.5", "J* of the optimum      1.00000", "f.svg"] {
+    for line in ["two.json: 2 states, 2 actions, gamma 0.5", "J* of the optimum          1.00000", "f.svg"] {
         assert!(out.contains(line), "{line}\n{out}");
     }
     assert!(place.read("f.svg").contains("Gap to the optimum"));
