@@ -28,6 +28,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Resume(args) => return commands::resume(&args),
         Command::Eval(args) => print(&commands::eval(&args)?)?,
         Command::Plot(args) => print(&commands::plot(&args)?)?,
+        Command::Field(args) => print(&commands::field(&args)?)?,
+        Command::Kakade(args) => print(&commands::kakade(&args)?)?,
         Command::Envs => print(&commands::envs())?,
         Command::Presets { environment } => print(&commands::presets(environment.as_deref())?)?,
         Command::Explain { key } => print(&commands::explain(key.as_deref())?)?,

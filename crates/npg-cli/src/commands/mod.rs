@@ -3,6 +3,8 @@
 mod envs;
 mod eval;
 mod explain;
+mod field;
+mod kakade;
 mod presets;
 mod train;
 
@@ -11,6 +13,8 @@ use clap::CommandFactory;
 pub(crate) use envs::envs;
 pub(crate) use eval::{eval, plot};
 pub(crate) use explain::explain;
+pub(crate) use field::field;
+pub(crate) use kakade::kakade;
 pub(crate) use presets::presets;
 pub(crate) use train::{resume, train};
 

@@ -1,0 +1,278 @@
+//! The figure of `npg field`: vanilla and natural gradients of the regulator side by side, after figure 1 of Peters
+//! and Schaal 2008; standing, with the ways of learners, or with learners that walk.
+
+use super::animation::{Animation, Frame};
+use super::arrows::{ArrowStyle, arrow};
+use super::axes::{Axis, Panel, Scale};
+use super::contours::{Grid, Line};
+use super::curves::text;
+use super::font::Weight;
+use super::key::dot;
+use super::palette::{INK, MUTED, hue};
+use super::scene::{Anchor, Circle, Color, Figure, Group, Item, Path, Rectangle, Stroke, named};
+use crate::config::Direction;
+use crate::exact::field::{Bounds, Field, Walks, along, spaced};
+use crate::exact::flow::Flow;
+
+const WIDTH: f64 = 1000.0;
+const LEFT: f64 = 60.0;
+const GAP: f64 = 56.0;
+const RIGHT: f64 = 24.0;
+const TOP: f64 = 116.0;
+const HEIGHT: f64 = 350.0;
+/// Columns and rows of the grid whose contours are drawn.
+const FINE: (usize, usize) = (161, 101);
+const LEVELS: usize = 13;
+/// The band of the smallest returns; the best is white.
+const LOW: [f64; 3] = [205.0, 214.0, 224.0];
+/// Lines between bands.
+const CONTOUR: Color = Color::hex(0xAE_B8_C4);
+/// Where J is minus infinity.
+const INFINITE: Color = Color::hex(0xB4_BE_CA);
+
+/// Draws `field` within `bounds`: the arrows of vanilla gradients left, of natural gradients right, over bands of equal
+/// return. With `walks`, their ways on fainter arrows.
+///
+/// Arrows are equally long on paper and begin at their point; their direction is that of the gradient in (k, sigma),
+/// seen through the axes, so that ways are tangent to them. Bands of return each cover the same area.
+pub fn gradient_field(field: &Field, bounds: &Bounds, walks: Option<&Walks>) -> Figure {
+    let (mut items, panels) = background(field, bounds, walks.is_some());
+    let none = Walks::default();
+    let walks = walks.unwrap_or(&none);
+    for ((panel, flows), color) in panels.iter().zip([&walks.vanilla, &walks.natural]).zip(COLORS) {
+        let ways = flows.iter().map(|flow| way(panel, flow, f64::INFINITY, color)).collect();
+        items.push(panel.data(ways));
+        items.extend(mark(panel, field));
+    }
+    Figure { width: WIDTH, height: TOP + HEIGHT + 54.0, items }
+}
+
+/// The same with learners that walk: each frame is a moment of all `walks`, at the same speed.
+pub fn walking(field: &Field, bounds: &Bounds, walks: &Walks) -> Animation {
+    let (mut background, panels) = background(field, bounds, true);
+    panels.iter().for_each(|panel| background.extend(mark(panel, field)));
+    let end = walks.vanilla.iter().chain(&walks.natural).map(|flow| flow.last().0).fold(0.0, f64::max);
+    let frame = |i: usize| {
+        let ways = |(panel, flows): (&Panel, &Vec<Flow<2>>), color: Color| -> Item {
+            let until = end * i as f64 / MOVING as f64;
+            panel.data(flows.iter().map(|flow| way(panel, flow, until, color)).collect())
+        };
+        let sides = panels.iter().zip([&walks.vanilla, &walks.natural]).zip(COLORS);
+        let hundredths = if i == 0 || i == MOVING { 120 } else { 4 };
+        Frame { items: sides.map(|(side, color)| ways(side, color)).collect(), hundredths }
+    };
+    let frames = (0..=MOVING).map(frame).collect();
+    Animation { width: WIDTH, height: TOP + HEIGHT + 54.0, background, frames }
+}
+
+/// Vanilla and natural.
+const COLORS: [Color; 2] = [hue(0), hue(1)];
+/// Frames in which learners walk, 25 a second.
+const MOVING: usize = 110;
+
+/// Everything but the ways, and the two panels.
+fn background(field: &Field, bounds: &Bounds, faint: bool) -> (Vec<Item>, [Panel; 2]) {
+    let mut items = heading(field, faint);
+    let width = (WIDTH - LEFT - GAP - RIGHT) / 2.0;
+    let panel = |left: f64| Panel {
+        area: Rectangle { x: left, y: TOP, width, height: HEIGHT },
+        x: Axis::new(Scale::Linear, bounds.k[0], bounds.k[1], 5),
+        y: Axis::new(Scale::Linear, bounds.sigma[0], bounds.sigma[1], 5),
+    };
+    let panels = [panel(LEFT), panel(LEFT + width + GAP)];
+    let contours = Contours::of(field, bounds);
+    let sides = panels.iter().zip([Direction::Vanilla, Direction::Natural]).zip(COLORS);
+    for ((panel, direction), color) in sides {
+        items.push(contours.draw(panel));
+        items.push(panel.frame());
+        items.extend(labels(panel, field, direction, color));
+        items.push(arrows(panel, field, direction, if faint { color.with_alpha(0.38) } else { color }));
+    }
+    (items, panels)
+}
+
+fn heading(field: &Field, walking: bool) -> Vec<Item> {
+    let world = &field.lqr;
+    let title = "Where the gradient points, and where the natural gradient points";
+    let short = |x: f64| format!("{:.4}", x).trim_end_matches('0').trim_end_matches('.').replace('-', "−");
+    let [a, b, q, r, gamma, noise] = [world.a, world.b, world.q, world.r, world.gamma, world.noise].map(short);
+    let noise = if world.noise > 0.0 { format!(" + w, w ~ N(0, {noise})") } else { String::new() };
+    let what = format!(
+        "Regulator s' = {a} s + {b} u{noise}, reward −½({q} s² + {r} u²), γ = {gamma}, policy u ~ N(k s, σ²). \
+         Lighter: larger return J.{}",
+        if walking { " Lines: learners at unit speed." } else { "" }
+    );
+    vec![
+        text([LEFT, 36.0], Anchor::Start, title, 19.0, Weight::Medium, INK),
+        text([LEFT, 58.0], Anchor::Start, &what, 13.0, Weight::Regular, MUTED),
+    ]
+}
+
+/// Title and axes of a panel.
+fn labels(panel: &Panel, field: &Field, direction: Direction, color: Color) -> Vec<Item> {
+    let Rectangle { x, y, width, height } = panel.area;
+    let name = match direction {
+        Direction::Vanilla => "Vanilla gradient",
+        Direction::Natural => "Natural gradient",
+    };
+    let mut items = vec![
+        text([x, y - 14.0], Anchor::Start, name, 15.0, Weight::Medium, color),
+        text([x - 8.0, y - 14.0], Anchor::End, "σ", 14.0, Weight::Regular, MUTED),
+        text([x + 0.5 * width, y + height + 38.0], Anchor::Middle, "gain k", 12.5, Weight::Regular, MUTED),
+    ];
+    if let Some(cosine) = field.cosine(direction) {
+        let note = format!("mean cosine to the way to the optimum {cosine:.2}").replace('-', "−");
+        items.push(text([x + width, y - 14.0], Anchor::End, &note, 12.5, Weight::Regular, MUTED));
+    }
+    items
+}
+
+fn arrows(panel: &Panel, field: &Field, direction: Direction, color: Color) -> Item {
+    let apart = |values: &[f64], axis: &Axis, pixels: f64| {
+        let steps = values.windows(2).map(|pair| (pair[1] - pair[0]) / (axis.high - axis.low) * pixels);
+        steps.fold(f64::INFINITY, f64::min)
+    };
+    let [x, y] = [apart(&field.k, &panel.x, panel.area.width), apart(&field.sigma, &panel.y, panel.area.height)];
+    let length = (0.84 * x.min(y)).clamp(6.0, 30.0);
+    let style = ArrowStyle { length, width: (0.058 * length).max(0.8), color };
+    let one = |(k, sigma, local): (f64, f64, Option<&_>)| {
+        local.and_then(|local| along(local, direction)).map(|change| arrow(panel, [k, sigma], change, &style))
+    };
+    named("arrows", None, field.points().filter_map(one).flatten().collect())
+}
+
+/// The optimum, if it is within the panel.
+fn mark(panel: &Panel, field: &Field) -> Vec<Item> {
+    let Some(optimum) = field.optimum.filter(|it| it.k >= panel.x.low && it.k <= panel.x.high) else {
+        return Vec::new();
+    };
+    if panel.y.low > 0.0 {
+        return Vec::new();
+    }
+    let center = panel.point(optimum.k, 0.0);
+    let ring = |radius, fill| Item::Circle(Circle { center, radius, fill, stroke: Some(Stroke::solid(INK, 1.6)) });
+    let tooltip = format!("optimum: k = {:.4}, σ = 0, J = {:.4}", optimum.k, optimum.value);
+    vec![named("optimum", Some(tooltip), vec![ring(6.5, Color::WHITE), ring(2.2, INK)])]
+}
+
+/// The way of a learner until `time`, with a ring where it began and a dot where it is.
+fn way(panel: &Panel, flow: &Flow<2>, time: f64, color: Color) -> Item {
+    let now = flow.at(time);
+    let past = flow.times.iter().zip(&flow.points).take_while(|(t, _)| **t < time).map(|(_, x)| *x);
+    let line: Vec<(f64, f64)> = past.chain([now]).map(|x| (x[0], x[1])).collect();
+    let start = panel.point(flow.points[0][0], flow.points[0][1]);
+    let head = panel.point(now[0], now[1]);
+    let head = Circle { center: head, radius: 4.6, fill: color, stroke: Some(Stroke::solid(Color::WHITE, 1.2)) };
+    let halo = panel.line(line.iter().copied(), Stroke::solid(Color::WHITE.with_alpha(0.75), 4.4));
+    let items =
+        vec![halo, panel.line(line, Stroke::solid(color, 2.4)), Item::Circle(dot(start, color)), Item::Circle(head)];
+    named("way", None, items)
+}
+
+/// Bands of equal return.
+struct Contours {
+    /// Loops around all that is better than a level, and their color, from low to high.
+    bands: Vec<(Vec<Line>, Color)>,
+    /// The levels' lines.
+    lines: Vec<Line>,
+}
+
+impl Contours {
+    fn of(field: &Field, bounds: &Bounds) -> Self {
+        let lqr = field.lqr;
+        let [k, sigma] = [bounds.k, bounds.sigma];
+        let at = |k, sigma| lqr.at(k, sigma).map_or(f64::NEG_INFINITY, |local| local.value);
+        let returns = Grid::new(spaced(k[0], k[1], FINE.0), spaced(sigma[0], sigma[1], FINE.1), at);
+        let mut levels = returns.quantiles(LEVELS);
+        // J runs to minus infinity within a cell, where lines between two values would be far off: 1 / (1 - J / unit)
+        // runs to 0. Returns are at most 0.
+        let unit = levels.first().map_or(1.0, |level| -level).max(f64::MIN_POSITIVE);
+        let bent = |value: f64| 1.0 / (1.0 - value / unit);
+        let values = returns.values.iter().map(|value| bent(*value)).collect();
+        let grid = Grid { values, ..returns };
+        levels.iter_mut().for_each(|level| *level = bent(*level));
+        let share = |i: usize| (i as f64 / levels.len().max(1) as f64).powf(0.8);
+        let color = |i: usize| {
+            let [red, green, blue] = LOW.map(|low| (low + (255.0 - low) * share(i)).round() as u8);
+            Color { rgb: [red, green, blue], alpha: 1.0 }
+        };
+        let finite = (grid.regions(f64::MIN_POSITIVE), color(0));
+        let better = levels.iter().enumerate().map(|(i, level)| (grid.regions(*level), color(i + 1)));
+        let lines = levels.iter().flat_map(|level| grid.lines(*level)).collect();
+        Self { bands: std::iter::once(finite).chain(better).collect(), lines }
+    }
+
+    fn draw(&self, panel: &Panel) -> Item {
+        let Rectangle { x, y, width, height } = panel.area;
+        let corners = vec![[x, y], [x + width, y], [x + width, y + height], [x, y + height]];
+        let mut items = vec![Item::Path(Path::area(corners, INFINITE))];
+        let point = |(x, y): &(f64, f64)| panel.point(*x, *y);
+        for (loops, color) in &self.bands {
+            let lift = [f64::NAN, f64::NAN];
+            let points = loops.iter().flat_map(|line| line.iter().map(point).chain([lift])).collect();
+            items.push(Item::Path(Path::area(points, *color)));
+        }
+        let stroke = Stroke::solid(CONTOUR, 0.9);
+        items.extend(self.lines.iter().map(|line| panel.line(line.iter().copied(), stroke)));
+        Item::Group(Group { class: "contours", tooltip: None, clip: Some(panel.area), items })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exact::lqr::Lqr;
+    use crate::plot::Figure;
+
+    fn published() -> (Field, Bounds) {
+        let field = Field::new(&Lqr::published(), spaced(-1.875, -0.125, 8), spaced(0.05, 0.5, 10));
+        let bounds = field.bounds();
+        (field, bounds)
+    }
+
+    fn count(figure: &Figure, what: &str) -> usize {
+        figure.to_svg().matches(what).count()
+    }
+
+    #[test]
+    fn two_panels_of_eighty_arrows() {
+        let (field, bounds) = published();
+        let figure = gradient_field(&field, &bounds, None);
+        assert_eq!(
+            ["arrows", "contours", "optimum", "way"].map(|it| count(&figure, &format!("class=\"{it}\""))),
+            [2, 2, 2, 0]
+        );
+        let [vanilla, natural] = [hue(0), hue(1)].map(|it| {
+            let [r, g, b] = it.rgb;
+            count(&figure, &format!("stroke=\"#{r:02X}{g:02X}{b:02X}\" stroke-width=\"1.62\""))
+        });
+        assert_eq!((vanilla, natural), (80, 80));
+        assert!(figure.to_svg().contains("optimum 0.61") && figure.to_svg().contains("optimum 0.97"));
+        assert!(!figure.to_svg().contains("NaN") && figure.to_png().len() < 1_000_000);
+        let figure = gradient_field(&field, &bounds, Some(&field.walks()));
+        assert_eq!(count(&figure, "class=\"way\""), 10);
+    }
+
+    #[test]
+    fn walkers_fit_a_small_file() {
+        let (field, bounds) = published();
+        let gif = walking(&field, &bounds, &field.walks()).to_gif();
+        assert!(gif.starts_with(b"GIF89a") && gif.len() < 2_000_000, "{}", gif.len());
+    }
+
+    /// One point, returns that are infinite in part or everywhere, a world without costs.
+    #[test]
+    fn odd_fields_are_drawn() {
+        let world = Lqr::published();
+        for (lqr, k) in [
+            (world, vec![-1.0]),
+            (world, spaced(-8.0, 8.0, 5)),
+            (world, vec![50.0]),
+            (Lqr { q: 0.0, r: 0.0, ..world }, spaced(-1.0, 1.0, 3)),
+        ] {
+            let field = Field::new(&lqr, k, vec![0.0, 0.3]);
+            let figure = gradient_field(&field, &field.bounds(), Some(&field.walks()));
+            assert!(!figure.to_svg().contains("NaN") && figure.to_png().starts_with(b"\x89PNG"));
+        }
+    }
+}
