@@ -27,9 +27,9 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Draw learning curves and diagnostics of runs
     Plot(PlotArgs),
-    /// Draw where vanilla and natural gradients point in a regulator whose gradients are known exactly
+    /// Draw vanilla and natural gradients of a regulator, where both are known exactly
     Field(Box<FieldArgs>), // boxed: as above
-    /// Draw two experiments of Kakade 2001 with exact gradients: the plateau, and rescaled parameters
+    /// Draw two experiments of Kakade 2001 with exact gradients
     Kakade(KakadeArgs),
     /// List the environments
     Envs,

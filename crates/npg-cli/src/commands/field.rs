@@ -11,6 +11,7 @@ use npg::plot::{Format, gradient_field, walking};
 use serde_json::{Value, json};
 
 use crate::args::{FieldArgs, Spaced};
+use crate::exit::Next;
 use crate::text;
 
 /// Most arrows of a figure; `--json` has no such limit.
@@ -29,7 +30,7 @@ pub(crate) fn field(args: &FieldArgs) -> anyhow::Result<String> {
         start_mean: world.start_mean,
         start_var: world.start_var,
     };
-    lqr.validate()?;
+    lqr.validate().map_err(as_flags)?;
     let (k, sigma) = (args.k_range, args.sigma_range);
     if sigma.low < 0.0 {
         let message = format!("begins at {}, but standard deviations are at least 0", sigma.low);
@@ -49,6 +50,15 @@ pub(crate) fn field(args: &FieldArgs) -> anyhow::Result<String> {
         let file = output.map(|path| format!("{}\n", path.display())).unwrap_or_default();
         file + &summary(&field, &walks)
     })
+}
+
+/// The fields of the regulator under the names of their flags.
+fn as_flags(error: Error) -> anyhow::Error {
+    let Error::Config(mut problems) = error else { return error.into() };
+    for problem in &mut problems {
+        problem.key = format!("--{}", problem.key.trim_start_matches("lqr.").replace('_', "-"));
+    }
+    anyhow::Error::from(Error::Config(problems)).context(Next("`npg field --help` says what each is".into()))
 }
 
 fn format_of(path: &Path, args: &FieldArgs) -> npg::Result<Format> {

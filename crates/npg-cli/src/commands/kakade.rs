@@ -28,7 +28,11 @@ pub(crate) fn kakade(args: &KakadeArgs) -> anyhow::Result<String> {
 }
 
 fn summary(flows: &[TwoStateFlow; 2], lqg: &[[LqgCurve; 3]; 2]) -> String {
-    let time = |flow: &TwoStateFlow| flow.time_to_target().map_or("never".into(), |time| format!("{time:.4e}"));
+    let time = |flow: &TwoStateFlow| match flow.time_to_target() {
+        Some(time) if time < 1e4 => format!("{time:.3}"),
+        Some(time) => format!("{time:.3e}"),
+        None => "never".into(),
+    };
     let [vanilla, natural] = flows;
     let spreads = lqg.each_ref().map(|curves| largest_spread(curves));
     format!(

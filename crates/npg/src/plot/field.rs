@@ -83,8 +83,8 @@ fn background(field: &Field, bounds: &Bounds, faint: bool) -> (Vec<Item>, [Panel
     let contours = Contours::of(field, bounds);
     let sides = panels.iter().zip([Direction::Vanilla, Direction::Natural]).zip(COLORS);
     for ((panel, direction), color) in sides {
-        items.push(contours.draw(panel));
         items.push(panel.frame());
+        items.push(contours.draw(panel)); // over the grid, which would cut its lines
         items.extend(labels(panel, field, direction, color));
         items.push(arrows(panel, field, direction, if faint { color.with_alpha(0.38) } else { color }));
     }
@@ -94,18 +94,41 @@ fn background(field: &Field, bounds: &Bounds, faint: bool) -> (Vec<Item>, [Panel
 fn heading(field: &Field, walking: bool) -> Vec<Item> {
     let world = &field.lqr;
     let title = "Where the gradient points, and where the natural gradient points";
-    let short = |x: f64| format!("{:.4}", x).trim_end_matches('0').trim_end_matches('.').replace('-', "−");
-    let [a, b, q, r, gamma, noise] = [world.a, world.b, world.q, world.r, world.gamma, world.noise].map(short);
-    let noise = if world.noise > 0.0 { format!(" + w, w ~ N(0, {noise})") } else { String::new() };
+    let noise = if world.noise > 0.0 { format!(" + w, w ~ N(0, {})", short(world.noise)) } else { String::new() };
+    let (next, cost) = (sum([(world.a, "s"), (world.b, "u")]), sum([(world.q, "s²"), (world.r, "u²")]));
+    let infinite = if field.local.iter().any(Option::is_none) { ", dark: minus infinity" } else { "" };
+    let lines = if walking { ". Lines: learners at unit speed" } else { "" };
     let what = format!(
-        "Regulator s' = {a} s + {b} u{noise}, reward −½({q} s² + {r} u²), γ = {gamma}, policy u ~ N(k s, σ²). \
-         Lighter: larger return J.{}",
-        if walking { " Lines: learners at unit speed." } else { "" }
+        "Regulator s' = {next}{noise}, reward −½ ({cost}), γ = {}, policy u ~ N(k s, σ²). Lighter: larger return J\
+         {infinite}{lines}.",
+        short(world.gamma)
     );
     vec![
         text([LEFT, 36.0], Anchor::Start, title, 19.0, Weight::Medium, INK),
         text([LEFT, 58.0], Anchor::Start, &what, 13.0, Weight::Regular, MUTED),
     ]
+}
+
+/// Multiples of symbols: 0.9 s + 0.8 u, s − u, 0.
+fn sum(terms: [(f64, &str); 2]) -> String {
+    let mut text = String::new();
+    for (factor, symbol) in terms.into_iter().filter(|(factor, _)| *factor != 0.0) {
+        text += match (text.is_empty(), factor < 0.0) {
+            (true, false) => "",
+            (true, true) => "−",
+            (false, false) => " + ",
+            (false, true) => " − ",
+        };
+        let size = short(factor.abs());
+        text += &if size == "1" { symbol.to_owned() } else { format!("{size} {symbol}") };
+    }
+    if text.is_empty() { "0".into() } else { text }
+}
+
+/// `x` with at most four decimal places.
+fn short(x: f64) -> String {
+    let text = format!("{x:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
 }
 
 /// Title and axes of a panel.
@@ -121,7 +144,7 @@ fn labels(panel: &Panel, field: &Field, direction: Direction, color: Color) -> V
         text([x + 0.5 * width, y + height + 38.0], Anchor::Middle, "gain k", 12.5, Weight::Regular, MUTED),
     ];
     if let Some(cosine) = field.cosine(direction) {
-        let note = format!("mean cosine to the way to the optimum {cosine:.2}").replace('-', "−");
+        let note = format!("mean cosine to the optimum's direction {cosine:.2}").replace('-', "−");
         items.push(text([x + width, y - 14.0], Anchor::End, &note, 12.5, Weight::Regular, MUTED));
     }
     items
@@ -155,8 +178,11 @@ fn mark(panel: &Panel, field: &Field) -> Vec<Item> {
     vec![named("optimum", Some(tooltip), vec![ring(6.5, Color::WHITE), ring(2.2, INK)])]
 }
 
-/// The way of a learner until `time`, with a ring where it began and a dot where it is.
+/// The way of a learner until `time`, with a ring where it began and a dot where it is; empty if it never moves.
 fn way(panel: &Panel, flow: &Flow<2>, time: f64, color: Color) -> Item {
+    if flow.points.len() < 2 {
+        return Item::Group(Group::default());
+    }
     let now = flow.at(time);
     let past = flow.times.iter().zip(&flow.points).take_while(|(t, _)| **t < time).map(|(_, x)| *x);
     let line: Vec<(f64, f64)> = past.chain([now]).map(|x| (x[0], x[1])).collect();
@@ -247,7 +273,7 @@ mod tests {
             count(&figure, &format!("stroke=\"#{r:02X}{g:02X}{b:02X}\" stroke-width=\"1.62\""))
         });
         assert_eq!((vanilla, natural), (80, 80));
-        assert!(figure.to_svg().contains("optimum 0.61") && figure.to_svg().contains("optimum 0.97"));
+        assert!(figure.to_svg().contains("direction 0.61") && figure.to_svg().contains("direction 0.97"));
         assert!(!figure.to_svg().contains("NaN") && figure.to_png().len() < 1_000_000);
         let figure = gradient_field(&field, &bounds, Some(&field.walks()));
         assert_eq!(count(&figure, "class=\"way\""), 10);
@@ -258,6 +284,18 @@ mod tests {
         let (field, bounds) = published();
         let gif = walking(&field, &bounds, &field.walks()).to_gif();
         assert!(gif.starts_with(b"GIF89a") && gif.len() < 2_000_000, "{}", gif.len());
+    }
+
+    #[test]
+    fn formulas_are_short() {
+        for (terms, text) in [
+            ([(0.9, "s"), (-0.8, "u")], "0.9 s − 0.8 u"),
+            ([(1.0, "s"), (0.0, "u")], "s"),
+            ([(-1.0, "s"), (0.083105, "u")], "−s + 0.0831 u"),
+            ([(0.0, "s"), (0.0, "u")], "0"),
+        ] {
+            assert_eq!(sum(terms), text);
+        }
     }
 
     /// One point, returns that are infinite in part or everywhere, a world without costs.

@@ -6,6 +6,7 @@ use super::font::Weight;
 use super::key::{Entry, Swatch, key_rows};
 use super::palette::{INK, MUTED, hue};
 use super::scene::{Anchor, Circle, Color, Figure, Item, Rectangle, Stroke, named};
+use super::ticks::si;
 use crate::config::Direction;
 use crate::exact::kakade::{LqgCurve, TARGET, TwoStateFlow};
 
@@ -55,7 +56,7 @@ fn plateau(flows: &[TwoStateFlow]) -> Vec<Item> {
     let last = flows.iter().map(|flow| flow.flow.last().0).fold(10.0, f64::max);
     let panel = Panel {
         area: Rectangle { x: LEFT, y: TOP, width: LARGE, height: HEIGHT },
-        x: Axis::new(Scale::Log, 0.1, 3.0 * last, 5),
+        x: Axis::new(Scale::Log, 0.01, 3.0 * last, 5),
         y: Axis::new(Scale::Linear, 0.6, 2.05, 6),
     };
     let mut items =
@@ -69,9 +70,8 @@ fn plateau(flows: &[TwoStateFlow]) -> Vec<Item> {
     let mut data = vec![panel.level(TARGET, REFERENCE), panel.level(1.0, REFERENCE)];
     for flow in flows {
         let (color, name) = look(flow.direction);
-        // Time 0 has no place on this axis: the start is drawn at its beginning.
-        let times = flow.flow.times.iter().map(|time| time.max(panel.x.low));
-        let line = panel.line(times.zip(flow.rewards.iter().copied()), Stroke::solid(color, 2.4));
+        let points = flow.flow.times.iter().copied().zip(flow.rewards.iter().copied());
+        let line = panel.line(points.filter(|(time, _)| *time >= panel.x.low), Stroke::solid(color, 2.4));
         data.push(named("series", Some(name.into()), vec![line]));
     }
     items.push(panel.data(data));
@@ -90,24 +90,37 @@ fn plateau(flows: &[TwoStateFlow]) -> Vec<Item> {
     }
     let [_, y] = panel.point(1.0, TARGET);
     items.push(text([LEFT + 6.0, y - 6.0], Anchor::Start, "1.9", 12.0, Weight::Regular, MUTED));
-    let at = panel.point((2.0 * last.sqrt()).max(0.2), 1.0);
-    let starved = flows.iter().map(TwoStateFlow::least_weight_j).fold(1.0, f64::min);
-    let note = format!("plateau: state j is visited {:.0} times in a million", 1e6 * starved);
-    items.push(text([at[0], at[1] + 18.0], Anchor::Middle, &note, 12.0, Weight::Regular, MUTED));
+    items.extend(plateau_note(&panel, flows));
     items
+}
+
+/// What the slowest learner waits for, below its plateau.
+fn plateau_note(panel: &Panel, flows: &[TwoStateFlow]) -> Vec<Item> {
+    let slowest = flows.iter().max_by(|a, b| a.flow.last().0.total_cmp(&b.flow.last().0));
+    let Some(flow) = slowest else { return Vec::new() };
+    let [x, y] = panel.point(flow.flow.last().0, 1.0);
+    let steps = 1.0 / flow.least_weight_j();
+    let unit = 10f64.powf(steps.log10().floor() - 1.0); // two digits
+    let lines =
+        ["a plateau: at worst one".to_owned(), format!("step in {} is in state j", si((steps / unit).round() * unit))];
+    let line = |(i, words): (usize, &String)| {
+        text([x - 10.0, y + 19.0 + 16.0 * i as f64], Anchor::End, words, 12.5, Weight::Regular, MUTED)
+    };
+    lines.iter().enumerate().map(line).collect()
 }
 
 fn rescaled(panel: &Panel, direction: Direction, curves: &[&LqgCurve]) -> Vec<Item> {
     let (title, note) = match direction {
-        Direction::Vanilla => ("Regulator, vanilla: cost", "rescaled parameters learn differently"),
-        Direction::Natural => ("Regulator, natural: cost", "rescaled parameters change nothing"),
+        Direction::Vanilla => ("Regulator: cost, vanilla", "depends on the parameters' scales s1, s2"),
+        Direction::Natural => ("Regulator: cost, natural", "does not depend on s1, s2"),
     };
     let mut items = captions(panel, title, note);
     let mut entries = Vec::new();
     let mut data = Vec::new();
     for (index, curve) in curves.iter().enumerate() {
-        // Wide lines below narrow ones, so that equal curves are all seen.
-        let width = 2.0 + 2.4 * (curves.len() - 1 - index) as f64;
+        // Wide lines below narrow ones where curves are equal, so that all are seen.
+        let wider = if direction == Direction::Natural { 2.4 * (curves.len() - 1 - index) as f64 } else { 0.0 };
+        let width = 2.2 + wider;
         let color = hue(2 + index);
         let [s1, s2] = curve.lqg.scales;
         let label = format!("{s1}, {s2}");
@@ -148,7 +161,10 @@ mod tests {
             .collect();
         let svg = kakade(&flows, &curves).to_svg();
         assert_eq!(svg.matches("<g class=\"series\"").count(), 8);
-        assert!(svg.contains(">2.26<") && svg.contains(">2.68 million<") && svg.contains("in a million"), "{svg}");
+        assert!(
+            svg.contains(">2.26<") && svg.contains(">2.68 million<") && svg.contains("step in 770k is in state j"),
+            "{svg}"
+        );
         assert!(!svg.contains("NaN"));
         assert!(kakade(&[], &[]).to_png().starts_with(b"\x89PNG"));
     }

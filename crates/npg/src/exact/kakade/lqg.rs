@@ -65,7 +65,8 @@ impl Lqg {
         let (mut now, mut theta) = (0.0, self.scales.map(|s| START / s));
         let mut curve = LqgCurve { lqg: *self, direction, times: Vec::new(), policies: Vec::new(), costs: Vec::new() };
         for &time in times {
-            let limits = Limits { time: time - now, longest: f64::INFINITY, tolerance: 1e-11, steps: 1_000_000 };
+            let limits =
+                Limits { time: time - now, longest: f64::INFINITY, growth: 0.0, tolerance: 1e-11, steps: 1_000_000 };
             let flow = follow(slope, theta, &limits, |_| -1.0);
             (now, theta) = (time, flow.last().1);
             let (Some(policy), Some(local), End::Time) = (self.policy(theta), self.at(theta), flow.end) else { break };
