@@ -237,7 +237,8 @@ mod tests {
         let mut palette = Palette::of(all.iter());
         assert!((32..=COLORS).contains(&palette.colors.len()), "{}", palette.colors.len());
         for color in &all {
-            let near = palette.colors[usize::from(palette.index(*color))];
+            let index = palette.index(*color);
+            let near = palette.colors[usize::from(index)];
             assert!(squared(near, *color) <= 600, "{color:?} {near:?}");
         }
     }

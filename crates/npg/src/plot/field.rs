@@ -270,7 +270,7 @@ mod tests {
         );
         let [vanilla, natural] = [hue(0), hue(1)].map(|it| {
             let [r, g, b] = it.rgb;
-            count(&figure, &format!("stroke=\"#{r:02X}{g:02X}{b:02X}\" stroke-width=\"1.62\""))
+            count(&figure, &format!("Z\" fill=\"#{r:02X}{g:02X}{b:02X}\"")) // heads
         });
         assert_eq!((vanilla, natural), (80, 80));
         assert!(figure.to_svg().contains("direction 0.61") && figure.to_svg().contains("direction 0.97"));

@@ -142,9 +142,9 @@ mod tests {
             assert!((difference - local.gradient[i]).abs() < 1e-8);
         }
         let (fisher, natural) = (local.fisher.unwrap(), local.natural.unwrap());
-        for i in 0..2 {
-            let product: f64 = (0..2).map(|j| fisher[i][j] * natural[j]).sum();
-            assert!((product - local.gradient[i]).abs() < 1e-13);
+        for (row, g) in fisher.iter().zip(local.gradient) {
+            let product: f64 = row.iter().zip(natural).map(|(f, x)| f * x).sum();
+            assert!((product - g).abs() < 1e-13);
         }
     }
 
