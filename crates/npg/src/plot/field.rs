@@ -18,7 +18,7 @@ const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 60.0;
 const GAP: f64 = 56.0;
 const RIGHT: f64 = 24.0;
-const TOP: f64 = 116.0;
+const TOP: f64 = 128.0;
 const HEIGHT: f64 = 350.0;
 /// Columns and rows of the grid whose contours are drawn.
 const FINE: (usize, usize) = (161, 101);
@@ -96,16 +96,15 @@ fn heading(field: &Field, walking: bool) -> Vec<Item> {
     let title = "Where the gradient points, and where the natural gradient points";
     let noise = if world.noise > 0.0 { format!(" + w, w ~ N(0, {})", short(world.noise)) } else { String::new() };
     let (next, cost) = (sum([(world.a, "s"), (world.b, "u")]), sum([(world.q, "s²"), (world.r, "u²")]));
-    let infinite = if field.local.iter().any(Option::is_none) { ", dark: minus infinity" } else { "" };
-    let lines = if walking { ". Lines: learners at unit speed" } else { "" };
-    let what = format!(
-        "Regulator s' = {next}{noise}, reward −½ ({cost}), γ = {}, policy u ~ N(k s, σ²). Lighter: larger return J\
-         {infinite}{lines}.",
-        short(world.gamma)
-    );
+    let what =
+        format!("Regulator s' = {next}{noise}, reward −½ ({cost}), γ = {}, policy u ~ N(k s, σ²)", short(world.gamma));
+    let infinite = if field.local.iter().any(Option::is_none) { ", darkest: minus infinity" } else { "" };
+    let lines = if walking { "; lines: learners at unit speed, until σ is nearly 0" } else { "" };
+    let how = format!("Lighter: larger return J{infinite}; arrows: directions, all equally long{lines}");
     vec![
         text([LEFT, 36.0], Anchor::Start, title, 19.0, Weight::Medium, INK),
         text([LEFT, 58.0], Anchor::Start, &what, 13.0, Weight::Regular, MUTED),
+        text([LEFT, 76.0], Anchor::Start, &how, 13.0, Weight::Regular, MUTED),
     ]
 }
 
@@ -125,9 +124,12 @@ fn sum(terms: [(f64, &str); 2]) -> String {
     if text.is_empty() { "0".into() } else { text }
 }
 
-/// `x` with at most four decimal places.
+/// `x` with at most four decimal places, or as a power of ten.
 fn short(x: f64) -> String {
-    let text = format!("{x:.4}");
+    let text = match x.abs() {
+        0.0 | 1e-3..1e5 => format!("{x:.4}"),
+        _ => return format!("{x:.2e}").replace('-', "−"),
+    };
     text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
 }
 
@@ -293,6 +295,7 @@ mod tests {
             ([(1.0, "s"), (0.0, "u")], "s"),
             ([(-1.0, "s"), (0.083105, "u")], "−s + 0.0831 u"),
             ([(0.0, "s"), (0.0, "u")], "0"),
+            ([(1e-6, "s"), (100.0, "u")], "1.00e−6 s + 100 u"),
         ] {
             assert_eq!(sum(terms), text);
         }
