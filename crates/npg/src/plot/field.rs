@@ -1,17 +1,20 @@
 //! The figure of `npg field`: vanilla and natural gradients of the regulator side by side, after figure 1 of Peters
 //! and Schaal 2008; standing, with the ways of learners, or with learners that walk.
 
+mod bands;
+
+use bands::Bands;
+
 use super::animation::{Animation, Frame};
 use super::arrows::{ArrowStyle, arrow};
 use super::axes::{Axis, Panel, Scale};
-use super::contours::{Grid, Line};
 use super::curves::text;
 use super::font::Weight;
 use super::key::dot;
 use super::palette::{INK, MUTED, hue};
-use super::scene::{Anchor, Circle, Color, Figure, Group, Item, Path, Rectangle, Stroke, named};
+use super::scene::{Anchor, Circle, Color, Figure, Group, Item, Rectangle, Stroke, named};
 use crate::config::Direction;
-use crate::exact::field::{Bounds, Field, Walks, along, spaced};
+use crate::exact::field::{Bounds, Field, Walks, along};
 use crate::exact::flow::Flow;
 
 const WIDTH: f64 = 1000.0;
@@ -20,15 +23,6 @@ const GAP: f64 = 56.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 128.0;
 const HEIGHT: f64 = 350.0;
-/// Columns and rows of the grid whose contours are drawn.
-const FINE: (usize, usize) = (161, 101);
-const LEVELS: usize = 13;
-/// The band of the smallest returns; the best is white.
-const LOW: [f64; 3] = [205.0, 214.0, 224.0];
-/// Lines between bands.
-const CONTOUR: Color = Color::hex(0xAE_B8_C4);
-/// Where J is minus infinity.
-const INFINITE: Color = Color::hex(0xB4_BE_CA);
 
 /// Draws `field` within `bounds`: the arrows of vanilla gradients left, of natural gradients right, over bands of equal
 /// return. With `walks`, their ways on fainter arrows.
@@ -80,11 +74,11 @@ fn background(field: &Field, bounds: &Bounds, faint: bool) -> (Vec<Item>, [Panel
         y: Axis::new(Scale::Linear, bounds.sigma[0], bounds.sigma[1], 5),
     };
     let panels = [panel(LEFT), panel(LEFT + width + GAP)];
-    let contours = Contours::of(field, bounds);
+    let bands = Bands::of(field, bounds);
     let sides = panels.iter().zip([Direction::Vanilla, Direction::Natural]).zip(COLORS);
     for ((panel, direction), color) in sides {
         items.push(panel.frame());
-        items.push(contours.draw(panel)); // over the grid, which would cut its lines
+        items.push(bands.draw(panel)); // over the grid, which would cut its lines
         items.extend(labels(panel, field, direction, color));
         items.push(arrows(panel, field, direction, if faint { color.with_alpha(0.38) } else { color }));
     }
@@ -197,123 +191,5 @@ fn way(panel: &Panel, flow: &Flow<2>, time: f64, color: Color) -> Item {
     named("way", None, items)
 }
 
-/// Bands of equal return.
-struct Contours {
-    /// Loops around all that is better than a level, and their color, from low to high.
-    bands: Vec<(Vec<Line>, Color)>,
-    /// The levels' lines.
-    lines: Vec<Line>,
-}
-
-impl Contours {
-    fn of(field: &Field, bounds: &Bounds) -> Self {
-        let lqr = field.lqr;
-        let [k, sigma] = [bounds.k, bounds.sigma];
-        let at = |k, sigma| lqr.at(k, sigma).map_or(f64::NEG_INFINITY, |local| local.value);
-        let returns = Grid::new(spaced(k[0], k[1], FINE.0), spaced(sigma[0], sigma[1], FINE.1), at);
-        let mut levels = returns.quantiles(LEVELS);
-        // J runs to minus infinity within a cell, where lines between two values would be far off: 1 / (1 - J / unit)
-        // runs to 0. Returns are at most 0.
-        let unit = levels.first().map_or(1.0, |level| -level).max(f64::MIN_POSITIVE);
-        let bent = |value: f64| 1.0 / (1.0 - value / unit);
-        let values = returns.values.iter().map(|value| bent(*value)).collect();
-        let grid = Grid { values, ..returns };
-        levels.iter_mut().for_each(|level| *level = bent(*level));
-        let share = |i: usize| (i as f64 / levels.len().max(1) as f64).powf(0.8);
-        let color = |i: usize| {
-            let [red, green, blue] = LOW.map(|low| (low + (255.0 - low) * share(i)).round() as u8);
-            Color { rgb: [red, green, blue], alpha: 1.0 }
-        };
-        let finite = (grid.regions(f64::MIN_POSITIVE), color(0));
-        let better = levels.iter().enumerate().map(|(i, level)| (grid.regions(*level), color(i + 1)));
-        let lines = levels.iter().flat_map(|level| grid.lines(*level)).collect();
-        Self { bands: std::iter::once(finite).chain(better).collect(), lines }
-    }
-
-    fn draw(&self, panel: &Panel) -> Item {
-        let Rectangle { x, y, width, height } = panel.area;
-        let corners = vec![[x, y], [x + width, y], [x + width, y + height], [x, y + height]];
-        let mut items = vec![Item::Path(Path::area(corners, INFINITE))];
-        let point = |(x, y): &(f64, f64)| panel.point(*x, *y);
-        for (loops, color) in &self.bands {
-            let lift = [f64::NAN, f64::NAN];
-            let points = loops.iter().flat_map(|line| line.iter().map(point).chain([lift])).collect();
-            items.push(Item::Path(Path::area(points, *color)));
-        }
-        let stroke = Stroke::solid(CONTOUR, 0.9);
-        items.extend(self.lines.iter().map(|line| panel.line(line.iter().copied(), stroke)));
-        Item::Group(Group { class: "contours", tooltip: None, clip: Some(panel.area), items })
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::exact::lqr::Lqr;
-    use crate::plot::Figure;
-
-    fn published() -> (Field, Bounds) {
-        let field = Field::new(&Lqr::published(), spaced(-1.875, -0.125, 8), spaced(0.05, 0.5, 10));
-        let bounds = field.bounds();
-        (field, bounds)
-    }
-
-    fn count(figure: &Figure, what: &str) -> usize {
-        figure.to_svg().matches(what).count()
-    }
-
-    #[test]
-    fn two_panels_of_eighty_arrows() {
-        let (field, bounds) = published();
-        let figure = gradient_field(&field, &bounds, None);
-        assert_eq!(
-            ["arrows", "contours", "optimum", "way"].map(|it| count(&figure, &format!("class=\"{it}\""))),
-            [2, 2, 2, 0]
-        );
-        let [vanilla, natural] = [hue(0), hue(1)].map(|it| {
-            let [r, g, b] = it.rgb;
-            count(&figure, &format!("Z\" fill=\"#{r:02X}{g:02X}{b:02X}\"")) // heads
-        });
-        assert_eq!((vanilla, natural), (80, 80));
-        assert!(figure.to_svg().contains("direction 0.61") && figure.to_svg().contains("direction 0.97"));
-        assert!(!figure.to_svg().contains("NaN") && figure.to_png().len() < 1_000_000);
-        let figure = gradient_field(&field, &bounds, Some(&field.walks()));
-        assert_eq!(count(&figure, "class=\"way\""), 10);
-    }
-
-    #[test]
-    fn walkers_fit_a_small_file() {
-        let (field, bounds) = published();
-        let gif = walking(&field, &bounds, &field.walks()).to_gif();
-        assert!(gif.starts_with(b"GIF89a") && gif.len() < 2_000_000, "{}", gif.len());
-    }
-
-    #[test]
-    fn formulas_are_short() {
-        for (terms, text) in [
-            ([(0.9, "s"), (-0.8, "u")], "0.9 s − 0.8 u"),
-            ([(1.0, "s"), (0.0, "u")], "s"),
-            ([(-1.0, "s"), (0.083105, "u")], "−s + 0.0831 u"),
-            ([(0.0, "s"), (0.0, "u")], "0"),
-            ([(1e-6, "s"), (100.0, "u")], "1.00e−6 s + 100 u"),
-        ] {
-            assert_eq!(sum(terms), text);
-        }
-    }
-
-    /// One point, returns that are infinite in part or everywhere, a world without costs.
-    #[test]
-    fn odd_fields_are_drawn() {
-        let world = Lqr::published();
-        for (lqr, k) in [
-            (world, vec![-1.0]),
-            (world, spaced(-8.0, 8.0, 5)),
-            (world, vec![50.0]),
-            (Lqr { q: 0.0, r: 0.0, ..world }, spaced(-1.0, 1.0, 3)),
-        ] {
-            let field = Field::new(&lqr, k, vec![0.0, 0.3]);
-            let figure = gradient_field(&field, &field.bounds(), Some(&field.walks()));
-            assert!(!figure.to_svg().contains("NaN") && figure.to_png().starts_with(b"\x89PNG"));
-        }
-    }
-}
+mod tests;
