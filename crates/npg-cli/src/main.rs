@@ -29,6 +29,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Plot(args) => text::print(&commands::plot(&args)?)?,
         Command::Theory(args) => return commands::theory(&args),
         Command::Mdp(args) => text::print(&commands::mdp(&args)?)?,
+        Command::Field(args) => text::print(&commands::field(&args)?)?,
+        Command::Kakade(args) => text::print(&commands::kakade(&args)?)?,
         Command::Envs => text::print(&commands::envs())?,
         Command::Presets { environment } => text::print(&commands::presets(environment.as_deref())?)?,
         Command::Explain { key } => text::print(&commands::explain(key.as_deref())?)?,

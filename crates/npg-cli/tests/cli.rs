@@ -30,6 +30,8 @@ fn help() {
       eval         Evaluate a trained policy
       resume       Go on with a run that was interrupted, or make it longer
       plot         Draw learning curves and diagnostics of runs
+      field        Draw vanilla and natural gradients of a regulator, where both are known exactly
+      kakade       Draw two experiments of Kakade 2001 with exact gradients
       envs         List the environments
       presets      List the presets, or print one
       explain      Explain a configuration key, an environment or a logged metric; all of them without

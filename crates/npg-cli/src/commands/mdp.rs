@@ -39,7 +39,7 @@ pub(crate) fn mdp(args: &MdpArgs) -> anyhow::Result<String> {
     if args.json {
         return world.json(args.fisher);
     }
-    npg::plot::Format::of(&args.output)?;
+    npg::plot::Format::of_figure(&args.output)?;
     world.figure().save(&args.output)?;
     Ok(format!("{}\n{}\n", world.table(), args.output.display()))
 }
