@@ -19,6 +19,7 @@ mod key;
 mod names;
 mod palette;
 mod png;
+mod promises;
 mod quantity;
 mod runs;
 mod scene;
