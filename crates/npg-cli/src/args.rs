@@ -1,11 +1,15 @@
 //! The command line: every command, argument and flag, with its help.
 
+mod exact;
+
 use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use npg::config::AlgorithmName;
+
+pub(crate) use exact::{FieldArgs, KakadeArgs, MdpArgs, Spaced, TheoryArgs};
 
 /// Natural policy gradient: reinforcement learning with steps measured in KL divergence.
 #[derive(Parser)]
@@ -26,6 +30,12 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Draw learning curves and diagnostics of runs
     Plot(PlotArgs),
+    /// Check every claim of the theory, now
+    Theory(TheoryArgs),
+    /// Draw vanilla and natural gradients of a regulator, where both are known exactly
+    Field(Box<FieldArgs>), // boxed: as above
+    /// Draw two experiments of Kakade 2001 with exact gradients
+    Kakade(KakadeArgs),
     /// Solve a finite Markov decision process exactly: values, gradients, optimum, ascent
     Mdp(MdpArgs),
     /// List the environments
@@ -159,49 +169,6 @@ pub(crate) struct PlotArgs {
     pub(crate) runs: Vec<PathBuf>,
     /// File to write, .svg or .png
     #[arg(long, short, value_name = "FILE", default_value = "plot.svg")]
-    pub(crate) output: PathBuf,
-}
-
-/// `npg mdp`
-#[derive(Args)]
-#[command(after_help = "\
-FILE.json: {\"gamma\": G, \"transition\": [S][A][S] or a list of [s, a, s', p], \"reward\": [S][A], \"start\": [S], \
-\"logits\": [S][A] (optional)}. In an environment, a step that ends the episode leads nowhere; time limits are left out.
-
-All of it is in double precision. d is the normalized discounted state distribution, pi the policy.")]
-pub(crate) struct MdpArgs {
-    /// JSON file, or a tabular environment such as FrozenLake-v1
-    #[arg(value_name = "FILE|ENV")]
-    pub(crate) world: String,
-    /// uniform, optimal, a JSON file with `policy` or `logits`, or the directory of a run [default: the file's logits, else uniform]
-    #[arg(long, value_name = "POLICY")]
-    pub(crate) policy: Option<String>,
-    /// Discount instead of the file's, or of the environment's preset
-    #[arg(long, value_name = "G", allow_negative_numbers = true)]
-    pub(crate) gamma: Option<f64>,
-    /// An option of the environment, such as env.is_slippery=false; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Improve the policy by exact steps
-    #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(npg::exact::mdp::Method::NAMES))]
-    pub(crate) ascent: Option<String>,
-    /// Size of each step: eta of the natural methods, alpha of the vanilla gradient
-    #[arg(long, value_name = "ETA", requires = "ascent", conflicts_with = "kl", allow_negative_numbers = true)]
-    pub(crate) step: Option<f64>,
-    /// Predicted KL of each step in nats, instead of its size
-    #[arg(long, value_name = "EPS", requires = "ascent", allow_negative_numbers = true)]
-    pub(crate) kl: Option<f64>,
-    /// Number of steps
-    #[arg(long, value_name = "T", default_value_t = 100, requires = "ascent", allow_negative_numbers = true)]
-    pub(crate) iterations: u32,
-    /// Add the dense Fisher matrix to the JSON
-    #[arg(long, requires = "json")]
-    pub(crate) fisher: bool,
-    /// Print one JSON object on one line, and draw nothing
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// File of the figure, .svg or .png
-    #[arg(long, short, value_name = "FILE", default_value = "mdp.svg", conflicts_with = "json")]
     pub(crate) output: PathBuf,
 }
 

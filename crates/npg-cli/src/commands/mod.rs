@@ -4,7 +4,10 @@ mod envs;
 mod eval;
 mod explain;
 mod mdp;
+mod field;
+mod kakade;
 mod presets;
+mod theory;
 mod train;
 
 use clap::CommandFactory;
@@ -12,8 +15,11 @@ use clap::CommandFactory;
 pub(crate) use envs::envs;
 pub(crate) use eval::{eval, plot};
 pub(crate) use explain::explain;
+pub(crate) use field::field;
+pub(crate) use kakade::kakade;
 pub(crate) use mdp::mdp;
 pub(crate) use presets::presets;
+pub(crate) use theory::theory;
 pub(crate) use train::{resume, train};
 
 /// `npg completions SHELL`
