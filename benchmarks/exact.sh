@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 environments=("$@")
 if [ ${#environments[@]} -eq 0 ]; then
-    environments=(FrozenLake-v1 CliffWalking-v1 Taxi-v4 LQR-v0)
+    environments=(FrozenLake-v1 FrozenLake8x8-v1 CliffWalking-v1 Taxi-v4 LQR-v0)
 fi
 for environment in "${environments[@]}"; do
     cargo run --release --quiet -p npg --example exact -- "$environment" 0..10
