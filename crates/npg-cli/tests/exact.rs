@@ -4,6 +4,7 @@ mod common;
 
 use common::Place;
 use serde_json::Value;
+use std::path::Path;
 
 /// Two states, two actions; everything about it can be done by hand.
 const TWO: &str = r#"{"gamma": 0.5, "transition": [[[1, 0], [0, 1]], [[1, 0], [0, 1]]], "reward": [[0, 0], [1, 1]],
@@ -145,4 +146,28 @@ fn claims_are_checked_and_shown() {
     let claim = json(&place, "theory performance-difference --json");
     assert_eq!((&claim["holds"], &claim["high"], &claim["low"]), (&true.into(), &1e-10.into(), &Value::Null));
     assert!(claim["value"].as_f64().unwrap() < 1e-12);
+}
+
+/// Sessions in the chapter on theory: "$ npg ...", then lines of its output in order. `...` stands for lines, and at the
+/// end of one for its rest.
+#[test]
+fn the_chapter_shows_what_is_printed() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let page = std::fs::read_to_string(docs.join("theory.md")).unwrap();
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("docs/examples")).unwrap();
+    std::fs::copy(docs.join("examples/two-states.json"), place.path("docs/examples/two-states.json")).unwrap();
+
+    let sessions: Vec<&str> = page.split("\n    $ npg ").skip(1).collect();
+    assert!(sessions.len() >= 7, "{}", sessions.len());
+    for session in sessions {
+        let (command, rest) = session.split_once('\n').unwrap();
+        let printed = place.done(command).out;
+        let mut left = printed.lines();
+        let shown = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+        for line in shown.map(str::trim).filter(|line| !line.is_empty() && *line != "...") {
+            let is_it = |out: &str| line.strip_suffix("...").map_or(out == line, |begin| out.starts_with(begin));
+            assert!(left.any(is_it), "npg {command}\nprints no `{line}`, or in another order:\n{printed}");
+        }
+    }
 }
