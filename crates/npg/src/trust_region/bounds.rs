@@ -71,7 +71,7 @@ pub fn cpo(surrogate: f64, gamma: f64, eps_a: f64, mean_tv: f64) -> f64 {
     penalized(surrogate, 2.0 * eps_a, gamma * mean_tv, (1.0 - gamma).powi(2))
 }
 
-/// TV <= sqrt(KL / 2) (Pinsker), and never above 1. It bounds means as well: E[TV] <= sqrt(E[KL] / 2).
+/// TV <= sqrt(KL / 2) (Pinsker), and never above 1. It bounds the mean of TV by the mean of KL alike.
 pub fn pinsker(kl: f64) -> f64 {
     if kl < 0.0 { 0.0 } else { (kl / 2.0).sqrt().min(1.0) }
 }

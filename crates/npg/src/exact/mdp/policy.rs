@@ -18,6 +18,7 @@ impl TabularPolicy {
     /// # Errors
     /// If a state's logits are not numbers below infinity with at least one above minus infinity.
     pub fn softmax(actions: usize, logits: Vec<f64>) -> Result<Self, String> {
+        check_shape("logits", actions, &logits)?;
         let mut probabilities = logits.clone();
         for (state, row) in probabilities.chunks_mut(actions).enumerate() {
             let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -36,6 +37,7 @@ impl TabularPolicy {
     /// # Errors
     /// If a row is no distribution.
     pub fn from_probabilities(actions: usize, mut probabilities: Vec<f64>) -> Result<Self, String> {
+        check_shape("policy", actions, &probabilities)?;
         for (state, row) in probabilities.chunks_mut(actions).enumerate() {
             super::check_probabilities(&format!("policy[{state}]"), row)?;
             let sum: f64 = row.iter().sum();
@@ -162,6 +164,13 @@ impl TabularPolicy {
     }
 }
 
+fn check_shape(name: &str, actions: usize, table: &[f64]) -> Result<(), String> {
+    match table.len() {
+        numbers if actions > 0 && numbers > 0 && numbers % actions == 0 => Ok(()),
+        numbers => Err(format!("{name} has {numbers} numbers, it must have {actions} for each state")),
+    }
+}
+
 /// p log(p/q) - p + q from the logarithms of p and q: no term is negative, and small steps lose no digits.
 fn kl_term(log_p: f64, log_q: f64) -> f64 {
     let (p, step) = (log_p.exp(), log_q - log_p);
@@ -196,5 +205,6 @@ mod tests {
         assert!(message(vec![f64::NEG_INFINITY; 2]).starts_with("logits[0]"));
         let error = TabularPolicy::from_probabilities(2, vec![0.5, 0.4]).unwrap_err();
         assert_eq!(error, "policy[0] sums to 0.9, it must be 1");
+        assert_eq!(message(vec![0.0; 3]), "logits has 3 numbers, it must have 2 for each state");
     }
 }
