@@ -101,6 +101,7 @@ pub mod env;
 
 // Worlds in which all of it is known.
 pub mod exact;
+pub mod convergence;
 pub mod theory;
 
 // Randomness, and sums in a fixed order.

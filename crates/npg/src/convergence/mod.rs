@@ -1,0 +1,212 @@
+//! Sampled to exact: estimates by the functions that training calls converge to the closed forms as N^-1/2.
+//!
+//! In each of four [`worlds`](worlds()) a batch of N transitions is sampled, and from it the gradient, a Fisher product
+//! and the natural direction are computed by the trainer's own [`Sampler`], [`advantages`], [`discounted_weights`],
+//! [`policy_gradient`], [`Linearized::fisher_product`] and [`update`]: Monte Carlo advantages (lambda = 1) that are not
+//! normalized, states weighted by gamma^t. Every batch is sampled anew, with its own seed. What the estimates must tend
+//! to is in [`World::exact`].
+
+mod statistics;
+mod worlds;
+
+pub use worlds::{World, bandit, frozen_lake, random_mdp, regulator, worlds};
+
+use crate::advantage::{advantages, discounted_weights};
+use crate::error::{Error, Result};
+use crate::gradient::policy_gradient;
+use crate::linearize::{Linearized, States};
+use crate::network::kernels::Matrix;
+use crate::npg::update;
+use crate::rollout::Sampler;
+use crate::trust_region::Signal;
+
+/// Environments of a sampler.
+const ENVIRONMENTS: usize = 8;
+/// Fewest transitions of a batch, and what all batches are multiples of: an episode of 125 steps in each environment.
+pub const UNIT: usize = 1000;
+/// Fewest and most transitions of the largest batches: a fit needs three sizes, and 10^7 a few GB.
+const RANGE: [usize; 2] = [10 * UNIT, 10_000 * UNIT];
+/// Rate of false alarms of all comparisons with the exact vectors together: that of a normal number beyond three standard
+/// errors.
+const ALARM: f64 = 0.0027;
+/// How far from -1/2 a fitted exponent may be.
+pub const SLOPE_TOLERANCE: f64 = 0.06;
+
+/// What is estimated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// The policy gradient g.
+    Gradient,
+    /// F v for a fixed random v.
+    FisherProduct,
+    /// (F + lambda I)^-1 g.
+    NaturalDirection,
+}
+
+impl Quantity {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Gradient, Self::FisherProduct, Self::NaturalDirection];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gradient => "gradient",
+            Self::FisherProduct => "Fisher product",
+            Self::NaturalDirection => "natural direction",
+        }
+    }
+}
+
+/// How much is sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Transitions of the largest batches.
+    pub samples: usize,
+    /// Independent batches of each size.
+    pub replicates: usize,
+    /// Seed of the samples; worlds and policies do not depend on it.
+    pub seed: u64,
+}
+
+/// Error of the estimates from batches of one size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Transitions of a batch, N.
+    pub samples: usize,
+    /// Root mean square over the replicates of ||estimate - exact|| / ||exact||.
+    pub error: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+}
+
+/// How the estimates of one quantity converge in one world.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// Name of the world.
+    pub world: &'static str,
+    /// What is estimated.
+    pub quantity: Quantity,
+    /// From the smallest batches to the largest.
+    pub points: Vec<Point>,
+    /// The exponent p of error ~ N^p, fitted to all points.
+    pub slope: f64,
+    /// Its standard error.
+    pub slope_error: f64,
+    /// At the largest N, the largest |mean over replicates - exact| of a component, in standard errors of that mean.
+    pub worst_z: f64,
+    /// What `worst_z` exceeds by chance with a probability of at most 0.0027 / 12: for the twelve curves of four worlds
+    /// together, the rate of false alarms of one normal number beyond three standard errors.
+    pub z_limit: f64,
+}
+
+impl Curve {
+    /// Whether the error falls as N^-1/2: the exponent is within [`SLOPE_TOLERANCE`] of it.
+    pub fn has_rate(&self) -> bool {
+        (self.slope + 0.5).abs() <= SLOPE_TOLERANCE
+    }
+
+    /// Whether the mean over the largest batches is the exact vector, as far as can be told.
+    pub fn has_limit(&self) -> bool {
+        self.worst_z <= self.z_limit
+    }
+}
+
+impl Plan {
+    /// Sizes of batches: down from the largest by factors of sqrt(10), rounded to multiples of [`UNIT`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] for fewer than 10,000 or more than 10^7 transitions, and fewer than 3 replicates.
+    pub fn sizes(&self) -> Result<Vec<usize>> {
+        let [low, high] = RANGE;
+        if !(low..=high).contains(&self.samples) {
+            let message = format!("is {}; use {low} to {high} transitions", self.samples);
+            return Err(Error::config("samples", message));
+        }
+        if self.replicates < 3 {
+            let message = format!("is {}; standard errors need at least 3", self.replicates);
+            return Err(Error::config("replicates", message));
+        }
+        let units = |step: i32| (self.samples as f64 / UNIT as f64 / 10f64.powf(0.5 * f64::from(step))).round();
+        let mut sizes: Vec<usize> = (0..8).map(|step| units(step) as usize * UNIT).filter(|size| *size > 0).collect();
+        sizes.dedup();
+        sizes.reverse();
+        Ok(sizes)
+    }
+
+    /// The seed of batch `index`.
+    fn seed_of(&self, index: usize) -> u64 {
+        // An odd factor: no two seeds share a first batch, and seeds next to each other share none of fewer than 10^18.
+        self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(index as u64)
+    }
+}
+
+/// Samples in all four worlds: twelve curves, world by world.
+///
+/// # Errors
+/// Those of [`Plan::sizes`], and what environments report.
+pub fn converge(plan: &Plan) -> Result<Vec<Curve>> {
+    let worlds = worlds()?;
+    let curves = worlds.iter().enumerate().map(|(index, world)| world.curves(plan, index));
+    Ok(curves.collect::<Result<Vec<_>>>()?.concat())
+}
+
+impl World {
+    /// A curve for each quantity. Worlds that are `numbered` differently sample with different seeds.
+    ///
+    /// One batch at a time, so that large ones fit into memory; the trainer's functions use all threads.
+    ///
+    /// # Errors
+    /// As [`converge`].
+    pub fn curves(&self, plan: &Plan, numbered: usize) -> Result<Vec<Curve>> {
+        let sizes = plan.sizes()?;
+        let mut points = [const { Vec::new() }; 3];
+        let mut worst = [0.0; 3];
+        for (place, &samples) in sizes.iter().enumerate() {
+            let first = (numbered * sizes.len() + place) * plan.replicates;
+            let estimate = |replicate| self.estimate(samples, plan.seed_of(first + replicate));
+            let batches = (0..plan.replicates).map(estimate).collect::<Result<Vec<_>>>()?;
+            for (index, quantity) in Quantity::ALL.into_iter().enumerate() {
+                let estimates: Vec<Vec<f64>> = batches.iter().map(|batch| batch[index].clone()).collect();
+                points[index].push(statistics::relative_error(samples, &estimates, self.exact(quantity)));
+                worst[index] = statistics::worst_z(&estimates, self.exact(quantity)); // the last counts
+            }
+        }
+        let z_limit = statistics::z_limit(ALARM / 12.0, self.probe.len(), plan.replicates);
+        let curve = |((quantity, points), worst_z): ((Quantity, Vec<Point>), f64)| {
+            let (slope, slope_error) = statistics::exponent(&points);
+            Curve { world: self.name, quantity, points, slope, slope_error, worst_z, z_limit }
+        };
+        Ok(Quantity::ALL.into_iter().zip(points).zip(worst).map(curve).collect())
+    }
+
+    /// Estimates of every quantity, in the order of [`Quantity::ALL`], from one batch of `samples` transitions.
+    ///
+    /// # Errors
+    /// What the environment reports.
+    pub fn estimate(&self, samples: usize, seed: u64) -> Result<[Vec<f64>; 3]> {
+        let mut sampler = Sampler::new(self.source.as_ref(), ENVIRONMENTS, self.gamma, seed)?;
+        let batch = sampler.sample(&self.policy, samples)?;
+        let values = self.baseline(&batch.inputs);
+        let finals = self.baseline(&batch.finals);
+        let advantages = advantages(&batch.segments, &batch.rewards, &values, &finals, self.gamma, 1.0);
+        let weights = discounted_weights(&batch.segments, batch.len(), self.gamma);
+        let states = States { inputs: &batch.inputs, weights: Some(&weights) };
+        let at = Linearized::new(&self.policy, states, 1.0);
+        let gradient = policy_gradient(&at, &batch.actions, &advantages, 0.0);
+        let product = at.fisher_product(&self.probe);
+        drop(at); // `update` makes its own
+        let signal = Signal { actions: &batch.actions, advantages: &advantages, entropy: 0.0 };
+        let update = update(&self.policy, states, signal, &self.algorithm, self.algorithm.kl_step, None);
+        // An update that is refused has no direction, which no check takes for a good one.
+        let nothing = || vec![f64::NAN; gradient.len()];
+        let direction = update.solution.map_or_else(nothing, |solution| solution.x);
+        Ok([gradient, product, direction])
+    }
+
+    /// V of each row's one-hot state; 0 in a world without a baseline.
+    fn baseline(&self, inputs: &Matrix) -> Vec<f64> {
+        let Some(values) = &self.values else { return vec![0.0; inputs.rows()] };
+        let value = |row: usize| inputs.row(row).iter().zip(values).map(|(x, v)| f64::from(*x) * v).sum();
+        (0..inputs.rows()).map(value).collect()
+    }
+}
