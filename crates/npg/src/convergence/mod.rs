@@ -19,6 +19,7 @@ use crate::network::kernels::Matrix;
 use crate::npg::update;
 use crate::rollout::Sampler;
 use crate::trust_region::Signal;
+use statistics::{Replicates, exponent, relative_error, worst_z, z_limit};
 
 /// Environments of a sampler.
 const ENVIRONMENTS: usize = 8;
@@ -29,8 +30,14 @@ const RANGE: [usize; 2] = [10 * UNIT, 10_000 * UNIT];
 /// Rate of false alarms of all comparisons with the exact vectors together: that of a normal number beyond three standard
 /// errors.
 const ALARM: f64 = 0.0027;
-/// How far from -1/2 a fitted exponent may be.
-pub const SLOPE_TOLERANCE: f64 = 0.06;
+/// Curves of all worlds.
+const CURVES: f64 = 12.0;
+/// How far from -1/2 an exponent may be beyond four standard errors: terms of higher order show in small batches.
+pub const SLOPE_TOLERANCE: f64 = 0.02;
+/// How many times more of the small batches there are: together they still cost less than the large ones.
+const MORE: usize = 4;
+/// Sizes whose variances are pooled: the largest, down to a tenth of it.
+const POOLED: usize = 3;
 
 /// What is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +69,7 @@ impl Quantity {
 pub struct Plan {
     /// Transitions of the largest batches.
     pub samples: usize,
-    /// Independent batches of each size.
+    /// Independent batches of that size, and of those above a tenth of it; of smaller ones there are four times as many.
     pub replicates: usize,
     /// Seed of the samples; worlds and policies do not depend on it.
     pub seed: u64,
@@ -102,7 +109,7 @@ pub struct Curve {
 impl Curve {
     /// Whether the error falls as N^-1/2: the exponent is within [`SLOPE_TOLERANCE`] of it.
     pub fn has_rate(&self) -> bool {
-        (self.slope + 0.5).abs() <= SLOPE_TOLERANCE
+        (self.slope + 0.5).abs() <= SLOPE_TOLERANCE + 4.0 * self.slope_error
     }
 
     /// Whether the mean over the largest batches is the exact vector, as far as can be told.
@@ -133,6 +140,11 @@ impl Plan {
         Ok(sizes)
     }
 
+    /// Independent batches of one size.
+    pub fn replicates_of(&self, samples: usize) -> usize {
+        if 9 * samples < self.samples { MORE * self.replicates } else { self.replicates }
+    }
+
     /// The seed of batch `index`.
     fn seed_of(&self, index: usize) -> u64 {
         // An odd factor: no two seeds share a first batch, and seeds next to each other share none of fewer than 10^18.
@@ -159,24 +171,28 @@ impl World {
     /// As [`converge`].
     pub fn curves(&self, plan: &Plan, numbered: usize) -> Result<Vec<Curve>> {
         let sizes = plan.sizes()?;
-        let mut points = [const { Vec::new() }; 3];
-        let mut worst = [0.0; 3];
+        let mut batches = Vec::with_capacity(sizes.len());
         for (place, &samples) in sizes.iter().enumerate() {
-            let first = (numbered * sizes.len() + place) * plan.replicates;
+            let first = (numbered * sizes.len() + place) * MORE * plan.replicates;
             let estimate = |replicate| self.estimate(samples, plan.seed_of(first + replicate));
-            let batches = (0..plan.replicates).map(estimate).collect::<Result<Vec<_>>>()?;
-            for (index, quantity) in Quantity::ALL.into_iter().enumerate() {
-                let estimates: Vec<Vec<f64>> = batches.iter().map(|batch| batch[index].clone()).collect();
-                points[index].push(statistics::relative_error(samples, &estimates, self.exact(quantity)));
-                worst[index] = statistics::worst_z(&estimates, self.exact(quantity)); // the last counts
-            }
+            batches.push((0..plan.replicates_of(samples)).map(estimate).collect::<Result<Vec<_>>>()?);
         }
-        let z_limit = statistics::z_limit(ALARM / 12.0, self.probe.len(), plan.replicates);
-        let curve = |((quantity, points), worst_z): ((Quantity, Vec<Point>), f64)| {
-            let (slope, slope_error) = statistics::exponent(&points);
-            Curve { world: self.name, quantity, points, slope, slope_error, worst_z, z_limit }
+        let of = |quantity: usize| -> Vec<(usize, Replicates)> {
+            let estimates = |batches: &Vec<[Vec<f64>; 3]>| batches.iter().map(|all| all[quantity].clone()).collect();
+            sizes.iter().copied().zip(batches.iter().map(estimates)).collect()
         };
-        Ok(Quantity::ALL.into_iter().zip(points).zip(worst).map(curve).collect())
+        Ok(Quantity::ALL.into_iter().enumerate().map(|(index, quantity)| self.curve(quantity, &of(index))).collect())
+    }
+
+    /// The curve of estimates of one quantity, by size of batch.
+    fn curve(&self, quantity: Quantity, estimates: &[(usize, Replicates)]) -> Curve {
+        let exact = self.exact(quantity);
+        let points: Vec<Point> =
+            estimates.iter().map(|(samples, batches)| relative_error(*samples, batches, exact)).collect();
+        let (slope, slope_error) = exponent(&points);
+        let (worst_z, degrees) = worst_z(&estimates[estimates.len().saturating_sub(POOLED)..], exact);
+        let z_limit = z_limit(ALARM / CURVES, exact.len(), degrees);
+        Curve { world: self.name, quantity, points, slope, slope_error, worst_z, z_limit }
     }
 
     /// Estimates of every quantity, in the order of [`Quantity::ALL`], from one batch of `samples` transitions.

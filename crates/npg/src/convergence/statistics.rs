@@ -1,7 +1,7 @@
 //! What replicates say: relative errors, the exponent with which they fall, and whether the mean is off.
 
 use super::Point;
-use crate::stats::{mean, standard_error, student_t};
+use crate::stats::{mean, standard_error, student_t, variance};
 
 /// Error of f32 passes, relative to the norm of the exact vector: where nothing is random (the Fisher information of a
 /// log standard deviation is 2) it is all that is left.
@@ -29,20 +29,34 @@ pub(super) fn exponent(points: &[Point]) -> (f64, f64) {
     (slope, variance.sqrt() / spread)
 }
 
-/// The largest |mean - exact| of a component, in standard errors of the mean over replicates. NaN if a number is.
-pub(super) fn worst_z(estimates: &[Vec<f64>], exact: &[f64]) -> f64 {
+/// Estimates from batches of one size: a vector for each replicate.
+pub(super) type Replicates = Vec<Vec<f64>>;
+
+/// The largest |mean - exact| of a component over the replicates of the last of some sizes, in standard errors of that
+/// mean, and the degrees of freedom of these. NaN if a number is.
+///
+/// Variances fall as 1 / N, so those of all the given sizes are pooled: batches of a tenth of N are cheap.
+pub(super) fn worst_z(sizes: &[(usize, Replicates)], exact: &[f64]) -> (f64, usize) {
+    let degrees = sizes.iter().map(|(_, estimates)| estimates.len() - 1).sum();
+    let Some((largest, last)) = sizes.last() else { return (f64::NAN, 0) };
     let rounding = ROUNDING * exact.iter().map(|x| x * x).sum::<f64>().sqrt();
     let z = |(index, exact): (usize, &f64)| {
-        let values: Vec<f64> = estimates.iter().map(|estimate| estimate[index]).collect();
-        (mean(&values) - exact).abs() / standard_error(&values).hypot(rounding)
+        let component = |estimates: &Replicates| estimates.iter().map(|x| x[index]).collect::<Vec<f64>>();
+        let squares = |(samples, estimates): &(usize, Replicates)| {
+            (estimates.len() - 1) as f64 * *samples as f64 * variance(&component(estimates))
+        };
+        let pooled = sizes.iter().map(squares).sum::<f64>() / degrees as f64; // of one transition
+        let error = (pooled / (*largest * last.len()) as f64).sqrt().hypot(rounding);
+        (mean(&component(last)) - exact).abs() / error
     };
-    exact.iter().enumerate().map(z).fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a })
+    let worst = exact.iter().enumerate().map(z).fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a });
+    (worst, degrees)
 }
 
 /// The limit of [`worst_z`] that unbiased normal estimates of `components` numbers exceed with a probability of at most
 /// `alarm` (Bonferroni; Student's t, because the standard errors are estimates too).
-pub(super) fn z_limit(alarm: f64, components: usize, replicates: usize) -> f64 {
-    student_t(1.0 - alarm / components as f64, replicates - 1)
+pub(super) fn z_limit(alarm: f64, components: usize, degrees: usize) -> f64 {
+    student_t(1.0 - alarm / components as f64, degrees)
 }
 
 #[cfg(test)]
@@ -84,13 +98,20 @@ mod tests {
     #[test]
     fn a_bias_shows() {
         let mut rng = Stream::new(2, Purpose::Test, 0);
-        let estimates = replicates(10_000, 20, &mut rng);
-        let limit = z_limit(0.001, 2, 20);
-        assert!((4.0..4.5).contains(&limit), "{limit}"); // t of 19 degrees at 5e-4
-        assert!(worst_z(&estimates, &[1.0, -2.0]) < limit);
-        assert!(worst_z(&estimates, &[1.02, -2.0]) > limit, "0.02 is nine standard errors");
-        assert!(worst_z(&[vec![f64::NAN], vec![1.0]], &[1.0]).is_nan());
-        assert!(worst_z(&[vec![1.0 + 1e-8], vec![1.0 + 1e-8]], &[1.0]) < 0.1, "rounding is no bias");
+        let sizes = [(1000, replicates(1000, 11, &mut rng)), (10_000, replicates(10_000, 10, &mut rng))];
+        let (z, degrees) = worst_z(&sizes, &[1.0, -2.0]);
+        let limit = z_limit(0.001, 2, degrees);
+        assert!(degrees == 19 && (4.0..4.5).contains(&limit), "{limit}"); // t of 19 degrees at 5e-4
+        assert!(z < limit);
+        assert!(worst_z(&sizes, &[1.03, -2.0]).0 > limit, "0.03 is nine standard errors");
+    }
+
+    #[test]
+    fn rounding_is_no_bias_and_nan_is_no_number() {
+        let z = |estimates: [f64; 2]| worst_z(&[(1, estimates.map(|x| vec![x]).to_vec())], &[1.0]).0;
+        assert!(z([1.0 + 1e-8; 2]) < 0.1);
+        assert!(z([1.0 + 1e-4; 2]) > 10.0);
+        assert!(z([f64::NAN, 1.0]).is_nan());
     }
 
     /// 2,000 times the largest of two t: the rate of false alarms is what is asked for, 0.05, less the little by which
@@ -98,9 +119,12 @@ mod tests {
     #[test]
     fn the_rate_of_false_alarms_is_as_stated() {
         let mut rng = Stream::new(3, Purpose::Test, 0);
-        let limit = z_limit(0.05, 2, 10);
-        let alarms = (0..2000).filter(|_| worst_z(&replicates(100, 10, &mut rng), &[1.0, -2.0]) > limit).count();
-        let rate = alarms as f64 / 2000.0;
+        let mut alarm = || {
+            let sizes = [(100, replicates(100, 8, &mut rng)), (300, replicates(300, 4, &mut rng))];
+            let (z, degrees) = worst_z(&sizes, &[1.0, -2.0]);
+            z > z_limit(0.05, 2, degrees)
+        };
+        let rate = (0..2000).filter(|_| alarm()).count() as f64 / 2000.0;
         assert!((rate - 0.0494).abs() < 0.024, "{rate}");
     }
 }
