@@ -29,6 +29,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Eval(args) => print(&commands::eval(&args)?)?,
         Command::Plot(args) => print(&commands::plot(&args)?)?,
         Command::Mdp(args) => print(&commands::mdp(&args)?)?,
+        Command::Convergence(args) => {
+            let (text, holds) = commands::convergence(&args)?;
+            print(&text)?;
+            return Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Envs => print(&commands::envs())?,
         Command::Presets { environment } => print(&commands::presets(environment.as_deref())?)?,
         Command::Explain { key } => print(&commands::explain(key.as_deref())?)?,

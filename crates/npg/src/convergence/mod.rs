@@ -80,6 +80,8 @@ pub struct Plan {
 pub struct Point {
     /// Transitions of a batch, N.
     pub samples: usize,
+    /// Batches of this size.
+    pub replicates: usize,
     /// Root mean square over the replicates of ||estimate - exact|| / ||exact||.
     pub error: f64,
     /// Its standard error.
@@ -224,5 +226,53 @@ impl World {
         let Some(values) = &self.values else { return vec![0.0; inputs.rows()] };
         let value = |row: usize| inputs.row(row).iter().zip(values).map(|(x, v)| f64::from(*x) * v).sum();
         (0..inputs.rows()).map(value).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: Plan = Plan { samples: 10_000, replicates: 4, seed: 0 };
+
+    #[test]
+    fn sizes_go_down_by_half_decades() {
+        let sizes = |samples| Plan { samples, ..SMALL }.sizes().unwrap();
+        assert_eq!(sizes(1_000_000), [1000, 3000, 10_000, 32_000, 100_000, 316_000, 1_000_000]);
+        assert_eq!(sizes(20_000), [1000, 2000, 6000, 20_000]);
+        assert_eq!(sizes(10_000_000).last(), Some(&10_000_000));
+        let message = |plan: Plan| plan.sizes().unwrap_err().to_string();
+        assert_eq!(message(Plan { samples: 9999, ..SMALL }), "samples: is 9999; use 10000 to 10000000 transitions");
+        assert!(message(Plan { replicates: 2, ..SMALL }).starts_with("replicates: is 2; "));
+    }
+
+    #[test]
+    fn threads_do_not_change_the_curves() {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| random_mdp().unwrap().curves(&SMALL, 0).unwrap())
+        };
+        assert_eq!(run(1), run(3));
+    }
+
+    /// Seeds are all different: no batch is counted twice, in one run or in that of the next seed.
+    #[test]
+    fn no_batch_is_sampled_twice() {
+        let seeds = |seed| (0..1000).map(move |index| Plan { seed, ..SMALL }.seed_of(index));
+        let mut all: Vec<u64> = seeds(0).chain(seeds(1)).chain(seeds(u64::MAX)).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 3000);
+    }
+
+    /// What the checks are for: estimates that tend to something else are found out.
+    #[test]
+    fn a_discount_that_is_not_the_worlds_is_found_out() {
+        let plan = Plan { samples: 100_000, ..SMALL };
+        let world = World { gamma: 0.9, ..random_mdp().unwrap() };
+        for curve in world.curves(&plan, 0).unwrap() {
+            assert!(!curve.has_limit(), "{curve:?}");
+            assert!(!curve.has_rate(), "{curve:?}");
+        }
     }
 }

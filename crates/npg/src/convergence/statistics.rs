@@ -15,18 +15,25 @@ pub(super) fn relative_error(samples: usize, estimates: &[Vec<f64>], exact: &[f6
     let squares: Vec<f64> = estimates.iter().map(square).collect();
     let error = mean(&squares).sqrt();
     // d sqrt(m) = dm / (2 sqrt(m))
-    Point { samples, error, standard_error: standard_error(&squares) / (2.0 * error) }
+    let standard_error = standard_error(&squares) / (2.0 * error);
+    Point { samples, replicates: estimates.len(), error, standard_error }
 }
 
-/// The exponent p of error ~ N^p by least squares in logarithms, and its standard error, from those of the points.
+/// The exponent p of error ~ N^p by least squares in logarithms, and its standard error.
+///
+/// A point counts by its number of replicates. The variance of a logarithm is pooled over the points, as if it were the
+/// same for every replicate: where few replicates happen to be alike, their own variance would be much too small.
 pub(super) fn exponent(points: &[Point]) -> (f64, f64) {
-    let x: Vec<f64> = points.iter().map(|point| (point.samples as f64).ln()).collect();
-    let center = mean(&x);
-    let spread: f64 = x.iter().map(|x| (x - center).powi(2)).sum();
-    let pairs = || x.iter().map(|x| x - center).zip(points);
-    let slope = pairs().map(|(x, point)| x * point.error.ln()).sum::<f64>() / spread;
-    let variance: f64 = pairs().map(|(x, point)| (x * point.standard_error / point.error).powi(2)).sum();
-    (slope, variance.sqrt() / spread)
+    let weights: Vec<f64> = points.iter().map(|point| point.replicates as f64).collect();
+    let total: f64 = weights.iter().sum();
+    let logs: Vec<f64> = points.iter().map(|point| (point.samples as f64).ln()).collect();
+    let center = weights.iter().zip(&logs).map(|(w, x)| w * x).sum::<f64>() / total;
+    let lever: Vec<f64> = weights.iter().zip(&logs).map(|(w, x)| w * (x - center)).collect();
+    let spread: f64 = lever.iter().zip(&logs).map(|(l, x)| l * (x - center)).sum();
+    let slope = lever.iter().zip(points).map(|(l, point)| l * point.error.ln()).sum::<f64>() / spread;
+    let of_one = |point: &Point| point.replicates as f64 * (point.standard_error / point.error).powi(2);
+    let variance = weights.iter().zip(points).map(|(w, point)| w * of_one(point)).sum::<f64>() / total;
+    (slope, (variance / spread).sqrt())
 }
 
 /// Estimates from batches of one size: a vector for each replicate.
