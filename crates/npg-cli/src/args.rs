@@ -1,11 +1,15 @@
 //! The command line: every command, argument and flag, with its help.
 
+mod exact;
+
 use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use npg::config::AlgorithmName;
+
+pub(crate) use exact::{ConvergenceArgs, FieldArgs, KakadeArgs, MdpArgs, Spaced, TheoryArgs};
 
 /// Natural policy gradient: reinforcement learning with steps measured in KL divergence.
 #[derive(Parser)]
@@ -26,10 +30,16 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Draw learning curves and diagnostics of runs
     Plot(PlotArgs),
+    /// Check every claim of the theory, now
+    Theory(TheoryArgs),
+    /// Check that what the trainer estimates from samples converges to exact values
+    Convergence(ConvergenceArgs),
+    /// Draw vanilla and natural gradients of a regulator, where both are known exactly
+    Field(Box<FieldArgs>), // boxed: as above
+    /// Draw two experiments of Kakade 2001 with exact gradients
+    Kakade(KakadeArgs),
     /// Solve a finite Markov decision process exactly: values, gradients, optimum, ascent
     Mdp(MdpArgs),
-    /// Check that what the trainer samples converges to exact values: gradient, Fisher product, natural direction
-    Convergence(ConvergenceArgs),
     /// List the environments
     Envs,
     /// List the presets, or print one
@@ -161,74 +171,6 @@ pub(crate) struct PlotArgs {
     pub(crate) runs: Vec<PathBuf>,
     /// File to write, .svg or .png
     #[arg(long, short, value_name = "FILE", default_value = "plot.svg")]
-    pub(crate) output: PathBuf,
-}
-
-/// `npg mdp`
-#[derive(Args)]
-#[command(after_help = "\
-FILE.json: {\"gamma\": G, \"transition\": [S][A][S] or a list of [s, a, s', p], \"reward\": [S][A], \"start\": [S], \
-\"logits\": [S][A] (optional)}. In an environment, a step that ends the episode leads nowhere; time limits are left out.
-
-All of it is in double precision. d is the normalized discounted state distribution, pi the policy.")]
-pub(crate) struct MdpArgs {
-    /// JSON file, or a tabular environment such as FrozenLake-v1
-    #[arg(value_name = "FILE|ENV")]
-    pub(crate) world: String,
-    /// uniform, optimal, a JSON file with `policy` or `logits`, or the directory of a run [default: the file's logits, else uniform]
-    #[arg(long, value_name = "POLICY")]
-    pub(crate) policy: Option<String>,
-    /// Discount instead of the file's, or of the environment's preset
-    #[arg(long, value_name = "G", allow_negative_numbers = true)]
-    pub(crate) gamma: Option<f64>,
-    /// An option of the environment, such as env.is_slippery=false; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Improve the policy by exact steps
-    #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(npg::exact::mdp::Method::NAMES))]
-    pub(crate) ascent: Option<String>,
-    /// Size of each step: eta of the natural methods, alpha of the vanilla gradient
-    #[arg(long, value_name = "ETA", requires = "ascent", conflicts_with = "kl", allow_negative_numbers = true)]
-    pub(crate) step: Option<f64>,
-    /// Predicted KL of each step in nats, instead of its size
-    #[arg(long, value_name = "EPS", requires = "ascent", allow_negative_numbers = true)]
-    pub(crate) kl: Option<f64>,
-    /// Number of steps
-    #[arg(long, value_name = "T", default_value_t = 100, requires = "ascent", allow_negative_numbers = true)]
-    pub(crate) iterations: u32,
-    /// Add the dense Fisher matrix to the JSON
-    #[arg(long, requires = "json")]
-    pub(crate) fisher: bool,
-    /// Print one JSON object on one line, and draw nothing
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// File of the figure, .svg or .png
-    #[arg(long, short, value_name = "FILE", default_value = "mdp.svg", conflicts_with = "json")]
-    pub(crate) output: PathBuf,
-}
-
-/// `npg convergence`
-#[derive(Args)]
-#[command(after_help = "\
-In FrozenLake, a random MDP, a linear-quadratic regulator and a bandit, batches of 1000 to N transitions are sampled, 8 \
-of each size and 32 of those below N/9. From each the trainer's own functions compute the gradient g, F v for a fixed v \
-and (F + 0.01 I)^-1 g. The error is the root mean square of ||estimate - exact|| / ||exact||; its exponent in N, fitted \
-over all sizes, must be -1/2 within 4 standard errors and 0.02. Worst z is the largest distance of a mean over the 8 \
-largest batches from the exact value, in standard errors; 0.27 % of all runs exceed a limit by chance.
-
-Exit code 1 if an estimate does not converge. Results do not depend on the number of threads.")]
-pub(crate) struct ConvergenceArgs {
-    /// Transitions of the largest batches, 10,000 to 10,000,000
-    #[arg(long, value_name = "N", default_value = "1e6", value_parser = count, allow_negative_numbers = true)]
-    pub(crate) samples: i64,
-    /// Seed of the samples; worlds and policies do not depend on it
-    #[arg(long, value_name = "S", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
-    pub(crate) seed: u64,
-    /// Print one JSON object on one line, and draw nothing
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// File of the figure, .svg or .png
-    #[arg(long, short, value_name = "FILE", default_value = "convergence.svg", conflicts_with = "json")]
     pub(crate) output: PathBuf,
 }
 

@@ -8,7 +8,6 @@ mod settings;
 mod signals;
 mod text;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -26,26 +25,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Train(args) => return commands::train(&args),
         Command::Resume(args) => return commands::resume(&args),
-        Command::Eval(args) => print(&commands::eval(&args)?)?,
-        Command::Plot(args) => print(&commands::plot(&args)?)?,
-        Command::Mdp(args) => print(&commands::mdp(&args)?)?,
-        Command::Convergence(args) => {
-            let (text, holds) = commands::convergence(&args)?;
-            print(&text)?;
-            return Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-        }
-        Command::Envs => print(&commands::envs())?,
-        Command::Presets { environment } => print(&commands::presets(environment.as_deref())?)?,
-        Command::Explain { key } => print(&commands::explain(key.as_deref())?)?,
-        Command::Completions { shell } => print(&commands::completions(shell))?,
+        Command::Eval(args) => text::print(&commands::eval(&args)?)?,
+        Command::Plot(args) => text::print(&commands::plot(&args)?)?,
+        Command::Theory(args) => return commands::theory(&args),
+        Command::Convergence(args) => return commands::convergence(&args),
+        Command::Mdp(args) => text::print(&commands::mdp(&args)?)?,
+        Command::Field(args) => text::print(&commands::field(&args)?)?,
+        Command::Kakade(args) => text::print(&commands::kakade(&args)?)?,
+        Command::Envs => text::print(&commands::envs())?,
+        Command::Presets { environment } => text::print(&commands::presets(environment.as_deref())?)?,
+        Command::Explain { key } => text::print(&commands::explain(key.as_deref())?)?,
+        Command::Completions { shell } => text::print(&commands::completions(shell))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes to standard output; a reader that has seen enough (`npg explain | head`) is no error.
-fn print(text: &str) -> std::io::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
 }

@@ -15,6 +15,15 @@ pub(crate) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|value| value == "dumb")
 }
 
+/// Writes to standard output; a reader that has seen enough (`npg explain | head`) is no error.
+pub(crate) fn print(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 /// Says on standard error what does not stop the program but should be known.
 pub(crate) fn warn(text: &str) {
     let mut stderr = std::io::stderr();

@@ -30,6 +30,11 @@ fn help() {
       eval         Evaluate a trained policy
       resume       Go on with a run that was interrupted, or make it longer
       plot         Draw learning curves and diagnostics of runs
+      theory       Check every claim of the theory, now
+      convergence  Check that what the trainer estimates from samples converges to exact values
+      field        Draw vanilla and natural gradients of a regulator, where both are known exactly
+      kakade       Draw two experiments of Kakade 2001 with exact gradients
+      mdp          Solve a finite Markov decision process exactly: values, gradients, optimum, ascent
       envs         List the environments
       presets      List the presets, or print one
       explain      Explain a configuration key, an environment or a logged metric; all of them without
@@ -138,12 +143,20 @@ fn version() {
 fn environments_and_presets() {
     insta::assert_snapshot!(shown("envs"), @r#"
     exit code 0
-    id                        observation  action          time limit  threshold
-    CartPole-v1               box 4        discrete 2      500         475
-    Pendulum-v1               box 3        box 1 in -2..2  200         -
-    Acrobot-v1                box 6        discrete 3      500         -100
-    MountainCar-v0            box 2        discrete 3      200         -110
-    MountainCarContinuous-v0  box 2        box 1 in -1..1  999         90
+    id                        observation   action          time limit  threshold
+    CartPole-v1               box 4         discrete 2      500         475
+    Pendulum-v1               box 3         box 1 in -2..2  200         -
+    Acrobot-v1                box 6         discrete 3      500         -100
+    MountainCar-v0            box 2         discrete 3      200         -110
+    MountainCarContinuous-v0  box 2         box 1 in -1..1  999         90
+    FrozenLake-v1             discrete 16   discrete 4      100         0.7
+    FrozenLake8x8-v1          discrete 64   discrete 4      200         0.85
+    CliffWalking-v1           discrete 48   discrete 4      -           -
+    CliffWalkingSlippery-v1   discrete 48   discrete 4      -           -
+    Taxi-v4                   discrete 500  discrete 6      200         8
+    Garnet-v0                 discrete 20   discrete 4      1000        -
+    LQR-v0                    box 1         box 1           100         -
+    Bandit-v0                 box 1         box 1           1           -
     "#);
     let list = shown("presets");
     for preset in npg::config::presets::PRESETS {

@@ -76,17 +76,20 @@ pub fn advantages(
 
 /// Subtracts the mean and divides by the standard deviation, over the whole batch. If all are equal (to 1e-12 of their
 /// magnitude) they become exactly zero: there is no signal in them.
-pub fn normalize(advantages: &mut [f64]) {
+///
+/// Returns the standard deviation: the unit that the advantages are in afterwards.
+pub fn normalize(advantages: &mut [f64]) -> f64 {
     let n = advantages.len() as f64;
     let mean = advantages.iter().sum::<f64>() / n;
     let variance = advantages.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / n;
     let magnitude = advantages.iter().fold(0.0f64, |m, a| m.max(a.abs()));
     if variance.sqrt() <= 1e-12 * magnitude {
         advantages.fill(0.0);
-        return;
+        return variance.sqrt();
     }
     let scale = 1.0 / variance.sqrt();
     advantages.iter_mut().for_each(|a| *a = (*a - mean) * scale);
+    variance.sqrt()
 }
 
 /// gamma^t of every row, t its step within the episode, divided by their mean: the state weights of the policy gradient
@@ -94,8 +97,10 @@ pub fn normalize(advantages: &mut [f64]) {
 pub fn discounted_weights(segments: &[Segment], rows: usize, gamma: f64) -> Vec<f64> {
     let mut weights = vec![0.0; rows];
     for segment in segments {
-        for (offset, row) in segment.rows.clone().enumerate() {
-            weights[row] = gamma.powf(f64::from(segment.first_step) + offset as f64);
+        let mut weight = gamma.powf(f64::from(segment.first_step)); // 0^0 = 1
+        for slot in &mut weights[segment.rows.clone()] {
+            *slot = weight;
+            weight *= gamma;
         }
     }
     let mean = weights.iter().sum::<f64>() / rows as f64;

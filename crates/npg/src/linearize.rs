@@ -25,6 +25,8 @@ pub struct Linearized<'a> {
     /// Fisher metric of each row's distribution, tile by tile.
     pub(crate) metrics: Vec<Matrix>,
     weights: Option<&'a [f64]>,
+    /// Mean of the weights over these states: what they are divided by. 1 where nothing is left out.
+    mean_weight: f64,
     /// Which of the given states these are; None means all.
     selection: Option<Vec<usize>>,
     rows: usize,
@@ -34,6 +36,14 @@ pub struct Linearized<'a> {
 fn spread(rows: usize, fraction: f64) -> Option<Vec<usize>> {
     let count = ((rows as f64 * fraction).round() as usize).clamp(1, rows);
     (count < rows).then(|| (0..count).map(|i| i * rows / count).collect())
+}
+
+/// A part of weights with mean one has another mean, by which F and the predicted KL would be off. 1 for no selection, and
+/// for weights that are all zero (the step is then refused, as F is).
+fn mean_weight(weights: Option<&[f64]>, selection: Option<&[usize]>) -> f64 {
+    let (Some(weights), Some(selection)) = (weights, selection) else { return 1.0 };
+    let mean = selection.iter().map(|row| weights[*row]).sum::<f64>() / selection.len() as f64;
+    if mean > 0.0 { mean } else { 1.0 }
 }
 
 impl<'a> Linearized<'a> {
@@ -61,7 +71,8 @@ impl<'a> Linearized<'a> {
             }
         });
         let (tiles, metrics) = tiles.into_iter().unzip();
-        Self { policy, packed, tiles, metrics, weights: states.weights, selection, rows }
+        let mean_weight = mean_weight(states.weights, selection.as_deref());
+        Self { policy, packed, tiles, metrics, weights: states.weights, mean_weight, selection, rows }
     }
 
     /// Number of states.
@@ -79,9 +90,9 @@ impl<'a> Linearized<'a> {
         self.selection.as_ref().map_or(row, |s| s[row])
     }
 
-    /// Weight of row `row`; the mean over all given states is one.
+    /// Weight of row `row`; the mean over these rows is one.
     pub(crate) fn weight(&self, row: usize) -> f64 {
-        self.weights.map_or(1.0, |w| w[self.source(row)])
+        self.weights.map_or(1.0, |w| w[self.source(row)] / self.mean_weight)
     }
 
     /// Whether all rows count the same.

@@ -1,5 +1,5 @@
 //! The one table of metrics: name, unit, one sentence, healthy range. Names follow Stable-Baselines3 where the quantity
-//! is the same, and are `npg/...` for what is ours.
+//! is the same, and are `npg/...` and `trust_region/...` for what is ours.
 
 /// One metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,54 @@ metrics! {
     RETURN_SCALE = "npg/return_scale", "1",
         "Factor on rewards from the return normalizer; 1 without it.",
         "steady";
+    KL_REVERSE_MAX = "trust_region/kl_reverse_max", "nats",
+        "Largest KL(new || old) of a sampled state.",
+        "near npg/kl_max";
+    TV_MAX = "trust_region/tv_max", "1",
+        "Largest total variation between old and new policy in a sampled state, alpha of the bounds: exact or a bound, as trust_region/tv_exact says.",
+        "far below 1";
+    TV_EXACT = "trust_region/tv_exact", "1",
+        "1 if npg/tv and trust_region/tv_max are exact (one categorical head), 0 if they are upper bounds from the KL.",
+        "-";
+    MEAN_STEP = "trust_region/mean_step", "steps",
+        "Mean over the batch of a state's step within its episode.",
+        "about half the episodes' length";
+    DRIFT_BOUND = "trust_region/drift_bound", "1",
+        "Total variation that the distribution of states can have moved by at that step, 1 - (1 - alpha)^t with alpha = trust_region/tv_max.",
+        "often near 1: the worst case over all states, at every step";
+    ADVANTAGE_MAX = "trust_region/advantage_max", "reward",
+        "Largest magnitude of a sampled advantage, eps_max of the bounds.",
+        "-";
+    PROMISE = "trust_region/surrogate", "reward",
+        "Promised gain in the expected discounted return: the surrogate summed over an episode, advantages in the environment's units.",
+        "positive; above the realized gain by what the step owes to the noise of its own batch";
+    BOUND_SERIES = "trust_region/bound_series", "reward",
+        "Lower bound on the gain from the drift of states, summed up to the time limit; estimated from the batch.",
+        "far below 0 at practical steps";
+    BOUND_TRPO = "trust_region/bound_trpo", "reward",
+        "Lower bound on the gain of TRPO's theorem 1 with alpha = trust_region/tv_max; estimated from the batch.",
+        "far below 0 at practical steps";
+    BOUND_TRPO_KL = "trust_region/bound_trpo_kl", "reward",
+        "The same with alpha^2 = npg/kl_max / 2 (Pinsker).",
+        "below trust_region/bound_trpo if trust_region/tv_exact";
+    BOUND_CPO = "trust_region/bound_cpo", "reward",
+        "Lower bound on the gain of CPO's corollary 1 with the mean total variation; estimated from the batch.",
+        "above trust_region/bound_trpo";
+    BOUND_CPO_KL = "trust_region/bound_cpo_kl", "reward",
+        "The same with total variations from the mean and the largest KL (Pinsker).",
+        "below trust_region/bound_cpo if trust_region/tv_exact";
+    DISCOUNTED_RETURN = "trust_region/discounted_return", "reward",
+        "Mean discounted return of the episodes that begin in this batch; the baseline, before its fit, stands for what is beyond their end in it.",
+        "rises";
+    DISCOUNTED_RETURN_SE = "trust_region/discounted_return_se", "reward",
+        "Standard error of that mean from the spread of the episodes; what the baseline is off by is not in it.",
+        "shrinks with the number of episodes";
+    REALIZED_GAIN = "trust_region/realized_gain", "reward",
+        "Delivered gain of the *previous* iteration's update: this discounted return less that of the batch before, both completed by the same baseline; nan with fewer than two episodes begun in either.",
+        "within two standard errors of the previous trust_region/surrogate, mostly";
+    REALIZED_GAIN_SE = "trust_region/realized_gain_se", "reward",
+        "Standard error of trust_region/realized_gain, from the spread of episodes in both batches.",
+        "well above the gain itself, in a single iteration";
     DIVERGED = "env/diverged", "simulations",
         "Simulations that diverged since the start.",
         "0";

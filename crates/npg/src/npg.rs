@@ -51,7 +51,7 @@ pub struct Update {
     pub alpha: f64,
     /// 1/2 alpha^2 x^T F x, nats.
     pub kl_predicted: f64,
-    /// The new policy against the old, measured on the whole batch.
+    /// The new policy against the old, measured on the whole batch; the old one against itself if it was not moved.
     pub comparison: Comparison,
     /// Reductions of alpha by the line search.
     pub backtracks: usize,
@@ -77,11 +77,10 @@ pub fn update(
     let g = policy_gradient(&at, signal.actions, signal.advantages, signal.entropy);
     update.gradient_norm = dot(&g, &g).sqrt();
     if !update.gradient_norm.is_finite() {
-        return update.refused("the gradient is not finite");
+        return update.refused(&at, "the gradient is not finite");
     }
     if update.gradient_norm == 0.0 || (signal.entropy == 0.0 && signal.advantages.iter().all(|a| *a == 0.0)) {
-        update.outcome = Outcome::NoSignal;
-        return update;
+        return update.unmoved(&at, Outcome::NoSignal);
     }
 
     // Direction. F may be estimated on a part of the batch.
@@ -95,24 +94,24 @@ pub fn update(
                 update.solution = Some(solution);
                 x
             }
-            Err(error) => return update.refused(error.to_string()),
+            Err(error) => return update.refused(&at, error.to_string()),
         },
     };
     update.g_x = dot(&g, &x);
     let x_f_x = fisher.fisher_norm(&x);
     if !(update.g_x.is_finite() && x_f_x.is_finite()) {
-        return update.refused("the direction is not finite");
+        return update.refused(&at, "the direction is not finite");
     }
     if update.g_x <= 0.0 {
         let reason = format!("g^T x = {:e} is not positive: x is no ascent direction", update.g_x);
-        return update.refused(reason);
+        return update.refused(&at, reason);
     }
 
     // Step.
     let alpha = match algorithm.step {
         StepRule::Fixed => algorithm.alpha,
         StepRule::Kl | StepRule::LineSearch if x_f_x <= 0.0 => {
-            return update.refused(format!("x^T F x = {x_f_x:e} is not positive: the step size is undefined"));
+            return update.refused(&at, format!("x^T F x = {x_f_x:e} is not positive: the step size is undefined"));
         }
         StepRule::Kl | StepRule::LineSearch => alpha_from_kl(kl_step, x_f_x),
     };
@@ -124,9 +123,8 @@ pub fn update(
             kl_limit: kl_step,
         };
         let Some(accepted) = rule.search(theta, &x, alpha, update.g_x, |theta| compare(&at, theta, signal)) else {
-            update.outcome = Outcome::LineSearchFailed;
             update.backtracks = algorithm.max_backtracks;
-            return update;
+            return update.unmoved(&at, Outcome::LineSearchFailed);
         };
         accepted
     } else {
@@ -134,7 +132,7 @@ pub fn update(
         Accepted { comparison: compare(&at, &theta, signal), theta, alpha, backtracks: 0 }
     };
     if !(accepted.comparison.is_finite() && accepted.theta.iter().all(|t| t.is_finite())) {
-        return update.refused(format!("the new policy is not finite after a step of size {:e}", accepted.alpha));
+        return update.refused(&at, format!("the new policy is not finite after a step of size {:e}", accepted.alpha));
     }
     update.outcome = Outcome::Stepped;
     update.alpha = accepted.alpha;
@@ -192,8 +190,14 @@ impl Update {
         }
     }
 
-    fn refused(mut self, reason: impl Into<String>) -> Self {
-        self.outcome = Outcome::Refused(reason.into());
+    /// The policy stays, so it is compared with itself.
+    fn unmoved(mut self, at: &Linearized<'_>, outcome: Outcome) -> Self {
+        self.comparison = Comparison::with_itself(at);
+        self.outcome = outcome;
         self
+    }
+
+    fn refused(self, at: &Linearized<'_>, reason: impl Into<String>) -> Self {
+        self.unmoved(at, Outcome::Refused(reason.into()))
     }
 }

@@ -86,8 +86,8 @@ fn every_mistake_is_reported_at_once() {
         "algorithm.gamma: unknown key; did you mean `advantage.gamma`? (in mine.toml)",
         "algorithm.kl_stp: unknown key; did you mean `algorithm.kl_step`? (in mine.toml)",
         "algoritm: unknown table; did you mean `algorithm`? (in mine.toml)",
-        "frobnicate: unknown table; there are algorithm, rollout, advantage, policy, value, normalize, run and env \
-         (in mine.toml)",
+        "frobnicate: unknown table; there are algorithm, rollout, advantage, policy, value, normalize, \
+         trust_region, run and env (in mine.toml)",
         "kl_step: unknown key; did you mean `algorithm.kl_step`? (in mine.toml)",
         "policy: expected a table, got 3 (in mine.toml)",
         "algorithm.name: must be one of \"npg\", \"trpo\", \"vpg\", but is \"tpro\"; did you mean \"trpo\"? (in --set)",

@@ -16,7 +16,8 @@ fn metrics_page() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
         Every number that an iteration logs, in the order of the columns of progress.csv. `npg explain NAME` prints the\n\
-        same. Names follow Stable-Baselines3 where the quantity is the same; `npg/...` is npg's own. Numbers that an\n\
+        same. Names follow Stable-Baselines3 where the quantity is the same; `npg/...` and `trust_region/...` are npg's\n\
+        own ([the latter explained](trust-region.md); none of them with `trust_region.report = false`). Numbers that an\n\
         iteration does not have are null in JSON and `NaN` in CSV.\n\n\
         | name | unit | what it is | when all is well |\n|---|---|---|---|\n",
     );

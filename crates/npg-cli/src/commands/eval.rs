@@ -73,7 +73,7 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
 
 /// `npg plot RUN...`
 pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
-    Format::of(&args.output)?;
+    Format::of_figure(&args.output)?;
     let runs: Vec<Vec<RunDir>> = args.runs.iter().map(|run| run_dir::resolve(run)).collect::<npg::Result<_>>()?;
     let mut environments = runs.iter().flatten().map(|run| Provenance::read(&run.provenance()).map(|it| it.env));
     let first = environments.next().flatten();

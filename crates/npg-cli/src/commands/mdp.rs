@@ -39,7 +39,7 @@ pub(crate) fn mdp(args: &MdpArgs) -> anyhow::Result<String> {
     if args.json {
         return world.json(args.fisher);
     }
-    npg::plot::Format::of(&args.output)?;
+    npg::plot::Format::of_figure(&args.output)?;
     world.figure().save(&args.output)?;
     Ok(format!("{}\n{}\n", world.table(), args.output.display()))
 }
@@ -203,11 +203,13 @@ impl World {
             ),
         ];
         if !self.ascent.is_empty() {
-            panels.push(chart("J of exact ascent", "iteration", self.ascent_series()));
+            let gap = chart("Gap to the optimum", "iteration of exact ascent", self.ascent_series());
+            panels.push(Chart { scales: [Scale::Linear, Scale::Log], ..gap });
         }
         charts(&format!("{}, gamma {}", self.name, self.mdp.gamma()), &panels)
     }
 
+    /// J* - J and its bound; what rounding makes of 0 has no place on the logarithmic axis.
     fn ascent_series(&self) -> Vec<Plotted> {
         let line = |label: &str, stroke, value: &dyn Fn(&Iterate) -> f64| Plotted {
             label: label.into(),
@@ -215,16 +217,14 @@ impl World {
             stroke,
             mark: Mark::Line,
         };
-        let best = self.optimum.j;
-        let mut series = vec![line("J*", Stroke::solid(hue(1), 1.2), &|_| best)];
-        // A bound below every J says nothing here, and would flatten the rest.
-        let lowest = self.ascent.iter().map(|i| i.j).fold(f64::INFINITY, f64::min);
-        let bound = |i: &Iterate| i.bound.map(|b| best - b).filter(|low| *low >= lowest).unwrap_or(f64::NAN);
-        if self.ascent.iter().any(|i| bound(i).is_finite()) {
+        let mut series = Vec::new();
+        if self.ascent.iter().any(|i| i.bound.is_some()) {
             let dashed = Stroke { dash: Some([4.0, 3.0]), ..Stroke::solid(hue(2), 1.2) };
-            series.push(line("J* - bound", dashed, &bound));
+            series.push(line("bound of the theorem", dashed, &|i| i.bound.unwrap_or(f64::NAN)));
         }
-        series.push(line("J", Stroke::solid(hue(0), 2.0), &|i| i.j));
+        let (best, rounding) = (self.optimum.j, 1e-14 * self.optimum.j.abs());
+        let gap = |i: &Iterate| if best - i.j > rounding { best - i.j } else { f64::NAN };
+        series.push(line("J* - J", Stroke::solid(hue(0), 2.0), &gap));
         series
     }
 }

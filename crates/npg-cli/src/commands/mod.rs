@@ -5,7 +5,10 @@ mod envs;
 mod eval;
 mod explain;
 mod mdp;
+mod field;
+mod kakade;
 mod presets;
+mod theory;
 mod train;
 
 use clap::CommandFactory;
@@ -14,8 +17,11 @@ pub(crate) use convergence::convergence;
 pub(crate) use envs::envs;
 pub(crate) use eval::{eval, plot};
 pub(crate) use explain::explain;
+pub(crate) use field::field;
+pub(crate) use kakade::kakade;
 pub(crate) use mdp::mdp;
 pub(crate) use presets::presets;
+pub(crate) use theory::theory;
 pub(crate) use train::{resume, train};
 
 /// `npg completions SHELL`

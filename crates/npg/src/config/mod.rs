@@ -31,6 +31,8 @@ pub struct Config {
     pub value: Value,
     /// Normalizers.
     pub normalize: Normalize,
+    /// What is measured about the policy's steps.
+    pub trust_region: TrustRegion,
     /// The environment's own options, checked by the environment.
     pub env: toml::Table,
     /// Length, seed, evaluation and checkpoints.
@@ -397,6 +399,19 @@ pub struct Normalize {
 impl Default for Normalize {
     fn default() -> Self {
         Self { observations: true, returns: true, clip: 10.0 }
+    }
+}
+
+/// `[trust_region]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrustRegion {
+    /// Log what each step promised and what it delivered.
+    pub report: bool,
+}
+
+impl Default for TrustRegion {
+    fn default() -> Self {
+        Self { report: true }
     }
 }
 

@@ -115,16 +115,14 @@ mod tests {
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12 * (1.0 + b.abs()), "{a} {b}");
         close(local.value, expectation(&bandit, &policy, |s, u| bandit.reward(s, u)));
         let (fisher, natural) = (local.fisher.unwrap(), local.natural.unwrap());
-        for i in 0..3 {
-            close(
-                local.gradient[i],
-                expectation(&bandit, &policy, |s, u| score(&policy, s, u)[i] * bandit.reward(s, u)),
-            );
-            for j in 0..3 {
+        for (i, row) in fisher.iter().enumerate() {
+            let slope = expectation(&bandit, &policy, |s, u| score(&policy, s, u)[i] * bandit.reward(s, u));
+            close(local.gradient[i], slope);
+            for (j, information) in row.iter().enumerate() {
                 let outer = |s, u| score(&policy, s, u)[i] * score(&policy, s, u)[j];
-                close(fisher[i][j], expectation(&bandit, &policy, outer));
+                close(*information, expectation(&bandit, &policy, outer));
             }
-            close((0..3).map(|j| fisher[i][j] * natural[j]).sum(), local.gradient[i]);
+            close(row.iter().zip(natural).map(|(f, x)| f * x).sum(), local.gradient[i]);
         }
     }
 

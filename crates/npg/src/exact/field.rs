@@ -21,6 +21,18 @@ pub struct Field {
     pub optimum: Option<Optimum>,
 }
 
+/// Where learners begin, as shares of the plane. In the published figure the first is (k, sigma) = (-1.8, 0.4).
+pub const STARTS: [[f64; 2]; 5] = [[0.1, 0.8], [0.9, 0.8], [0.3, 0.42], [0.7, 0.42], [0.42, 0.96]];
+
+/// Ways of learners from the same starts, in (k, sigma).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Walks {
+    /// Those that follow the gradient.
+    pub vanilla: Vec<Flow<2>>,
+    /// Those that follow the natural gradient.
+    pub natural: Vec<Flow<2>>,
+}
+
 /// `count` numbers from `low` to `high`, both included, at equal distances.
 pub fn spaced(low: f64, high: f64, count: usize) -> Vec<f64> {
     let share = |i: usize| if count > 1 { i as f64 / (count - 1) as f64 } else { 0.0 };
@@ -39,6 +51,32 @@ impl Field {
     pub fn points(&self) -> impl Iterator<Item = (f64, f64, Option<&Local<2>>)> {
         let places = self.k.iter().flat_map(|&k| self.sigma.iter().map(move |&sigma| (k, sigma)));
         places.zip(&self.local).map(|((k, sigma), local)| (k, sigma, local.as_ref()))
+    }
+
+    /// The part of the plane that the grid stands for: half a step more in k at both ends; sigma from 0 on, if at most
+    /// two steps are missing there.
+    pub fn bounds(&self) -> Bounds {
+        let ends = |values: &[f64]| {
+            let (low, high) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
+            let step = if high > low { (high - low) / (values.len() - 1) as f64 } else { 0.1 * low.abs().max(1.0) };
+            (low, high, step)
+        };
+        let (low, high, step) = ends(&self.k);
+        let k = [low - 0.5 * step, high + 0.5 * step];
+        let (low, high, step) = ends(&self.sigma);
+        Bounds { k, sigma: [if low <= 2.0 * step { 0.0 } else { low - 0.5 * step }, high.max(low + step)] }
+    }
+
+    /// Learners that walk from [`STARTS`], shares of the part of the plane where J is finite, until sigma is a
+    /// twenty-fifth of the largest one shown.
+    pub fn walks(&self) -> Walks {
+        let Bounds { k, sigma } = self.bounds();
+        let until = Bounds { k, sigma: [sigma[0].max(0.04 * sigma[1]), sigma[1]] };
+        let finite = self.lqr.finite_gains();
+        let k = [k[0].max(finite[0]), k[1].min(finite[1])];
+        let start = |share: [f64; 2]| [k[0] + share[0] * (k[1] - k[0]), sigma[0] + share[1] * (sigma[1] - sigma[0])];
+        let from = |direction| STARTS.map(|share| walk(&self.lqr, direction, start(share), &until)).to_vec();
+        Walks { vanilla: from(Direction::Vanilla), natural: from(Direction::Natural) }
     }
 
     /// The mean cosine, in (k, sigma), between the direction of learning and that of the optimum. None where no
@@ -85,8 +123,8 @@ pub struct Bounds {
 pub fn walk(lqr: &Lqr, direction: Direction, start: [f64; 2], bounds: &Bounds) -> Flow<2> {
     let Bounds { k, sigma } = *bounds;
     let span = (k[1] - k[0]).abs() + (sigma[1] - sigma[0]).abs();
-    // No sensible way is longer; a hundredth of the plane a step makes a smooth line.
-    let limits = Limits { time: 10.0 * span, longest: 0.005 * span, tolerance: 1e-9, steps: 100_000 };
+    // No sensible way is longer; steps this short make a smooth line.
+    let limits = Limits { time: 10.0 * span, longest: 0.005 * span, growth: 0.0, tolerance: 1e-9, steps: 100_000 };
     let slope = |x: &[f64; 2]| unit(along(&lqr.at(x[0], x[1])?, direction)?);
     let outside = |x: &[f64; 2]| [k[0] - x[0], x[0] - k[1], sigma[0] - x[1], x[1] - sigma[1]];
     follow(slope, start, &limits, |x| outside(x).into_iter().fold(f64::NEG_INFINITY, f64::max))
@@ -107,6 +145,7 @@ mod tests {
         for (lqr, cosines) in [(Lqr::published(), [0.61, 0.97]), (Lqr::unique_optimum(), [0.75, 0.97])] {
             let field = published(lqr);
             assert_eq!(field.points().count(), 80);
+            assert_eq!(field.bounds(), Bounds { k: [-2.0, 0.0], sigma: [0.0, 0.5] });
             for (direction, expected) in [Direction::Vanilla, Direction::Natural].into_iter().zip(cosines) {
                 let cosine = field.cosine(direction).unwrap();
                 assert!((cosine - expected).abs() < 0.005, "{direction:?} {cosine}");
@@ -135,6 +174,8 @@ mod tests {
     fn walks_that_cannot_begin_end_where_they_begin() {
         let bounds = Bounds { k: [-9.0, 9.0], sigma: [0.02, 0.5] };
         let free = Lqr { q: 0.0, r: 0.0, ..Lqr::published() }; // no direction is better
+        let wide = Field::new(&Lqr::published(), spaced(-4.0, 2.0, 13), vec![0.0, 1.0]);
+        assert!(wide.walks().natural.iter().all(|flow| flow.end == End::Event), "they begin where J is finite");
         for (lqr, start) in [(free, [-1.0, 0.4]), (Lqr::published(), [5.0, 0.4]), (Lqr::published(), [-1.0, 0.01])] {
             assert_eq!(walk(&lqr, Direction::Natural, start, &bounds).points, [start]);
         }

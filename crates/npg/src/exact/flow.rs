@@ -6,8 +6,10 @@
 pub struct Limits {
     /// Time at which it ends at the latest.
     pub time: f64,
-    /// Longest step, in units of time.
+    /// Longest step, in units of time, at the beginning.
     pub longest: f64,
+    /// Share of the time passed by which later steps may be longer.
+    pub growth: f64,
     /// Error allowed in a step, in units of 1 + |x| for each component.
     pub tolerance: f64,
     /// Most steps that are tried.
@@ -77,7 +79,7 @@ pub fn follow<const N: usize>(
             flow.end = End::Time;
             return flow;
         }
-        length = length.min(limits.longest).min(limits.time - time);
+        length = length.min(limits.longest + limits.growth * time).min(limits.time - time);
         if time + length <= time {
             return flow; // no number between
         }
@@ -167,7 +169,7 @@ fn norm<const N: usize>(error: &[f64; N], x: &[f64; N], next: &[f64; N]) -> f64 
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { time: 10.0, longest: f64::INFINITY, tolerance: 1e-10, steps: 100_000 };
+    const LIMITS: Limits = Limits { time: 10.0, longest: f64::INFINITY, growth: 0.0, tolerance: 1e-10, steps: 100_000 };
 
     #[test]
     fn a_circle_closes() {
@@ -221,6 +223,8 @@ mod tests {
     fn steps_are_no_longer_than_asked() {
         let flow = follow(|_| Some([1.0]), [0.0], &Limits { longest: 0.25, ..LIMITS }, |_| -1.0);
         assert!(flow.times.windows(2).all(|pair| pair[1] - pair[0] <= 0.25 + 1e-12) && flow.times.len() >= 41);
-        assert_eq!(flow.last(), (10.0, [flow.points[flow.points.len() - 1][0]]));
+        assert_eq!(flow.last().0, 10.0);
+        let flow = follow(|_| Some([1.0]), [0.0], &Limits { longest: 0.1, growth: 0.5, ..LIMITS }, |_| -1.0);
+        assert!(flow.times.windows(2).all(|pair| pair[1] <= 0.1 + 1.5 * pair[0] + 1e-12) && flow.times.len() < 15);
     }
 }

@@ -126,9 +126,9 @@ impl Fall {
 
     /// Everything at a policy whose J is `value`; None where that or its gradient is not finite.
     pub(super) fn local(&self, value: f64, sums: &Sums, sigma: f64) -> Option<Local<3>> {
-        let gradient = self.gradient(sums, sigma);
+        let (value, gradient) = (value + 0.0, self.gradient(sums, sigma).map(|x| x + 0.0)); // no minus 0
         let fisher = sums.fisher(sigma);
-        let natural = fisher.map(|_| self.natural(sums, sigma));
+        let natural = fisher.map(|_| self.natural(sums, sigma).map(|x| x + 0.0));
         let finite = value.is_finite() && gradient.iter().all(|x| x.is_finite());
         finite.then_some(Local { value, gradient, fisher, natural })
     }

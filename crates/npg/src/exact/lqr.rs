@@ -120,6 +120,18 @@ impl Lqr {
         fall.local(-0.5 * (cost * sums.second + self.r * actions), &sums, sigma)
     }
 
+    /// The gains between which J is finite, both excluded: gamma (a + b k)^2 < 1. They may be infinite; the first is
+    /// the larger one where there are none.
+    pub fn finite_gains(&self) -> [f64; 2] {
+        let reach = self.gamma.sqrt().recip();
+        let [low, high] = [-1.0, 1.0].map(|sign: f64| (sign * reach - self.a) / self.b);
+        match self.b {
+            0.0 if self.a.abs() < reach => [f64::NEG_INFINITY, f64::INFINITY],
+            0.0 => [f64::INFINITY, f64::NEG_INFINITY],
+            _ => [low.min(high), low.max(high)],
+        }
+    }
+
     /// Discounted sums of the state's moments; None where they diverge.
     fn sums(&self, policy: &AffineGaussian) -> Option<Sums> {
         let (c, drift) = (self.a + self.b * policy.k, self.b * policy.bias);

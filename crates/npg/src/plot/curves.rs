@@ -8,7 +8,7 @@ use super::key::{Entry, Swatch, dot, key_rows};
 use super::names;
 use super::palette::{BAND_ALPHA, INK, MUTED, dash, hue};
 use super::quantity::{Curve, QUANTITIES, Quantity};
-use super::runs::{self, Row, Seed};
+use super::runs::{self, Seed};
 use super::scene::{Anchor, Circle, Color, Figure, Item, Point, Rectangle, Stroke, Text, named};
 use super::series::{ENOUGH_FOR_IQM, Series, Summary, at_shared_steps, summarize};
 use super::ticks::si;
@@ -45,6 +45,8 @@ const RIGHT: f64 = 28.0;
 const HEIGHT: f64 = 360.0;
 /// Height of what stands below a panel.
 pub(super) const BELOW: f64 = 44.0;
+/// More small panels than these stand in rows of two.
+const MOST_COLUMNS: usize = 3;
 /// With more runs than these, a line for each seed would hide the comparison.
 const FEW_RUNS: usize = 4;
 /// A line that is no data: the threshold, the KL budget.
@@ -60,8 +62,7 @@ pub(super) struct Run {
 
 impl Run {
     /// One quantity in each seed.
-    pub(super) fn series(&self, value: fn(&Row) -> Option<f64>) -> Vec<Series> {
-        let of = |seed: &Seed| Series::new(seed.rows.iter().map(|row| (row.steps, value(row))));
+    pub(super) fn series(&self, of: impl Fn(&Seed) -> Series) -> Vec<Series> {
         self.seeds.iter().map(of).collect()
     }
 
@@ -101,7 +102,8 @@ impl Run {
 /// onto a common grid. Dots are evaluations, at the steps that all seeds share, or else of each seed.
 ///
 /// Small panels, for those quantities that were logged: measured and predicted KL divergence of the updates with the
-/// budget, explained variance (drawn down to -1), and relative residual of the linear solver.
+/// budget, explained variance (drawn down to -1), relative residual of the linear solver, and promised against delivered:
+/// the surrogate's gains and the realized ones, each added up over the updates for which both are known.
 ///
 /// # Errors
 /// [`Error::Run`] when there is no such directory, it is no run, or no iteration has finished; [`Error::File`] for a
@@ -134,21 +136,25 @@ fn compose(runs: &[Run], title: &str, options: &CurveOptions) -> Figure {
     let curves = |quantity: &'static Quantity| (quantity, quantity.curves(runs, options));
     let logged = |(quantity, curves): &(&Quantity, Vec<Curve>)| quantity.is_shown(curves);
     let drawn: Vec<(&Quantity, Vec<Curve>)> = QUANTITIES.iter().map(curves).filter(logged).collect();
-    let columns = drawn.len().max(1) as f64;
-    let width = (WIDTH - RIGHT - LEFT * columns) / columns;
+    let columns = if drawn.len() > MOST_COLUMNS { 2 } else { drawn.len().max(1) };
+    let width = (WIDTH - RIGHT - LEFT * columns as f64) / columns as f64;
     let mut height = bottom;
-    for (column, (quantity, curves)) in drawn.iter().enumerate() {
-        let corner = [LEFT + column as f64 * (width + LEFT), bottom + 34.0];
-        let (panel, bottom) = quantity.draw(runs, curves, corner, width, end);
-        items.extend(panel);
-        height = bottom;
+    for row in drawn.chunks(columns) {
+        let top = height + 34.0;
+        for (column, (quantity, curves)) in row.iter().enumerate() {
+            let corner = [LEFT + column as f64 * (width + LEFT), top];
+            let (panel, bottom) = quantity.draw(runs, curves, corner, width, end);
+            items.extend(panel);
+            height = bottom;
+        }
     }
     Figure { width: WIDTH, height: height + 16.0, items }
 }
 
 /// The large panel with the heading of the figure. Returns its items and lower end.
 fn returns(runs: &[Run], title: &str, end: f64, options: &CurveOptions) -> (Vec<Item>, f64) {
-    let curves: Vec<Vec<Series>> = runs.iter().map(|run| run.series(|row| row.return_mean)).collect();
+    let curves: Vec<Vec<Series>> =
+        runs.iter().map(|run| run.series(|seed| seed.series(|row| row.return_mean))).collect();
     let evaluations: Vec<Vec<(f64, f64)>> = runs.iter().map(Run::evaluations).collect();
     let evaluated = evaluations.iter().any(|points| !points.is_empty());
     let (mut items, top) = heading(runs, title, evaluated, options.threshold);

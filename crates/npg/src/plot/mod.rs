@@ -1,17 +1,25 @@
-//! Figures: learning curves of runs, as SVG or PNG, without system fonts.
+//! Figures, as SVG or PNG, without system fonts: learning curves of runs, and pictures of the exact worlds, which may
+//! move (GIF).
 //!
 //! A [`Figure`] is a list of shapes in pixels (`scene`). `axes` turns numbers into places and draws ticks, `key` the
-//! rows that explain lines, `curves` and
-//! `quantity` compose the figure of `npg plot`. `svg` and `png` draw the same shapes.
+//! rows that explain lines, `arrows` and `contours` what is known over a plane. `curves` and `quantity` compose the
+//! figure of `npg plot`, `field` and `kakade` those of the commands of these names. `svg` and `png` draw the same shapes,
+//! `animation` several in a row.
 
+mod animation;
+mod arrows;
 mod axes;
 mod chart;
+mod contours;
 mod curves;
+mod field;
 mod font;
+mod kakade;
 mod key;
 mod names;
 mod palette;
 mod png;
+mod promises;
 mod quantity;
 mod runs;
 mod scene;
@@ -19,10 +27,15 @@ mod series;
 mod svg;
 mod ticks;
 
+pub use animation::{Animation, Frame};
+pub use arrows::{ArrowStyle, arrow};
 pub use axes::{Axis, Panel, Scale};
 pub use chart::{Chart, Mark, Plotted, charts};
+pub use contours::{Grid, Line};
 pub use curves::{CurveOptions, learning_curves};
+pub use field::{gradient_field, walking};
 pub use font::{Weight, text_width};
+pub use kakade::kakade;
 pub use key::{Entry, Swatch, key_rows};
 pub use palette::{BAND_ALPHA, GRID, INK, MUTED, dash, hue};
 pub use scene::{Anchor, Circle, Color, Figure, Format, Group, Item, Path, Point, Rectangle, Stroke, Text, named};

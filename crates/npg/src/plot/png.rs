@@ -1,4 +1,4 @@
-//! A figure as a PNG image.
+//! A figure in pixels, and as a PNG image.
 
 use tiny_skia::{FillRule, LineJoin, Mask, Paint, PathBuilder, Pixmap, Rect, StrokeDash, Transform};
 
@@ -11,15 +11,39 @@ const SCALE: f64 = 2.0;
 const LARGEST: f64 = 16_384.0;
 
 pub(super) fn encode(figure: &Figure) -> Vec<u8> {
-    let edge = |length: f64| ((length * SCALE).ceil().min(LARGEST) as u32).max(1); // NaN becomes 0, then 1
-    let mut canvas =
-        Pixmap::new(edge(figure.width), edge(figure.height)).expect("both edges are between 1 and the largest");
-    canvas.fill(tiny_skia::Color::WHITE);
-    items(&figure.items, None, &mut canvas);
-    canvas.encode_png().expect("an image of valid size is encoded into memory")
+    let mut canvas = Canvas::new(figure.width, figure.height, SCALE);
+    canvas.draw(&figure.items);
+    canvas.pixels.encode_png().expect("an image of valid size is encoded into memory")
 }
 
-fn items(items: &[Item], mask: Option<&Mask>, canvas: &mut Pixmap) {
+/// An image that figures are drawn on.
+#[derive(Clone)]
+pub(super) struct Canvas {
+    pub(super) pixels: Pixmap,
+    /// Device pixels for one pixel of the figure.
+    scale: f32,
+}
+
+impl Canvas {
+    /// A white image of `width` times `height` pixels of the figure.
+    pub(super) fn new(width: f64, height: f64, scale: f64) -> Self {
+        let edge = |length: f64| ((length * scale).ceil().min(LARGEST) as u32).max(1); // NaN becomes 0, then 1
+        let mut pixels = Pixmap::new(edge(width), edge(height)).expect("both edges are between 1 and the largest");
+        pixels.fill(tiny_skia::Color::WHITE);
+        Self { pixels, scale: scale as f32 }
+    }
+
+    /// Draws `items` over what is there.
+    pub(super) fn draw(&mut self, items: &[Item]) {
+        self::items(items, None, self);
+    }
+
+    fn transform(&self) -> Transform {
+        Transform::from_scale(self.scale, self.scale)
+    }
+}
+
+fn items(items: &[Item], mask: Option<&Mask>, canvas: &mut Canvas) {
     for item in items {
         match item {
             Item::Path(path) => self::path(path, mask, canvas),
@@ -30,7 +54,7 @@ fn items(items: &[Item], mask: Option<&Mask>, canvas: &mut Pixmap) {
     }
 }
 
-fn path(path: &Path, mask: Option<&Mask>, canvas: &mut Pixmap) {
+fn path(path: &Path, mask: Option<&Mask>, canvas: &mut Canvas) {
     let mut builder = PathBuilder::new();
     for part in path.parts() {
         for (index, [x, y]) in part.iter().map(|point| point.map(|v| v as f32)).enumerate() {
@@ -43,7 +67,7 @@ fn path(path: &Path, mask: Option<&Mask>, canvas: &mut Pixmap) {
     draw(builder, path.fill, path.stroke, mask, canvas);
 }
 
-fn circle(circle: &Circle, mask: Option<&Mask>, canvas: &mut Pixmap) {
+fn circle(circle: &Circle, mask: Option<&Mask>, canvas: &mut Canvas) {
     let [x, y] = circle.center.map(|v| v as f32);
     if x.is_finite() && y.is_finite() {
         let mut builder = PathBuilder::new();
@@ -53,10 +77,11 @@ fn circle(circle: &Circle, mask: Option<&Mask>, canvas: &mut Pixmap) {
 }
 
 /// Fills and strokes what `builder` holds; nothing, if that is empty or has coordinates that cannot be drawn.
-fn draw(builder: PathBuilder, fill: Option<Color>, stroke: Option<Stroke>, mask: Option<&Mask>, canvas: &mut Pixmap) {
+fn draw(builder: PathBuilder, fill: Option<Color>, stroke: Option<Stroke>, mask: Option<&Mask>, canvas: &mut Canvas) {
     let Some(path) = builder.finish() else { return };
+    let transform = canvas.transform();
     if let Some(color) = fill {
-        canvas.fill_path(&path, &paint(color), FillRule::Winding, scale(), mask);
+        canvas.pixels.fill_path(&path, &paint(color), FillRule::Winding, transform, mask);
     }
     if let Some(Stroke { color, width, dash }) = stroke {
         let stroke = tiny_skia::Stroke {
@@ -65,35 +90,35 @@ fn draw(builder: PathBuilder, fill: Option<Color>, stroke: Option<Stroke>, mask:
             dash: dash.and_then(|dash| StrokeDash::new(dash.map(|v| v as f32).to_vec(), 0.0)),
             ..tiny_skia::Stroke::default()
         };
-        canvas.stroke_path(&path, &paint(color), &stroke, scale(), mask);
+        canvas.pixels.stroke_path(&path, &paint(color), &stroke, transform, mask);
     }
 }
 
-fn group(group: &Group, mask: Option<&Mask>, canvas: &mut Pixmap) {
+fn group(group: &Group, mask: Option<&Mask>, canvas: &mut Canvas) {
     let clip = group.clip.map(|area| clipped(area, mask, canvas));
     items(&group.items, clip.as_ref().or(mask), canvas);
 }
 
 /// The mask that also hides what is outside `area`.
-fn clipped(area: Rectangle, mask: Option<&Mask>, canvas: &Pixmap) -> Mask {
-    let fresh = || Mask::new(canvas.width(), canvas.height()).expect("the canvas has a valid size");
+fn clipped(area: Rectangle, mask: Option<&Mask>, canvas: &Canvas) -> Mask {
+    let fresh = || Mask::new(canvas.pixels.width(), canvas.pixels.height()).expect("the canvas has a valid size");
     let [x, y, width, height] = [area.x, area.y, area.width, area.height].map(|v| v as f32);
     let Some(inside) = Rect::from_xywh(x, y, width, height).map(PathBuilder::from_rect) else { return fresh() };
     match mask {
         None => {
             let mut mask = fresh();
-            mask.fill_path(&inside, FillRule::Winding, true, scale());
+            mask.fill_path(&inside, FillRule::Winding, true, canvas.transform());
             mask
         }
         Some(mask) => {
             let mut mask = mask.clone();
-            mask.intersect_path(&inside, FillRule::Winding, true, scale());
+            mask.intersect_path(&inside, FillRule::Winding, true, canvas.transform());
             mask
         }
     }
 }
 
-fn text(text: &Text, mask: Option<&Mask>, canvas: &mut Pixmap) {
+fn text(text: &Text, mask: Option<&Mask>, canvas: &mut Canvas) {
     let width = font::text_width(&text.text, text.size, text.weight);
     let [x, y] = text.at;
     let left = match text.anchor {
@@ -110,10 +135,6 @@ fn paint(color: Color) -> Paint<'static> {
     let mut paint = Paint::default();
     paint.set_color_rgba8(red, green, blue, (color.alpha.clamp(0.0, 1.0) * 255.0).round() as u8);
     paint
-}
-
-fn scale() -> Transform {
-    Transform::from_scale(SCALE as f32, SCALE as f32)
 }
 
 #[cfg(test)]

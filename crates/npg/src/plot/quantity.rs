@@ -4,10 +4,11 @@ use super::axes::{Axis, Panel, Scale};
 use super::curves::{BELOW, CurveOptions, REFERENCE, Run, below, text, trace};
 use super::font::Weight;
 use super::key::{Entry, Swatch, key_rows};
-use super::palette::{INK, MUTED};
-use super::runs::Row;
+use super::palette::{BAND_ALPHA, INK, MUTED};
+use super::promises::Ledger;
+use super::runs::Seed;
 use super::scene::{Anchor, Item, Point, Rectangle, Stroke, named};
-use super::series::{Summary, summarize};
+use super::series::{Series, Summary, summarize};
 use crate::stats::quantile;
 
 /// Height of a small panel.
@@ -18,36 +19,63 @@ const PREDICTED: [f64; 2] = [5.0, 3.0];
 /// A quantity that has a small panel.
 pub(super) struct Quantity {
     title: &'static str,
-    value: fn(&Row) -> Option<f64>,
+    value: fn(&Seed) -> Series,
     /// What the method expected the value to be.
-    predicted: Option<fn(&Row) -> Option<f64>>,
+    predicted: Option<fn(&Seed) -> Series>,
+    /// What the key calls the two.
+    names: [&'static str; 2],
+    /// Standard errors of the value: the band of a run of one seed.
+    errors: Option<fn(&Seed) -> Vec<f64>>,
     range: Range,
 }
 
 enum Range {
-    /// From 0, or logarithmic where the values span more than a decade or so.
-    Positive,
+    /// A KL: with the budget, from 0, or logarithmic where the values span more than a decade or so.
+    Kl,
     /// Up to 1, and down to -1 at the most.
     Fraction,
     /// Logarithmic.
     Log,
+    /// Whatever there is, and 0.
+    Gain,
 }
 
+const MEASURED: [&str; 2] = ["measured", "predicted"];
+
 /// In the order of their panels.
-pub(super) const QUANTITIES: [Quantity; 3] = [
+pub(super) const QUANTITIES: [Quantity; 4] = [
     Quantity {
         title: "KL divergence of an update (nats)",
-        value: |row| row.kl,
-        predicted: Some(|row| row.kl_predicted),
-        range: Range::Positive,
+        value: |seed| seed.series(|row| row.kl),
+        predicted: Some(|seed| seed.series(|row| row.kl_predicted)),
+        names: MEASURED,
+        errors: None,
+        range: Range::Kl,
+    },
+    Quantity {
+        title: "Promised against delivered, summed",
+        value: |seed| Ledger::of(&seed.rows).delivered,
+        predicted: Some(|seed| Ledger::of(&seed.rows).promised),
+        names: ["delivered", "promised"],
+        errors: Some(|seed| Ledger::of(&seed.rows).errors),
+        range: Range::Gain,
     },
     Quantity {
         title: "Explained variance",
-        value: |row| row.explained_variance,
+        value: |seed| seed.series(|row| row.explained_variance),
         predicted: None,
+        names: MEASURED,
+        errors: None,
         range: Range::Fraction,
     },
-    Quantity { title: "Relative CG residual", value: |row| row.cg_residual, predicted: None, range: Range::Log },
+    Quantity {
+        title: "Relative CG residual",
+        value: |seed| seed.series(|row| row.cg_residual),
+        predicted: None,
+        names: MEASURED,
+        errors: None,
+        range: Range::Log,
+    },
 ];
 
 /// A quantity in one run.
@@ -60,9 +88,14 @@ impl Quantity {
     /// The quantity in each run.
     pub(super) fn curves(&self, runs: &[Run], options: &CurveOptions) -> Vec<Curve> {
         let summary = |run: &Run, value| summarize(&run.series(value), options.resamples, options.seed);
-        let curve = |run| Curve {
-            measured: summary(run, self.value),
-            predicted: self.predicted.map_or_else(Summary::default, |value| summary(run, value)),
+        let curve = |run: &Run| {
+            let mut measured = summary(run, self.value);
+            if let ([seed], Some(errors)) = (&run.seeds[..], self.errors) {
+                let (errors, center) = (errors(seed), &measured.center);
+                measured.low = center.iter().zip(&errors).map(|(center, error)| center - error).collect();
+                measured.high = center.iter().zip(&errors).map(|(center, error)| center + error).collect();
+            }
+            Curve { measured, predicted: self.predicted.map_or_else(Summary::default, |value| summary(run, value)) }
         };
         runs.iter().map(curve).collect()
     }
@@ -77,9 +110,9 @@ impl Quantity {
     pub(super) fn draw(&self, runs: &[Run], curves: &[Curve], corner: Point, width: f64, end: f64) -> (Vec<Item>, f64) {
         let [left, y] = corner;
         let predicts = curves.iter().any(|curve| !curve.predicted.steps.is_empty());
-        let budgets = if self.predicted.is_some() { budgets(runs) } else { Vec::new() };
+        let budgets = if matches!(self.range, Range::Kl) { budgets(runs) } else { Vec::new() };
         let mut items = vec![text(corner, Anchor::Start, self.title, 14.0, Weight::Medium, INK)];
-        items.extend(key_rows(&prediction_key(predicts, !budgets.is_empty()), [left, y + 19.0], width + 20.0, 11.5).0);
+        items.extend(key_rows(&self.key(runs, predicts, !budgets.is_empty()), [left, y + 19.0], width + 20.0, 11.5).0);
         let panel = Panel {
             area: Rectangle { x: left, y: y + 32.0, width, height: HEIGHT },
             x: Axis::new(Scale::Linear, 0.0, end, 4),
@@ -108,7 +141,7 @@ impl Quantity {
         let mut values: Vec<f64> = values.copied().collect();
         values.sort_unstable_by(f64::total_cmp);
         match self.range {
-            Range::Positive => {
+            Range::Kl => {
                 let first = values.partition_point(|value| *value <= 0.0);
                 let positive = &values[first..];
                 let wide = quantile(positive, 1.0) > 20.0 * quantile(positive, 0.05);
@@ -124,7 +157,24 @@ impl Quantity {
                 Axis::new(Scale::Linear, 1.05 * low - 0.03, 1.03, 4)
             }
             Range::Log => Axis::covering(Scale::Log, values, 4),
+            Range::Gain => Axis::covering(Scale::Linear, values.into_iter().chain([0.0]), 4),
         }
+    }
+
+    fn key(&self, runs: &[Run], predicts: bool, budget: bool) -> Vec<Entry> {
+        let line = |dash| Swatch::Line(Stroke { dash, ..Stroke::solid(MUTED, 1.5) }, None);
+        let entry = |swatch, label: &str| Entry { swatch, label: label.into(), strong: false };
+        let mut entries = Vec::new();
+        if predicts {
+            entries.extend([entry(line(None), self.names[0]), entry(line(Some(PREDICTED)), self.names[1])]);
+        }
+        if self.errors.is_some() && runs.iter().any(|run| run.seeds.len() == 1) {
+            entries.push(entry(Swatch::Band(MUTED.with_alpha(1.5 * BAND_ALPHA)), "± 1 s.e."));
+        }
+        if budget {
+            entries.push(entry(Swatch::Line(REFERENCE, None), "kl_step"));
+        }
+        entries
     }
 }
 
@@ -134,17 +184,4 @@ fn budgets(runs: &[Run]) -> Vec<f64> {
     budgets.sort_unstable_by(f64::total_cmp);
     budgets.dedup();
     budgets
-}
-
-fn prediction_key(predicts: bool, budget: bool) -> Vec<Entry> {
-    let line = |dash| Swatch::Line(Stroke { dash, ..Stroke::solid(MUTED, 1.5) }, None);
-    let entry = |swatch, label: &str| Entry { swatch, label: label.into(), strong: false };
-    let mut entries = Vec::new();
-    if predicts {
-        entries.extend([entry(line(None), "measured"), entry(line(Some(PREDICTED)), "predicted")]);
-    }
-    if budget {
-        entries.push(entry(Swatch::Line(REFERENCE, None), "kl_step"));
-    }
-    entries
 }

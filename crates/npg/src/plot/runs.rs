@@ -5,6 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::series::Series;
 use crate::error::{Error, FileFault, Result};
 
 /// One seed of a run.
@@ -33,6 +34,19 @@ pub(super) struct Row {
     pub(super) explained_variance: Option<f64>,
     #[serde(rename = "npg/cg_residual", default)]
     pub(super) cg_residual: Option<f64>,
+    #[serde(rename = "trust_region/surrogate", default)]
+    pub(super) promised: Option<f64>,
+    #[serde(rename = "trust_region/realized_gain", default)]
+    pub(super) realized: Option<f64>,
+    #[serde(rename = "trust_region/discounted_return_se", default)]
+    pub(super) return_se: Option<f64>,
+}
+
+impl Seed {
+    /// One quantity along the run.
+    pub(super) fn series(&self, value: impl Fn(&Row) -> Option<f64>) -> Series {
+        Series::new(self.rows.iter().map(|row| (row.steps, value(row))))
+    }
 }
 
 /// The seeds of `run`, a seed directory or the parent of some, in numerical order. Seeds without a finished

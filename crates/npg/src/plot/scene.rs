@@ -33,12 +33,12 @@ impl Figure {
     /// Writes the figure in the format that the extension of `path` names, in one piece.
     ///
     /// # Errors
-    /// [`Error::Config`] for an extension that names no format (see [`Format::of`]), [`Error::Io`] when the file
-    /// cannot be written; an earlier file is then still there.
+    /// [`Error::Config`] for an extension that names no format (see [`Format::of_figure`]), [`Error::Io`] when the
+    /// file cannot be written; an earlier file is then still there.
     pub fn save(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
-        match Format::of(&path)? {
+        match Format::of_figure(&path)? {
             Format::Svg => write_atomically(path, self.to_svg().as_bytes()),
-            Format::Png => write_atomically(path, &self.to_png()),
+            _ => write_atomically(path, &self.to_png()),
         }
     }
 }
@@ -50,6 +50,8 @@ pub enum Format {
     Svg,
     /// Portable Network Graphics.
     Png,
+    /// Graphics Interchange Format, for an [`Animation`](super::Animation) only.
+    Gif,
 }
 
 impl Format {
@@ -58,13 +60,30 @@ impl Format {
     /// # Errors
     /// [`Error::Config`] naming the extensions there are.
     pub fn of(path: impl AsRef<std::path::Path>) -> Result<Self> {
-        let path = path.as_ref();
-        match path.extension().map(|extension| extension.to_ascii_lowercase()) {
-            Some(extension) if extension == "svg" => Ok(Format::Svg),
-            Some(extension) if extension == "png" => Ok(Format::Png),
-            _ => Err(Error::config("figure", format!("`{}` must end in .svg or .png", path.display()))),
+        Self::named_by(path.as_ref()).ok_or_else(|| must_end_in(path.as_ref(), ".svg, .png or .gif"))
+    }
+
+    /// As [`Format::of`] for a [`Figure`], which does not move and so is no GIF.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the extensions there are.
+    pub fn of_figure(path: impl AsRef<std::path::Path>) -> Result<Self> {
+        match Self::named_by(path.as_ref()) {
+            Some(Format::Gif) => Err(must_end_in(path.as_ref(), ".svg or .png; a .gif is for what moves")),
+            Some(format) => Ok(format),
+            None => Err(must_end_in(path.as_ref(), ".svg or .png")),
         }
     }
+
+    fn named_by(path: &std::path::Path) -> Option<Self> {
+        let extension = path.extension()?.to_ascii_lowercase();
+        let formats = [("svg", Format::Svg), ("png", Format::Png), ("gif", Format::Gif)];
+        formats.into_iter().find(|(name, _)| extension == *name).map(|(_, format)| format)
+    }
+}
+
+fn must_end_in(path: &std::path::Path, extensions: &str) -> Error {
+    Error::config("figure", format!("`{}` must end in {extensions}", path.display()))
 }
 
 /// One thing to draw.
@@ -231,11 +250,13 @@ mod tests {
     #[test]
     fn extension_names_the_format() {
         assert_eq!(Format::of("a/b.SVG").unwrap(), Format::Svg);
-        assert_eq!(Format::of("b.png").unwrap(), Format::Png);
-        for name in ["b.pdf", "b", "png"] {
-            let message = Format::of(name).unwrap_err().to_string();
+        assert_eq!(Format::of_figure("b.png").unwrap(), Format::Png);
+        assert_eq!(Format::of("b.gif").unwrap(), Format::Gif);
+        for name in ["b.pdf", "b", "png", "b.gif"] {
+            let message = Format::of_figure(name).unwrap_err().to_string();
             assert!(message.contains(name) && message.contains(".svg or .png"), "{message}");
         }
+        assert!(Format::of("b.pdf").unwrap_err().to_string().contains(".svg, .png or .gif"));
     }
 
     #[test]

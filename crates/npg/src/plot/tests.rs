@@ -25,12 +25,15 @@ fn synthetic(run: &Path, index: u64, seeds: u64, iterations: usize) {
             let shown = if iteration == 1 { "null".into() } else { format!("{mean:.3}") };
             let kl = 0.01 * (0.25 * rng.normal()).exp();
             let explained = 0.9 - 1.5 * (-(iteration as f64) / 12.0).exp() + 0.05 * rng.normal();
+            let (promised, gain) = (1.0 + rng.normal().abs(), 0.8 + 2.0 * rng.normal());
+            let realized = if iteration == 1 { "null".into() } else { format!("{gain:.3}") };
             let residual = 10f64.powf(-1.5 + 0.3 * rng.normal());
             writeln!(
                 metrics,
                 "{{\"iteration\":{iteration},\"steps\":{steps},\"rollout/ep_rew_mean\":{shown},\"npg/kl\":{kl:e},\
                  \"npg/kl_predicted\":0.01,\"train/explained_variance\":{explained},\"npg/cg_residual\":{residual:e},\
-                 \"time/fps\":1e5}}"
+                 \"trust_region/surrogate\":{promised:.3},\"trust_region/discounted_return_se\":1.4,\
+                 \"trust_region/realized_gain\":{realized},\"time/fps\":1e5}}"
             )
             .unwrap();
             if iteration % (iterations / 8).max(1) == 0 {
@@ -74,9 +77,9 @@ fn two_runs_of_ten_seeds() {
     look("two-runs", &figure);
     let svg = figure.to_svg();
     assert_eq!(figure.to_svg(), learning_curves(&runs, &options).unwrap().to_svg(), "same seed, same figure");
-    // A center for each run in each of the four panels, bands likewise, thin lines and dots in the large one.
+    // A center for each run in each of the five panels, bands likewise, thin lines and dots in the large one.
     let classes = ["frame", "series", "band", "seed", "evaluations", "predicted", "budget", "threshold"];
-    assert_eq!(classes.map(|class| count(&svg, class)), [4, 8, 8, 20, 2, 2, 1, 1]);
+    assert_eq!(classes.map(|class| count(&svg, class)), [5, 10, 10, 20, 2, 4, 1, 1]);
     assert_eq!(svg.matches("<circle").count(), 1 + 2 * 8);
     for label in ["CartPole-v1", "npg-1 (10 seeds)", "trpo-1 (10 seeds)", "100k", "threshold 475", "kl_step", "(nats)"]
     {
@@ -95,8 +98,10 @@ fn a_single_seed() {
         let figure = learning_curves(&[path], &CurveOptions::default()).unwrap();
         look("single-seed", &figure);
         let svg = figure.to_svg();
-        assert_eq!(["series", "band", "seed"].map(|class| count(&svg, class)), [4, 0, 0]);
+        // The only band is that of the delivered gain's standard error.
+        assert_eq!(["series", "band", "seed"].map(|class| count(&svg, class)), [5, 1, 0]);
         assert!(!svg.contains("bootstrap") && svg.contains("CartPole-v1"));
+        assert!(svg.contains("Promised against delivered") && svg.contains("± 1 s.e."));
     }
 }
 

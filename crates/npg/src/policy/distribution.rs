@@ -273,11 +273,16 @@ impl Distribution {
 
     /// Total variation between the distributions with outputs `p` and `q`: exact for one categorical head.
     pub fn total_variation(&self, p: &[f32], q: &[f32]) -> TotalVariation {
-        if let [Head::Categorical { .. }] = self.heads[..] {
+        if self.has_exact_total_variation() {
             return TotalVariation::Exact(categorical::total_variation(p, q));
         }
         let kl = self.kl(p, q).min(self.kl(q, p));
         TotalVariation::Bound(pinsker(kl).min(bretagnolle_huber(kl)))
+    }
+
+    /// Whether [`Distribution::total_variation`] is exact, else a bound.
+    pub fn has_exact_total_variation(&self) -> bool {
+        matches!(self.heads[..], [Head::Categorical { .. }])
     }
 
     /// What [`Distribution::apply_metric`] needs of a row: probabilities (categorical), p (1 - p) (Bernoulli),

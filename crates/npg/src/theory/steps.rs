@@ -89,6 +89,21 @@ pub(super) static CLAIMS: &[Claim] = &[
         },
     },
     Claim {
+        name: "kl-directions",
+        sentence: "KL(pi || pi') and KL(pi' || pi) agree only for small steps: log both.",
+        source: "Taylor's theorem",
+        measured: "median |difference| over eps at eps = 0.1, 200 MDPs",
+        demand: Demand::AtLeast(0.05),
+        is_about_error: false,
+        measure: || {
+            median(instances_of_scale(WORLDS, 1.0).map(|at| {
+                let new = at.along(alpha_from_kl(0.1, x_f_x(&at, &natural(&at))), &natural(&at));
+                let divergence = at.mdp.divergence(&at.policy, &at.at, &new);
+                (divergence.kl_mean - divergence.kl_reverse_mean).abs() / 0.1
+            }))
+        },
+    },
+    Claim {
         name: "wrong-pairing",
         sentence: "sqrt(2 eps / g^T F g) is the step size of the vanilla direction; on the natural one it overshoots.",
         source: "a slip of study notes",

@@ -3,8 +3,10 @@
 //! A [`Trainer`] is an iterator of [`Iteration`]s and does no I/O; [`crate::session`] gives it a run directory.
 
 mod probe;
+mod report;
 mod state;
 
+use report::{Advantages, Delivery};
 pub use state::{RestoreError, config as saved_config, load_policy};
 
 use crate::advantage::{advantages, discounted_weights, normalize};
@@ -74,6 +76,8 @@ pub struct Trainer {
     diverged: u64,
     /// (return, length) of the last episodes.
     recent: VecDeque<(f64, f64)>,
+    /// What the next report of a gain starts from.
+    delivery: Delivery,
     /// Seconds and steps of training in this process.
     clock: (f64, u64),
     /// Seconds of training in the processes before.
@@ -108,6 +112,7 @@ impl Trainer {
             episodes: 0,
             diverged: 0,
             recent: VecDeque::with_capacity(WINDOW),
+            delivery: Delivery::default(),
             clock: (0.0, 0),
             seconds_before: 0.0,
             pool: Arc::new(pool),
@@ -229,20 +234,18 @@ impl Trainer {
         let lambda = if settings.estimator == Estimator::MonteCarlo { 1.0 } else { settings.lambda };
         let mut signal = advantages(&batch.segments, &rewards, &values, &finals, settings.gamma, lambda);
         let targets: Vec<f64> = signal.iter().zip(&values).map(|(a, v)| a + v).collect();
-        if settings.normalize {
-            normalize(&mut signal);
-        }
-        let weights = self
-            .config
-            .algorithm
-            .discounted_states
-            .then(|| discounted_weights(&batch.segments, batch.len(), settings.gamma));
+        let scaled_unit = 1.0 / self.return_scale(); // of rewards as they were scaled, in units of reward
+        let unit = if settings.normalize { normalize(&mut signal) * scaled_unit } else { scaled_unit };
+        let (reports, discounted) = (self.config.trust_region.report, self.config.algorithm.discounted_states);
+        let discounts =
+            (reports || discounted).then(|| discounted_weights(&batch.segments, batch.len(), settings.gamma));
 
         // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel.
         let kl_step = self.kl_step();
-        let states_of_policy = States { inputs: &batch.inputs, weights: weights.as_deref() };
+        let states_of_policy = States { inputs: &batch.inputs, weights: discounts.as_deref().filter(|_| discounted) };
         let entropy = self.config.algorithm.entropy_coefficient;
-        let of_policy = Signal { actions: &batch.actions, advantages: &signal, entropy };
+        let discounts = discounts.as_deref().filter(|_| reports);
+        let of_policy = Signal { actions: &batch.actions, advantages: &signal, entropy, discounts };
         let mut order = Stream::new(self.config.run.seed, Purpose::Minibatch, self.iteration);
         let (policy, algorithm, warm_start) = (&self.policy, &self.config.algorithm, self.warm_start.as_deref());
         let baseline = &mut self.baseline;
@@ -268,6 +271,10 @@ impl Trainer {
         }
         let probe = probe::probe(&self.policy, normalizer_before.is_some(), &batch);
         self.count(&batch);
+        let report = reports.then(|| {
+            let advantages = Advantages { values: &signal, unit };
+            self.report(&batch, &update.comparison, advantages, &finals, fit.accepted.then_some(scaled_unit))
+        });
         let seconds = begin.elapsed().as_secs_f64();
         self.clock = (self.clock.0 + seconds, self.clock.1 + batch.len() as u64);
 
@@ -279,7 +286,10 @@ impl Trainer {
         row.push(metrics::STD, probe.std);
         update_metrics(&mut row, &update, kl_step);
         row.push(metrics::KL_NORMALIZER, probe.kl_normalizer);
-        row.push(metrics::RETURN_SCALE, self.returns.as_ref().map_or(1.0, |n| n.scale(0)));
+        row.push(metrics::RETURN_SCALE, self.return_scale());
+        if let Some(report) = report {
+            report.push(&mut row, &update.comparison);
+        }
         row.push(metrics::DIVERGED, self.diverged as f64);
         let Fit { accepted, .. } = fit;
         Ok(Iteration {
@@ -300,6 +310,10 @@ impl Trainer {
         }
         let (scale, clip) = (returns.scale(0), self.config.normalize.clip);
         batch.rewards.iter().map(|r| (r * scale).clamp(-clip, clip)).collect()
+    }
+
+    fn return_scale(&self) -> f64 {
+        self.returns.as_ref().map_or(1.0, |returns| returns.scale(0))
     }
 
     fn kl_step(&self) -> f64 {
@@ -342,7 +356,7 @@ fn update_metrics(row: &mut Row, update: &Update, kl_step: f64) {
     let Update { comparison, solution, .. } = update;
     let stepped = update.outcome == Outcome::Stepped;
     let solution = solution.as_ref();
-    row.push(metrics::ENTROPY, if stepped { comparison.entropy_old } else { f64::NAN });
+    row.push(metrics::ENTROPY, comparison.entropy_old);
     row.push(metrics::KL, comparison.kl);
     row.push(metrics::KL_PREDICTED, update.kl_predicted);
     row.push(metrics::KL_STEP, kl_step);

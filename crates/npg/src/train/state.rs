@@ -3,6 +3,7 @@
 //! A checkpoint carries a few observations with the outputs that the policy gave for them: whoever loads it can verify
 //! that it computes the same function.
 
+use super::report::{Delivery, Starts};
 use super::{Trainer, WINDOW};
 use crate::checkpoint::Archive;
 use crate::config::{Config, NetworkKind, ValueKind};
@@ -46,6 +47,11 @@ impl Trainer {
         if let Some(x) = &self.warm_start {
             archive.insert_f64("algorithm/warm_start", &[x.len()], x);
         }
+        if let Some(value_unit) = self.delivery.value_unit {
+            let unknown = Starts { count: 0.0, mean: 0.0, variance: 0.0 };
+            let Starts { count, mean, variance } = self.delivery.before.unwrap_or(unknown);
+            archive.insert_f64("trust_region/delivery", &[4], &[value_unit, count, mean, variance]);
+        }
         let recent: Vec<f64> = self.recent.iter().flat_map(|(total, length)| [*total, *length]).collect();
         archive.insert_f64("rollout/recent", &[self.recent.len(), 2], &recent);
         save_snapshots(&environments.unwrap_or_else(|| self.sampler.save_streams()), &mut archive);
@@ -71,6 +77,7 @@ impl Trainer {
         if archive.names().any(|name| name == "algorithm/warm_start") {
             trainer.warm_start = Some(archive.f64("algorithm/warm_start", &[trainer.policy.theta.len()])?);
         }
+        trainer.delivery = load_delivery(archive)?;
         let episodes = *archive.shape("rollout/recent")?.first().unwrap_or(&0);
         if episodes > WINDOW {
             return Err(FileFault::Damaged(format!("{episodes} recent episodes, at most {WINDOW} are kept")).into());
@@ -86,6 +93,20 @@ impl Trainer {
         trainer.sampler.load(&snapshots).map_err(RestoreError::Other)?;
         Ok((trainer, archive.field("environments_saved")?))
     }
+}
+
+/// Absent before the first iteration and without reports: then the next one has no gain to report.
+fn load_delivery(archive: &Archive) -> Result<Delivery, FileFault> {
+    const NAME: &str = "trust_region/delivery";
+    if !archive.names().any(|name| name == NAME) {
+        return Ok(Delivery::default());
+    }
+    let numbers = archive.f64(NAME, &[4])?;
+    let (value_unit, before) = (numbers[0], Starts { count: numbers[1], mean: numbers[2], variance: numbers[3] });
+    if !(value_unit >= 0.0 && before.count >= 0.0 && before.variance >= 0.0) {
+        return Err(FileFault::Damaged(format!("tensor `{NAME}` has a negative unit, count or variance")));
+    }
+    Ok(Delivery { value_unit: Some(value_unit), before: Some(before).filter(Starts::is_known) })
 }
 
 /// Why a checkpoint cannot be restored.

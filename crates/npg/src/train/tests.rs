@@ -55,6 +55,57 @@ fn threads_do_not_change_a_bit() {
     }
 }
 
+/// Parameters and all other metrics are the same bits without the report.
+#[test]
+fn a_report_steers_nothing() {
+    for (id, discounted_states) in [("CartPole-v1", false), ("CartPole-v1", true), ("Pendulum-v1", false)] {
+        let run = |report| {
+            let mut config = config(3000);
+            config.trust_region.report = report;
+            config.algorithm.discounted_states = discounted_states;
+            config.algorithm.step = crate::config::StepRule::LineSearch;
+            let (mut trainer, mut bits, mut reported) = (trainer(id, config), Vec::new(), 0);
+            while let Some(iteration) = trainer.step() {
+                for (name, value) in iteration.unwrap().metrics.values() {
+                    match name.split_once('/') {
+                        Some(("trust_region", _)) => reported += 1,
+                        Some(("time", _)) => {}
+                        _ => bits.push(value.to_bits()),
+                    }
+                }
+                bits.extend(trainer.policy.theta.iter().map(|t| t.to_bits()));
+            }
+            (bits, reported)
+        };
+        let ((with, reported), (without, none)) = (run(true), run(false));
+        assert!(with == without, "{id}, discounted states {discounted_states}");
+        let named = crate::metrics::METRICS.iter().filter(|m| m.name.starts_with("trust_region/")).count();
+        assert_eq!((reported, none), (3 * named, 0));
+    }
+}
+
+/// As those are that were written before there were reports.
+#[test]
+fn a_checkpoint_without_a_report_is_resumed() {
+    let mut settings = config(3000);
+    settings.trust_region.report = false;
+    let mut first = trainer("CartPole-v1", settings);
+    first.step().unwrap().unwrap();
+    let archive = first.save();
+    assert!(archive.names().all(|name| !name.starts_with("trust_region")));
+    let text = archive.field::<String>("config").unwrap();
+    let mut archive = archive;
+    archive.header["config"] = text.replace("[trust_region]\nreport = false", "").into();
+    let source = registry::make("CartPole-v1", &toml::Table::new()).unwrap();
+    let (mut second, _) = Trainer::restore(&archive, source).unwrap();
+    let gain = |trainer: &mut Trainer| {
+        let iteration = trainer.step().unwrap().unwrap();
+        iteration.metrics.get("trust_region/realized_gain").unwrap()
+    };
+    assert!(gain(&mut second).is_nan(), "nothing is known about the batch before");
+    assert!(gain(&mut second).is_finite());
+}
+
 /// Cut after every iteration of a short run, with every part of the state in use.
 #[test]
 fn a_resumed_run_equals_the_uninterrupted_one() {

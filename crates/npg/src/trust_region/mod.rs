@@ -1,10 +1,13 @@
 //! How far a new policy is from the old one on the sampled states, and what the surrogate promises for it.
 
+mod promise;
 pub mod bounds;
+
+pub use promise::{Episodes, Promise};
 
 use crate::linearize::Linearized;
 use crate::network::Tile;
-use crate::policy::{ActionRows, TotalVariation};
+use crate::policy::ActionRows;
 use crate::reduce;
 use rayon::prelude::*;
 
@@ -19,6 +22,8 @@ pub struct Comparison {
     pub kl_max: f64,
     /// Mean KL(new || old), nats.
     pub kl_reverse: f64,
+    /// Largest KL(new || old) of a sampled state.
+    pub kl_reverse_max: f64,
     /// Mean total variation, or of its bound.
     pub tv: f64,
     /// Largest total variation, or bound, of a sampled state.
@@ -29,14 +34,19 @@ pub struct Comparison {
     pub entropy: f64,
     /// Mean entropy of the old policy, nats.
     pub entropy_old: f64,
+    /// Averages in which a state counts gamma^t.
+    pub discounted: Discounted,
 }
 
-impl Comparison {
-    /// Whether every number is finite.
-    pub fn is_finite(&self) -> bool {
-        let numbers = [self.surrogate, self.kl, self.kl_max, self.kl_reverse, self.tv, self.entropy];
-        numbers.iter().all(|x| x.is_finite())
-    }
+/// Averages under the weights [`Signal::discounts`] instead of those of the linearisation; zero without them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Discounted {
+    /// E[ (pi'/pi - 1) A ], without any entropy bonus.
+    pub surrogate: f64,
+    /// KL(old || new), nats.
+    pub kl: f64,
+    /// Total variation, or its bound.
+    pub tv: f64,
 }
 
 /// What the surrogate is computed from: one row a state of the batch.
@@ -48,6 +58,8 @@ pub struct Signal<'a> {
     pub advantages: &'a [f64],
     /// Weight of the entropy bonus.
     pub entropy: f64,
+    /// gamma^t with mean one, for [`Comparison::discounted`]. It steers nothing.
+    pub discounts: Option<&'a [f64]>,
 }
 
 /// Compares the policy with parameters `theta` with the linearised one.
@@ -64,50 +76,77 @@ pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Compa
                 tile.inputs.row_mut(row).copy_from_slice(before.inputs.row(row));
             }
             network.forward(&packed, &mut tile);
-            let mut part = Comparison { tv_exact: true, ..Comparison::default() };
+            let mut part = Comparison::default();
             for (slot, row) in reduce::tile_rows(old.rows(), index).enumerate() {
                 let (p, q) = (before.outputs().row(slot), tile.outputs().row(slot));
                 let (source, weight) = (old.source(row), old.weight(row));
                 let action = signal.actions.row(source);
                 let log_ratio = distribution.log_prob(q, action) - distribution.log_prob(p, action);
-                part.surrogate += weight * log_ratio.exp_m1() * signal.advantages[source];
-                let kl = distribution.kl(p, q);
+                let gain = log_ratio.exp_m1() * signal.advantages[source];
+                let (kl, kl_reverse) = (distribution.kl(p, q), distribution.kl(q, p));
+                let tv = distribution.total_variation(p, q).value();
+                part.surrogate += weight * gain;
                 part.kl += weight * kl;
                 part.kl_max = part.kl_max.max(kl);
-                part.kl_reverse += weight * distribution.kl(q, p);
-                let tv = distribution.total_variation(p, q);
-                part.tv += weight * tv.value();
-                part.tv_max = part.tv_max.max(tv.value());
-                part.tv_exact &= matches!(tv, TotalVariation::Exact(_));
+                part.kl_reverse += weight * kl_reverse;
+                part.kl_reverse_max = part.kl_reverse_max.max(kl_reverse);
+                part.tv += weight * tv;
+                part.tv_max = part.tv_max.max(tv);
                 part.entropy += weight * distribution.entropy(q);
                 part.entropy_old += weight * distribution.entropy(p);
+                if let Some(discounts) = signal.discounts {
+                    part.discounted.surrogate += discounts[source] * gain;
+                    part.discounted.kl += discounts[source] * kl;
+                    part.discounted.tv += discounts[source] * tv;
+                }
             }
             part
         })
         .collect();
-    let mut total = Comparison { tv_exact: true, ..Comparison::default() };
-    for part in parts {
-        total.surrogate += part.surrogate;
-        total.kl += part.kl;
-        total.kl_max = total.kl_max.max(part.kl_max);
-        total.kl_reverse += part.kl_reverse;
-        total.tv += part.tv;
-        total.tv_max = total.tv_max.max(part.tv_max);
-        total.tv_exact &= part.tv_exact;
-        total.entropy += part.entropy;
-        total.entropy_old += part.entropy_old;
-    }
+    let mut total = Comparison { tv_exact: distribution.has_exact_total_variation(), ..Comparison::default() };
+    parts.into_iter().for_each(|part| total.add(part));
     let scale = 1.0 / old.rows() as f64;
-    for mean in [
-        &mut total.surrogate,
-        &mut total.kl,
-        &mut total.kl_reverse,
-        &mut total.tv,
-        &mut total.entropy,
-        &mut total.entropy_old,
-    ] {
-        *mean *= scale;
-    }
+    total.means().into_iter().for_each(|mean| *mean *= scale);
     total.surrogate += signal.entropy * (total.entropy - total.entropy_old);
     total
+}
+
+impl Comparison {
+    /// The linearised policy with itself: all zero but its entropy.
+    pub fn with_itself(old: &Linearized<'_>) -> Self {
+        let distribution = &old.policy.distribution;
+        let entropy = (0..old.rows()).map(|row| old.weight(row) * distribution.entropy(old.outputs(row))).sum::<f64>();
+        let entropy = entropy / old.rows() as f64;
+        let tv_exact = distribution.has_exact_total_variation();
+        Self { tv_exact, entropy, entropy_old: entropy, ..Self::default() }
+    }
+
+    /// Whether every number that a step depends on is finite.
+    pub fn is_finite(&self) -> bool {
+        let numbers = [self.surrogate, self.kl, self.kl_max, self.kl_reverse, self.tv, self.entropy];
+        numbers.iter().all(|x| x.is_finite())
+    }
+
+    fn means(&mut self) -> [&mut f64; 9] {
+        let Discounted { surrogate, kl, tv } = &mut self.discounted;
+        [
+            &mut self.surrogate,
+            &mut self.kl,
+            &mut self.kl_reverse,
+            &mut self.tv,
+            &mut self.entropy,
+            &mut self.entropy_old,
+            surrogate,
+            kl,
+            tv,
+        ]
+    }
+
+    /// Adds sums of other states, and takes the larger maxima.
+    fn add(&mut self, mut other: Comparison) {
+        self.means().into_iter().zip(other.means()).for_each(|(sum, x)| *sum += *x);
+        self.kl_max = self.kl_max.max(other.kl_max);
+        self.kl_reverse_max = self.kl_reverse_max.max(other.kl_reverse_max);
+        self.tv_max = self.tv_max.max(other.tv_max);
+    }
 }

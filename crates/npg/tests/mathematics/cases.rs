@@ -143,7 +143,7 @@ impl Case {
     }
 
     pub(crate) fn signal(&self) -> Signal<'_> {
-        Signal { actions: &self.actions, advantages: &self.advantages, entropy: 0.0 }
+        Signal { actions: &self.actions, advantages: &self.advantages, entropy: 0.0, discounts: None }
     }
 
     /// Action of row `row` as the oracle takes it.

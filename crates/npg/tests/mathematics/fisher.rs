@@ -131,7 +131,7 @@ fn its_rank_on_one_state_is_that_of_the_metric() {
     }
 }
 
-/// Bit equality with a batch that was thinned by hand.
+/// Bit equality with a batch that was thinned by hand, and whose weights have mean one like those of a whole batch.
 #[test]
 fn a_fraction_of_the_states_is_evenly_spread() {
     let case = Case::new(&family("gaussian"), 200, 8);
@@ -141,7 +141,8 @@ fn a_fraction_of_the_states_is_evenly_spread() {
         let gaps: Vec<usize> = rows.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(gaps.iter().max().unwrap_or(&1) - gaps.iter().min().unwrap_or(&1) <= 1);
         let thinned: Vec<Vec<f64>> = rows.iter().map(|row| case.states[*row].clone()).collect();
-        let weights: Vec<f64> = rows.iter().map(|row| case.weights[*row]).collect();
+        let mean = rows.iter().map(|row| case.weights[*row]).sum::<f64>() / count as f64;
+        let weights: Vec<f64> = rows.iter().map(|row| case.weights[*row] / mean).collect();
         let (inputs, weights) = (matrix(&thinned), Some(&weights[..]));
         let expected = Linearized::new(&case.policy, States { inputs: &inputs, weights }, 1.0);
         let part = Linearized::new(&case.policy, case.weighted(), fraction);

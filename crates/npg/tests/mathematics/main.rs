@@ -26,6 +26,7 @@ mod divergence;
 mod fisher;
 mod gradient;
 mod invariance;
+mod promises;
 mod refusals;
 mod steps;
 

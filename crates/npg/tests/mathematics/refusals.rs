@@ -4,7 +4,7 @@ use crate::cases::{Case, families, family, natural, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
 use npg::linearize::{Linearized, States};
 use npg::npg::{Outcome, Update, update};
-use npg::trust_region::{Comparison, Signal};
+use npg::trust_region::{Comparison, Signal, compare};
 
 fn updated(case: &Case, algorithm: &Algorithm, advantages: &[f64], warm_start: Option<&[f64]>) -> Update {
     let signal = Signal { advantages, ..case.signal() };
@@ -14,7 +14,9 @@ fn updated(case: &Case, algorithm: &Algorithm, advantages: &[f64], warm_start: O
 fn assert_untouched(case: &Case, update: &Update) {
     assert_eq!(update.theta, case.policy.theta, "{:?}", update.outcome);
     assert_eq!((update.alpha, update.kl_predicted), (0.0, 0.0));
-    assert_eq!(update.comparison, Comparison::default());
+    // The policy against itself: no divergence, but an entropy.
+    let measured = Comparison { entropy: 0.0, entropy_old: 0.0, tv_exact: false, ..update.comparison };
+    assert_eq!(measured, Comparison::default());
 }
 
 fn assert_refused(case: &Case, update: &Update, reason: &str) {
@@ -173,4 +175,21 @@ fn a_comparison_changes_nothing() {
     let before = at.fisher_product(&v);
     npg::trust_region::compare(&at, &v, case.signal());
     assert_eq!(at.fisher_product(&v), before);
+}
+
+/// A log without the entropy of a policy that stays would have holes where it is looked at most.
+#[test]
+fn a_policy_that_stays_has_its_entropy() {
+    for family in families() {
+        let case = Case::new(&family, 100, 47);
+        let update = updated(&case, &natural(Solver::Cg, 0.1), &vec![0.0; case.rows()], None);
+        assert_eq!(update.outcome, Outcome::NoSignal);
+        assert_untouched(&case, &update);
+        let at = Linearized::new(&case.policy, case.states(), 1.0);
+        let expected = compare(&at, &case.policy.theta, case.signal());
+        assert_eq!(update.comparison.tv_exact, expected.tv_exact);
+        for entropy in [update.comparison.entropy, update.comparison.entropy_old] {
+            assert!((entropy - expected.entropy_old).abs() < 1e-12 * (1.0 + entropy.abs()), "{}", case.name);
+        }
+    }
 }

@@ -268,7 +268,12 @@ fn nothing_moves_between_sampling_and_updating() {
         let states = npg::linearize::States { inputs: &batch.inputs, weights: None };
         let at = npg::linearize::Linearized::new(&policy, states, 1.0);
         let advantages: Vec<f64> = batch.rewards.clone();
-        let signal = npg::trust_region::Signal { actions: &batch.actions, advantages: &advantages, entropy: 0.0 };
+        let signal = npg::trust_region::Signal {
+            actions: &batch.actions,
+            advantages: &advantages,
+            entropy: 0.0,
+            discounts: None,
+        };
         let same = npg::trust_region::compare(&at, &policy.theta, signal);
         assert_eq!((same.surrogate, same.kl), (0.0, 0.0));
         // The mean over the batch of the raw actions' log probabilities is near minus the entropy: they are the actions

@@ -65,7 +65,8 @@ impl Lqg {
         let (mut now, mut theta) = (0.0, self.scales.map(|s| START / s));
         let mut curve = LqgCurve { lqg: *self, direction, times: Vec::new(), policies: Vec::new(), costs: Vec::new() };
         for &time in times {
-            let limits = Limits { time: time - now, longest: f64::INFINITY, tolerance: 1e-11, steps: 1_000_000 };
+            let limits =
+                Limits { time: time - now, longest: f64::INFINITY, growth: 0.0, tolerance: 1e-11, steps: 1_000_000 };
             let flow = follow(slope, theta, &limits, |_| -1.0);
             (now, theta) = (time, flow.last().1);
             let (Some(policy), Some(local), End::Time) = (self.policy(theta), self.at(theta), flow.end) else { break };
@@ -141,9 +142,9 @@ mod tests {
             assert!((difference - local.gradient[i]).abs() < 1e-8);
         }
         let (fisher, natural) = (local.fisher.unwrap(), local.natural.unwrap());
-        for i in 0..2 {
-            let product: f64 = (0..2).map(|j| fisher[i][j] * natural[j]).sum();
-            assert!((product - local.gradient[i]).abs() < 1e-13);
+        for (row, g) in fisher.iter().zip(local.gradient) {
+            let product: f64 = row.iter().zip(natural).map(|(f, x)| f * x).sum();
+            assert!((product - g).abs() < 1e-13);
         }
     }
 

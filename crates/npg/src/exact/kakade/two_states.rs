@@ -67,7 +67,8 @@ impl TwoStateFlow {
                 Direction::Natural => local.natural,
             }
         };
-        let limits = Limits { time: 1e9, longest: f64::INFINITY, tolerance: 1e-10, steps: 1_000_000 };
+        // Steps short enough to be drawn against the logarithm of time.
+        let limits = Limits { time: 1e9, longest: 0.005, growth: 0.05, tolerance: 1e-10, steps: 1_000_000 };
         let flow = follow(slope, start, &limits, |theta| two_states(*theta).local.value - TARGET);
         let worlds: Vec<TwoStates> = flow.points.iter().map(|theta| two_states(*theta)).collect();
         let rewards = worlds.iter().map(|world| world.local.value).collect();

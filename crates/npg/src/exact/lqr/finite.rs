@@ -65,11 +65,8 @@ impl Lqr {
 /// the horizon: then k and bias cannot be told apart.
 fn solve(f: &[[f64; 3]; 3], g: &[f64; 3]) -> Option<[f64; 3]> {
     let determinant = f[0][0] * f[1][1] - f[0][1] * f[1][0];
-    // Rounding leaves a few units of the last place of the products.
-    if !(determinant > 1e-14 * f[0][0] * f[1][1]) {
-        return None;
-    }
     let k = (g[0] * f[1][1] - f[0][1] * g[1]) / determinant;
     let bias = (f[0][0] * g[1] - g[0] * f[1][0]) / determinant;
-    Some([k, bias, g[2] / f[2][2]])
+    // Of a determinant of 0, rounding leaves a few units of the last place of the products.
+    (determinant > 1e-14 * f[0][0] * f[1][1]).then(|| [k, bias, g[2] / f[2][2]])
 }

@@ -180,8 +180,13 @@ fn degenerate_worlds_have_an_answer() {
 #[test]
 fn where_j_is_infinite_there_is_nothing() {
     let lqr = Lqr::published();
-    let edge = (1.0 / lqr.gamma.sqrt() - lqr.a) / lqr.b; // gamma c^2 = 1
-    assert!(lqr.at(edge - 1e-6, 0.1).is_some() && lqr.at(edge + 1e-6, 0.1).is_none());
+    let [low, high] = lqr.finite_gains(); // where gamma c^2 = 1
+    assert!(lqr.at(high - 1e-6, 0.1).is_some() && lqr.at(high + 1e-6, 0.1).is_none());
+    assert!(lqr.at(low + 1e-6, 0.1).is_some() && lqr.at(low - 1e-6, 0.1).is_none());
+    assert_eq!(Lqr { b: -lqr.b, ..lqr }.finite_gains(), [-high, -low]);
+    let (all, none) = ([f64::NEG_INFINITY, f64::INFINITY], [f64::INFINITY, f64::NEG_INFINITY]);
+    assert_eq!([Lqr { b: 0.0, ..lqr }, Lqr { gamma: 0.0, ..lqr }].map(|lqr| lqr.finite_gains()), [all; 2]);
+    assert_eq!(Lqr { b: 0.0, a: 1.1, ..lqr }.finite_gains(), none);
     for k in [f64::NAN, f64::INFINITY, 1e300] {
         assert!(lqr.at(k, 0.1).is_none());
         assert!(Lqr { gamma: 0.0, ..lqr }.at(k, f64::INFINITY).is_none());

@@ -27,7 +27,12 @@ pub struct Evaluation {
 
 impl Mdp {
     /// V, Q, A, d and J of `policy`.
+    ///
+    /// # Panics
+    /// If the policy has another number of states or actions.
     pub fn evaluate(&self, policy: &TabularPolicy) -> Evaluation {
+        let shape = (policy.states(), policy.actions());
+        assert_eq!(shape, (self.states(), self.actions()), "the policy is one for another process");
         let chain = Chain::new(self, policy);
         let (v, occupancy) = if self.states() <= DENSE { chain.solve() } else { (chain.sweep(), chain.push()) };
         let q = self.action_values(&v);
@@ -205,6 +210,19 @@ mod tests {
                 assert!(dot(policy.row(s), row).abs() < 1e-13 * scale, "E_pi A = 0");
             }
         }
+    }
+
+    #[test]
+    fn large_processes_are_solved_by_sweeps() {
+        let mut rng = Stream::new(4, Purpose::Test, 0);
+        let mdp = Mdp::random(DENSE + 1, 2, 3, 0.9, &mut rng);
+        let policy = TabularPolicy::random(DENSE + 1, 2, 1.0, &mut rng);
+        let at = mdp.evaluate(&policy);
+        let earned: f64 =
+            (0..2 * (DENSE + 1)).map(|i| at.occupancy[i / 2] * policy.probabilities()[i] * mdp.reward()[i]).sum();
+        assert!((earned / 0.1 - at.j).abs() < 1e-11, "{earned} {}", at.j);
+        let best = mdp.policy_iteration();
+        assert!(best.q.iter().enumerate().all(|(i, q)| *q <= best.v[i / 2] + 1e-11));
     }
 
     #[test]

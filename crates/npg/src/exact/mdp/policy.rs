@@ -18,6 +18,7 @@ impl TabularPolicy {
     /// # Errors
     /// If a state's logits are not numbers below infinity with at least one above minus infinity.
     pub fn softmax(actions: usize, logits: Vec<f64>) -> Result<Self, String> {
+        check_shape("logits", actions, &logits)?;
         let mut probabilities = logits.clone();
         for (state, row) in probabilities.chunks_mut(actions).enumerate() {
             let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -36,6 +37,7 @@ impl TabularPolicy {
     /// # Errors
     /// If a row is no distribution.
     pub fn from_probabilities(actions: usize, mut probabilities: Vec<f64>) -> Result<Self, String> {
+        check_shape("policy", actions, &probabilities)?;
         for (state, row) in probabilities.chunks_mut(actions).enumerate() {
             super::check_probabilities(&format!("policy[{state}]"), row)?;
             let sum: f64 = row.iter().sum();
@@ -131,9 +133,11 @@ impl TabularPolicy {
 
     /// KL(self || other) in each state, nats; infinite where `other` never does what `self` may.
     pub fn kl(&self, other: &Self) -> Vec<f64> {
-        // p log(p/q) - p + q: no term is negative, and small steps lose no digits.
-        let term = |p: f64, q: f64| if p > 0.0 { (q - p) - p * ((q - p) / p).ln_1p() } else { q };
-        self.by_state(other, term).collect()
+        let of = |state: usize| {
+            let (p, q) = (self.log_row(state), other.log_row(state));
+            p.iter().zip(&q).map(|(p, q)| kl_term(*p, *q)).sum()
+        };
+        (0..self.states()).map(of).collect()
     }
 
     /// Total variation 1/2 sum |p - q| in each state.
@@ -146,8 +150,61 @@ impl TabularPolicy {
         self.by_state(self, |p, _| if p > 0.0 { -p * p.ln() } else { 0.0 }).collect()
     }
 
+    /// log pi(.|s), also where pi is too small for a number.
+    fn log_row(&self, state: usize) -> Vec<f64> {
+        let row = &self.logits[state * self.actions..][..self.actions];
+        let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let log_sum = row.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
+        row.iter().map(|z| z - top - log_sum).collect()
+    }
+
     fn by_state<'a>(&'a self, other: &'a Self, term: impl Fn(f64, f64) -> f64 + 'a) -> impl Iterator<Item = f64> + 'a {
         let rows = self.probabilities.chunks(self.actions).zip(other.probabilities.chunks(self.actions));
         rows.map(move |(p, q)| p.iter().zip(q).map(|(p, q)| term(*p, *q)).sum())
+    }
+}
+
+fn check_shape(name: &str, actions: usize, table: &[f64]) -> Result<(), String> {
+    match table.len() {
+        numbers if actions > 0 && numbers > 0 && numbers % actions == 0 => Ok(()),
+        numbers => Err(format!("{name} has {numbers} numbers, it must have {actions} for each state")),
+    }
+}
+
+/// p log(p/q) - p + q from the logarithms of p and q: no term is negative, and small steps lose no digits.
+fn kl_term(log_p: f64, log_q: f64) -> f64 {
+    let (p, step) = (log_p.exp(), log_q - log_p);
+    match step {
+        _ if p == 0.0 => log_q.exp(),
+        step if step.abs() < 1.0 => p * (step.exp_m1() - step),
+        step => log_q.exp() - p - p * step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divergences_of_sharp_policies_are_finite() {
+        let sharp = |z: f64| TabularPolicy::softmax(2, vec![0.0, -z]).unwrap();
+        assert_eq!(sharp(2000.0).kl(&sharp(3000.0)), [0.0]);
+        assert!((sharp(0.0).kl(&sharp(3000.0))[0] - (1500.0 + 0.5f64.ln())).abs() < 1e-9);
+        let never = TabularPolicy::deterministic(2, &[0]);
+        assert_eq!((never.kl(&sharp(0.0))[0], sharp(0.0).kl(&never)[0]), (2f64.ln(), f64::INFINITY));
+        let exact = 0.5 * (0.5f64 / 0.6).ln() + 0.5 * (0.5f64 / 0.4).ln();
+        let row = |p: f64| TabularPolicy::from_probabilities(2, vec![p, 1.0 - p]).unwrap();
+        assert!((row(0.5).kl(&row(0.6))[0] - exact).abs() < 1e-15);
+        assert!((row(0.5).kl(&row(0.5 + 1e-7))[0] / 2e-14 - 1.0).abs() < 1e-6, "1/2 F step^2, F = 4");
+    }
+
+    #[test]
+    fn bad_policies_are_named() {
+        let message = |logits: Vec<f64>| TabularPolicy::softmax(2, logits).unwrap_err();
+        assert!(message(vec![0.0, 0.0, f64::NAN, 1.0]).starts_with("logits[1] are [NaN, 1.0]"));
+        assert!(message(vec![f64::NEG_INFINITY; 2]).starts_with("logits[0]"));
+        let error = TabularPolicy::from_probabilities(2, vec![0.5, 0.4]).unwrap_err();
+        assert_eq!(error, "policy[0] sums to 0.9, it must be 1");
+        assert_eq!(message(vec![0.0; 3]), "logits has 3 numbers, it must have 2 for each state");
     }
 }

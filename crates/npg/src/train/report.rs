@@ -1,0 +1,150 @@
+//! Promised against delivered: what each update promises for J, the expected discounted return, and what it brought.
+
+use super::Trainer;
+use crate::advantage::Segment;
+use crate::metrics::{self, Row};
+use crate::rollout::Batch;
+use crate::stats;
+use crate::trust_region::{Comparison, Episodes, Promise};
+use crate::value::Visited;
+
+/// An estimate of J from the episodes that begin in a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Starts {
+    /// Episodes that begin in the batch.
+    pub(super) count: f64,
+    /// Mean discounted return, in units of reward.
+    pub(super) mean: f64,
+    /// Variance of that mean over samples of so many episodes; NaN for fewer than two.
+    pub(super) variance: f64,
+}
+
+/// What must be remembered from one iteration to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Delivery {
+    /// What one unit of the baseline's values is in units of reward, since its last fit; None before it.
+    pub(super) value_unit: Option<f64>,
+    /// J of the last batch, completed by the baseline that was fitted to it; None for fewer than two episodes.
+    pub(super) before: Option<Starts>,
+}
+
+/// What an iteration reports.
+pub(super) struct Report {
+    episodes: Episodes,
+    promise: Promise,
+    now: Starts,
+    /// Gain over the last batch, and its standard error.
+    realized: (f64, f64),
+}
+
+/// The advantages of a batch as the update sees them, with what their unit is in units of reward.
+#[derive(Clone, Copy)]
+pub(super) struct Advantages<'a> {
+    pub(super) values: &'a [f64],
+    pub(super) unit: f64,
+}
+
+impl Starts {
+    /// sum of gamma^t r over each segment that begins an episode, and gamma^n V of the observation after it unless the
+    /// episode terminated. `beyond` gives V of each of the batch's final observations, in units of reward.
+    pub(super) fn of(batch: &Batch, beyond: &[f64], gamma: f64) -> Self {
+        let starts = batch.segments.iter().filter(|segment| segment.first_step == 0);
+        let total = |segment: &Segment| {
+            let beyond = segment.end.bootstrap().map_or(0.0, |row| beyond[row]);
+            batch.rewards[segment.rows.clone()].iter().rev().fold(beyond, |later, reward| reward + gamma * later)
+        };
+        let returns: Vec<f64> = starts.map(total).collect();
+        let count = returns.len() as f64;
+        Self { count, mean: stats::mean(&returns), variance: stats::variance(&returns) / count }
+    }
+
+    /// Whether there is a mean with a variance: at least two episodes, all of them finite.
+    pub(super) fn is_known(&self) -> bool {
+        self.count >= 2.0 && self.mean.is_finite() && self.variance.is_finite()
+    }
+
+    /// Gain over `before` and its standard error; NaN where either is not known.
+    fn gain(&self, before: Option<Starts>) -> (f64, f64) {
+        match before.filter(|_| self.is_known()) {
+            Some(before) => (self.mean - before.mean, (self.variance + before.variance).sqrt()),
+            None => (f64::NAN, f64::NAN),
+        }
+    }
+}
+
+impl Trainer {
+    /// The report of an iteration whose batch is counted and whose baseline is fitted. `finals` are the values of the
+    /// final observations before the fit, `fitted` what a unit of the fit's targets is in units of reward; None if the fit
+    /// was refused.
+    pub(super) fn report(
+        &mut self,
+        batch: &Batch,
+        comparison: &Comparison,
+        advantages: Advantages<'_>,
+        finals: &[f64],
+        fitted: Option<f64>,
+    ) -> Report {
+        let gamma = self.config.advantage.gamma;
+        let in_rewards = |values: &[f64], unit: f64| values.iter().map(|v| v * unit).collect::<Vec<f64>>();
+        // The baseline that completed this batch's returns, and the one that the next batch's will be completed by: the
+        // gain is a difference under one baseline, so that what the baseline learns does not pass for a gain.
+        let unit = self.delivery.value_unit.or(fitted).unwrap_or(1.0);
+        let now = Starts::of(batch, &in_rewards(finals, unit), gamma);
+        let realized = now.gain(self.delivery.before);
+        let unit = fitted.unwrap_or(unit);
+        let refined = self.baseline.predict(Visited { inputs: &batch.finals, steps: &batch.final_steps });
+        let again = Starts::of(batch, &in_rewards(&refined, unit), gamma);
+        self.delivery = Delivery { value_unit: Some(unit), before: Some(again).filter(Starts::is_known) };
+
+        let episodes = self.episodes_of(batch, advantages);
+        let promise = Promise::new(comparison, &episodes);
+        Report { episodes, promise, now, realized }
+    }
+
+    fn episodes_of(&self, batch: &Batch, advantages: Advantages<'_>) -> Episodes {
+        let gamma = self.config.advantage.gamma;
+        let horizon = self.spec.max_episode_steps;
+        // Before any episode has ended, it is as long as it can be.
+        let longest = horizon.map_or(f64::INFINITY, f64::from);
+        let lengths: Vec<f64> = self.recent.iter().map(|(_, length)| discounted_length(*length, gamma)).collect();
+        Episodes {
+            gamma,
+            horizon,
+            discounted_length: if lengths.is_empty() {
+                discounted_length(longest, gamma)
+            } else {
+                stats::mean(&lengths)
+            },
+            mean_step: batch.steps.iter().map(|step| f64::from(*step)).sum::<f64>() / batch.len() as f64,
+            advantage_unit: advantages.unit,
+            advantage_max: advantages.values.iter().fold(0.0, |largest, a| a.abs().max(largest)),
+        }
+    }
+}
+
+/// sum over t < `length` of `gamma`^t: what the steps of one episode count.
+fn discounted_length(length: f64, gamma: f64) -> f64 {
+    if gamma < 1.0 { (1.0 - gamma.powf(length)) / (1.0 - gamma) } else { length }
+}
+
+impl Report {
+    pub(super) fn push(&self, row: &mut Row, comparison: &Comparison) {
+        let Promise { surrogate, advantage_max, drift, series, trpo, trpo_kl, cpo, cpo_kl } = self.promise;
+        row.push(metrics::KL_REVERSE_MAX, comparison.kl_reverse_max);
+        row.push(metrics::TV_MAX, comparison.tv_max);
+        row.push(metrics::TV_EXACT, f64::from(u8::from(comparison.tv_exact)));
+        row.push(metrics::MEAN_STEP, self.episodes.mean_step);
+        row.push(metrics::DRIFT_BOUND, drift);
+        row.push(metrics::ADVANTAGE_MAX, advantage_max);
+        row.push(metrics::PROMISE, surrogate);
+        row.push(metrics::BOUND_SERIES, series);
+        row.push(metrics::BOUND_TRPO, trpo);
+        row.push(metrics::BOUND_TRPO_KL, trpo_kl);
+        row.push(metrics::BOUND_CPO, cpo);
+        row.push(metrics::BOUND_CPO_KL, cpo_kl);
+        row.push(metrics::DISCOUNTED_RETURN, self.now.mean);
+        row.push(metrics::DISCOUNTED_RETURN_SE, self.now.variance.sqrt());
+        row.push(metrics::REALIZED_GAIN, self.realized.0);
+        row.push(metrics::REALIZED_GAIN_SE, self.realized.1);
+    }
+}
