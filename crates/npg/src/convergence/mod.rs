@@ -274,10 +274,10 @@ mod tests {
 
     /// What the checks are for: estimates that tend to something else are found out.
     #[test]
-    fn a_discount_that_is_not_the_worlds_is_found_out() {
+    fn a_policy_that_is_not_the_worlds_is_found_out() {
         let plan = Plan { samples: 100_000, ..SMALL };
-        let mut world = random_mdp().unwrap();
-        world.gamma = 0.5;
+        let mut world = bandit().unwrap();
+        world.policy.theta[2] += 0.1; // log std
         for curve in world.curves(&plan, 0).unwrap() {
             assert!(!curve.has_limit(), "{curve:?}");
             assert!(!curve.has_rate(), "{curve:?}");
