@@ -1,4 +1,4 @@
-//! `npg mdp` and `npg theory` from outside.
+//! `npg mdp`, `npg theory` and `npg convergence` from outside.
 
 mod common;
 
@@ -131,6 +131,9 @@ fn what_is_wrong_is_named() {
         ("mdp FrozenLake-v1 --ascent natural --step -1 --json", 2, "--step: is -1, it must be above 0"),
         ("mdp FrozenLake-v1 --policy none.json --json", 4, "cannot read none.json"),
         ("mdp FrozenLake-v1 -o figure.pdf", 2, "must end in .svg"),
+        ("convergence --samples 5k", 2, "samples: is 5000; use 10000 to 10000000 transitions"),
+        ("convergence --samples -1", 2, "samples: is -1; it counts transitions"),
+        ("convergence -o figure.pdf", 2, "must end in .svg"),
         ("theory cg-identiy", 2, "did you mean `cg-identity`?"),
     ] {
         let ended = place.npg(line);
@@ -169,5 +172,30 @@ fn the_chapter_shows_what_is_printed() {
             let is_it = |out: &str| line.strip_suffix("...").map_or(out == line, |begin| out.starts_with(begin));
             assert!(left.any(is_it), "npg {command}\nprints no `{line}`, or in another order:\n{printed}");
         }
+    }
+}
+
+/// Batches of up to 10,000 transitions: the table, the figure and the JSON say the same.
+#[test]
+fn estimates_converge_to_exact_values() {
+    let place = Place::new();
+    let out = place.done("convergence --samples 10k -o c.svg").out;
+    let rows: Vec<&str> = out.lines().take(13).collect();
+    assert!(rows[0].starts_with("world") && rows[0].contains("error at 10k"), "{out}");
+    assert!(out.ends_with("every estimate converges to the exact value as N^-1/2\nc.svg\n"), "{out}");
+    assert!(place.read("c.svg").contains("Relative error of the natural direction"));
+
+    let found = json(&place, "convergence --samples 10k --json");
+    assert_eq!((&found["converges"], place.names(".")), (&true.into(), vec!["c.svg".to_owned()]));
+    let curves = found["curves"].as_array().unwrap();
+    assert_eq!(curves.len(), 12);
+    for (curve, row) in curves.iter().zip(&rows[1..]) {
+        assert!(row.starts_with(curve["world"].as_str().unwrap()), "{row}");
+        let exponent =
+            format!("{:.3} ± {:.3}", curve["exponent"].as_f64().unwrap(), curve["exponent_error"].as_f64().unwrap());
+        assert!(row.contains(&exponent), "{row}: {exponent}");
+        let samples: Vec<u64> =
+            curve["points"].as_array().unwrap().iter().map(|p| p["samples"].as_u64().unwrap()).collect();
+        assert_eq!(samples, [1000, 3000, 10_000]);
     }
 }
