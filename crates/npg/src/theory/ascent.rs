@@ -101,7 +101,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     Claim {
         name: "growing-steps",
         sentence: "Step sizes that grow by 1/gamma make the gap to the optimum shrink geometrically, by gamma a step.",
-        source: "Xiao 2022, theorem 10",
+        source: "Xiao 2022",
         measured: "largest mean factor of the gap over 30 steps, as a multiple of gamma, 200 MDPs",
         demand: Demand::AtMost(1.0),
         is_about_error: false,
