@@ -92,7 +92,7 @@ pub static SECTIONS: &[Section] = &[
     Section { title: "The Fisher matrix", claims: fishers::CLAIMS },
     Section { title: "The regulator with one state", claims: regulator::CLAIMS },
     Section { title: "Kakade's experiments", claims: classics::CLAIMS },
-    Section { title: "Sampled and exact", claims: sampled::CLAIMS },
+    Section { title: "From exact to sampled", claims: sampled::CLAIMS },
 ];
 
 impl Claim {
