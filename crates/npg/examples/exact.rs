@@ -6,6 +6,8 @@
 //! Prints J of the final stochastic policy of each seed, the optimum J* of its class, and (J* - J) / |J*|, with the run's
 //! discount. Settings are those of the preset, if there is one, and the given ones.
 
+#![allow(clippy::print_stdout, reason = "an example shows what it finds")]
+
 use npg::config::{Config, Layers};
 use npg::env::{quadratic, registry};
 use npg::exact::gaussian::AffineGaussian;
