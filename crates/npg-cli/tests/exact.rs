@@ -111,6 +111,8 @@ fn what_is_wrong_is_named() {
     let place = Place::new();
     for (file, from, to) in [
         ("sum", "[1, 0], [0, 1]]]", "[1, 0], [0, 0.9]]]"),
+        ("large", "[1, 1]]", "[1, 1e308]]"),
+        ("key", "\"start\"", "\"\\u001b[31m\": 0, \"start\""),
         ("gamma", "0.5", "1.0"),
         ("ragged", "[1, 1]]", "[1]]"),
         ("nan", "[1, 1]]", "[NaN, 1]]"),
@@ -120,6 +122,12 @@ fn what_is_wrong_is_named() {
     }
     for (line, code, message) in [
         ("mdp sum.json --json", 4, "transition[1][1] sums to 0.9, it must be 1"),
+        ("mdp large.json --json", 4, "reward[1][1] is 1e308: values would overflow with gamma 0.5"),
+        ("mdp key.json --json", 4, "unknown key `\\u{1b}[31m`"),
+        ("mdp Taxi-v4 --set env.fickle_passenger=true --json", 2, "env: only 500 of its 1000 states"),
+        ("mdp FrozenLake-v1 --ascent natural --step 1 --iterations 2000000", 2, "1000000"),
+        ("convergence -o moving.gif", 2, "must end in .svg"),
+        ("train LQR-v0 --set env.horizon=4294967295", 2, "from 1 to 100000"),
         ("mdp gamma.json --json", 4, "gamma is 1, it must be at least 0 and below 1"),
         ("mdp ragged.json --json", 4, "reward[1] has 1 numbers, the rows before have 2"),
         ("mdp nan.json --json", 4, "reward holds NaN at line 1"),

@@ -134,6 +134,7 @@ pub(crate) struct MdpArgs {
     pub(crate) kl: Option<f64>,
     /// Number of steps
     #[arg(long, value_name = "T", default_value_t = 100, requires = "ascent", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub(crate) iterations: u32,
     /// Add the dense Fisher matrix to the JSON
     #[arg(long, requires = "json")]

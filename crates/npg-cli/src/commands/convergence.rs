@@ -19,7 +19,7 @@ pub(crate) fn convergence(args: &ConvergenceArgs) -> anyhow::Result<ExitCode> {
         None if args.json => None,
         other => Some(other.clone().unwrap_or_else(|| "convergence.svg".into())),
     };
-    output.as_ref().map(Format::of).transpose()?;
+    output.as_ref().map(Format::of_figure).transpose()?;
     let negative = |_| npg::Error::config("samples", format!("is {}; it counts transitions", args.samples));
     let samples = usize::try_from(args.samples).map_err(negative)?;
     let curves = sampled(&Plan { samples, replicates: REPLICATES, seed: args.seed })?;

@@ -65,7 +65,7 @@ impl World {
                 let (iterates, _) = mdp
                     .ascend(&policy, ascent)
                     .map_err(npg::Error::Run)
-                    .context(Next("a smaller --step keeps the logits finite".into()))?;
+                    .context(Next("a smaller --step or --kl keeps the logits finite".into()))?;
                 iterates
             }
             None => Vec::new(),
@@ -126,7 +126,7 @@ impl World {
             ["||grad J||".into(), number(norm(&mdp.gradient(&self.policy, at)))],
             ["||natural gradient||".into(), number(norm(&mdp.natural_gradient(&self.policy, at)))],
         ];
-        if alive < 1.0 - 1e-9 {
+        if mdp.ends() {
             facts.push(["discounted time after the end".into(), number(1.0 - alive)]);
         }
         text += &text::columns(&facts);
@@ -245,7 +245,9 @@ fn ascent(args: &MdpArgs) -> npg::Result<Option<Ascent>> {
 /// The process of a file or an environment, with its name and the policy that the file may hold.
 fn process(args: &MdpArgs) -> anyhow::Result<(String, Mdp, Option<TabularPolicy>)> {
     let path = Path::new(&args.world);
-    if path.is_file() || path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+    if (path.exists() && !path.is_dir())
+        || path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+    {
         if !args.set.is_empty() {
             let message = "options of an environment; a file has none".to_owned();
             return Err(npg::Error::config("--set", message).into());
@@ -258,7 +260,8 @@ fn process(args: &MdpArgs) -> anyhow::Result<(String, Mdp, Option<TabularPolicy>
     args.set.iter().for_each(|assignment| layers.set(assignment));
     let (config, _) = layers.resolve_for(&args.world)?;
     let mdp = registry::table(&args.world, &config.env)?.mdp(args.gamma.unwrap_or(config.advantage.gamma));
-    Ok((args.world.clone(), mdp.map_err(|error| npg::Error::config("--gamma", error))?, None))
+    let key = |error: &str| if error.starts_with("gamma") { "--gamma" } else { "env" };
+    Ok((args.world.clone(), mdp.map_err(|error| npg::Error::config(key(&error), error))?, None))
 }
 
 /// The policy in a run, a checkpoint or a JSON file.

@@ -68,12 +68,15 @@ impl Field {
     }
 
     /// Learners that walk from [`STARTS`], shares of the part of the plane where J is finite, until sigma is a
-    /// twenty-fifth of the largest one shown.
+    /// twenty-fifth of the largest one shown. There are none where J is finite nowhere in the plane.
     pub fn walks(&self) -> Walks {
         let Bounds { k, sigma } = self.bounds();
         let until = Bounds { k, sigma: [sigma[0].max(0.04 * sigma[1]), sigma[1]] };
         let finite = self.lqr.finite_gains();
         let k = [k[0].max(finite[0]), k[1].min(finite[1])];
+        if k[0].is_nan() || k[1].is_nan() || k[0] > k[1] {
+            return Walks { vanilla: Vec::new(), natural: Vec::new() };
+        }
         let start = |share: [f64; 2]| [k[0] + share[0] * (k[1] - k[0]), sigma[0] + share[1] * (sigma[1] - sigma[0])];
         let from = |direction| STARTS.map(|share| walk(&self.lqr, direction, start(share), &until)).to_vec();
         Walks { vanilla: from(Direction::Vanilla), natural: from(Direction::Natural) }

@@ -57,7 +57,7 @@ const LQR: &[EnvOption] = &[
     EnvOption { name: "start_var", kind: positive(DEFAULT.start_var), sentence: "Variance of the first state." },
     EnvOption {
         name: "horizon",
-        kind: Kind::Integer { default: 100, low: 1, high: u32::MAX as i64 },
+        kind: Kind::Integer { default: 100, low: 1, high: 100_000 },
         sentence: "Time limit in steps.",
     },
 ];

@@ -97,7 +97,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 kind: Kind::Integer { default: 0, low: 0, high: i64::MAX },
                 sentence: "Which of the processes of that size.",
             },
-            EnvOption { name: "horizon", kind: size(1000, u32::MAX as i64), sentence: "Time limit in steps." },
+            EnvOption { name: "horizon", kind: size(1000, 100_000), sentence: "Time limit in steps." },
         ],
         build: |options| {
             let horizon = options.integer("horizon") as u32; // in range by its kind

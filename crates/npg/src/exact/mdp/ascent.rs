@@ -82,10 +82,15 @@ impl Mdp {
             let x = self.direction(&policy, &at, ascent.method);
             let alpha = match ascent.step {
                 StepSize::Fixed(alpha) => alpha,
-                StepSize::Kl(eps) => match dot(&x, &self.fisher_product(&policy, &at, &x)) {
-                    x_f_x if x_f_x > 0.0 => alpha_from_kl(eps, x_f_x),
-                    _ => 0.0,
-                },
+                StepSize::Kl(eps) => {
+                    // Scaled first: squares of numbers below 1e-154 are 0, of those above 1e154 infinite.
+                    let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+                    let unit: Vec<f64> = x.iter().map(|x| x / largest).collect();
+                    match dot(&unit, &self.fisher_product(&policy, &at, &unit)) {
+                        x_f_x if x_f_x > 0.0 => alpha_from_kl(eps, x_f_x) / largest,
+                        _ => 0.0, // NaN where x is 0
+                    }
+                }
             };
             let moved = policy.moved(alpha, &x).map_err(|error| format!("iteration {iteration}: {error}"))?;
             let kl = dot(&at.occupancy, &policy.kl(&moved));

@@ -3,6 +3,7 @@
 use super::{Mdp, TabularPolicy, Transition};
 use crate::error::{Error, FileFault, Result, nearest};
 use serde_json::{Map, Value};
+use std::io::Read;
 use std::path::Path;
 
 /// What a JSON file of a process holds:
@@ -15,6 +16,8 @@ pub struct File {
     pub policy: Option<TabularPolicy>,
 }
 
+/// Longest file that is read.
+const MAX_BYTES: u64 = 1 << 30;
 const KEYS: [&str; 5] = ["gamma", "transition", "reward", "start", "logits"];
 
 impl File {
@@ -34,6 +37,7 @@ impl File {
         let Value::Object(object) = json(text)? else { return Err("an object {...} was expected".into()) };
         if let Some(key) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
             let near = nearest(key, KEYS).map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+            let key: String = key.escape_debug().take(40).collect();
             return Err(format!("unknown key `{key}`{near}; there are `{}`", KEYS.join("`, `")));
         }
         let gamma = number(required(&object, "gamma")?, "gamma")?;
@@ -70,7 +74,12 @@ pub fn policy_from_json(path: impl AsRef<Path>, shape: (usize, usize)) -> Result
 
 fn read<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T> {
     let io = |source| Error::Io { doing: "read", path: path.into(), source };
-    let bytes = std::fs::read(path).map_err(io)?;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(io)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let fault = FileFault::Damaged(format!("it has more than {MAX_BYTES} bytes; write sparse transitions"));
+        return Err(Error::File { path: path.into(), fault });
+    }
     let text = std::str::from_utf8(&bytes).map_err(|_| "it is no text in UTF-8".to_owned());
     text.and_then(parse).map_err(|fault| Error::File { path: path.into(), fault: FileFault::Damaged(fault) })
 }
@@ -171,7 +180,9 @@ fn sparse(row: &Value, index: usize) -> Result<Transition, String> {
     let wrong = || format!("{place} is {}, [state, action, next state, probability] was expected", short(row));
     let entry = array(row, &place)?;
     let [state, action, next, probability] = entry else { return Err(wrong()) };
-    let index = |value: &Value| value.as_u64().and_then(|i| usize::try_from(i).ok()).ok_or_else(wrong);
+    // 3.0 is what some libraries write for 3.
+    let whole = |x: &f64| x.fract() == 0.0 && (0.0..1e9).contains(x);
+    let index = |value: &Value| value.as_f64().filter(whole).map(|x| x as usize).ok_or_else(wrong);
     let probability = number(probability, &format!("{place}[3]"))?;
     Ok(Transition { state: index(state)?, action: index(action)?, next: index(next)?, probability })
 }

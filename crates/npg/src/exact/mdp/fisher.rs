@@ -45,20 +45,62 @@ impl Mdp {
     /// Solved in blocks per state, which a dense pseudo-inverse of sharp policies could not do to all digits.
     pub fn natural_gradient(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
         let mut natural = Vec::with_capacity(at.advantage.len());
+        // By the logits: a probability that is too small for a number, and d where only such actions lead, are not 0.
+        let visited = self.reachable(policy);
         for (state, advantage) in at.advantage.chunks(self.actions()).enumerate() {
-            let pi = policy.row(state);
-            let taken = || pi.iter().zip(advantage).filter(|(pi, _)| **pi > 0.0);
+            let logits = &policy.logits()[state * self.actions()..][..self.actions()];
+            let is_taken = |logit: f64| logit > f64::NEG_INFINITY;
+            let taken = || logits.iter().zip(advantage).filter(|(logit, _)| is_taken(**logit));
             let mean = taken().map(|(_, a)| a).sum::<f64>() / taken().count() as f64;
-            let solve = |(pi, a): (&f64, &f64)| if *pi > 0.0 { (a - mean) / (1.0 - self.gamma()) } else { 0.0 };
-            let visited = at.occupancy[state] > 0.0;
-            natural.extend(pi.iter().zip(advantage).map(|entry| if visited { solve(entry) } else { 0.0 }));
+            natural.extend(logits.iter().zip(advantage).map(|(logit, a)| {
+                if visited[state] && is_taken(*logit) { (a - mean) / (1.0 - self.gamma()) } else { 0.0 }
+            }));
         }
         natural
+    }
+
+    /// Whether a path of actions with finite logits leads from the start to each state.
+    fn reachable(&self, policy: &TabularPolicy) -> Vec<bool> {
+        let mut reached: Vec<bool> = self.start().iter().map(|p| *p > 0.0).collect();
+        let mut open: Vec<usize> = (0..reached.len()).filter(|s| reached[*s]).collect();
+        while let Some(state) = open.pop() {
+            for action in
+                (0..self.actions()).filter(|a| policy.logits()[state * self.actions() + a] > f64::NEG_INFINITY)
+            {
+                for (next, _) in self.next(state, action) {
+                    if !std::mem::replace(&mut reached[next], true) {
+                        open.push(next);
+                    }
+                }
+            }
+        }
+        reached
     }
 
     /// Compatible weights: the w of least norm that minimizes E[(w^T grad log pi - A)^2], which is (1-gamma) F^+ grad J
     /// (Kakade 2001, theorem 1).
     pub fn compatible_weights(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
         self.natural_gradient(policy, at).iter().map(|x| (1.0 - self.gamma()) * x).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exact::mdp::{Ascent, File, Method, StepSize};
+
+    /// Huge steps make probabilities that are too small for a number; they still count, else the best action could be
+    /// lost for ever.
+    #[test]
+    fn natural_ascent_survives_probabilities_that_underflow() {
+        let text = include_str!("../../../../../docs/examples/two-states.json");
+        let File { mdp, .. } = File::parse(text).unwrap();
+        let (start, best) = (TabularPolicy::uniform(2, 2), mdp.policy_iteration().j);
+        let reached = |method| {
+            let ascent = Ascent { method, step: StepSize::Fixed(1000.0), iterations: 5 };
+            mdp.ascend(&start, ascent).unwrap().0[5].j
+        };
+        assert!((reached(Method::Natural) - best).abs() < 1e-12);
+        assert!((reached(Method::SoftPolicyIteration) - best).abs() < 1e-12);
     }
 }

@@ -34,6 +34,10 @@ pub use policy::TabularPolicy;
 
 /// Most states of an [`Mdp`].
 pub const MAX_STATES: usize = 10_000;
+/// Largest value |r| / (1 - gamma): far enough from overflow for differences and sums.
+const MAX_VALUE: f64 = 1e300;
+/// Most transitions in 1 / (1 - gamma) sweeps: about a minute.
+const MAX_WORK: f64 = 1e9;
 /// How far from 1 the sum of probabilities may be: rounding of printed numbers, no more.
 const SUM_TOLERANCE: f64 = 1e-9;
 
@@ -129,7 +133,27 @@ impl Mdp {
         let mut mdp =
             Self { gamma, actions, start, reward, offsets: Vec::new(), next: Vec::new(), probability: Vec::new() };
         mdp.fill(transitions)?;
+        mdp.check_size()?;
         Ok(mdp)
+    }
+
+    /// Refuses values that would overflow, and sweeps that would take for ever.
+    fn check_size(&self) -> Result<(), String> {
+        let (gamma, steps) = (self.gamma, 1.0 / (1.0 - self.gamma));
+        if let Some(at) = self.reward.iter().position(|r| r.abs() > MAX_VALUE / steps) {
+            let (place, reward) = (self.place(at), self.reward[at]);
+            return Err(format!(
+                "reward{place} is {reward:e}: values would overflow with gamma {gamma}; scale the rewards"
+            ));
+        }
+        let work = steps * (self.transitions() + self.states()) as f64;
+        if self.states() > DENSE && work > MAX_WORK {
+            let (states, most) = (self.states(), 1.0 - (self.transitions() + self.states()) as f64 / MAX_WORK);
+            return Err(format!(
+                "gamma is {gamma}, with {states} states it may be at most {most}: sweeps grow as 1 / (1 - gamma)"
+            ));
+        }
+        Ok(())
     }
 
     /// Sorts transitions into rows and adds those that stand twice.
@@ -212,6 +236,12 @@ impl Mdp {
         self.next[range.clone()].iter().zip(&self.probability[range]).map(|(next, p)| (*next as usize, *p))
     }
 
+    /// Whether an episode can end.
+    pub fn ends(&self) -> bool {
+        let sum = |row: usize| self.probability[self.offsets[row]..self.offsets[row + 1]].iter().sum::<f64>();
+        (0..self.reward.len()).any(|row| sum(row) < 1.0 - SUM_TOLERANCE)
+    }
+
     /// Stored transitions.
     pub fn transitions(&self) -> usize {
         self.next.len()
@@ -220,12 +250,13 @@ impl Mdp {
     /// The same process with another discount.
     ///
     /// # Errors
-    /// If `gamma` is not in [0, 1).
+    /// If `gamma` is not in [0, 1), or too close to 1 for these rewards or so many states.
     pub fn with_gamma(mut self, gamma: f64) -> Result<Self, String> {
         if !(0.0..1.0).contains(&gamma) {
             return Err(format!("gamma is {gamma}, it must be at least 0 and below 1"));
         }
         self.gamma = gamma;
+        self.check_size()?;
         Ok(self)
     }
 }
@@ -264,6 +295,10 @@ mod tests {
             (message(0.9, &[1.0, 0.0], &[0.0, nan], &good), "reward[1][0] is NaN, it must be finite"),
             (message(0.9, &[1.0], &[0.0], &good), "transition[0][0][1]: there are only 1 states, counted from 0"),
             (message(0.9, &[1.0, 0.0], &[0.0; 2], &good[1..]), "transition[0][0] sums to 0, it must be 1"),
+            (
+                message(0.9, &[1.0, 0.0], &[0.0, 1e308], &good),
+                "reward[1][0] is 1e308: values would overflow with gamma 0.9; scale the rewards",
+            ),
             (message(0.9, &[1.0, 0.0], &[0.0; 2], &good[..2]), "transition[1][0] sums to 0.5, it must be 1"),
         ] {
             assert_eq!(found, expected);
