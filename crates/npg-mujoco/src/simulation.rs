@@ -159,6 +159,13 @@ impl Simulation {
         &self.state()[self.layout.qvel.clone()]
     }
 
+    /// Generalized positions and velocities, to be written.
+    pub fn positions_and_velocities_mut(&mut self) -> (&mut [f64], &mut [f64]) {
+        let ranges = [self.layout.qpos.clone(), self.layout.qvel.clone()];
+        let [qpos, qvel] = self.state_mut().get_disjoint_mut(ranges).expect("parts of a state do not overlap");
+        (qpos, qvel)
+    }
+
     /// Controls.
     pub fn ctrl(&self) -> &[f64] {
         &self.state()[self.layout.ctrl.clone()]

@@ -4,11 +4,11 @@
 
 use super::options::{EnvOption, Values};
 use super::tabular::Table;
-use super::{EnvSource, classic, quadratic, tabular};
+use super::{EnvSource, classic, mujoco, quadratic, tabular};
 use crate::error::{Error, nearest};
 
 /// The tables of all families, in the order in which they are listed to users.
-static FAMILIES: &[&[Entry]] = &[classic::ENTRIES, tabular::ENTRIES, quadratic::ENTRIES];
+static FAMILIES: &[&[Entry]] = &[classic::ENTRIES, tabular::ENTRIES, quadratic::ENTRIES, mujoco::ENTRIES];
 
 /// A native environment.
 #[derive(Debug)]
