@@ -32,7 +32,8 @@ impl fmt::Display for Missing {
         for (path, reason) in &self.tried {
             write!(f, "\n  {}: {reason}", path.display())?;
         }
-        write!(f, "\n`pip install mujoco` gets it")
+        let too_old = self.tried.iter().any(|(_, reason)| reason.starts_with("it is older"));
+        write!(f, "\n`pip install {}mujoco` gets it", if too_old { "--upgrade " } else { "" })
     }
 }
 
@@ -172,6 +173,15 @@ mod tests {
             .map(|p| numbers(&p))
             .collect();
         assert_eq!(found, [vec![3, 17, 0], vec![3, 9, 0], vec![3, 20, 0]]);
+    }
+
+    #[test]
+    fn an_old_one_is_to_be_upgraded() {
+        let tried = vec![("libmujoco.so.3.3.7".into(), "it is older than 3.17.0".into())];
+        let text = Missing { tried, named_by: None }.to_string();
+        assert!(
+            text.ends_with("\n  libmujoco.so.3.3.7: it is older than 3.17.0\n`pip install --upgrade mujoco` gets it")
+        );
     }
 
     #[test]
