@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use npg::config::AlgorithmName;
 
-pub(crate) use exact::{FieldArgs, KakadeArgs, MdpArgs, Spaced, TheoryArgs};
+pub(crate) use exact::{ConvergenceArgs, FieldArgs, KakadeArgs, MdpArgs, Spaced, TheoryArgs};
 
 /// Natural policy gradient: reinforcement learning with steps measured in KL divergence.
 #[derive(Parser)]
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Plot(PlotArgs),
     /// Check every claim of the theory, now
     Theory(TheoryArgs),
+    /// Check that what the trainer estimates from samples converges to exact values
+    Convergence(ConvergenceArgs),
     /// Draw vanilla and natural gradients of a regulator, where both are known exactly
     Field(Box<FieldArgs>), // boxed: as above
     /// Draw two experiments of Kakade 2001 with exact gradients
@@ -192,7 +194,7 @@ fn count(text: &str) -> Result<i64, String> {
     }
 }
 
-/// The seed of an evaluation.
+/// A seed of random streams.
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "expected a whole number from 0 on".into())
 }

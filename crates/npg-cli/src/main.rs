@@ -31,6 +31,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Eval(args) => text::print(&commands::eval(&args)?)?,
         Command::Plot(args) => text::print(&commands::plot(&args)?)?,
         Command::Theory(args) => return commands::theory(&args),
+        Command::Convergence(args) => return commands::convergence(&args),
         Command::Mdp(args) => text::print(&commands::mdp(&args)?)?,
         Command::Field(args) => text::print(&commands::field(&args)?)?,
         Command::Kakade(args) => text::print(&commands::kakade(&args)?)?,

@@ -32,6 +32,7 @@ fn help() {
       resume       Go on with a run that was interrupted, or make it longer
       plot         Draw learning curves and diagnostics of runs
       theory       Check every claim of the theory, now
+      convergence  Check that what the trainer estimates from samples converges to exact values
       field        Draw vanilla and natural gradients of a regulator, where both are known exactly
       kakade       Draw two experiments of Kakade 2001 with exact gradients
       mdp          Solve a finite Markov decision process exactly: values, gradients, optimum, ascent

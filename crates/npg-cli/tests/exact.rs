@@ -1,9 +1,10 @@
-//! `npg mdp` and `npg theory` from outside.
+//! `npg mdp`, `npg theory` and `npg convergence` from outside.
 
 mod common;
 
 use common::Place;
 use serde_json::Value;
+use std::path::Path;
 
 /// Two states, two actions; everything about it can be done by hand.
 const TWO: &str = r#"{"gamma": 0.5, "transition": [[[1, 0], [0, 1]], [[1, 0], [0, 1]]], "reward": [[0, 0], [1, 1]],
@@ -130,6 +131,9 @@ fn what_is_wrong_is_named() {
         ("mdp FrozenLake-v1 --ascent natural --step -1 --json", 2, "--step: is -1, it must be above 0"),
         ("mdp FrozenLake-v1 --policy none.json --json", 4, "cannot read none.json"),
         ("mdp FrozenLake-v1 -o figure.pdf", 2, "must end in .svg"),
+        ("convergence --samples 5k", 2, "samples: is 5000; use 10000 to 10000000 transitions"),
+        ("convergence --samples -1", 2, "samples: is -1; it counts transitions"),
+        ("convergence -o figure.pdf", 2, "must end in .svg"),
         ("theory cg-identiy", 2, "did you mean `cg-identity`?"),
     ] {
         let ended = place.npg(line);
@@ -145,4 +149,53 @@ fn claims_are_checked_and_shown() {
     let claim = json(&place, "theory performance-difference --json");
     assert_eq!((&claim["holds"], &claim["high"], &claim["low"]), (&true.into(), &1e-10.into(), &Value::Null));
     assert!(claim["value"].as_f64().unwrap() < 1e-12);
+}
+
+/// Sessions in the chapter on theory: "$ npg ...", then lines of its output in order. `...` stands for lines, and at the
+/// end of one for its rest.
+#[test]
+fn the_chapter_shows_what_is_printed() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let page = std::fs::read_to_string(docs.join("theory.md")).unwrap();
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("docs/examples")).unwrap();
+    std::fs::copy(docs.join("examples/two-states.json"), place.path("docs/examples/two-states.json")).unwrap();
+
+    let sessions: Vec<&str> = page.split("\n    $ npg ").skip(1).collect();
+    assert!(sessions.len() >= 7, "{}", sessions.len());
+    for session in sessions {
+        let (command, rest) = session.split_once('\n').unwrap();
+        let printed = place.done(command).out;
+        let mut left = printed.lines();
+        let shown = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+        for line in shown.map(str::trim).filter(|line| !line.is_empty() && *line != "...") {
+            let is_it = |out: &str| line.strip_suffix("...").map_or(out == line, |begin| out.starts_with(begin));
+            assert!(left.any(is_it), "npg {command}\nprints no `{line}`, or in another order:\n{printed}");
+        }
+    }
+}
+
+/// Batches of up to 10,000 transitions: the table, the figure and the JSON say the same.
+#[test]
+fn estimates_converge_to_exact_values() {
+    let place = Place::new();
+    let out = place.done("convergence --samples 10k -o c.svg").out;
+    let rows: Vec<&str> = out.lines().take(13).collect();
+    assert!(rows[0].starts_with("world") && rows[0].contains("error at 10k"), "{out}");
+    assert!(out.ends_with("every estimate converges to the exact value as N^-1/2\nc.svg\n"), "{out}");
+    assert!(place.read("c.svg").contains("Relative error of the natural direction"));
+
+    let found = json(&place, "convergence --samples 10k --json");
+    assert_eq!((&found["converges"], place.names(".")), (&true.into(), vec!["c.svg".to_owned()]));
+    let curves = found["curves"].as_array().unwrap();
+    assert_eq!(curves.len(), 12);
+    for (curve, row) in curves.iter().zip(&rows[1..]) {
+        assert!(row.starts_with(curve["world"].as_str().unwrap()), "{row}");
+        let exponent =
+            format!("{:.3} ± {:.3}", curve["exponent"].as_f64().unwrap(), curve["exponent_error"].as_f64().unwrap());
+        assert!(row.contains(&exponent), "{row}: {exponent}");
+        let samples: Vec<u64> =
+            curve["points"].as_array().unwrap().iter().map(|p| p["samples"].as_u64().unwrap()).collect();
+        assert_eq!(samples, [1000, 3000, 10_000]);
+    }
 }

@@ -67,7 +67,7 @@
 //! | the update | [`npg`]: one iteration, top to bottom; [`gradient`], [`linearize`], [`fisher`], [`solve`], [`step`], [`trust_region`] |
 //! | the functions | [`policy`]: outputs to distributions; [`network`]: parameters to outputs; [`value`]: baselines; [`normalize`]: running moments |
 //! | the data | [`advantage`], [`rollout`], [`env`](mod@env) |
-//! | closed forms | [`exact`]: worlds in which every quantity of the theory is known; [`theory`]: its claims, each with its check |
+//! | closed forms | [`exact`]: worlds in which every quantity of the theory is known; [`convergence`]: the trainer held against them; [`theory`]: its claims, each with its check |
 //! | fixed order | [`random`]: named streams; [`reduce`]: the one place that sums over samples |
 //! | the run | [`config`], [`metrics`], [`train`], [`evaluate`], [`session`] |
 //! | its files | [`checkpoint`], [`run_dir`], [`logs`], [`atomic`] |
@@ -101,6 +101,7 @@ pub mod env;
 
 // Worlds in which all of it is known.
 pub mod exact;
+pub mod convergence;
 pub mod theory;
 
 // Randomness, and sums in a fixed order.

@@ -4,6 +4,8 @@
 
 use npg::env::registry;
 use npg::metrics::METRICS;
+use npg::theory::{Claim, SECTIONS};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +74,46 @@ fn the_book_shows_the_example() {
     let shown = page.split("impl Env for Cart {").nth(1).unwrap().split("\n}\n").next().unwrap();
     let ours = example.split("impl Env for Cart {").nth(1).unwrap();
     assert!(ours.starts_with(shown.trim_end()), "docs/environments.md shows another environment than the example");
+}
+
+/// The chapter on theory, quotation marks and line breaks removed.
+fn theory() -> String {
+    let page = std::fs::read_to_string(root().join("docs/theory.md")).unwrap();
+    page.lines().map(|line| line.trim_start_matches("> ")).collect::<Vec<_>>().join(" ")
+}
+
+fn claims() -> impl Iterator<Item = &'static Claim> {
+    SECTIONS.iter().flat_map(|section| section.claims)
+}
+
+#[test]
+fn the_chapter_on_theory_has_every_claim_and_no_other() {
+    let page = theory();
+    let name = |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect::<String>();
+    let mut named: BTreeSet<String> = page.split("npg theory ").skip(1).map(name).collect();
+    named.remove(""); // the command without a claim
+    let known: BTreeSet<String> = claims().map(|claim| claim.name.to_owned()).collect();
+    let differ: Vec<_> = named.symmetric_difference(&known).collect();
+    assert!(differ.is_empty(), "on one side only: {differ:?}");
+    for title in SECTIONS.iter().map(|section| section.title) {
+        assert!(page.contains(&format!("## {title} ")), "docs/theory.md has no section `{title}`");
+    }
+}
+
+/// "`npg theory NAME` prints NUMBER", four digits of it; of every error that circulates.
+#[test]
+fn the_chapter_on_theory_shows_what_is_printed() {
+    let page = theory();
+    for claim in claims() {
+        let shown = page.split(&format!("`npg theory {}` prints ", claim.name)).nth(1);
+        let Some(shown) = shown.and_then(|rest| rest.split(' ').next()) else {
+            assert!(!claim.is_about_error, "docs/theory.md does not say what `npg theory {}` prints", claim.name);
+            continue;
+        };
+        let value: f64 = shown.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+        let measured = claim.check().value;
+        assert!((measured / value - 1.0).abs() < 1e-3, "{}: docs/theory.md has {value}, not {measured}", claim.name);
+    }
 }
 
 /// All pages for people.

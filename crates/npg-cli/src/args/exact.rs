@@ -6,6 +6,34 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use npg::exact::lqr::Lqr;
 
+use super::{count, seed};
+
+/// `npg convergence`
+#[derive(Args)]
+#[command(after_help = "\
+In FrozenLake, a random MDP, a linear-quadratic regulator and a bandit, batches of 1000 to N transitions are sampled: 6 \
+of each size, and 24 of those of a tenth of N or less. From each the trainer's own functions compute the gradient g, F v \
+for a fixed v, and (F + 0.01 I)^-1 g. Their error, the root mean square of ||estimate - exact|| / ||exact||, must fall as \
+N^-1/2: the exponent, fitted over all sizes, is -0.5 within 4 standard errors and 0.02. \"Worst z\" is the largest distance \
+of a component's mean over the largest batches from the exact one, in standard errors, and must not exceed the limit, as \
+one of the twelve does by chance in 0.27 % of runs.
+
+Exit code 1 if an estimate does not converge. Results do not depend on the number of threads.")]
+pub(crate) struct ConvergenceArgs {
+    /// Transitions of the largest batches, 10,000 to 10,000,000
+    #[arg(long, value_name = "N", default_value = "1e6", value_parser = count, allow_negative_numbers = true)]
+    pub(crate) samples: i64,
+    /// Seed of the samples; worlds and policies do not depend on it
+    #[arg(long, value_name = "S", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
+    pub(crate) seed: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// File of the figure, .svg or .png [default: convergence.svg, none with --json]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 /// `npg field`
 #[derive(Args)]
 #[command(after_help = "\

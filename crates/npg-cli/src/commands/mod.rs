@@ -1,5 +1,6 @@
 //! The commands of the program, one file each; they give the text that the program prints.
 
+mod convergence;
 mod envs;
 mod eval;
 mod explain;
@@ -12,6 +13,7 @@ mod train;
 
 use clap::CommandFactory;
 
+pub(crate) use convergence::convergence;
 pub(crate) use envs::envs;
 pub(crate) use eval::{eval, plot};
 pub(crate) use explain::explain;

@@ -23,7 +23,7 @@ pub struct Chart {
 /// Points of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plotted {
-    /// Its name in the key.
+    /// Its name in the key; a series without a name is not in it.
     pub label: String,
     /// (x, y); not finite lifts the pen.
     pub points: Vec<(f64, f64)>,
@@ -80,7 +80,8 @@ impl Chart {
             Mark::Dots => Swatch::Dot(s.stroke.color),
             Mark::Line | Mark::LineAndDots => Swatch::Line(s.stroke, None),
         };
-        self.series.iter().map(|s| Entry { swatch: swatch(s), label: s.label.clone(), strong: true }).collect()
+        let named = self.series.iter().filter(|s| !s.label.is_empty());
+        named.map(|s| Entry { swatch: swatch(s), label: s.label.clone(), strong: true }).collect()
     }
 
     fn draw(&self, [left, top]: Point, width: f64) -> Vec<Item> {

@@ -24,6 +24,7 @@ mod quantity;
 mod runs;
 mod scene;
 mod series;
+mod simplify;
 mod svg;
 mod ticks;
 

@@ -127,7 +127,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     Claim {
         name: "trajectory-fisher",
         sentence: "The Fisher matrix of whole trajectories is the sum of the Fisher matrices of their steps.",
-        source: "Bagnell and Schneider 2003; Peters and Schaal 2003",
+        source: "Bagnell and Schneider 2003; Peters, Vijayakumar and Schaal 2003",
         measured: "largest difference of an element, all trajectories of 4 steps enumerated, 20 MDPs",
         demand: Demand::AtMost(1e-13),
         is_about_error: false,

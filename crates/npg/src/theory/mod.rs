@@ -13,6 +13,7 @@ mod fishers;
 mod instances;
 mod network;
 mod regulator;
+mod sampled;
 mod steps;
 
 use std::time::Instant;
@@ -91,6 +92,7 @@ pub static SECTIONS: &[Section] = &[
     Section { title: "The Fisher matrix", claims: fishers::CLAIMS },
     Section { title: "The regulator with one state", claims: regulator::CLAIMS },
     Section { title: "Kakade's experiments", claims: classics::CLAIMS },
+    Section { title: "From exact to sampled", claims: sampled::CLAIMS },
 ];
 
 impl Claim {

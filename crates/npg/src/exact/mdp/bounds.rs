@@ -33,9 +33,9 @@ pub struct LowerBounds {
     pub trpo: f64,
     /// The same with alpha^2 <= max KL / 2.
     pub trpo_kl: f64,
-    /// CPO's corollary with E[TV].
+    /// CPO's corollary with the mean TV.
     pub cpo: f64,
-    /// The same with E[TV] <= sqrt(E[KL] / 2).
+    /// The same with mean TV <= sqrt(mean KL / 2).
     pub cpo_kl: f64,
 }
 

@@ -1,0 +1,219 @@
+//! The worlds in which estimates are held against closed forms: each has a fixed policy, and what the trainer's
+//! gradient, Fisher product and natural direction tend to there.
+//!
+//! The trainer's mean over a batch counts the states of an episode by gamma^t, normalized to a mean weight of 1. As the
+//! batch grows it tends to E[sum_t gamma^t f(s_t, a_t)] / C, the sums over the steps that the episode lives and
+//! C = E[sum_t gamma^t] over the same steps: sum(d) / (1-gamma) in a finite process, whose d has no mass after the end,
+//! 1 / (1-gamma) in one that never ends, 1 where an episode is one step. So g tends to grad J / C, and F to its
+//! expectation under d / sum(d).
+
+use super::Quantity;
+use crate::config::{self, Algorithm, NetworkKind, Solver};
+use crate::env::{EnvSource, quadratic, registry};
+use crate::error::{Error, Result};
+use crate::exact::gaussian::{AffineGaussian, Local};
+use crate::exact::mdp::{Evaluation, Mdp, TabularPolicy};
+use crate::policy::Policy;
+use crate::random::{Purpose, Stream};
+use faer::linalg::solvers::Solve;
+use faer::{Mat, Side};
+
+/// A world with a policy, and the exact quantities.
+pub struct World {
+    /// What it is called.
+    pub name: &'static str,
+    /// Discount.
+    pub gamma: f64,
+    /// The policy at which everything is measured.
+    pub policy: Policy,
+    /// The vector v of the Fisher product F v.
+    pub probe: Vec<f64>,
+    /// How the trainer solves for the natural direction.
+    pub algorithm: Algorithm,
+    pub(super) source: Box<dyn EnvSource>,
+    /// Exact values V of the states 0..S, the baseline; None in a world without one.
+    pub(super) values: Option<Vec<f64>>,
+    gradient: Vec<f64>,
+    product: Vec<f64>,
+    direction: Vec<f64>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// lambda of the natural direction, trainer's and exact: F of a softmax is singular without.
+const DAMPING: f64 = 0.01;
+
+/// How to make a world of an environment.
+struct Recipe {
+    name: &'static str,
+    id: &'static str,
+    /// The environment's options, as TOML.
+    options: &'static str,
+    gamma: f64,
+    solver: Solver,
+}
+
+/// FrozenLake-v1 under a softmax policy. Episodes end in holes and at the goal; a step at the time limit of 100 would
+/// weigh 2e-10. The exact V is the baseline, and the value of episodes that the batch cuts.
+///
+/// # Errors
+/// As [`worlds`].
+pub fn frozen_lake() -> Result<World> {
+    Recipe { name: "FrozenLake", id: "FrozenLake-v1", options: "", gamma: 0.8, solver: Solver::Cg }.tabular()
+}
+
+/// A random process of 10 states and 3 actions under a softmax policy. It never ends; episodes are cut after 125 steps
+/// (gamma^125 = 8e-13). The exact V is the baseline, and the value at the time limit.
+///
+/// # Errors
+/// As [`worlds`].
+pub fn random_mdp() -> Result<World> {
+    let options = "states = 10\nactions = 3\nhorizon = 125";
+    Recipe { name: "random MDP", id: "Garnet-v0", options, gamma: 0.8, solver: Solver::Cg }.tabular()
+}
+
+/// LQR-v0 in episodes of 125 steps (gamma^125 = 8e-13), without a baseline.
+///
+/// # Errors
+/// As [`worlds`].
+pub fn regulator() -> Result<World> {
+    let options = "b = 0.7\nr = 0.5\nhorizon = 125";
+    let recipe = Recipe { name: "LQR", id: "LQR-v0", options, gamma: 0.8, solver: Solver::Cholesky };
+    let lqr = quadratic::lqr(&recipe.options()?, recipe.gamma)?;
+    recipe.gaussian([-0.6, 0.1, -1.2], |policy| lqr.affine(policy))
+}
+
+/// Bandit-v0, without a baseline. An episode is one step, so that the discount is nowhere.
+///
+/// # Errors
+/// As [`worlds`].
+pub fn bandit() -> Result<World> {
+    let recipe = Recipe { name: "bandit", id: "Bandit-v0", options: "", gamma: 0.0, solver: Solver::Cholesky };
+    let bandit = quadratic::bandit(&recipe.options()?)?;
+    recipe.gaussian([0.3, 0.2, -0.5], |policy| bandit.at(policy))
+}
+
+/// All of them.
+///
+/// # Errors
+/// Those of [`registry::make`], which these options do not raise.
+pub fn worlds() -> Result<Vec<World>> {
+    Ok(vec![frozen_lake()?, random_mdp()?, regulator()?, bandit()?])
+}
+
+impl World {
+    /// What estimates of `quantity` tend to, one number a parameter.
+    pub fn exact(&self, quantity: Quantity) -> &[f64] {
+        match quantity {
+            Quantity::Gradient => &self.gradient,
+            Quantity::FisherProduct => &self.product,
+            Quantity::NaturalDirection => &self.direction,
+        }
+    }
+}
+
+impl Recipe {
+    fn options(&self) -> Result<toml::Table> {
+        self.options.parse().map_err(|error| Error::config(self.id, format!("bad options: {error}")))
+    }
+
+    /// A softmax policy over the states of a table, on its way from a random one to the best.
+    fn tabular(self) -> Result<World> {
+        let refused = |message| Error::config(self.id, message);
+        let mdp = registry::table(self.id, &self.options()?)?.mdp(self.gamma).map_err(refused)?;
+        let best = mdp.policy_iteration().choice;
+        let mut rng = Stream::new(0, Purpose::World, u64::MAX); // far from the streams of random processes
+        let logits = best.iter().flat_map(|best| (0..mdp.actions()).map(move |a| if a == *best { 1.0 } else { 0.0 }));
+        let biases = (0..mdp.actions()).map(|_| 0.0);
+        let theta: Vec<f64> = logits.chain(biases).map(|center| center + 0.5 * rng.normal()).collect();
+        let (source, policy) = self.policy(theta)?;
+        let table = TabularPolicy::of(&policy).ok_or_else(|| refused("has no tabular policy".into()))?;
+        let at = mdp.evaluate(&table);
+        let (gradient, fisher) = in_parameters(&mdp, &table, &at);
+        Ok(self.world(source, policy, Some(at.v), (gradient, fisher)))
+    }
+
+    /// A Gaussian policy with the parameters `theta`: gain, bias, log std.
+    fn gaussian(self, theta: [f64; 3], at: impl Fn(&AffineGaussian) -> Option<Local<3>>) -> Result<World> {
+        let (source, policy) = self.policy(theta.to_vec())?;
+        let affine = AffineGaussian::of(&policy);
+        let local = affine.and_then(|affine| Some(at(&affine)?.in_log_sigma(affine.sigma)));
+        let Some(Local { gradient, fisher: Some(fisher), .. }) = local else {
+            return Err(Error::config(self.id, "has no finite J at this policy"));
+        };
+        // 1 / C is 1 - gamma; the bandit's gamma of 0 makes it 1.
+        let gradient = gradient.iter().map(|g| (1.0 - self.gamma) * g).collect();
+        let fisher = Mat::from_fn(3, 3, |i, j| fisher[i][j]);
+        Ok(self.world(source, policy, None, (gradient, fisher)))
+    }
+
+    /// The environment, and a policy with a linear network in it that sees observations as they are.
+    fn policy(&self, theta: Vec<f64>) -> Result<(Box<dyn EnvSource>, Policy)> {
+        let source = registry::make(self.id, &self.options()?)?;
+        let linear = config::Policy { network: NetworkKind::Linear, ..config::Policy::default() };
+        let plain = config::Normalize { observations: false, ..config::Normalize::default() };
+        let policy = Policy { theta, ..Policy::new(&linear, &plain, &source.spec(), 0) };
+        Ok((source, policy))
+    }
+
+    fn world(
+        self,
+        source: Box<dyn EnvSource>,
+        policy: Policy,
+        values: Option<Vec<f64>>,
+        (gradient, fisher): (Vec<f64>, Mat<f64>),
+    ) -> World {
+        let mut rng = Stream::new(0, Purpose::World, u64::MAX - 1);
+        let probe: Vec<f64> = gradient.iter().map(|_| rng.normal()).collect();
+        let algorithm = Algorithm {
+            solver: self.solver,
+            damping: DAMPING,
+            cg_iterations: 1000, // until the tolerance stops it
+            cg_tolerance: 1e-5,  // a thousandth of the error of a million transitions
+            discounted_states: true,
+            ..Algorithm::default()
+        };
+        let product = times(&fisher, &probe);
+        let direction = damped_solution(fisher, &gradient, DAMPING);
+        let (name, gamma) = (self.name, self.gamma);
+        World { name, gamma, policy, probe, algorithm, source, values, gradient, product, direction }
+    }
+}
+
+/// grad J / C and F under d / sum(d) in the parameters of a linear network over one-hot states.
+///
+/// Its parameters are W (S x A, row-major), then b (A): the logits of s are row s of W plus b. So the gradient in W is
+/// that in the logits, the gradient in b its sum over states, and F = J^T F_logits J.
+fn in_parameters(mdp: &Mdp, policy: &TabularPolicy, at: &Evaluation) -> (Vec<f64>, Mat<f64>) {
+    let alive: f64 = at.occupancy.iter().sum();
+    let (logits, actions) = (policy.logits().len(), policy.actions());
+    let scale = (1.0 - mdp.gamma()) / alive; // 1 / C
+    let mut gradient: Vec<f64> = mdp.gradient(policy, at).iter().map(|g| scale * g).collect();
+    let bias = |a: usize| gradient.iter().skip(a).step_by(actions).sum::<f64>();
+    let biases: Vec<f64> = (0..actions).map(bias).collect();
+    gradient.extend(biases);
+    let jacobian = Mat::from_fn(logits, logits + actions, |row, column| {
+        let own = column == row || column == logits + row % actions;
+        f64::from(u8::from(own))
+    });
+    let of_logits = mdp.fisher(policy, at);
+    let fisher = jacobian.transpose() * of_logits * &jacobian;
+    (gradient, Mat::from_fn(logits + actions, logits + actions, |i, j| fisher[(i, j)] / alive))
+}
+
+/// M x.
+fn times(m: &Mat<f64>, x: &[f64]) -> Vec<f64> {
+    (0..m.nrows()).map(|i| x.iter().enumerate().map(|(j, x)| m[(i, j)] * x).sum()).collect()
+}
+
+/// (F + lambda I)^-1 g, which is positive definite for lambda > 0.
+fn damped_solution(mut fisher: Mat<f64>, g: &[f64], damping: f64) -> Vec<f64> {
+    (0..g.len()).for_each(|i| fisher[(i, i)] += damping);
+    let factor = fisher.llt(Side::Lower).expect("F is positive semidefinite and the damping positive");
+    let x = factor.solve(Mat::from_fn(g.len(), 1, |i, _| g[i]));
+    (0..g.len()).map(|i| x[(i, 0)]).collect()
+}
