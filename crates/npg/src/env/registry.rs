@@ -5,7 +5,7 @@
 use super::options::{EnvOption, Values};
 use super::tabular::Table;
 use super::{EnvSource, classic, mujoco, quadratic, tabular};
-use crate::error::{Error, nearest};
+use crate::error::{Error, Result, nearest};
 
 /// The tables of all families, in the order in which they are listed to users.
 static FAMILIES: &[&[Entry]] = &[classic::ENTRIES, tabular::ENTRIES, quadratic::ENTRIES, mujoco::ENTRIES];
@@ -20,9 +20,9 @@ pub struct Entry {
     /// The options it takes.
     pub options: &'static [EnvOption],
     /// Makes it from checked options.
-    pub build: fn(&Values) -> Result<Box<dyn EnvSource>, Error>,
+    pub build: fn(&Values) -> Result<Box<dyn EnvSource>>,
     /// Its table, if it has finitely many states.
-    pub table: Option<fn(&Values) -> Result<Table, Error>>,
+    pub table: Option<fn(&Values) -> Result<Table>>,
 }
 
 /// Makes the environment `id` with the given options (the table `[env]` of a configuration).
@@ -36,7 +36,7 @@ pub struct Entry {
 /// # Errors
 /// [`Error::UnknownEnvironment`] with the nearest id, or [`Error::Config`] with every option that is unknown,
 /// of a wrong type or out of range.
-pub fn make(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>, Error> {
+pub fn make(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>> {
     let entry = find(id)?;
     (entry.build)(&Values::read(entry.id, entry.options, options)?)
 }
@@ -51,7 +51,7 @@ pub fn make(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>, Error
 ///
 /// # Errors
 /// As [`make`], and [`Error::Config`] if the environment is no table.
-pub fn table(id: &str, options: &toml::Table) -> Result<Table, Error> {
+pub fn table(id: &str, options: &toml::Table) -> Result<Table> {
     let entry = find(id)?;
     let Some(table) = entry.table else {
         let tables: Vec<_> = entries().filter(|entry| entry.table.is_some()).map(|entry| entry.id).collect();
@@ -60,7 +60,7 @@ pub fn table(id: &str, options: &toml::Table) -> Result<Table, Error> {
     table(&Values::read(entry.id, entry.options, options)?)
 }
 
-fn find(id: &str) -> Result<&'static Entry, Error> {
+fn find(id: &str) -> Result<&'static Entry> {
     entries()
         .find(|entry| entry.id == id)
         .ok_or_else(|| Error::UnknownEnvironment { id: id.into(), nearest: nearest(id, ids()).map(String::from) })
