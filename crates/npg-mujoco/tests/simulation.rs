@@ -106,8 +106,26 @@ fn what_is_wrong_is_said() {
     assert!(refused("<mujoco").starts_with("MuJoCo refuses the model: "));
     let twins = "<mujoco><worldbody><body name='a'/><body name='a'/></worldbody></mujoco>";
     assert!(refused(twins).contains("repeated name"), "{}", refused(twins));
+    let tight = "<mujoco><size memory='100'/><worldbody><body><freejoint/><geom size='1'/></body></worldbody></mujoco>";
+    assert!(refused(tight).contains("memory"), "{}", refused(tight));
     let error = Model::from_file(model.library(), "no/such.xml".as_ref()).unwrap_err().to_string();
     assert!(error.contains("no/such.xml"), "{error}");
+}
+
+/// What MuJoCo calls a fatal error (by default it ends the process) comes back, and leaves the simulation as it was.
+#[test]
+fn a_call_that_fails_is_an_error() {
+    let Some(model) = spring() else { return };
+    let boxes: String = (0..20).map(|_| "<body><freejoint/><geom type='box' size='1 1 1'/></body>").collect();
+    let xml = format!("<mujoco><size memory='50K'/><worldbody>{boxes}</worldbody></mujoco>");
+    let crowd = Model::from_xml(model.library(), &xml).unwrap();
+    let mut simulation = Simulation::new(&crowd, &["xpos"]).unwrap();
+    let before = simulation.state().to_vec();
+    let error = simulation.step(1).unwrap_err().to_string();
+    assert!(error.starts_with("MuJoCo: ") && error.len() > 20, "{error}");
+    assert_eq!(simulation.state(), before);
+    let mut other = Simulation::new(&model, &[]).unwrap();
+    other.step(1).unwrap();
 }
 
 #[test]
