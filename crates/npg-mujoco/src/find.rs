@@ -69,11 +69,13 @@ pub fn find(named: Option<&Path>) -> Result<&'static Library, Missing> {
 
 /// The Python package's libraries, those of the active environment first; at last the loader's.
 fn everywhere() -> Vec<PathBuf> {
-    let mut paths = Vec::new();
+    let (mut paths, mut seen) = (Vec::new(), Vec::new()); // lib64 is often a link to lib
     for prefix in prefixes() {
         for site in sites(&prefix) {
             for path in libraries_in(&site.join("mujoco")) {
-                if !paths.contains(&path) {
+                let real = path.canonicalize().ok();
+                if !seen.contains(&real) {
+                    seen.push(real);
                     paths.push(path);
                 }
             }
