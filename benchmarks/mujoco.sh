@@ -5,12 +5,13 @@
 # environment that ./test makes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-venv=target/mujoco-${1:-3.17.0}
+venv=$PWD/target/mujoco-${1:-3.17.0}
 [[ -x $venv/bin/python ]] || { echo "$venv is not there: run ./test first" >&2; exit 1; }
 cargo build --release --quiet -p npg-cli
 npg=${CARGO_TARGET_DIR:-target}/release/npg
 libraries=("$venv"/lib/python3*/site-packages/mujoco)
 export NPG_MUJOCO_LIB=${libraries[0]}
+physics=$PWD/benchmarks/mujoco_physics.py models=$PWD/crates/npg/assets/mujoco
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
 
@@ -26,13 +27,13 @@ for row in 'HalfCheetah-v5 half_cheetah.xml 5 1000 204800' \
            'Humanoid-v5    humanoid.xml     5   20  40960'; do
     read -r environment model frame_skip length steps <<<"$row"
     for _ in 1 2 3; do
-        "$venv/bin/python" benchmarks/mujoco_physics.py "crates/npg/assets/mujoco/$model" "$frame_skip" "$length" 3 \
-            >>"$runs/$environment.physics"
+        (cd "$runs" && "$venv/bin/python" "$physics" "$models/$model" "$frame_skip" "$length" 3) \
+            >>"$runs/$environment.physics" # there, because MuJoCo writes a log
         "$npg" train "$environment" --config benchmarks/matched.toml --steps "$steps" --threads 2 --json --force \
             --out "$runs/run" | sed -n 's/.*"steps_per_second":\([0-9.]*\).*/\1/p' >>"$runs/$environment.training"
     done
-    physics=$(median <"$runs/$environment.physics")
+    pure=$(median <"$runs/$environment.physics")
     training=$(median <"$runs/$environment.training")
-    printf '%-16s %18.0f %18.0f %8.0f%%\n' "$environment" "$physics" "$training" \
-        "$(awk "BEGIN { print 100 * $training / $physics }")"
+    printf '%-16s %18.0f %18.0f %8.0f%%\n' "$environment" "$pure" "$training" \
+        "$(awk "BEGIN { print 100 * $training / $pure }")"
 done
