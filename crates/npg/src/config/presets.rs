@@ -30,6 +30,11 @@ presets! {
     "Acrobot-v1"
     "MountainCar-v0"
     "MountainCarContinuous-v0"
+    "FrozenLake-v1"
+    "FrozenLake8x8-v1"
+    "CliffWalking-v1"
+    "Taxi-v4"
+    "LQR-v0"
 }
 
 /// The environments that have a preset.
@@ -95,9 +100,7 @@ mod tests {
     fn an_unknown_preset_names_the_nearest() {
         let message = |name| get(name).unwrap_err().to_string();
         assert_eq!(message("CartPole"), "preset: there is none for `CartPole`; did you mean `CartPole-v1`?");
-        assert!(
-            message("Go")
-                .ends_with("there are CartPole-v1, Pendulum-v1, Acrobot-v1, MountainCar-v0, MountainCarContinuous-v0")
-        );
+        let first = "preset: there is none for `Go`; there are CartPole-v1, Pendulum-v1, Acrobot-v1, MountainCar-v0, ";
+        assert!(message("Go").starts_with(first), "{}", message("Go"));
     }
 }

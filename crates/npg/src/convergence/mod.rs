@@ -111,7 +111,7 @@ pub struct Curve {
 
 impl Curve {
     /// Whether the error falls as N^-1/2: the exponent is -1/2 within four of its standard errors and
-    /// [`SLOPE_TOLERANCE`]. A false alarm is rare: none in 720 curves of 60 seeds.
+    /// [`SLOPE_TOLERANCE`]. A false alarm has a probability below 1e-4, as far as logarithms of errors are normal.
     pub fn has_rate(&self) -> bool {
         (self.slope + 0.5).abs() <= SLOPE_TOLERANCE + 4.0 * self.slope_error
     }

@@ -10,6 +10,9 @@ use crate::error::{Error, Result, nearest};
 /// The tables of all families, in the order in which they are listed to users.
 static FAMILIES: &[&[Entry]] = &[classic::ENTRIES, tabular::ENTRIES, quadratic::ENTRIES, mujoco::ENTRIES];
 
+/// Makes a table from checked options.
+pub type MakeTable = fn(&Values) -> Result<Table>;
+
 /// A native environment.
 #[derive(Debug)]
 pub struct Entry {
@@ -22,7 +25,7 @@ pub struct Entry {
     /// Makes it from checked options.
     pub build: fn(&Values) -> Result<Box<dyn EnvSource>>,
     /// Its table, if it has finitely many states.
-    pub table: Option<fn(&Values) -> Result<Table>>,
+    pub table: Option<MakeTable>,
 }
 
 /// Makes the environment `id` with the given options (the table `[env]` of a configuration).
