@@ -16,6 +16,9 @@ pub(crate) use exact::{ConvergenceArgs, FieldArgs, KakadeArgs, MdpArgs, Spaced, 
 #[command(name = "npg", version, max_term_width = 100, arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(after_help = "Begin with `npg train CartPole-v1`.")]
 pub(crate) struct Cli {
+    /// libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the active Python's package
+    #[arg(long, value_name = "PATH", global = true, help_heading = "Libraries")]
+    pub(crate) mujoco_lib: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

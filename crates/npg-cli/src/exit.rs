@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     Environment = 3,
     /// A file is unreadable, damaged or foreign.
     File = 4,
+    /// A library that is opened at run time is missing.
+    Library = 5,
 }
 
 impl Exit {
@@ -26,6 +28,7 @@ impl Exit {
             Some(Error::Config(_) | Error::UnknownEnvironment { .. } | Error::Run(_)) => Exit::Usage,
             Some(Error::Environment { .. }) => Exit::Environment,
             Some(Error::File { .. }) => Exit::File,
+            Some(Error::Library { .. }) => Exit::Library,
             Some(Error::Io { doing, .. }) if *doing == "read" => Exit::File,
             Some(Error::Io { .. }) | None => Exit::Failure,
         }
@@ -104,6 +107,7 @@ mod tests {
             (Error::Run("no such run".into()), Exit::Usage),
             (environment, Exit::Environment),
             (damaged, Exit::File),
+            (Error::Library { name: "MuJoCo", reason: "it was not found".into() }, Exit::Library),
             (io("read"), Exit::File),
             (io("write"), Exit::Failure),
         ] {

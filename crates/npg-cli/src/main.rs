@@ -22,6 +22,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Some(path) = cli.mujoco_lib {
+        npg::env::mujoco::use_library(path);
+    }
     match cli.command {
         Command::Train(args) => return commands::train(&args),
         Command::Resume(args) => return commands::resume(&args),

@@ -2,10 +2,11 @@
 
 use std::process::{Command, Output};
 
-/// `npg` with the words of `line`, in an empty environment as far as output is concerned.
+/// `npg` with the words of `line`, in an empty environment as far as output is concerned, without MuJoCo.
 fn npg(line: &str) -> Output {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("npg"));
     command.env_remove("NO_COLOR").env_remove("TERM").env_remove("COLUMNS");
+    command.env("NPG_MUJOCO_LIB", "/nowhere/libmujoco.so");
     command.args(line.split_whitespace()).output().expect("npg starts")
 }
 
@@ -23,7 +24,7 @@ fn help() {
     exit code 0
     Natural policy gradient: reinforcement learning with steps measured in KL divergence
 
-    Usage: npg <COMMAND>
+    Usage: npg [OPTIONS] <COMMAND>
 
     Commands:
       train        Train a policy
@@ -44,6 +45,10 @@ fn help() {
     Options:
       -h, --help     Print help
       -V, --version  Print version
+
+    Libraries:
+          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
+                               active Python's package
 
     Begin with `npg train CartPole-v1`.
     "#);
@@ -78,6 +83,10 @@ fn help() {
           --json              Print JSON lines instead of a table
       -h, --help              Print help
 
+    Libraries:
+          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
+                               active Python's package
+
     Settings come from, the later the stronger: defaults, the environment's preset, --config, --set,
     flags.
     `npg presets ENV` prints a preset, `npg explain` all keys.
@@ -103,6 +112,10 @@ fn help() {
           --checkpoint <WHICH>  latest, best, or a checkpoint file [default: latest]
           --json                Print one JSON object
       -h, --help                Print help
+
+    Libraries:
+          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
+                               active Python's package
     "#);
     insta::assert_snapshot!(shown("resume -h"), @r#"
     exit code 0
@@ -118,6 +131,10 @@ fn help() {
       -q, --quiet      Print only the last lines
           --json       Print JSON lines instead of a table
       -h, --help       Print help
+
+    Libraries:
+          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
+                               active Python's package
     "#);
     insta::assert_snapshot!(shown("plot -h"), @r#"
     exit code 0
@@ -131,6 +148,10 @@ fn help() {
     Options:
       -o, --output <FILE>  File to write, .svg or .png [default: plot.svg]
       -h, --help           Print help
+
+    Libraries:
+          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
+                               active Python's package
     "#);
 }
 
@@ -143,20 +164,35 @@ fn version() {
 fn environments_and_presets() {
     insta::assert_snapshot!(shown("envs"), @r#"
     exit code 0
-    id                        observation   action          time limit  threshold
-    CartPole-v1               box 4         discrete 2      500         475
-    Pendulum-v1               box 3         box 1 in -2..2  200         -
-    Acrobot-v1                box 6         discrete 3      500         -100
-    MountainCar-v0            box 2         discrete 3      200         -110
-    MountainCarContinuous-v0  box 2         box 1 in -1..1  999         90
-    FrozenLake-v1             discrete 16   discrete 4      100         0.7
-    FrozenLake8x8-v1          discrete 64   discrete 4      200         0.85
-    CliffWalking-v1           discrete 48   discrete 4      -           -
-    CliffWalkingSlippery-v1   discrete 48   discrete 4      -           -
-    Taxi-v4                   discrete 500  discrete 6      200         8
-    Garnet-v0                 discrete 20   discrete 4      1000        -
-    LQR-v0                    box 1         box 1           100         -
-    Bandit-v0                 box 1         box 1           1           -
+    id                         observation   action          time limit  threshold
+    CartPole-v1                box 4         discrete 2      500         475
+    Pendulum-v1                box 3         box 1 in -2..2  200         -
+    Acrobot-v1                 box 6         discrete 3      500         -100
+    MountainCar-v0             box 2         discrete 3      200         -110
+    MountainCarContinuous-v0   box 2         box 1 in -1..1  999         90
+    FrozenLake-v1              discrete 16   discrete 4      100         0.7
+    FrozenLake8x8-v1           discrete 64   discrete 4      200         0.85
+    CliffWalking-v1            discrete 48   discrete 4      -           -
+    CliffWalkingSlippery-v1    discrete 48   discrete 4      -           -
+    Taxi-v4                    discrete 500  discrete 6      200         8
+    Garnet-v0                  discrete 20   discrete 4      1000        -
+    LQR-v0                     box 1         box 1           100         -
+    Bandit-v0                  box 1         box 1           1           -
+    HalfCheetah-v5             needs MuJoCo
+    Hopper-v5                  needs MuJoCo
+    Walker2d-v5                needs MuJoCo
+    Ant-v5                     needs MuJoCo
+    Humanoid-v5                needs MuJoCo
+    HumanoidStandup-v5         needs MuJoCo
+    Swimmer-v5                 needs MuJoCo
+    InvertedPendulum-v5        needs MuJoCo
+    InvertedDoublePendulum-v5  needs MuJoCo
+    Reacher-v5                 needs MuJoCo
+    Pusher-v5                  needs MuJoCo
+
+    MuJoCo 3.17.0 or newer is needed, and NPG_MUJOCO_LIB does not name it
+      /nowhere/libmujoco.so: there is no such file
+    `pip install mujoco` gets it
     "#);
     let list = shown("presets");
     for preset in npg::config::presets::PRESETS {
@@ -246,7 +282,7 @@ fn slips_of_the_command_line() {
 
       tip: a similar subcommand exists: 'train'
 
-    Usage: npg <COMMAND>
+    Usage: npg [OPTIONS] <COMMAND>
 
     For more information, try '--help'.
     "#);
@@ -304,6 +340,18 @@ fn slips_of_names_and_settings() {
     --- stderr
     error: unknown environment `CartPole-v0`, did you mean `CartPole-v1`?
     `npg envs` lists all environments
+    "#);
+    insta::assert_snapshot!(shown("train HalfCheetah-v5 --steps 10"), @r#"
+    exit code 5
+    --- stderr
+    error: MuJoCo 3.17.0 or newer is needed, and NPG_MUJOCO_LIB does not name it
+      /nowhere/libmujoco.so: there is no such file
+    `pip install mujoco` gets it
+    "#);
+    insta::assert_snapshot!(shown("envs --mujoco-lib /nowhere/else").split_once("\n\n").expect("a note").1, @r#"
+    MuJoCo 3.17.0 or newer is needed, and --mujoco-lib does not name it
+      /nowhere/else: there is no such file
+    `pip install mujoco` gets it
     "#);
     insta::assert_snapshot!(shown("train Chess"), @r#"
     exit code 2

@@ -75,6 +75,14 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// A library that is opened at run time is not there, or cannot be used.
+    #[error("{reason}")]
+    Library {
+        /// Its name, such as MuJoCo.
+        name: &'static str,
+        /// What is needed, where it was looked for, and the command that gets it.
+        reason: String,
+    },
     /// A run directory is in the way, absent, or not what was asked for.
     #[error("{0}")]
     Run(String),

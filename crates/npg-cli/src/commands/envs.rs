@@ -7,7 +7,8 @@ use crate::text;
 /// A table of all native environments.
 pub(crate) fn envs() -> String {
     let mut rows = vec![["id", "observation", "action", "time limit", "threshold"].map(String::from)];
-    let mut notes = String::new();
+    let mut notes = String::from("\n");
+    let mut missing = None;
     for entry in registry::entries() {
         match registry::make(entry.id, &toml::Table::new()) {
             Ok(source) => {
@@ -21,10 +22,23 @@ pub(crate) fn envs() -> String {
                     or_dash(spec.reward_threshold.map(|threshold| threshold.to_string())),
                 ]);
             }
+            Err(npg::Error::Library { name, reason }) => {
+                rows.push([entry.id.into(), format!("needs {name}"), "".into(), "".into(), "".into()]);
+                missing = Some(reason); // one library, so the same for all
+            }
             Err(error) => notes.push_str(&format!("{}: {error}\n", entry.id)),
         }
     }
-    format!("{}{notes}", text::columns(&rows))
+    notes.push_str(&missing.unwrap_or_else(found));
+    format!("{}{notes}\n", text::columns(&rows))
+}
+
+/// Which libmujoco is in use.
+fn found() -> String {
+    match npg::env::mujoco::library() {
+        Ok(library) => format!("MuJoCo {}: {}", library.version, library.path.display()),
+        Err(error) => error.to_string(),
+    }
 }
 
 /// A space in a word or two.
@@ -34,7 +48,7 @@ fn space(space: &Space) -> String {
             let same = |bounds: &[f64]| bounds.first().copied().filter(|first| bounds.iter().all(|x| x == first));
             match (same(low), same(high)) {
                 (Some(low), Some(high)) if low.is_finite() && high.is_finite() => {
-                    format!("box {} in {low}..{high}", space.len())
+                    format!("box {} in {}..{}", space.len(), bound(low), bound(high))
                 }
                 _ => format!("box {}", space.len()),
             }
@@ -48,6 +62,11 @@ fn space(space: &Space) -> String {
     }
 }
 
+/// A bound in the fewest digits: many are numbers of f32.
+fn bound(x: f64) -> String {
+    if f64::from(x as f32) == x { (x as f32).to_string() } else { x.to_string() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,13 +75,22 @@ mod tests {
     fn spaces_in_words() {
         let spaces = [
             Space::cube(3, -1.0, 1.0),
+            Space::cube(2, -0.3, f64::from(0.4_f32)),
             Space::cube(11, f64::NEG_INFINITY, f64::INFINITY),
             Space::Box { low: vec![-1.0, -8.0], high: vec![1.0, 8.0] },
             Space::Discrete(2),
             Space::MultiDiscrete(vec![3, 2]),
             Space::MultiBinary(8),
         ];
-        let expected = ["box 3 in -1..1", "box 11", "box 2", "discrete 2", "multi-discrete 3x2", "multi-binary 8"];
+        let expected = [
+            "box 3 in -1..1",
+            "box 2 in -0.3..0.4",
+            "box 11",
+            "box 2",
+            "discrete 2",
+            "multi-discrete 3x2",
+            "multi-binary 8",
+        ];
         assert_eq!(spaces.map(|s| space(&s)), expected);
     }
 }

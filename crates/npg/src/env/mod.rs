@@ -8,6 +8,7 @@ pub mod registry;
 pub mod classic;
 pub mod tabular;
 pub mod quadratic;
+pub mod mujoco;
 
 mod options;
 mod space;

@@ -47,6 +47,10 @@ pub enum Kind {
     },
     /// Any text; its default.
     Text(&'static str),
+    /// The least and the greatest value of something, which may be infinite; by default these.
+    Range(f64, f64),
+    /// The name or the index of something; its default.
+    Name(&'static str),
 }
 
 impl Kind {
@@ -61,7 +65,8 @@ impl Kind {
             Kind::Flag(_) => "bool",
             Kind::Real { .. } => "float",
             Kind::Integer { .. } => "integer",
-            Kind::Choice { .. } | Kind::Text(_) => "string",
+            Kind::Choice { .. } | Kind::Text(_) | Kind::Name(_) => "string",
+            Kind::Range(..) => "range",
         }
     }
 
@@ -71,20 +76,26 @@ impl Kind {
             Kind::Flag(default) => default.into(),
             Kind::Real { default, .. } => default.into(),
             Kind::Integer { default, .. } => default.into(),
-            Kind::Choice { default, .. } | Kind::Text(default) => default.into(),
+            Kind::Choice { default, .. } | Kind::Text(default) | Kind::Name(default) => default.into(),
+            Kind::Range(low, high) => vec![low, high].into(),
         }
     }
 
     /// `value` in the option's own type, or what is expected instead.
     fn check(&self, value: &toml::Value) -> Result<toml::Value, String> {
-        use toml::Value::{Boolean, Float, Integer, String};
+        use toml::Value::{Array, Boolean, Float, Integer, String};
         let fits = match (*self, value) {
             (Kind::Flag(_), Boolean(_)) => true,
             (Kind::Real { low, high, .. }, Float(x)) => x.is_finite() && (low..=high).contains(x),
             (Kind::Real { .. }, Integer(x)) => return self.check(&Float(*x as f64)),
             (Kind::Integer { low, high, .. }, Integer(x)) => (low..=high).contains(x),
             (Kind::Choice { of, .. }, String(word)) => of.contains(&word.as_str()),
-            (Kind::Text(_), String(_)) => true,
+            (Kind::Text(_) | Kind::Name(_), String(_)) => true,
+            (Kind::Name(_), Integer(index)) if *index >= 0 => return Ok(index.to_string().into()),
+            (Kind::Range(..), Array(bounds)) => match bounds.iter().map(number).collect::<Option<Vec<f64>>>() {
+                Some(bounds) if bounds.len() == 2 && bounds[0] <= bounds[1] => return Ok(bounds.into()),
+                _ => false,
+            },
             _ => false,
         };
         if fits { Ok(value.clone()) } else { Err(format!("expected {}, got {value}", self.expected())) }
@@ -100,8 +111,15 @@ impl Kind {
             Kind::Integer { low, high, .. } => format!("a whole number{}", range(low, high, i64::MIN, i64::MAX)),
             Kind::Choice { of, .. } => format!("one of \"{}\"", of.join("\", \"")),
             Kind::Text(_) => "a text in quotes".into(),
+            Kind::Range(..) => "the least and the greatest value, such as [-1.0, inf]".into(),
+            Kind::Name(_) => "a name in quotes or an index from 0 on".into(),
         }
     }
+}
+
+/// A real or whole number.
+fn number(value: &toml::Value) -> Option<f64> {
+    value.as_float().or_else(|| value.as_integer().map(|x| x as f64))
 }
 
 /// The bounds as a phrase, without those that bound nothing.
@@ -163,6 +181,15 @@ impl Values {
         self.0[name].as_str().expect("the table of options says string")
     }
 
+    /// The least and the greatest value of the range `name`.
+    pub fn range(&self, name: &str) -> [f64; 2] {
+        let bounds = self.0[name].as_array().and_then(|bounds| {
+            let [low, high] = bounds.as_slice() else { return None };
+            Some([number(low)?, number(high)?])
+        });
+        bounds.expect("the table of options says range")
+    }
+
     /// The text `name`.
     pub fn text(&self, name: &str) -> &str {
         self.choice(name)
@@ -194,6 +221,8 @@ mod tests {
         EnvOption { name: "size", kind: Kind::Integer { default: 4, low: 2, high: 9 }, sentence: "Grows." },
         EnvOption { name: "map", kind: Kind::Choice { default: "small", of: &["small", "large"] }, sentence: "Maps." },
         EnvOption { name: "desc", kind: Kind::Text("SG"), sentence: "Draws." },
+        EnvOption { name: "height", kind: Kind::Range(-1.0, f64::INFINITY), sentence: "Bounds." },
+        EnvOption { name: "body", kind: Kind::Name("torso"), sentence: "Names." },
     ];
 
     fn read(text: &str) -> Result<Values, Error> {
@@ -206,6 +235,7 @@ mod tests {
         assert!(values.flag("slippery"));
         assert_eq!((values.real("gravity"), values.integer("size"), values.choice("map")), (9.8, 4, "small"));
         assert_eq!(values.text("desc"), "SG");
+        assert_eq!((values.range("height"), values.text("body")), ([-1.0, f64::INFINITY], "torso"));
     }
 
     #[test]
@@ -216,6 +246,21 @@ mod tests {
         assert_eq!((values.real("gravity"), values.real("noise")), (10.0, 0.5));
         assert_eq!((values.integer("size"), values.choice("map")), (9, "large"));
         assert_eq!(values.text("desc"), "SFG");
+        let values = read("height = [0, 1.5]\nbody = 3").unwrap();
+        assert_eq!((values.range("height"), values.text("body")), ([0.0, 1.5], "3"));
+        assert_eq!(read("body = 'leg'").unwrap().text("body"), "leg");
+    }
+
+    #[test]
+    fn ranges_have_two_ends_in_order() {
+        for height in ["1", "[1]", "[2, 1]", "[0, nan]", "[0, 1, 2]", "['a', 'b']"] {
+            let text = read(&format!("height = {height}")).unwrap_err().to_string();
+            assert!(text.starts_with("env.height: expected the least and the greatest value, "), "{text}");
+        }
+        assert_eq!(
+            read("body = -1").unwrap_err().to_string(),
+            "env.body: expected a name in quotes or an index from 0 on, got -1"
+        );
     }
 
     #[test]
@@ -235,7 +280,7 @@ mod tests {
                 "env.size: expected a whole number from 2 to 9, got 10",
                 "env.slipery: Ice-v0 has no such option, did you mean `slippery`?",
                 "env.slippery: expected true or false, got 1",
-                "env.xyz: Ice-v0 has no such option; it takes `slippery`, `gravity`, `noise`, `size`, `map`, `desc`",
+                "env.xyz: Ice-v0 has no such option; it takes `slippery`, `gravity`, `noise`, `size`, `map`, `desc`, `height`, `body`",
             ]
         );
     }

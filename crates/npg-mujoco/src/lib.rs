@@ -1,0 +1,49 @@
+//! MuJoCo for npg: libmujoco, opened at run time, and simulations of a model.
+//!
+//! Three nouns. A [`Library`] is libmujoco, found by [`find`] or opened from a path; it stays open. A [`Model`] is
+//! compiled from MJCF. A [`Simulation`] is one copy of its state that is stepped; fields are read by name.
+//!
+//! Only the batch API of MuJoCo 3.17 and later (`mjbatch.h`) and functions on opaque handles are used: the layouts of
+//! `mjModel` and `mjData` change with every release, and nothing here depends on them. All `unsafe` code that touches
+//! MuJoCo is in this crate.
+//!
+//! ```no_run
+//! let library = npg_mujoco::find(None)?;
+//! let model = npg_mujoco::Model::from_xml(library, "<mujoco><worldbody/></mujoco>")?;
+//! let mut simulation = npg_mujoco::Simulation::new(&model, &["xpos"])?;
+//! simulation.step(5)?; // five times mj_step
+//! assert_eq!(simulation.field(0), [0.0; 3]); // the world's position
+//! # Ok::<(), npg_mujoco::Error>(())
+//! ```
+
+mod find; // where libmujoco may lie
+mod library; // libmujoco
+mod model; // what is simulated
+mod simulation; // one state of it
+
+pub use find::{Missing, VARIABLE, find};
+pub use library::{Library, Version};
+pub use model::{Kind, Model};
+pub use simulation::{Layout, Simulation};
+
+/// What MuJoCo or the way to it reports.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is no usable library.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// MJCF that MuJoCo does not take.
+    #[error("MuJoCo refuses the model: {0}")]
+    Model(String),
+    /// A field that the model or the simulation does not have.
+    #[error("MuJoCo {version} has no field `{name}` of real numbers for this model")]
+    Field {
+        /// Its name in `mjModel` or `mjData`.
+        name: String,
+        /// Which MuJoCo.
+        version: Version,
+    },
+    /// A call failed while simulating.
+    #[error("MuJoCo: {0}")]
+    Simulation(String),
+}

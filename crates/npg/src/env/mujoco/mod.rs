@@ -1,0 +1,85 @@
+//! MuJoCo: the eleven tasks of Gymnasium 1.4 (version v5), and models of one's own.
+//!
+//! libmujoco is opened when the first environment is made ([`library`]); without it everything else works. A task is a
+//! [`Task`]: where episodes start, what is observed, what a step is worth. [`MujocoSource`] makes environments of a
+//! task and a [`Model`]; everything that the tasks share is there. The physics is [`npg_mujoco`]'s, in f64 throughout.
+//!
+//! Observations, rewards, endings, starts, limits and options are those of Gymnasium's classes; `tests/mujoco.rs`
+//! compares them with Gymnasium itself. Cameras and rendering have no options here. Starts come from the same distributions
+//! but from npg's own streams. One thing differs: where MuJoCo meets numbers that are not finite or huge, it resets the
+//! state by itself and Gymnasium goes on; npg ends the episode before that step (`on_divergence`).
+
+mod task;
+mod environment;
+mod settings;
+
+mod half_cheetah;
+mod hopper;
+mod walker2d;
+mod ant;
+mod humanoid;
+mod humanoid_standup;
+mod swimmer;
+mod inverted_pendulum;
+mod inverted_double_pendulum;
+mod reacher;
+mod pusher;
+
+pub use environment::{MujocoEnv, MujocoSource, Settings};
+pub use npg_mujoco::{Kind as Named, Library, Model};
+pub use task::{Judgment, Task, View};
+
+use super::registry::Entry;
+use crate::error::Error;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock};
+
+/// The environments of this family.
+pub(super) static ENTRIES: &[Entry] = &[
+    half_cheetah::ENTRY,
+    hopper::ENTRY,
+    walker2d::ENTRY,
+    ant::ENTRY,
+    humanoid::ENTRY,
+    humanoid_standup::ENTRY,
+    swimmer::ENTRY,
+    inverted_pendulum::ENTRY,
+    inverted_double_pendulum::ENTRY,
+    reacher::ENTRY,
+    pusher::ENTRY,
+];
+
+static NAMED: OnceLock<PathBuf> = OnceLock::new();
+static OPENED: Mutex<Option<&'static Library>> = Mutex::new(None);
+
+/// Names the libmujoco that [`library`] opens: a file, or a folder that holds it. Only the first call, before any MuJoCo
+/// environment is made, has an effect.
+pub fn use_library(path: PathBuf) {
+    let _ = NAMED.set(path); // a later call changes nothing, as documented
+}
+
+/// libmujoco: the one of [`use_library`], of the environment variable `NPG_MUJOCO_LIB`, of the active Python's package
+/// `mujoco`, or the system's. Python is not started to find it.
+///
+/// # Errors
+/// [`Error::Library`] with everything that was tried, and the command that gets it.
+pub fn library() -> Result<&'static Library, Error> {
+    let mut opened = OPENED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    match *opened {
+        Some(library) => Ok(library),
+        None => {
+            let library = npg_mujoco::find(NAMED.get().map(PathBuf::as_path)).map_err(npg_mujoco::Error::from)?;
+            *opened = Some(library);
+            Ok(library)
+        }
+    }
+}
+
+impl From<npg_mujoco::Error> for Error {
+    fn from(error: npg_mujoco::Error) -> Self {
+        match error {
+            npg_mujoco::Error::Missing(missing) => Error::Library { name: "MuJoCo", reason: missing.to_string() },
+            other => Error::config("env.xml_file", other.to_string()),
+        }
+    }
+}
