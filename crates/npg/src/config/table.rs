@@ -239,8 +239,8 @@ trust_region: TrustRegion, "Measuring how far the policy's steps go, and what th
         "Log what each step promised, what theory guarantees, and what it delivered.",
         "The metrics trust_region/...: the surrogate's gain in units of reward, lower bounds on the true gain (TRPO, CPO \
         and finer ones), the drift of states, and one iteration later the realized gain with its standard error. `npg \
-        plot` draws promised against delivered. Most of it falls out of measuring the KL, so it costs less than 1 % of an \
-        iteration; the policy's bits do not depend on it.";
+        plot` draws promised against delivered. Most of it falls out of measuring the KL, so it is cheap; the policy's \
+        bits do not depend on it.";
 }
 run: Run, "Length, seed, evaluation and checkpoints of a run." {
     steps: Kind::Integer(1, Kind::MAX),
