@@ -24,7 +24,7 @@ pub enum Kind {
 /// A compiled model. It is not changed after that, so all simulations of it share it.
 #[derive(Debug)]
 pub struct Model {
-    pub(crate) library: &'static Library,
+    pub(crate) lib: &'static Library,
     pub(crate) raw: *mut RawModel,
 }
 
@@ -36,7 +36,7 @@ unsafe impl Sync for Model {}
 impl Drop for Model {
     fn drop(&mut self) {
         // SAFETY: `raw` came from this library and is not used afterwards: simulations have copies of their own.
-        unsafe { (self.library.api.mj_deleteModel)(self.raw) }
+        unsafe { (self.lib.api.mj_deleteModel)(self.raw) }
     }
 }
 
@@ -88,19 +88,19 @@ impl Model {
     }
 
     fn checked(library: &'static Library, raw: *mut RawModel, said: String) -> Result<Arc<Model>, Error> {
-        if raw.is_null() { Err(Error::Model(said)) } else { Ok(Arc::new(Self { library, raw })) }
+        if raw.is_null() { Err(Error::Model(said)) } else { Ok(Arc::new(Self { lib: library, raw })) }
     }
 
     /// The library that compiled it.
-    pub fn library(&self) -> &'static Library {
-        self.library
+    pub fn lib(&self) -> &'static Library {
+        self.lib
     }
 
     /// The index of the object of that name.
     pub fn index(&self, kind: Kind, name: &str) -> Option<usize> {
         let name = CString::new(name).ok()?;
         // SAFETY: the model is alive and `name` ends in 0.
-        let id = unsafe { (self.library.api.mj_name2id)(self.raw, kind as c_int, name.as_ptr()) };
+        let id = unsafe { (self.lib.api.mj_name2id)(self.raw, kind as c_int, name.as_ptr()) };
         usize::try_from(id).ok()
     }
 
@@ -110,14 +110,14 @@ impl Model {
     /// # Errors
     /// [`Error::Field`] if there is no such field; [`Error::Simulation`] if MuJoCo has no memory.
     pub fn constants(&self, name: &str) -> Result<Vec<f64>, Error> {
-        let missing = || Error::Field { name: name.into(), version: self.library.version };
+        let missing = || Error::Field { name: name.into(), version: self.lib.version };
         let field = CString::new(name).map_err(|_| missing())?;
         let batch = make_batch(self)?; // expanding a field of a batch gives access to it, whatever the layout
         let (mut size, mut width) = (0, 0);
         // SAFETY: `batch` is alive; the field's storage holds `size` numbers of one simulation and is copied before the
         // batch is freed. Eight bytes are an f64: the integers of `mjModel` that are as wide are sizes, not fields.
         unsafe {
-            let values = (self.library.api.mjb_expand)(batch, field.as_ptr(), &mut size, &mut width);
+            let values = (self.lib.api.mjb_expand)(batch, field.as_ptr(), &mut size, &mut width);
             let copy = (!values.is_null() && width == 8)
                 .then(|| std::slice::from_raw_parts(values.cast::<f64>(), length(size)).to_vec());
             self.delete(batch);
@@ -129,7 +129,7 @@ impl Model {
     /// The batch was made by [`make_batch`] and is not used afterwards.
     unsafe fn delete(&self, batch: *mut RawBatch) {
         // SAFETY: as the caller promises.
-        unsafe { (self.library.api.mjb_deleteBatch)(batch) }
+        unsafe { (self.lib.api.mjb_deleteBatch)(batch) }
     }
 }
 

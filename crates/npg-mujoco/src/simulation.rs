@@ -48,7 +48,7 @@ unsafe impl Send for Simulation {}
 impl Drop for Simulation {
     fn drop(&mut self) {
         // SAFETY: the batch was made by this library and is not used afterwards.
-        unsafe { (self.library().api.mjb_deleteBatch)(self.batch) }
+        unsafe { (self.lib().api.mjb_deleteBatch)(self.batch) }
     }
 }
 
@@ -81,8 +81,8 @@ impl Simulation {
         let mut new = Self { model: model.clone(), batch, state: ptr::null_mut(), layout, outputs: Vec::new() };
         // SAFETY: the batch is alive.
         unsafe {
-            new.state = (model.library.api.mjb_state)(batch);
-            new.layout.len = length((model.library.api.mjb_nstate)(batch));
+            new.state = (model.lib.api.mjb_state)(batch);
+            new.layout.len = length((model.lib.api.mjb_nstate)(batch));
         }
         new.layout.qpos = new.component(QPOS);
         new.layout.qvel = new.component(QVEL);
@@ -98,15 +98,15 @@ impl Simulation {
         Ok(new)
     }
 
-    fn library(&self) -> &'static Library {
-        self.model.library
+    fn lib(&self) -> &'static Library {
+        self.model.lib
     }
 
     /// The place of a part of the state.
     fn component(&self, bit: c_int) -> Range<usize> {
         let mut size = 0;
         // SAFETY: the batch is alive.
-        let first = unsafe { (self.library().api.mjb_stateComponent)(self.batch, bit, &mut size) };
+        let first = unsafe { (self.lib().api.mjb_stateComponent)(self.batch, bit, &mut size) };
         if first.is_null() || size == 0 {
             return 0..0;
         }
@@ -115,11 +115,11 @@ impl Simulation {
     }
 
     fn output(&self, name: &str) -> Result<Output, Error> {
-        let missing = || Error::Field { name: name.into(), version: self.library().version };
+        let missing = || Error::Field { name: name.into(), version: self.lib().version };
         let field = CString::new(name).map_err(|_| missing())?;
         let (mut size, mut width) = (0, 0);
         // SAFETY: the batch is alive and `field` ends in 0.
-        let values = unsafe { (self.library().api.mjb_output)(self.batch, field.as_ptr(), &mut size, &mut width) };
+        let values = unsafe { (self.lib().api.mjb_output)(self.batch, field.as_ptr(), &mut size, &mut width) };
         if values.is_null() || width as usize != size_of::<f64>() {
             return Err(missing());
         }
@@ -200,7 +200,7 @@ impl Simulation {
     /// [`Error::Simulation`] with what MuJoCo says.
     pub fn reset(&mut self) -> Result<(), Error> {
         // SAFETY: the batch is alive; null means all simulations and no keyframe.
-        let failed = unsafe { (self.library().api.mjb_reset)(self.batch, ptr::null(), 0, ptr::null(), NO_STAGE) };
+        let failed = unsafe { (self.lib().api.mjb_reset)(self.batch, ptr::null(), 0, ptr::null(), NO_STAGE) };
         self.checked(failed)
     }
 
@@ -224,13 +224,13 @@ impl Simulation {
     /// then resets the state by itself and goes on.
     pub fn has_diverged(&self) -> bool {
         // SAFETY: the counters of the only simulation; there are more than `BAD_NUMBERS.end` of them.
-        let counters = unsafe { slice::from_raw_parts((self.library().api.mjb_warning)(self.batch), BAD_NUMBERS.end) };
+        let counters = unsafe { slice::from_raw_parts((self.lib().api.mjb_warning)(self.batch), BAD_NUMBERS.end) };
         counters[BAD_NUMBERS].iter().any(|counter| counter.number > 0)
     }
 
     fn apply(&mut self, function: crate::library::BatchFunc, substeps: u32) -> Result<(), Error> {
-        let api = &self.library().api;
-        let mut call = Call { library: self.library(), substeps };
+        let api = &self.lib().api;
+        let mut call = Call { lib: self.lib(), substeps };
         let argument = ptr::from_mut(&mut call).cast::<c_void>();
         // SAFETY: the batch is alive; `function` gets `call`, which outlives the call, and is run on this thread.
         let failed = unsafe { (api.mjb_apply)(self.batch, ptr::null(), 0, function, argument, 1) };
@@ -246,14 +246,14 @@ impl Simulation {
             return Ok(());
         }
         // SAFETY: the batch is alive; the message is copied.
-        let said = unsafe { CStr::from_ptr((self.library().api.mjb_error)(self.batch, 0)) };
+        let said = unsafe { CStr::from_ptr((self.lib().api.mjb_error)(self.batch, 0)) };
         Err(Error::Simulation(said.to_string_lossy().trim().to_owned()))
     }
 }
 
 /// What the functions below get as their argument.
 struct Call {
-    library: &'static Library,
+    lib: &'static Library,
     substeps: u32,
 }
 
@@ -263,9 +263,9 @@ unsafe extern "C-unwind" fn advance(model: *const RawModel, data: *mut RawData, 
     unsafe {
         let call = &*call.cast::<Call>();
         for _ in 0..call.substeps {
-            (call.library.api.mj_step)(model, data);
+            (call.lib.api.mj_step)(model, data);
         }
-        (call.library.api.mj_rnePostConstraint)(model, data);
+        (call.lib.api.mj_rnePostConstraint)(model, data);
     }
 }
 
@@ -274,13 +274,13 @@ unsafe extern "C-unwind" fn derive(model: *const RawModel, data: *mut RawData, _
     // SAFETY: as in `advance`.
     unsafe {
         let call = &*call.cast::<Call>();
-        (call.library.api.mj_forward)(model, data);
+        (call.lib.api.mj_forward)(model, data);
     }
 }
 
 /// A batch of one simulation on the calling thread, which keeps its own `mjData`.
 pub(crate) fn make_batch(model: &Model) -> Result<*mut RawBatch, Error> {
-    let api = &model.library.api;
+    let api = &model.lib.api;
     let mut config = BatchConfig { nthread: 0, persistent: false, later: [0; 16] };
     let mut message = [0; MESSAGE];
     // SAFETY: the model is alive, `config` is at least as large as MuJoCo's, `message` has the length that is given.
@@ -294,7 +294,7 @@ pub(crate) fn make_batch(model: &Model) -> Result<*mut RawBatch, Error> {
         // Should the configuration's layout ever change, it is noticed here.
         if (api.mjb_persistent)(batch) != 1 || (api.mjb_nthread)(batch) != 1 {
             (api.mjb_deleteBatch)(batch);
-            let version = model.library.version;
+            let version = model.lib.version;
             return Err(Error::Simulation(format!("version {version} configures batches in another way")));
         }
         Ok(batch)

@@ -102,13 +102,13 @@ fn what_is_wrong_is_said() {
     assert!(matches!(model.constants("masses"), Err(Error::Field { .. })));
     assert!(matches!(model.constants("actuator_ctrllimited"), Err(Error::Field { .. })));
     assert!(matches!(model.constants("body\0mass"), Err(Error::Field { .. })));
-    let refused = |xml| Model::from_xml(model.library(), xml).unwrap_err().to_string();
+    let refused = |xml| Model::from_xml(model.lib(), xml).unwrap_err().to_string();
     assert!(refused("<mujoco").starts_with("MuJoCo refuses the model: "));
     let twins = "<mujoco><worldbody><body name='a'/><body name='a'/></worldbody></mujoco>";
     assert!(refused(twins).contains("repeated name"), "{}", refused(twins));
     let tight = "<mujoco><size memory='100'/><worldbody><body><freejoint/><geom size='1'/></body></worldbody></mujoco>";
     assert!(refused(tight).contains("memory"), "{}", refused(tight));
-    let error = Model::from_file(model.library(), "no/such.xml".as_ref()).unwrap_err().to_string();
+    let error = Model::from_file(model.lib(), "no/such.xml".as_ref()).unwrap_err().to_string();
     assert!(error.contains("no/such.xml"), "{error}");
 }
 
@@ -118,7 +118,7 @@ fn a_call_that_fails_is_an_error() {
     let Some(model) = spring() else { return };
     let boxes: String = (0..20).map(|_| "<body><freejoint/><geom type='box' size='1 1 1'/></body>").collect();
     let xml = format!("<mujoco><size memory='50K'/><worldbody>{boxes}</worldbody></mujoco>");
-    let crowd = Model::from_xml(model.library(), &xml).unwrap();
+    let crowd = Model::from_xml(model.lib(), &xml).unwrap();
     let mut simulation = Simulation::new(&crowd, &["xpos"]).unwrap();
     let before = simulation.state().to_vec();
     let error = simulation.step(1).unwrap_err().to_string();
