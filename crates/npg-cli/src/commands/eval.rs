@@ -4,8 +4,8 @@ use npg::env::registry;
 use npg::evaluate::{Plan, evaluate};
 use npg::plot::{CurveOptions, Format, learning_curves};
 use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
-use npg::train::{load_policy, saved_config};
 
+use super::trained::Trained;
 use crate::args::{EvalArgs, PlotArgs};
 use crate::text;
 
@@ -35,18 +35,12 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<String> {
 }
 
 fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow::Result<(String, f64)> {
-    let opened = run.open_checkpoint(choice)?;
-    opened.skipped.iter().for_each(|error| text::warn(&format!("passed over: {error}")));
-    let fault = |fault| npg::Error::File { path: opened.path.clone(), fault };
-    let config = saved_config(&opened.archive).map_err(fault)?;
-    let environment = run.environment_of(&opened)?;
-    let source = registry::make(&environment, &config.env)?;
-    let policy = load_policy(&opened.archive, &source.spec()).map_err(fault)?;
+    let Trained { environment, source, policy, path } = Trained::open(run, choice)?;
     let plan = Plan { episodes: args.episodes as usize, seed: args.seed, stochastic: args.stochastic };
     let result = evaluate(&policy, source.as_ref(), plan)?;
     let (min, max) = result.returns.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
     let (mean, std, length) = (result.mean(), result.std(), result.length_mean());
-    let checkpoint = opened.path.display();
+    let checkpoint = path.display();
     let line = if args.json {
         text::json_line([
             ("env", environment.into()),

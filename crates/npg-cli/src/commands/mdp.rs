@@ -9,9 +9,9 @@ use npg::exact::mdp::{
 };
 use npg::plot::{Chart, Figure, Mark, Plotted, Scale, Stroke, charts, hue};
 use npg::run_dir::{self, CheckpointChoice};
-use npg::train::load_policy;
 use serde_json::Value;
 
+use super::trained::Trained;
 use crate::args::MdpArgs;
 use crate::exit::Next;
 use crate::text;
@@ -264,7 +264,7 @@ fn process(args: &MdpArgs) -> anyhow::Result<(String, Mdp, Option<TabularPolicy>
     Ok((args.world.clone(), mdp.map_err(|error| npg::Error::config(key(&error), error))?, None))
 }
 
-/// The policy in a run, a checkpoint or a JSON file.
+/// The policy in a run or a JSON file.
 fn trained_or_written(file: &str, shape: (usize, usize)) -> anyhow::Result<TabularPolicy> {
     let path = Path::new(file);
     if !path.is_dir() {
@@ -275,16 +275,11 @@ fn trained_or_written(file: &str, shape: (usize, usize)) -> anyhow::Result<Tabul
         let message = format!("{file} has {} seeds; name the directory of one", runs.len());
         return Err(npg::Error::Run(message).into());
     };
-    let opened = run.open_checkpoint(&CheckpointChoice::from("latest"))?;
-    let fault = |fault| npg::Error::File { path: opened.path.clone(), fault };
-    let config = npg::train::saved_config(&opened.archive).map_err(fault)?;
-    let source = registry::make(&run.environment_of(&opened)?, &config.env)?;
-    let policy = load_policy(&opened.archive, &source.spec()).map_err(fault)?;
+    let Trained { policy, path, .. } = Trained::open(run, &CheckpointChoice::Latest)?;
     let table = TabularPolicy::of(&policy).filter(|table| (table.states(), table.actions()) == shape);
     let (states, actions) = shape;
-    let mismatch =
-        || fault(npg::FileFault::Mismatch(format!("its policy is not one of {states} states and {actions} actions")));
-    Ok(table.ok_or_else(mismatch)?)
+    let mismatch = format!("its policy is not one of {states} states and {actions} actions");
+    Ok(table.ok_or(npg::Error::File { path, fault: npg::FileFault::Mismatch(mismatch) })?)
 }
 
 fn norm(x: &[f64]) -> f64 {

@@ -10,6 +10,7 @@ mod kakade;
 mod presets;
 mod theory;
 mod train;
+mod trained;
 
 use clap::CommandFactory;
 

@@ -238,3 +238,13 @@ impl<E: Env + 'static, F: Fn() -> E + Send + Sync> EnvSource for F {
         Ok(Box::new(Singles { environments: (0..count).map(|_| self()).collect() }))
     }
 }
+
+/// The state in what [`Env::save`] gave.
+fn restored<const N: usize>(state: &[f64]) -> Result<[f64; N], String> {
+    let state: [f64; N] =
+        state.try_into().map_err(|_| format!("a state of {N} numbers expected, got {}", state.len()))?;
+    match state.iter().find(|x| !x.is_finite()) {
+        None => Ok(state),
+        Some(x) => Err(format!("a state of finite numbers expected, got {x}")),
+    }
+}

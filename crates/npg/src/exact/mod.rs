@@ -12,3 +12,8 @@ pub mod bandit;
 pub mod field;
 pub mod flow;
 pub mod kakade;
+
+/// The sum of products, term by term: what holds the kernels to account does not use them.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

@@ -1,5 +1,6 @@
 //! The random instances on which claims are checked, and small dense algebra.
 
+pub(super) use crate::exact::dot;
 use crate::exact::mdp::{Evaluation, Mdp, TabularPolicy};
 use crate::random::{Purpose, Stream};
 use faer::linalg::solvers::Solve;
@@ -81,10 +82,6 @@ impl Instance {
 pub(super) fn derivative(f: impl Fn(f64) -> f64, h: f64) -> f64 {
     let odd = |k: f64| f(k * h) - f(-k * h);
     (45.0 * odd(1.0) - 9.0 * odd(2.0) + odd(3.0)) / (60.0 * h)
-}
-
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// Cosine of the angle between two vectors.

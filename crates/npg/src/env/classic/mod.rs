@@ -18,7 +18,7 @@ pub use mountain_car_continuous::MountainCarContinuous;
 pub use pendulum::Pendulum;
 
 use super::registry::Entry;
-use super::{EnvOption, Kind, Space};
+use super::{EnvOption, Kind, Space, restored};
 
 /// The environments of this family.
 pub(super) static ENTRIES: &[Entry] = &[
@@ -111,16 +111,6 @@ fn symmetric(high: &[f64]) -> Space {
 /// `x` rounded to f32.
 fn single(x: f64) -> f64 {
     f64::from(x as f32)
-}
-
-/// The state in what [`Env::save`](super::Env::save) gave.
-fn restored<const N: usize>(state: &[f64]) -> Result<[f64; N], String> {
-    let state: [f64; N] =
-        state.try_into().map_err(|_| format!("a state of {N} numbers expected, got {}", state.len()))?;
-    match state.iter().find(|x| !x.is_finite()) {
-        None => Ok(state),
-        Some(x) => Err(format!("a state of finite numbers expected, got {x}")),
-    }
 }
 
 /// The index in `action`, which must be below `n`.

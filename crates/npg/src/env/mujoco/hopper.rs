@@ -7,7 +7,7 @@
 //! Source: Erez, Tassa & Todorov 2011 (the body), Gymnasium 1.4 `hopper_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE, TERMINATE};
-use super::task::{Judgment, Task, View, add_uniform, inside, squares, without};
+use super::task::{Judgment, Task, View, inside, observe_walker, squares, start_uniform};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -78,13 +78,11 @@ impl Task for Hopper {
     }
 
     fn start(&self, qpos: &mut [f64], qvel: &mut [f64], rng: &mut Stream) {
-        add_uniform(qpos, self.noise, rng);
-        add_uniform(qvel, self.noise, rng);
+        start_uniform(qpos, qvel, self.noise, rng);
     }
 
     fn observe(&self, now: &View<'_>, observation: &mut Vec<f64>) {
-        observation.extend(without(now.qpos(), 1, self.exclude));
-        observation.extend(now.qvel().iter().map(|v| v.clamp(-10.0, 10.0)));
+        observe_walker(now, self.exclude, observation);
     }
 
     fn position(&self, now: &View<'_>) -> f64 {

@@ -8,7 +8,7 @@
 //! Source: Tassa, Erez & Todorov 2012 (the body), Gymnasium 1.4 `humanoid_v5.py`.
 
 use super::settings::{self, EXCLUDE, INCLUDE_CFRC_EXT, ON_DIVERGENCE, TERMINATE};
-use super::task::{Judgment, Task, View, add_uniform, inside, squares, without};
+use super::task::{Judgment, Task, View, clipped_cost, inside, squares, start_uniform, without};
 use crate::env::registry::Entry;
 use crate::env::{EnvOption, Values};
 use crate::random::Stream;
@@ -122,8 +122,7 @@ impl Task for Humanoid {
     }
 
     fn start(&self, qpos: &mut [f64], qvel: &mut [f64], rng: &mut Stream) {
-        add_uniform(qpos, self.noise, rng);
-        add_uniform(qvel, self.noise, rng);
+        start_uniform(qpos, qvel, self.noise, rng);
     }
 
     fn observe(&self, now: &View<'_>, observation: &mut Vec<f64>) {
@@ -139,8 +138,7 @@ impl Task for Humanoid {
     fn judge(&self, now: &View<'_>, velocity: f64, _: &[f64]) -> Judgment {
         let healthy = inside(now.qpos()[2], self.heights);
         let rewards = self.forward * velocity + if healthy { self.healthy } else { 0.0 };
-        let [low, high] = self.contact_range;
-        let contact = (self.contact * squares(now.get("cfrc_ext"))).clamp(low, high);
+        let contact = clipped_cost(self.contact, now.get("cfrc_ext"), self.contact_range);
         let costs = self.control * squares(now.ctrl()) + contact;
         Judgment { reward: rewards - costs, terminated: self.terminate && !healthy }
     }

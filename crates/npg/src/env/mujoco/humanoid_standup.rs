@@ -8,7 +8,7 @@
 
 use super::humanoid::{Figure, INCLUDE_CINERT, INCLUDE_CVEL, INCLUDE_QFRC_ACTUATOR};
 use super::settings::{self, EXCLUDE, INCLUDE_CFRC_EXT, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, add_uniform, squares};
+use super::task::{Judgment, Task, View, clipped_cost, squares, start_uniform};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -61,8 +61,7 @@ impl Task for HumanoidStandup {
     }
 
     fn start(&self, qpos: &mut [f64], qvel: &mut [f64], rng: &mut Stream) {
-        add_uniform(qpos, self.noise, rng);
-        add_uniform(qvel, self.noise, rng);
+        start_uniform(qpos, qvel, self.noise, rng);
     }
 
     fn observe(&self, now: &View<'_>, observation: &mut Vec<f64>) {
@@ -70,8 +69,7 @@ impl Task for HumanoidStandup {
     }
 
     fn judge(&self, now: &View<'_>, _: f64, _: &[f64]) -> Judgment {
-        let [low, high] = self.impact_range;
-        let impact = (self.impact * squares(now.get("cfrc_ext"))).clamp(low, high);
+        let impact = clipped_cost(self.impact, now.get("cfrc_ext"), self.impact_range);
         let reward = now.qpos()[2] / self.timestep - self.control * squares(now.ctrl()) - impact + 1.0;
         Judgment { reward, terminated: false }
     }

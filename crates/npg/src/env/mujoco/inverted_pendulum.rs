@@ -6,7 +6,7 @@
 //! Source: Barto, Sutton & Anderson 1983 (the task), Gymnasium 1.4 `inverted_pendulum_v5.py`.
 
 use super::settings::{self, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, add_uniform};
+use super::task::{Judgment, Task, View, start_uniform};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -37,8 +37,7 @@ impl Task for InvertedPendulum {
     }
 
     fn start(&self, qpos: &mut [f64], qvel: &mut [f64], rng: &mut Stream) {
-        add_uniform(qpos, self.noise, rng);
-        add_uniform(qvel, self.noise, rng);
+        start_uniform(qpos, qvel, self.noise, rng);
     }
 
     fn observe(&self, now: &View<'_>, observation: &mut Vec<f64>) {

@@ -5,7 +5,7 @@
 //! Source: Coulom 2002 (the body), Gymnasium 1.4 `swimmer_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, add_uniform, squares, without};
+use super::task::{Judgment, Task, View, squares, start_uniform, without};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -47,8 +47,7 @@ impl Task for Swimmer {
     }
 
     fn start(&self, qpos: &mut [f64], qvel: &mut [f64], rng: &mut Stream) {
-        add_uniform(qpos, self.noise, rng);
-        add_uniform(qvel, self.noise, rng);
+        start_uniform(qpos, qvel, self.noise, rng);
     }
 
     fn observe(&self, now: &View<'_>, observation: &mut Vec<f64>) {

@@ -90,6 +90,17 @@ pub(super) fn add_uniform(values: &mut [f64], scale: f64, rng: &mut Stream) {
     values.iter_mut().for_each(|x| *x += rng.uniform(-scale, scale));
 }
 
+/// A start around the model's own: adds the same uniform noise to positions and velocities.
+pub(super) fn start_uniform(qpos: &mut [f64], qvel: &mut [f64], scale: f64, rng: &mut Stream) {
+    add_uniform(qpos, scale, rng);
+    add_uniform(qvel, scale, rng);
+}
+
+/// `weight` times the sum of squared forces, clipped to a range.
+pub(super) fn clipped_cost(weight: f64, forces: &[f64], [low, high]: [f64; 2]) -> f64 {
+    (weight * squares(forces)).clamp(low, high)
+}
+
 /// Adds normal noise with standard deviation `scale`.
 pub(super) fn add_normal(values: &mut [f64], scale: f64, rng: &mut Stream) {
     values.iter_mut().for_each(|x| *x += scale * rng.normal());
@@ -108,6 +119,12 @@ pub(super) fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
 /// Whether `x` is between the ends of a range, which do not belong to it.
 pub(super) fn inside(x: f64, [low, high]: [f64; 2]) -> bool {
     low < x && x < high
+}
+
+/// What the planar walkers see: positions, without x if it is to be left out, and velocities clipped to 10.
+pub(super) fn observe_walker(now: &View<'_>, exclude: bool, observation: &mut Vec<f64>) {
+    observation.extend(without(now.qpos(), 1, exclude));
+    observation.extend(now.qvel().iter().map(|v| v.clamp(-10.0, 10.0)));
 }
 
 /// `positions` without the first `skipped`, if they are to be left out.

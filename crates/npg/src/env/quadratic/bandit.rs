@@ -3,7 +3,7 @@
 //! Observation s ~ N(mean, var); action u, any real; reward -(q (u - target_gain s - target_bias)^2 + r u^2) / 2. The
 //! episode terminates with its first step. The defaults are those of [`Bandit`].
 
-use crate::env::{Action, Ending, Env, Outcome, Space, Spec};
+use crate::env::{Action, Ending, Env, Outcome, Space, Spec, restored};
 use crate::exact::bandit::Bandit;
 use crate::random::Stream;
 
@@ -49,10 +49,7 @@ impl Env for BanditEnv {
     }
 
     fn load(&mut self, state: &[f64]) -> Result<(), String> {
-        match state {
-            [x] if x.is_finite() => self.state = *x,
-            _ => return Err(format!("one finite number expected, got {state:?}")),
-        }
+        [self.state] = restored(state)?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! state before the step. An episode starts at s ~ N(start_mean, start_var) and never ends by itself. The defaults are
 //! [`Lqr::unique_optimum`], whose best policy is u = -s.
 
-use crate::env::{Action, Ending, Env, Outcome, Space, Spec};
+use crate::env::{Action, Ending, Env, Outcome, Space, Spec, restored};
 use crate::exact::lqr::Lqr;
 use crate::random::Stream;
 
@@ -58,10 +58,7 @@ impl Env for LqrEnv {
     }
 
     fn load(&mut self, state: &[f64]) -> Result<(), String> {
-        match state {
-            [x] if x.is_finite() => self.state = *x,
-            _ => return Err(format!("one finite number expected, got {state:?}")),
-        }
+        [self.state] = restored(state)?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Exact ascent: vanilla gradient, natural gradient, soft policy iteration.
 
-use super::evaluate::dot;
 use super::{Evaluation, Mdp, TabularPolicy};
+use crate::exact::dot;
 use crate::step::alpha_from_kl;
 
 /// How a policy is improved.

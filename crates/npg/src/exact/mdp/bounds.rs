@@ -1,8 +1,8 @@
 //! One policy against another: the performance difference, the surrogate, and every lower bound.
 
-use super::evaluate::dot;
 use super::finite::means;
 use super::{Evaluation, FiniteHorizon, Mdp, TabularPolicy};
+use crate::exact::dot;
 use crate::trust_region::bounds;
 
 /// How far a new policy is from an old one.

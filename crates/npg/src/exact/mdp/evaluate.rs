@@ -1,6 +1,7 @@
 //! What a policy is worth: V, Q, A, its state distribution and J.
 
 use super::{Mdp, TabularPolicy};
+use crate::exact::dot;
 use faer::Mat;
 use faer::linalg::solvers::Solve;
 
@@ -34,12 +35,31 @@ impl Mdp {
         let shape = (policy.states(), policy.actions());
         assert_eq!(shape, (self.states(), self.actions()), "the policy is one for another process");
         let chain = Chain::new(self, policy);
-        let (v, occupancy) = if self.states() <= DENSE { chain.solve() } else { (chain.sweep(), chain.push()) };
+        let (v, mut occupancy) = if self.states() <= DENSE { chain.solve() } else { (chain.sweep(), chain.push()) };
+        // What rounding leaves in states that no path reaches is 0.
+        let reached = self.reachable(|i| policy.probabilities()[i] > 0.0);
+        occupancy.iter_mut().zip(reached).filter(|(_, reached)| !reached).for_each(|(d, _)| *d = 0.0);
         let q = self.action_values(&v);
         let actions = self.actions();
         let advantage = q.iter().enumerate().map(|(i, q)| q - v[i / actions]).collect();
         let j = dot(self.start(), &v);
         Evaluation { gamma: self.gamma(), v, q, advantage, occupancy, j }
+    }
+
+    /// Whether a path of actions that may be taken, by their place in S x A, leads from the start to each state.
+    pub(super) fn reachable(&self, may_be_taken: impl Fn(usize) -> bool) -> Vec<bool> {
+        let mut reached: Vec<bool> = self.start().iter().map(|p| *p > 0.0).collect();
+        let mut open: Vec<usize> = (0..reached.len()).filter(|s| reached[*s]).collect();
+        while let Some(state) = open.pop() {
+            for action in (0..self.actions()).filter(|a| may_be_taken(state * self.actions() + a)) {
+                for (next, _) in self.next(state, action) {
+                    if !std::mem::replace(&mut reached[next], true) {
+                        open.push(next);
+                    }
+                }
+            }
+        }
+        reached
     }
 
     /// r(s,a) + gamma E V(s'), S x A.
@@ -99,9 +119,8 @@ impl<'a> Chain<'a> {
         let mut d = solve(&inflow);
         let pushed = self.pushed(&d, &inflow);
         let correction = solve(&pushed.iter().zip(&d).map(|(pushed, d)| pushed - d).collect::<Vec<_>>());
-        // What rounding leaves below 0 in states that are never visited is 0.
+        // Nor is rounding a mass below 0.
         d.iter_mut().zip(&correction).for_each(|(d, c)| *d = if *d + c > 1e-300 { *d + c } else { 0.0 });
-        self.clear_unreachable(&mut d);
         (v, d)
     }
 
@@ -118,20 +137,6 @@ impl<'a> Chain<'a> {
             self.row(state).iter().for_each(|(to, p)| pushed[*to] += self.mdp.gamma() * p * mass);
         }
         pushed
-    }
-
-    /// States that no path from the start reaches have exactly no mass.
-    fn clear_unreachable(&self, d: &mut [f64]) {
-        let mut reached: Vec<bool> = self.mdp.start().iter().map(|p| *p > 0.0).collect();
-        let mut open: Vec<usize> = (0..reached.len()).filter(|s| reached[*s]).collect();
-        while let Some(state) = open.pop() {
-            for (to, _) in self.row(state) {
-                if !std::mem::replace(&mut reached[*to], true) {
-                    open.push(*to);
-                }
-            }
-        }
-        d.iter_mut().zip(&reached).filter(|(_, reached)| !**reached).for_each(|(d, _)| *d = 0.0);
     }
 
     /// Values by Gauss-Seidel sweeps until rounding is all that moves them.
@@ -171,10 +176,6 @@ fn column_of(values: &[f64]) -> Mat<f64> {
 
 fn column(matrix: &Mat<f64>) -> Vec<f64> {
     (0..matrix.nrows()).map(|i| matrix[(i, 0)]).collect()
-}
-
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

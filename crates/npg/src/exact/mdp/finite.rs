@@ -1,7 +1,7 @@
 //! A finite horizon: values depend on the time that is left, so advantages are indexed by time.
 
-use super::evaluate::dot;
 use super::{Mdp, TabularPolicy};
+use crate::exact::dot;
 
 /// A stationary policy over T steps, t = 0..T: `v[t]` has one number a state, `q[t]` and `advantage[t]` have S x A.
 #[derive(Clone, Debug, PartialEq)]

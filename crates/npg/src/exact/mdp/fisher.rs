@@ -16,7 +16,7 @@ impl Mdp {
         let mut product = Vec::with_capacity(v.len());
         for (state, v) in v.chunks(self.actions()).enumerate() {
             let pi = policy.row(state);
-            let mean = super::evaluate::dot(pi, v);
+            let mean = crate::exact::dot(pi, v);
             product.extend(pi.iter().zip(v).map(|(pi, v)| at.occupancy[state] * pi * (v - mean)));
         }
         product
@@ -46,7 +46,7 @@ impl Mdp {
     pub fn natural_gradient(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
         let mut natural = Vec::with_capacity(at.advantage.len());
         // By the logits: a probability that is too small for a number, and d where only such actions lead, are not 0.
-        let visited = self.reachable(policy);
+        let visited = self.reachable(|i| policy.logits()[i] > f64::NEG_INFINITY);
         for (state, advantage) in at.advantage.chunks(self.actions()).enumerate() {
             let logits = &policy.logits()[state * self.actions()..][..self.actions()];
             let is_taken = |logit: f64| logit > f64::NEG_INFINITY;
@@ -57,24 +57,6 @@ impl Mdp {
             }));
         }
         natural
-    }
-
-    /// Whether a path of actions with finite logits leads from the start to each state.
-    fn reachable(&self, policy: &TabularPolicy) -> Vec<bool> {
-        let mut reached: Vec<bool> = self.start().iter().map(|p| *p > 0.0).collect();
-        let mut open: Vec<usize> = (0..reached.len()).filter(|s| reached[*s]).collect();
-        while let Some(state) = open.pop() {
-            for action in
-                (0..self.actions()).filter(|a| policy.logits()[state * self.actions() + a] > f64::NEG_INFINITY)
-            {
-                for (next, _) in self.next(state, action) {
-                    if !std::mem::replace(&mut reached[next], true) {
-                        open.push(next);
-                    }
-                }
-            }
-        }
-        reached
     }
 
     /// Compatible weights: the w of least norm that minimizes E[(w^T grad log pi - A)^2], which is (1-gamma) F^+ grad J

@@ -1,0 +1,33 @@
+//! The policy of a run, in the environment that it was trained in.
+
+use std::path::PathBuf;
+
+use npg::env::{EnvSource, registry};
+use npg::policy::Policy;
+use npg::run_dir::{CheckpointChoice, RunDir};
+use npg::train::{load_policy, saved_config};
+
+use crate::text;
+
+/// A trained policy.
+pub(super) struct Trained {
+    pub(super) environment: String,
+    pub(super) source: Box<dyn EnvSource>,
+    pub(super) policy: Policy,
+    /// Its checkpoint.
+    pub(super) path: PathBuf,
+}
+
+impl Trained {
+    /// Opens a checkpoint of `run`; damaged ones that were passed over are named.
+    pub(super) fn open(run: &RunDir, choice: &CheckpointChoice) -> npg::Result<Self> {
+        let opened = run.open_checkpoint(choice)?;
+        opened.skipped.iter().for_each(|error| text::warn(&format!("passed over: {error}")));
+        let fault = |fault| npg::Error::File { path: opened.path.clone(), fault };
+        let config = saved_config(&opened.archive).map_err(fault)?;
+        let environment = run.environment_of(&opened)?;
+        let source = registry::make(&environment, &config.env)?;
+        let policy = load_policy(&opened.archive, &source.spec()).map_err(fault)?;
+        Ok(Self { environment, source, policy, path: opened.path })
+    }
+}
