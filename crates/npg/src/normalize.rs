@@ -96,6 +96,18 @@ impl Normalizer {
         }
     }
 
+    /// For each dimension (a, b) with z = a z' + b, where z is what this normalizer makes of a value and z' what `newer`
+    /// does, clipping aside. (1, 0), no relation, for a dimension whose standard deviation changes by more than a factor
+    /// of two, as one does that has been constant so far: the two have little in common, and clipping counts.
+    pub fn in_terms_of(&self, newer: &Normalizer) -> Vec<(f64, f64)> {
+        let relation = |j: usize| {
+            let ratio = self.scales[j] / newer.scales[j];
+            let shift = (newer.moments.mean[j] - self.moments.mean[j]) * self.scales[j];
+            if (0.5..=2.0).contains(&ratio) { (ratio, shift) } else { (1.0, 0.0) }
+        };
+        (0..self.scales.len()).map(relation).collect()
+    }
+
     /// Scale of dimension `j`: 1 / standard deviation.
     pub fn scale(&self, j: usize) -> f64 {
         self.scales[j]

@@ -390,6 +390,8 @@ impl Default for Value {
 pub struct Normalize {
     /// Observations by their running mean and standard deviation.
     pub observations: bool,
+    /// Whether the first layers follow the statistics, so that policy and baseline stay the same functions.
+    pub compensate: bool,
     /// Rewards by the running standard deviation of the discounted return.
     pub returns: bool,
     /// Normalized observations and rewards are clipped to this magnitude.
@@ -398,7 +400,7 @@ pub struct Normalize {
 
 impl Default for Normalize {
     fn default() -> Self {
-        Self { observations: true, returns: true, clip: 10.0 }
+        Self { observations: true, compensate: true, returns: true, clip: 10.0 }
     }
 }
 

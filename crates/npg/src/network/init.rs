@@ -1,6 +1,6 @@
 //! Initial parameters: orthogonal weights with a gain (Saxe 2014), zero biases.
 
-use super::{Network, kernels::Activation};
+use super::{Layer, Network, kernels::Activation};
 use crate::random::Stream;
 use faer::Mat;
 
@@ -44,6 +44,24 @@ impl Network {
             theta[start..].fill(log_std);
         }
         theta
+    }
+
+    /// Rewrites parameters for inputs x' in place of x = a x' + b, with (a, b) of each input in `relation`, so that the
+    /// outputs stay: W'_jk = a_j W_jk, b'_k = b_k + sum_j b_j W_jk. The map is linear, so it serves directions in the space
+    /// of parameters too. Nothing is done where that cannot be: behind fixed features, or if exploration is linear in the
+    /// inputs themselves.
+    pub fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) {
+        if self.features.is_some() || (self.exploration.is_some() && self.layers.len() == 1) {
+            return;
+        }
+        let Layer { outputs, weights, biases, .. } = self.layers[0];
+        let (matrix, rest) = theta[weights..].split_at_mut(biases - weights);
+        for (row, (a, b)) in matrix.chunks_exact_mut(outputs).zip(relation) {
+            for (weight, bias) in row.iter_mut().zip(&mut *rest) {
+                *bias += b * *weight;
+                *weight *= a;
+            }
+        }
     }
 
     /// Sets the biases of the last layer's affine outputs from `first` on.

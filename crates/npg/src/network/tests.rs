@@ -109,6 +109,41 @@ fn forward_equals_the_reference() {
     }
 }
 
+/// And a direction is rewritten as the parameters are: at theta + v rewritten, the outputs are those at theta + v.
+#[test]
+fn substituted_inputs_leave_the_outputs() {
+    let mut rng = Stream::new(6, Purpose::Test, 0);
+    for network in networks() {
+        let case = case(network, 5, &mut rng);
+        let v: Vec<f64> = case.theta.iter().map(|_| 0.1 * rng.normal()).collect();
+        let relation: Vec<(f64, f64)> =
+            (0..case.network.inputs()).map(|_| ((0.2 * rng.normal()).exp(), rng.normal())).collect();
+        let rewritten = |vector: &[f64]| {
+            let mut vector = vector.to_vec();
+            case.network.substitute_inputs(&mut vector, &relation);
+            vector
+        };
+        let sum = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a + b).collect::<Vec<f64>>();
+        let (theta, direction) = (rewritten(&case.theta), rewritten(&v));
+        let possible =
+            case.network.features.is_none() && !(case.network.exploration.is_some() && case.network.layers.len() == 1);
+        assert_eq!(possible, theta != case.theta, "{:?}", case.network);
+        for input in &case.inputs {
+            let other: Vec<f64> =
+                input.iter().zip(&relation).map(|(x, (a, b))| if possible { (x - b) / a } else { *x }).collect();
+            for (before, after) in
+                [(case.theta.clone(), theta.clone()), (sum(&case.theta, &v), sum(&theta, &direction))]
+            {
+                let (before, after) =
+                    (reference(&case.network, &before, input), reference(&case.network, &after, &other));
+                for (a, b) in before.iter().zip(&after) {
+                    assert!((a - b).abs() < 1e-12 * (1.0 + a.abs()), "{a} against {b} in {:?}", case.network);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn jvp_equals_central_differences_and_vjp_is_its_transpose() {
     let mut rng = Stream::new(2, Purpose::Test, 0);

@@ -262,14 +262,11 @@ impl Trainer {
         }
 
         // Only now may the normalizers move.
-        let normalizer_before = self.policy.normalizer.clone();
-        if let Some(normalizer) = &mut self.policy.normalizer {
-            normalizer.update(&batch.observation_moments);
-        }
+        self.renormalize(&batch.observation_moments);
         if let Some(returns) = self.returns.as_mut().filter(|_| self.iteration > 0) {
             returns.update(&batch.return_moments);
         }
-        let probe = probe::probe(&self.policy, normalizer_before.is_some(), &batch);
+        let probe = probe::probe(&self.policy, &update.theta, &batch);
         self.count(&batch);
         let report = reports.then(|| {
             let advantages = Advantages { values: &signal, unit };
@@ -299,6 +296,23 @@ impl Trainer {
             outcome: update.outcome,
             value_refused: !accepted,
         })
+    }
+
+    /// Takes `samples` into the statistics of observations. With `normalize.compensate` the first layers are rewritten so
+    /// that policy and baseline stay the functions that they are; not the first time, when all units change.
+    fn renormalize(&mut self, samples: &Moments) {
+        let Some(normalizer) = &mut self.policy.normalizer else { return };
+        let before = normalizer.clone();
+        normalizer.update(samples);
+        if !self.config.normalize.compensate || before.moments().count == 0.0 {
+            return;
+        }
+        let relation = before.in_terms_of(normalizer);
+        self.policy.network.substitute_inputs(&mut self.policy.theta, &relation);
+        if let Some(x) = &mut self.warm_start {
+            self.policy.network.substitute_inputs(x, &relation);
+        }
+        self.baseline.substitute_inputs(&relation);
     }
 
     /// Rewards in units of the running standard deviation of the discounted return, clipped. Sampling does not depend on

@@ -14,13 +14,15 @@ pub(super) struct Probe {
     pub(super) kl_normalizer: f64,
 }
 
-/// Measures at evenly spread states; `normalized` says whether the batch kept its observations.
-pub(super) fn probe(policy: &Policy, normalized: bool, batch: &Batch) -> Probe {
+/// Measures at evenly spread states of the batch: `policy` as it is now, against the parameters `updated` behind the
+/// normalizer that the batch was sampled with.
+pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
+    let normalized = policy.normalizer.is_some();
     let gaussian = matches!(policy.distribution.heads(), [Head::Gaussian { .. }]);
     if !(gaussian || normalized) {
         return Probe { std: f64::NAN, kl_normalizer: 0.0 };
     }
-    let packed = policy.network.pack(&policy.theta);
+    let (packed, repacked) = (policy.network.pack(updated), policy.network.pack(&policy.theta));
     let count = STATES.min(batch.len());
     let rows: Vec<usize> = (0..count).map(|i| i * batch.len() / count).collect();
     let (mut before, mut after) = (Tile::new(&policy.network, TILE, false), Tile::new(&policy.network, TILE, false));
@@ -29,7 +31,7 @@ pub(super) fn probe(policy: &Policy, normalized: bool, batch: &Batch) -> Probe {
     for rows in rows.chunks(TILE) {
         run(policy, &packed, &mut before, rows, |row, slot| slot.copy_from_slice(batch.inputs.row(row)));
         if normalized {
-            run(policy, &packed, &mut after, rows, |row, slot| {
+            run(policy, &repacked, &mut after, rows, |row, slot| {
                 encoded.iter_mut().zip(batch.observations.row(row)).for_each(|(e, x)| *e = f64::from(*x));
                 policy.normalize(&encoded, slot);
             });

@@ -106,6 +106,20 @@ fn a_checkpoint_without_a_report_is_resumed() {
     assert!(gain(&mut second).is_finite());
 }
 
+/// The first statistics change all units; from then on the policy leaves the statistics' motion behind.
+#[test]
+fn statistics_that_move_leave_a_compensated_policy() {
+    let moved = |compensate| -> Vec<f64> {
+        let mut config = config(6000);
+        config.normalize.compensate = compensate;
+        let kl = |i: Result<Iteration>| i.unwrap().metrics.get("npg/kl_normalizer").unwrap();
+        trainer("Pendulum-v1", config).skip(1).map(kl).collect()
+    };
+    let (with, without) = (moved(true), moved(false));
+    assert!(with.iter().all(|kl| *kl < 1e-9), "{with:?}");
+    assert!(without.iter().all(|kl| *kl > 1e-6), "{without:?}");
+}
+
 /// Cut after every iteration of a short run, with every part of the state in use.
 #[test]
 fn a_resumed_run_equals_the_uninterrupted_one() {

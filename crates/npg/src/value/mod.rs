@@ -95,6 +95,13 @@ impl Baseline {
         }
     }
 
+    /// Rewrites an MLP for other inputs, see [`Network::substitute_inputs`].
+    pub fn substitute_inputs(&mut self, relation: &[(f64, f64)]) {
+        if let Baseline::Mlp(mlp) = self {
+            mlp.network.substitute_inputs(&mut mlp.theta, relation);
+        }
+    }
+
     /// Fits V to `targets`, one a state. `rng` orders minibatches. A fit that ends in something not finite is undone and
     /// not `accepted`.
     pub fn fit(&mut self, states: Visited<'_>, targets: &[f64], rng: &mut Stream) -> Fit {
