@@ -107,6 +107,9 @@ pub(crate) struct TrainArgs {
     /// Overwrite a run that --out DIR holds already
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
+    /// Print the whole configuration of the (first) run as TOML, and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Start from the policy of another run
     #[arg(long, value_name = "RUN")]
     pub(crate) init: Option<PathBuf>,
@@ -168,6 +171,9 @@ pub(crate) struct ResumeArgs {
 
 /// `npg plot`
 #[derive(Args)]
+#[command(after_help = "\
+Runs of one environment: the return, and diagnostics below. Runs of several environments: the return alone, with a panel \
+for each environment; the key names the algorithms, or directories where these do not differ.")]
 pub(crate) struct PlotArgs {
     /// Directories of runs, or of single seeds
     #[arg(required = true, value_name = "RUN")]

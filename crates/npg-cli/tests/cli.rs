@@ -75,6 +75,7 @@ fn help() {
           --out <DIR>         Directory of the run; a folder seed-<S> is made in it [default:
                               runs/<ENV>/<ALGO>-<k>]
           --force             Overwrite a run that --out DIR holds already
+          --dry-run           Print the whole configuration of the (first) run as TOML, and stop
           --init <RUN>        Start from the policy of another run
           --until-return <R>  Stop when the mean of the last 100 training episodes reaches R
                               [run.until_return]
@@ -152,6 +153,10 @@ fn help() {
     Libraries:
           --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
                                active Python's package
+
+    Runs of one environment: the return, and diagnostics below. Runs of several environments: the return
+    alone, with a panel for each environment; the key names the algorithms, or directories where these do
+    not differ.
     "#);
 }
 

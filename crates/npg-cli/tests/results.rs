@@ -155,6 +155,13 @@ fn figures() {
     }
     assert!(std::fs::read(place.path("one.png")).unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
 
+    place.done(&format!("{} --steps 2000 --out a --quiet", SMALL.replace("CartPole-v1", "Acrobot-v1")));
+    place.done("plot o a t -o grid.svg");
+    let grid = place.read("grid.svg");
+    for text in [">CartPole-v1<", ">Acrobot-v1<", ">npg (1 to 2 seeds)<", ">trpo<", ">Learning curves<"] {
+        assert_eq!(grid.matches(text).count(), 1, "{text}");
+    }
+
     insta::assert_snapshot!(place.npg("plot o -o figure.jpg").shown(), @r#"
     exit code 2
     --- stderr

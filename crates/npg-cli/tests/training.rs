@@ -50,6 +50,17 @@ fn in_a_pipe() {
 }
 
 #[test]
+fn a_dry_run_prints_what_a_run_would_write() {
+    let place = Place::new();
+    let line = format!("{SMALL} --algo trpo --steps 500 --seeds 4..6 --threads 1 --out o --quiet");
+    let dry = place.done(&format!("{line} --dry-run"));
+    assert!(!place.path("o").exists() && dry.err.is_empty());
+    place.done(&line);
+    assert_eq!(dry.out, place.read("o/seed-4/config.toml"));
+    assert_eq!(place.npg(&format!("{line} --dry-run --set rollout.batch_steps=0")).code, Some(2));
+}
+
+#[test]
 fn for_programs() {
     let place = Place::new();
     let ended = place.done(&format!(

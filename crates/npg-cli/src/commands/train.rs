@@ -33,7 +33,12 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         Ok(trainer)
     };
     // What a trainer refuses must not leave directories behind; seeds do not matter to it.
-    trainer(&configs[0])?;
+    let first = trainer(&configs[0])?;
+    if args.dry_run {
+        let _ = std::io::stdout().write_all(first.config().to_toml().as_bytes()); // a reader that has gone is no error
+        return Ok(ExitCode::SUCCESS);
+    }
+    drop(first);
     let seeds: Vec<u64> = configs.iter().map(|config| config.run.seed).collect();
     let runs = match &args.out {
         Some(out) => run_dir::create_at(out, &seeds, args.force)?,

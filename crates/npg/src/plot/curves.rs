@@ -4,24 +4,25 @@ use std::path::PathBuf;
 
 use super::axes::{Axis, Panel, Scale};
 use super::font::Weight;
-use super::key::{Entry, Swatch, dot, key_rows};
+use super::grid;
+use super::heading::{Shown, heading};
+use super::key::dot;
 use super::names;
-use super::palette::{BAND_ALPHA, INK, MUTED, dash, hue};
+use super::palette::{BAND_ALPHA, MUTED, dash, hue};
 use super::quantity::{Curve, QUANTITIES, Quantity};
 use super::runs::{self, Seed};
 use super::scene::{Anchor, Circle, Color, Figure, Item, Point, Rectangle, Stroke, Text, named};
-use super::series::{ENOUGH_FOR_IQM, Series, Summary, at_shared_steps, summarize};
-use super::ticks::si;
+use super::series::{Series, Summary, at_shared_steps, summarize};
 use crate::error::{Error, Result};
 
 /// How [`learning_curves`] draws.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurveOptions {
-    /// Title; by default the environment, where the directories tell it.
+    /// Title; by default the environment, where the directories tell it and there is one.
     pub title: Option<String>,
     /// One name for each run; by default what tells their directories apart.
     pub labels: Vec<String>,
-    /// The return at which the task counts as solved, drawn as a line.
+    /// The return at which the task counts as solved, drawn as a line; runs of several environments have none.
     pub threshold: Option<f64>,
     /// Resamples of the bootstrap intervals.
     pub resamples: usize,
@@ -36,11 +37,11 @@ impl Default for CurveOptions {
 }
 
 /// Width of the figure.
-const WIDTH: f64 = 1000.0;
+pub(super) const WIDTH: f64 = 1000.0;
 /// Room for tick labels left of each panel.
-const LEFT: f64 = 64.0;
+pub(super) const LEFT: f64 = 64.0;
 /// Room right of the last panel.
-const RIGHT: f64 = 28.0;
+pub(super) const RIGHT: f64 = 28.0;
 /// Height of the large panel.
 const HEIGHT: f64 = 360.0;
 /// Height of what stands below a panel.
@@ -48,7 +49,7 @@ pub(super) const BELOW: f64 = 44.0;
 /// More small panels than these stand in rows of two.
 const MOST_COLUMNS: usize = 3;
 /// With more runs than these, a line for each seed would hide the comparison.
-const FEW_RUNS: usize = 4;
+pub(super) const FEW_RUNS: usize = 4;
 /// A line that is no data: the threshold, the KL budget.
 pub(super) const REFERENCE: Stroke = Stroke { color: MUTED, width: 1.2, dash: Some([2.0, 3.0]) };
 
@@ -66,19 +67,32 @@ impl Run {
         self.seeds.iter().map(of).collect()
     }
 
+    pub(super) fn is_evaluated(&self) -> bool {
+        self.seeds.iter().any(|seed| !seed.evaluations.is_empty())
+    }
+
+    /// Steps of the last row or evaluation of any seed.
+    pub(super) fn end(&self) -> f64 {
+        let last = |seed: &Seed| {
+            let evaluated = seed.evaluations.last().map_or(0.0, |(steps, _)| *steps);
+            seed.rows.last().map_or(0.0, |row| row.steps).max(evaluated)
+        };
+        self.seeds.iter().map(last).fold(0.0, f64::max)
+    }
+
     /// Evaluations at the steps that all seeds share, or of each seed where there are none.
-    fn evaluations(&self) -> Vec<(f64, f64)> {
+    pub(super) fn evaluations(&self) -> Vec<(f64, f64)> {
         let of = |seed: &Seed| Series::new(seed.evaluations.iter().map(|(steps, value)| (*steps, Some(*value))));
         let seeds: Vec<Series> = self.seeds.iter().map(of).collect();
         let shared = at_shared_steps(&seeds);
         if shared.is_empty() { seeds.iter().flat_map(Series::points).collect() } else { shared }
     }
 
-    fn stroke(&self, width: f64) -> Stroke {
+    pub(super) fn stroke(&self, width: f64) -> Stroke {
         Stroke { dash: self.dash, ..Stroke::solid(self.color, width) }
     }
 
-    fn band_color(&self) -> Color {
+    pub(super) fn band_color(&self) -> Color {
         self.color.with_alpha(BAND_ALPHA)
     }
 
@@ -91,6 +105,12 @@ impl Run {
     pub(super) fn band(&self, panel: &Panel, summary: &Summary) -> Option<Item> {
         let areas = panel.band(&summary.steps, &summary.low, &summary.high, self.band_color());
         (!areas.is_empty()).then(|| named("band", None, areas))
+    }
+
+    /// A dot for each evaluation; nothing without any.
+    pub(super) fn dots(&self, panel: &Panel, evaluations: &[(f64, f64)]) -> Option<Item> {
+        let dots = evaluations.iter().map(|(x, y)| Item::Circle(dot(panel.point(*x, *y), self.color))).collect();
+        (!evaluations.is_empty()).then(|| named("evaluations", Some(format!("{}, evaluation", self.label)), dots))
     }
 }
 
@@ -105,9 +125,15 @@ impl Run {
 /// budget, explained variance (drawn down to -1), relative residual of the linear solver, and promised against delivered:
 /// the surrogate's gains and the realized ones, each added up over the updates for which both are known.
 ///
+/// Runs of several environments, as their provenance.json tells, get a panel of returns for each environment instead, in
+/// the order in which they are first given, all under one key: a label has one color everywhere. Labels are then the
+/// algorithms; where an environment has several runs of one algorithm, ends of the directories. Lines for single seeds,
+/// the threshold and the small panels are not drawn then.
+///
 /// # Errors
-/// [`Error::Run`] when there is no such directory, it is no run, or no iteration has finished; [`Error::File`] for a
-/// damaged log; [`Error::Config`] when the number of labels is not that of runs.
+/// [`Error::Run`] when there is no such directory, it is no run, no iteration has finished, or one of several
+/// environments is not known; [`Error::File`] for a damaged log; [`Error::Config`] when the number of labels is not that
+/// of runs.
 pub fn learning_curves(runs: &[PathBuf], options: &CurveOptions) -> Result<Figure> {
     let names = names::of(runs);
     if !(options.labels.is_empty() || options.labels.len() == runs.len()) {
@@ -121,17 +147,17 @@ pub fn learning_curves(runs: &[PathBuf], options: &CurveOptions) -> Result<Figur
     let read = |(index, (path, label)): (usize, (&PathBuf, &String))| {
         Ok(Run { label: label.clone(), seeds: runs::read(path)?, color: hue(index), dash: dash(index) })
     };
-    let runs: Vec<Run> = runs.iter().zip(labels).enumerate().map(read).collect::<Result<_>>()?;
+    let drawn: Vec<Run> = runs.iter().zip(labels).enumerate().map(read).collect::<Result<_>>()?;
+    let panels = grid::environments(&drawn);
+    if panels.len() > 1 {
+        return grid::compose(runs, drawn, &panels, options);
+    }
     let title = options.title.clone().or(names.environment).unwrap_or_else(|| "Learning curves".into());
-    Ok(compose(&runs, &title, options))
+    Ok(compose(&drawn, &title, options))
 }
 
 fn compose(runs: &[Run], title: &str, options: &CurveOptions) -> Figure {
-    let last_steps = |seed: &Seed| {
-        let evaluated = seed.evaluations.last().map_or(0.0, |(steps, _)| *steps);
-        seed.rows.last().map_or(0.0, |row| row.steps).max(evaluated)
-    };
-    let end = runs.iter().flat_map(|run| &run.seeds).map(last_steps).fold(0.0, f64::max);
+    let end = runs.iter().map(Run::end).fold(0.0, f64::max);
     let (mut items, bottom) = returns(runs, title, end, options);
     let curves = |quantity: &'static Quantity| (quantity, quantity.curves(runs, options));
     let logged = |(quantity, curves): &(&Quantity, Vec<Curve>)| quantity.is_shown(curves);
@@ -156,8 +182,7 @@ fn returns(runs: &[Run], title: &str, end: f64, options: &CurveOptions) -> (Vec<
     let curves: Vec<Vec<Series>> =
         runs.iter().map(|run| run.series(|seed| seed.series(|row| row.return_mean))).collect();
     let evaluations: Vec<Vec<(f64, f64)>> = runs.iter().map(Run::evaluations).collect();
-    let evaluated = evaluations.iter().any(|points| !points.is_empty());
-    let (mut items, top) = heading(runs, title, evaluated, options.threshold);
+    let (mut items, top) = heading(runs, title, Shown::of(runs, options));
 
     let seen = curves.iter().flatten().flat_map(|series| series.values.iter().copied());
     let seen = seen.chain(evaluations.iter().flatten().map(|point| point.1)).chain(options.threshold);
@@ -180,13 +205,9 @@ fn returns(runs: &[Run], title: &str, end: f64, options: &CurveOptions) -> (Vec<
     }
     data.extend(centers);
     items.push(panel.data(data));
-    for (run, points) in runs.iter().zip(&evaluations).filter(|(_, points)| !points.is_empty()) {
-        let dots = points.iter().map(|(x, y)| Item::Circle(dot(panel.point(*x, *y), run.color))).collect();
-        items.push(named("evaluations", Some(format!("{}, evaluation", run.label)), dots));
-    }
+    items.extend(runs.iter().zip(&evaluations).filter_map(|(run, points)| run.dots(&panel, points)));
     if curves.iter().flatten().all(|series| series.steps.is_empty()) {
-        let center = [0.5 * (LEFT + WIDTH - RIGHT), top + 0.5 * HEIGHT];
-        items.push(text(center, Anchor::Middle, "no episode has finished yet", 14.0, Weight::Regular, MUTED));
+        items.push(empty(&panel, 14.0));
     }
     items.push(below(&panel));
     (items, top + HEIGHT + BELOW)
@@ -201,57 +222,6 @@ fn seeds<'a>(panel: &'a Panel, run: &'a Run, curves: &'a [Series]) -> impl Itera
     })
 }
 
-/// Title and keys. Returns its items and the upper end of the panel below.
-fn heading(runs: &[Run], title: &str, evaluated: bool, threshold: Option<f64>) -> (Vec<Item>, f64) {
-    let quantity = "Return, mean of the last 100 episodes of training";
-    let mut items = vec![
-        text([LEFT, 38.0], Anchor::Start, title, 19.0, Weight::Medium, INK),
-        text([LEFT, 60.0], Anchor::Start, quantity, 13.5, Weight::Regular, MUTED),
-    ];
-    let width = WIDTH - LEFT - RIGHT;
-    let (rows, y) = key_rows(&names_key(runs), [LEFT, 86.0], width, 13.0);
-    items.extend(rows);
-    let style = style_key(runs, evaluated, threshold);
-    let (rows, y) = key_rows(&style, [LEFT, y + 21.0], width, 12.0);
-    items.extend(rows);
-    (items, if style.is_empty() { y - 7.0 } else { y + 16.0 })
-}
-
-fn names_key(runs: &[Run]) -> Vec<Entry> {
-    let entry = |run: &Run| {
-        let (seeds, several) = (run.seeds.len(), run.seeds.len() > 1);
-        let label = if several { format!("{} ({seeds} seeds)", run.label) } else { run.label.clone() };
-        let swatch = Swatch::Line(run.stroke(2.2), several.then(|| run.band_color()));
-        Entry { swatch, label, strong: true }
-    };
-    runs.iter().map(entry).collect()
-}
-
-fn style_key(runs: &[Run], evaluated: bool, threshold: Option<f64>) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut add = |swatch, label: String| entries.push(Entry { swatch, label, strong: false });
-    let several: Vec<usize> = runs.iter().map(|run| run.seeds.len()).filter(|seeds| *seeds > 1).collect();
-    if !several.is_empty() {
-        let center = match several.iter().filter(|seeds| **seeds >= ENOUGH_FOR_IQM).count() {
-            0 => "mean of seeds",
-            count if count == several.len() => "interquartile mean of seeds",
-            _ => "interquartile mean of seeds (mean below 4)",
-        };
-        add(Swatch::Line(Stroke::solid(MUTED, 2.2), None), center.into());
-        add(Swatch::Band(MUTED.with_alpha(1.5 * BAND_ALPHA)), "95 % bootstrap interval".into());
-        if runs.len() <= FEW_RUNS {
-            add(Swatch::Line(Stroke::solid(MUTED.with_alpha(0.5), 0.9), None), "one seed".into());
-        }
-    }
-    if evaluated {
-        add(Swatch::Dot(MUTED), "evaluation".into());
-    }
-    if let Some(threshold) = threshold {
-        add(Swatch::Line(REFERENCE, None), format!("threshold {}", si(threshold)));
-    }
-    entries
-}
-
 /// The line through `points`; a dot where there is only one.
 pub(super) fn trace(panel: &Panel, points: impl Iterator<Item = (f64, f64)>, stroke: Stroke) -> Item {
     let points: Vec<(f64, f64)> = points.collect();
@@ -262,6 +232,13 @@ pub(super) fn trace(panel: &Panel, points: impl Iterator<Item = (f64, f64)>, str
         }
         _ => panel.line(points, stroke),
     }
+}
+
+/// What stands in a panel without a curve.
+pub(super) fn empty(panel: &Panel, size: f64) -> Item {
+    let Rectangle { x, y, width, height } = panel.area;
+    let center = [x + 0.5 * width, y + 0.5 * height];
+    text(center, Anchor::Middle, "no episode has finished yet", size, Weight::Regular, MUTED)
 }
 
 /// What stands below `panel` and its tick labels.

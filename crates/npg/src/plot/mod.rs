@@ -3,8 +3,8 @@
 //!
 //! A [`Figure`] is a list of shapes in pixels (`scene`). `axes` turns numbers into places and draws ticks, `key` the
 //! rows that explain lines, `arrows` and `contours` what is known over a plane. `curves` and `quantity` compose the
-//! figure of `npg plot`, `field` and `kakade` those of the commands of these names. `svg` and `png` draw the same shapes,
-//! `animation` several in a row.
+//! figure of `npg plot`, `grid` its figure of several environments, `field` and `kakade` those of the commands of these
+//! names. `svg` and `png` draw the same shapes, `animation` several in a row.
 
 mod animation;
 mod arrows;
@@ -14,6 +14,8 @@ mod contours;
 mod curves;
 mod field;
 mod font;
+mod grid;
+mod heading;
 mod kakade;
 mod key;
 mod names;

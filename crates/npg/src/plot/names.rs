@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::run_dir::sanitized;
+
 /// Names for a figure.
 #[derive(Debug, PartialEq)]
 pub(super) struct Names {
@@ -14,6 +16,29 @@ pub(super) struct Names {
 /// Labels are the shortest ends of the paths that differ; a seed directory keeps at least the name of its run.
 pub(super) fn of(runs: &[PathBuf]) -> Names {
     let paths: Vec<Vec<String>> = runs.iter().map(|run| parts(run)).collect();
+    let labels = shortest_ends(&paths, &vec![""; paths.len()]);
+    let mut environments = paths.iter().map(|path| {
+        let runs = path.iter().rposition(|part| part == "runs")?;
+        (path.len() > runs + 2).then(|| path[runs + 1].clone())
+    });
+    let first = environments.next().flatten();
+    let environment = first.filter(|first| environments.all(|other| other.as_ref() == Some(first)));
+    Names { labels, environment }
+}
+
+/// Labels that differ for the runs of one environment, given `environments` of each; the directory of that name is left out.
+pub(super) fn within(runs: &[PathBuf], environments: &[&str]) -> Vec<String> {
+    let path = |(run, environment): (&PathBuf, &&str)| {
+        let mut path = parts(run);
+        path.retain(|part| *part != sanitized(environment));
+        path
+    };
+    let paths: Vec<Vec<String>> = runs.iter().zip(environments).map(path).collect();
+    shortest_ends(&paths, environments)
+}
+
+/// The shortest ends of `paths`, of as many names for each, that differ where `groups` are the same.
+fn shortest_ends(paths: &[Vec<String>], groups: &[&str]) -> Vec<String> {
     let longest = paths.iter().map(Vec::len).max().unwrap_or(0);
     let labels = |extra: usize| -> Vec<String> {
         let label = |path: &Vec<String>| {
@@ -23,19 +48,15 @@ pub(super) fn of(runs: &[PathBuf]) -> Names {
         };
         paths.iter().map(label).collect()
     };
-    let distinct = |labels: &Vec<String>| {
-        let mut sorted = labels.clone();
-        sorted.sort();
-        sorted.windows(2).all(|pair| pair[0] != pair[1])
-    };
-    let labels = (0..longest).map(labels).find(distinct).unwrap_or_else(|| labels(0));
-    let mut environments = paths.iter().map(|path| {
-        let runs = path.iter().rposition(|part| part == "runs")?;
-        (path.len() > runs + 2).then(|| path[runs + 1].clone())
-    });
-    let first = environments.next().flatten();
-    let environment = first.filter(|first| environments.all(|other| other.as_ref() == Some(first)));
-    Names { labels, environment }
+    let distinct = |labels: &Vec<String>| are_distinct(groups, labels);
+    (0..longest).map(labels).find(distinct).unwrap_or_else(|| labels(0))
+}
+
+/// Whether labels of the same group are all different.
+pub(super) fn are_distinct(groups: &[&str], labels: &[String]) -> bool {
+    let mut pairs: Vec<(&&str, &String)> = groups.iter().zip(labels).collect();
+    pairs.sort();
+    pairs.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Names along the path, from the root if it can be found.
@@ -70,5 +91,18 @@ mod tests {
         assert_eq!(names(&["/x/out"]), (vec!["out".into()], None));
         assert_eq!(names(&["/x/out", "/x/out"]).0, ["out", "out"]);
         assert_eq!(names(&[]), (vec![], None));
+    }
+
+    #[test]
+    fn labels_of_several_environments_leave_these_out() {
+        let labels = |runs: &[(&str, &str)]| {
+            let paths: Vec<PathBuf> = runs.iter().map(|(run, _)| PathBuf::from(run)).collect();
+            within(&paths, &runs.iter().map(|(_, environment)| *environment).collect::<Vec<_>>())
+        };
+        let short = [("/x/A-v1/npg-1", "A-v1"), ("/x/A-v1/npg-2", "A-v1"), ("/x/B-v1/npg-1", "B-v1")];
+        assert_eq!(labels(&short), ["npg-1", "npg-2", "npg-1"]);
+        let sweeps = [("/old/A-v1/npg-1", "A-v1"), ("/new/A-v1/npg-1", "A-v1"), ("/new/B-v1/npg-1", "B-v1")];
+        assert_eq!(labels(&sweeps), ["old/npg-1", "new/npg-1", "new/npg-1"]);
+        assert_eq!(labels(&[("/x/A-v1/npg-1", "A-v1"), ("/x/A-v1/npg-1", "A-v1")]), ["npg-1", "npg-1"]);
     }
 }

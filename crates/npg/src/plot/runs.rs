@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::series::Series;
 use crate::error::{Error, FileFault, Result};
+use crate::run_dir::Provenance;
 
 /// One seed of a run.
 pub(super) struct Seed {
@@ -18,6 +19,10 @@ pub(super) struct Seed {
     pub(super) evaluations: Vec<(f64, f64)>,
     /// `algorithm.kl_step` of config.toml, unless the step rule has none.
     pub(super) kl_step: Option<f64>,
+    /// `algorithm.name` of config.toml.
+    pub(super) algorithm: Option<String>,
+    /// The environment of provenance.json.
+    pub(super) environment: Option<String>,
 }
 
 /// What figures need of one iteration; absent and non-finite numbers are `None`.
@@ -59,7 +64,10 @@ pub(super) fn read(run: &Path) -> Result<Vec<Seed>> {
         let evaluations = read_evaluations(&directory.join("eval.csv"))?;
         if !rows.is_empty() {
             let name = directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            seeds.push(Seed { name, rows, evaluations, kl_step: read_kl_step(&directory.join("config.toml")) });
+            let settings = read_algorithm(&directory.join("config.toml")).unwrap_or_default();
+            let algorithm = settings.get("name").and_then(|name| name.as_str()).map(str::to_owned);
+            let environment = Provenance::read(&directory.join("provenance.json")).map(|it| it.env);
+            seeds.push(Seed { name, rows, evaluations, kl_step: kl_step(&settings), algorithm, environment });
         }
     }
     if seeds.is_empty() {
@@ -164,10 +172,14 @@ fn read_evaluations(path: &Path) -> Result<Vec<(f64, f64)>> {
     Ok(evaluations)
 }
 
-/// The KL budget that config.toml states; none if it is absent, unreadable, or the step rule does not use one.
-fn read_kl_step(path: &Path) -> Option<f64> {
+/// The table `algorithm` of config.toml; none if it is absent or unreadable.
+fn read_algorithm(path: &Path) -> Option<toml::Table> {
     let config: toml::Table = fs::read_to_string(path).ok()?.parse().ok()?;
-    let algorithm = config.get("algorithm")?.as_table()?;
+    config.get("algorithm")?.as_table().cloned()
+}
+
+/// The KL budget of these settings; none if it is absent or the step rule does not use one.
+fn kl_step(algorithm: &toml::Table) -> Option<f64> {
     let uses = algorithm.get("step").and_then(|step| step.as_str()) != Some("fixed");
     let kl_step = algorithm.get("kl_step").and_then(|value| value.as_float());
     kl_step.filter(|kl_step| uses && kl_step.is_finite() && *kl_step > 0.0)

@@ -119,6 +119,78 @@ fn three_seeds_and_eight_runs() {
     assert!(learning_curves(&runs, &labels).unwrap_err().to_string().contains("1 labels for 8 runs"));
 }
 
+/// Writes synthetic runs `names` of each of `environments`, where the files tell environment and algorithm.
+fn several(directory: &Path, environments: &[&str], names: &[&str], seeds: u64) -> Vec<PathBuf> {
+    let mut runs = Vec::new();
+    for (environment, (index, name)) in
+        environments.iter().flat_map(|it| names.iter().enumerate().map(move |n| (it, n)))
+    {
+        let run = directory.join(environment).join(name);
+        synthetic(&run, index as u64, seeds, 300);
+        for seed in 0..seeds {
+            let file = |file: &str| run.join(format!("seed-{seed}/{file}"));
+            let algorithm = name.split('-').next().unwrap();
+            fs::write(file("config.toml"), format!("[algorithm]\nname = \"{algorithm}\"\n")).unwrap();
+            crate::run_dir::Provenance::of_this_process(environment).record(&file("provenance.json")).unwrap();
+        }
+        runs.push(run);
+    }
+    runs
+}
+
+#[test]
+fn several_environments() {
+    let directory = tempfile::tempdir().unwrap();
+    let environments = ["Ant-v5", "Hopper-v5", "Humanoid-v5", "Pusher-v5", "Reacher-v5", "Swimmer-v5", "Walker2d-v5"];
+    let runs = several(directory.path(), &environments, &["npg-1M", "trpo-1M"], 5);
+    let options = CurveOptions { threshold: Some(475.0), resamples: 100, ..CurveOptions::default() };
+    let figure = learning_curves(&runs, &options).unwrap();
+    look("several-environments", &figure);
+    let svg = figure.to_svg();
+    let classes = ["frame", "series", "band", "evaluations", "seed", "predicted", "threshold"];
+    assert_eq!(classes.map(|class| count(&svg, class)), [7, 14, 14, 14, 0, 0, 0]);
+    // One key for all: the algorithms, and each has one color in all panels.
+    for (label, times) in
+        [(">npg (5 seeds)<", 1), (">trpo (5 seeds)<", 1), (">environment steps<", 4), (">evaluation<", 1)]
+    {
+        assert_eq!(svg.matches(label).count(), times, "{label}");
+    }
+    for label in ["npg", "trpo"] {
+        let lines = svg.split(&format!("<title>{label}</title>")).skip(1);
+        let colors: Vec<&str> = lines.filter_map(|line| line.split("stroke=\"").nth(1)?.split('"').next()).collect();
+        assert!(colors.len() == 7 && colors.iter().all(|color| *color == colors[0]), "{label}: {colors:?}");
+    }
+    let places: Vec<usize> = environments.iter().map(|id| svg.find(&format!(">{id}<")).unwrap()).collect();
+    assert!(places.is_sorted() && svg.len() < 200_000, "{places:?}, {} bytes", svg.len());
+    assert!((figure.width - 1000.0).abs() < 1e-9 && figure.height < 700.0, "{}", figure.height);
+
+    let one = learning_curves(&runs[..2], &options).unwrap().to_svg();
+    assert!(one.contains(">npg-1M (5 seeds)<") && count(&one, "seed") == 10, "one environment: the figure of before");
+}
+
+#[test]
+fn labels_of_several_environments() {
+    let directory = tempfile::tempdir().unwrap();
+    let runs = several(directory.path(), &["Ant-v5", "Hopper-v5"], &["npg-1M", "npg-3M"], 2);
+    let svg = |options: CurveOptions| learning_curves(&runs[..3], &options).map(|figure| figure.to_svg());
+    let options = CurveOptions { resamples: 20, ..CurveOptions::default() };
+    let default = svg(options.clone()).unwrap();
+    assert!(default.contains(">npg-1M (2 seeds)<") && default.contains(">npg-3M (2 seeds)<"), "{default}");
+    let labels = ["a", "b", "a"].map(str::to_owned).to_vec();
+    let own = svg(CurveOptions { labels, title: Some("Two".into()), ..options.clone() }).unwrap();
+    assert!(own.contains(">a (2 seeds)<") && own.contains(">b (2 seeds)<") && own.contains(">Two<"));
+
+    fs::remove_dir_all(runs[2].join("seed-1")).unwrap();
+    let fewer = svg(options.clone()).unwrap();
+    assert!(fewer.contains(">npg-1M (1 to 2 seeds)<") && count(&fewer, "band") == 2, "{fewer}");
+    fs::remove_file(runs[1].join("seed-1/provenance.json")).unwrap();
+    let message = svg(options).unwrap_err().to_string();
+    assert!(
+        message.contains("Ant-v5/npg-3M does not tell one environment") && message.contains("plot it"),
+        "{message}"
+    );
+}
+
 /// One row, rows without any value, numbers beyond any panel: a figure each time.
 #[test]
 fn poor_data() {
