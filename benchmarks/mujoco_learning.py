@@ -7,8 +7,13 @@ LONG = "HalfCheetah-v5 Walker2d-v5 Ant-v5 Humanoid-v5".split()
 # The best published means of NPG or TRPO at 1M steps, on earlier versions of the tasks: of Tianshou's MuJoCo benchmark
 # (the best evaluation of a run, 10 seeds), sb3-contrib's documentation (Ant, 3 seeds), and rl-zoo3 (Hopper, Swimmer and
 # Walker2d, one run each).
-PUBLISHED = {"Ant-v5": 3554, "HalfCheetah-v5": 4471, "Hopper-v5": 3618, "Humanoid-v5": 810, "InvertedDoublePendulum-v5": 9243,
-             "InvertedPendulum-v5": 1000, "Reacher-v5": -4.5, "Swimmer-v5": 366, "Walker2d-v5": 4933}
+PUBLISHED = {"Ant-v5": 3554, "HalfCheetah-v5": 4471, "Hopper-v5": 3618, "Humanoid-v5": 810, "Reacher-v5": -4.5,
+             "InvertedDoublePendulum-v5": 9243, "InvertedPendulum-v5": 1000, "Swimmer-v5": 366, "Walker2d-v5": 4933}
+
+
+def settings(text):
+    """{"table.key": value} of a configuration."""
+    return {f"{table}.{key}": value for table, keys in tomllib.loads(text).items() for key, value in keys.items()}
 
 
 class Run:
@@ -24,7 +29,7 @@ class Run:
 
     def config(self):
         path = self.path / "config.toml"
-        return tomllib.loads(path.read_text()) if path.exists() else None
+        return settings(path.read_text()) if path.exists() else {}
 
     def result(self):
         """Return and seconds, once the run is done; else None."""
@@ -32,7 +37,8 @@ class Run:
             last = list(csv.DictReader((self.path / "eval.csv").open()))[-1]
             seconds = json.loads((self.path / "metrics.jsonl").read_text().splitlines()[-1])["time/time_elapsed"]
             final = self.path / f"checkpoints/step-{int(last['steps']):012}.safetensors"
-            return (float(last["return_mean"]), seconds) if int(last["steps"]) >= self.steps and final.exists() else None
+            is_done = int(last["steps"]) >= self.steps and final.exists()
+            return (float(last["return_mean"]), seconds) if is_done else None
         except (OSError, IndexError, ValueError):  # no such file yet, no row, or a row that is cut short
             return None
 
@@ -41,23 +47,22 @@ class Run:
         dry = subprocess.run([npg, *self.arguments, "--dry-run"], stdout=subprocess.PIPE, text=True)
         if dry.returncode:
             sys.exit(dry.returncode)  # npg has said why
-        wanted, stored = tomllib.loads(dry.stdout), self.config()
+        wanted, stored = settings(dry.stdout), self.config()
         if stored == wanted:
             return None if self.result() else ["resume", str(self.path)]
         if stored:
-            keys = {f"{table}.{key}" for table in {**wanted, **stored} for key in {**wanted.get(table, {}), **stored.get(table, {})}
-                    if wanted.get(table, {}).get(key) != stored.get(table, {}).get(key)}
-            print(f"{self}: done again, its configuration was another: {', '.join(sorted(keys))}", flush=True)
+            keys = sorted(key for key in {**wanted, **stored} if wanted.get(key) != stored.get(key))
+            print(f"{self}: done again, its configuration was another: {', '.join(keys)}", flush=True)
         return [*self.arguments, "--force"]
 
 
 def train(runs, npg, lock):
     """Trains what is not done, one run on each core. Returns how many failed; None if a signal came."""
-    todo = [(run, command) for run in runs if (command := run.command(npg))]
-    print(f"{len(runs)} runs, {len(runs) - len(todo)} of them done already", flush=True)
     running, signals, told, failed = {}, [], 0, 0
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: signals.append(number))
+    todo = [(run, command) for run in runs if (command := run.command(npg))]
+    print(f"{len(runs)} runs, {len(runs) - len(todo)} of them done already", flush=True)
     while running or (todo and not signals):
         while todo and not signals and len(running) < len(os.sched_getaffinity(0)):
             run, command = todo.pop(0)
@@ -73,14 +78,15 @@ def train(runs, npg, lock):
                 process.send_signal(signal.SIGTERM)
         for process in [process for process in running if process.poll() is not None]:
             run, command = running.pop(process)
-            if process.returncode == 0:
-                print(f"{run}: {run.result()[0]:.1f} after {run.result()[1]:.0f} s, {len(todo) + len(running)} to go", flush=True)
+            if process.returncode == 0 and run.result():
+                mean, seconds = run.result()
+                print(f"{run}: {mean:.1f} after {seconds:.0f} s, {len(todo) + len(running)} to go", flush=True)
             elif command[0] == "resume" and process.returncode in (2, 4):
                 print(f"{run}: cannot be resumed, done again", flush=True)
                 todo.insert(0, (run, [*run.arguments, "--force"]))
             elif not signals:
                 failed += 1
-                print(f"{run}: failed with exit code {process.returncode}, see {run.path}.txt", file=sys.stderr, flush=True)
+                print(f"{run}: failed, exit code {process.returncode}, see {run.path}.txt", file=sys.stderr, flush=True)
     return None if signals else failed
 
 
@@ -93,11 +99,12 @@ def table(runs):
         if not done:
             continue
         returns = [value for _, value, _ in done]
-        configs = [{**run.config(), "run": {**run.config()["run"], "seed": 0}} for run, _, _ in done]
-        rows.append({"task": seeds[0].task, "algo": seeds[0].algo, "steps": seeds[0].steps, "seeds": len(done), "of": len(seeds),
-                     "mean": statistics.mean(returns), "std": statistics.stdev(returns) if done[1:] else None,
-                     "min": min(returns), "max": max(returns), "published": PUBLISHED.get(seeds[0].task),
-                     "seconds": statistics.mean(seconds for *_, seconds in done), "returns": returns,
+        configs = [{**run.config(), "run.seed": 0} for run, _, _ in done]
+        rows.append({"task": seeds[0].task, "algo": seeds[0].algo, "steps": seeds[0].steps,
+                     "seeds": len(done), "of": len(seeds), "mean": statistics.mean(returns),
+                     "std": statistics.stdev(returns) if done[1:] else None, "min": min(returns), "max": max(returns),
+                     "published": PUBLISHED.get(seeds[0].task), "returns": returns,
+                     "seconds": statistics.mean(seconds for *_, seconds in done),
                      "one_configuration": all(config == configs[0] for config in configs)})
     return rows
 
@@ -105,20 +112,21 @@ def table(runs):
 def show(rows):
     for steps in sorted({row["steps"] for row in rows}):
         print(f"\n{steps:,} steps: mean and standard deviation over seeds of the final evaluation\n")
-        print("| task | algo | seeds | mean ± std | min | max | published at 1M | seconds a run |\n|---|---|---|---|---|---|---|---|")
+        print("| task | algo | seeds | mean ± std | min | max | published at 1M | seconds a run |")
+        print("|---|---|---|---|---|---|---|---|")
         for row in (row for row in rows if row["steps"] == steps):
             std = "" if row["std"] is None else f" ± {row['std']:.1f}"
             published = "-" if row["published"] is None else row["published"]
             mixed = "" if row["one_configuration"] else " (not of one configuration)"
-            print(f"| {row['task']} | {row['algo']} | {row['seeds']}/{row['of']}{mixed} | {row['mean']:.1f}{std} | {row['min']:.1f} "
-                  f"| {row['max']:.1f} | {published} | {row['seconds']:.0f} |")
+            print(f"| {row['task']} | {row['algo']} | {row['seeds']}/{row['of']}{mixed} | {row['mean']:.1f}{std} "
+                  f"| {row['min']:.1f} | {row['max']:.1f} | {published} | {row['seconds']:.0f} |")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="mujoco_learning.sh")
     parser.add_argument("dir", nargs="?", type=pathlib.Path, default=sys.argv[2], help="where the runs are")
     parser.add_argument("--tasks", default=TASKS, type=str.split, help='such as "Hopper-v5 Reacher-v5"; all by default')
-    parser.add_argument("--algos", default=["npg", "trpo"], type=str.split, help='such as "npg"; npg and trpo by default')
+    parser.add_argument("--algos", default=["npg", "trpo"], type=str.split, help='such as "npg"; both by default')
     parser.add_argument("--figure", metavar="FILE", help="draw the learning curves, as .svg or .png")
     parser.add_argument("--only-table", action="store_true", help="train nothing; show what there is")
     args, npg = parser.parse_args(sys.argv[3:]), sys.argv[1]
@@ -131,7 +139,7 @@ def main():
     runs, failed = [Run(root, *one) for one in plan], 0
     if not args.only_table:
         root.mkdir(parents=True, exist_ok=True)
-        lock = open(root / "lock", "w")  # runs inherit it: also where this script was killed, no two write into one directory
+        lock = open(root / "lock", "w")  # runs inherit it: where this was killed, no two write into one directory
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::axes::{Axis, Panel, Scale};
-use super::curves::{CurveOptions, RIGHT, Run, WIDTH, below, empty, text};
+use super::curves::{CurveOptions, LEFT, RIGHT, Run, WIDTH, below, empty, text};
 use super::font::Weight;
 use super::heading::{Shown, heading};
 use super::names;
@@ -13,8 +13,6 @@ use super::scene::{Anchor, Figure, Item, Rectangle};
 use super::series::summarize;
 use crate::error::{Error, Result};
 
-/// Room for tick labels left of each panel.
-const LEFT: f64 = 54.0;
 /// Height of a panel.
 const HEIGHT: f64 = 150.0;
 /// From the lower end of a panel to the upper end of the one below: tick labels and a title.

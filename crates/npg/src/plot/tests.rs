@@ -156,7 +156,8 @@ fn several_environments() {
         assert_eq!(svg.matches(label).count(), times, "{label}");
     }
     for label in ["npg", "trpo"] {
-        let lines = svg.split(&format!("<title>{label}</title>")).skip(1);
+        let mark = format!("<title>{label}</title>");
+        let lines = svg.split(&mark).skip(1);
         let colors: Vec<&str> = lines.filter_map(|line| line.split("stroke=\"").nth(1)?.split('"').next()).collect();
         assert!(colors.len() == 7 && colors.iter().all(|color| *color == colors[0]), "{label}: {colors:?}");
     }
