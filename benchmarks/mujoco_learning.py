@@ -81,7 +81,7 @@ def train(runs, npg, lock):
             if process.returncode == 0 and run.result():
                 mean, seconds = run.result()
                 print(f"{run}: {mean:.1f} after {seconds:.0f} s, {len(todo) + len(running)} to go", flush=True)
-            elif command[0] == "resume" and process.returncode in (2, 4):
+            elif command[0] == "resume" and process.returncode in (0, 2, 4):
                 print(f"{run}: cannot be resumed, done again", flush=True)
                 todo.insert(0, (run, [*run.arguments, "--force"]))
             elif not signals:

@@ -155,8 +155,8 @@ fn help() {
                                active Python's package
 
     Runs of one environment: the return, and diagnostics below. Runs of several environments: the return
-    alone, with a panel for each environment; the key names the algorithms, or directories where these do
-    not differ.
+    alone, with a panel for each environment; the key names the algorithms, or directories where these
+    do not differ.
     "#);
 }
 
