@@ -161,6 +161,7 @@ impl<'a> Show<'a> {
             return Ok(None);
         }
         if summary.reached_return {
+            progress.end();
             progress.note("the mean training return has reached run.until_return");
         }
         progress.done(&Done {
