@@ -12,7 +12,7 @@
 use crate::config::{Algorithm, Direction, Solver, StepRule};
 use crate::gradient::policy_gradient;
 use crate::linearize::{Linearized, States};
-use crate::network::kernels::dot;
+use crate::network::kernels::{axpy, dot};
 use crate::policy::Policy;
 use crate::solve::{CgOptions, Solution, SolveError, cholesky, conjugate_gradient, woodbury};
 use crate::step::{Accepted, LineSearch, alpha_from_kl, moved, predicted_kl};
@@ -41,7 +41,8 @@ pub struct Update {
     pub outcome: Outcome,
     /// New parameters; the old ones unless `outcome` is [`Outcome::Stepped`].
     pub theta: Vec<f64>,
-    /// The solution of (F + damping I) x = g, for a warm start if the update was not refused.
+    /// The solution of (F + damping I) x = g, with momentum if configured: the next update's last direction unless this one
+    /// was refused.
     pub solution: Option<Solution>,
     /// ||g||.
     pub gradient_norm: f64,
@@ -59,7 +60,7 @@ pub struct Update {
 
 /// Computes the next parameters of `policy` from a batch: its states, and the actions and advantages in `signal`.
 ///
-/// `kl_step` is the budget eps of this iteration in nats; `warm_start` is the last solution, for
+/// `kl_step` is the budget eps of this iteration in nats; `last` is the last solution, for `momentum` and
 /// `cg_warm_start`. The policy itself is not touched.
 pub fn update(
     policy: &Policy,
@@ -67,7 +68,7 @@ pub fn update(
     signal: Signal<'_>,
     algorithm: &Algorithm,
     kl_step: f64,
-    warm_start: Option<&[f64]>,
+    last: Option<&[f64]>,
 ) -> Update {
     let theta = &policy.theta;
     let at = Linearized::new(policy, states, 1.0);
@@ -88,7 +89,7 @@ pub fn update(
     let fisher = part.as_ref().unwrap_or(&at);
     let x = match algorithm.direction {
         Direction::Vanilla => g.clone(),
-        Direction::Natural => match solve(fisher, &g, signal, algorithm, warm_start) {
+        Direction::Natural => match ascent(fisher, &g, signal, algorithm, last) {
             Ok(solution) => {
                 let x = solution.x.clone();
                 update.solution = Some(solution);
@@ -143,18 +144,37 @@ pub fn update(
     update
 }
 
+/// The solution for g with momentum, if that ascends; else for g alone.
+fn ascent(
+    fisher: &Linearized<'_>,
+    g: &[f64],
+    signal: Signal<'_>,
+    algorithm: &Algorithm,
+    last: Option<&[f64]>,
+) -> Result<Solution, SolveError> {
+    if let Some(last) = last.filter(|_| algorithm.momentum > 0.0) {
+        let mut pulled = g.to_vec();
+        axpy(algorithm.damping * algorithm.momentum, last, &mut pulled);
+        let solution = solve(fisher, &pulled, signal, algorithm, Some(last))?;
+        if dot(g, &solution.x) > 0.0 {
+            return Ok(solution);
+        }
+    }
+    solve(fisher, g, signal, algorithm, last)
+}
+
 /// Solves (F + damping I) x = g.
 fn solve(
     fisher: &Linearized<'_>,
     g: &[f64],
     signal: Signal<'_>,
     algorithm: &Algorithm,
-    warm_start: Option<&[f64]>,
+    last: Option<&[f64]>,
 ) -> Result<Solution, SolveError> {
     let damping = algorithm.damping;
     match algorithm.solver {
-        Solver::Auto if g.len() > AUTO_DENSE => conjugate(fisher, g, algorithm, warm_start),
-        Solver::Cg => conjugate(fisher, g, algorithm, warm_start),
+        Solver::Auto if g.len() > AUTO_DENSE => conjugate(fisher, g, algorithm, last),
+        Solver::Cg => conjugate(fisher, g, algorithm, last),
         Solver::Cholesky | Solver::Auto => cholesky(fisher.dense_fisher(), g, damping),
         Solver::Woodbury => woodbury(&fisher.scores(signal.actions), g, damping),
     }
@@ -164,13 +184,13 @@ fn conjugate(
     fisher: &Linearized<'_>,
     g: &[f64],
     algorithm: &Algorithm,
-    warm_start: Option<&[f64]>,
+    last: Option<&[f64]>,
 ) -> Result<Solution, SolveError> {
     let options = CgOptions {
         iterations: algorithm.cg_iterations,
         tolerance: algorithm.cg_tolerance,
         damping: algorithm.damping,
-        start: warm_start.filter(|_| algorithm.cg_warm_start),
+        start: last.filter(|_| algorithm.cg_warm_start),
     };
     conjugate_gradient(|v| fisher.fisher_product(v), g, options)
 }

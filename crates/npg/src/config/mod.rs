@@ -228,6 +228,8 @@ pub struct Algorithm {
     pub cg_tolerance: f64,
     /// Start conjugate gradients from the last solution.
     pub cg_warm_start: bool,
+    /// mu in (F + damping I) x = g + damping mu x_last.
+    pub momentum: f64,
     /// lambda in (F + lambda I).
     pub damping: f64,
     /// Fraction of the batch that F is estimated on.
@@ -257,6 +259,7 @@ impl Default for Algorithm {
             cg_iterations: 10,
             cg_tolerance: 1e-10,
             cg_warm_start: false,
+            momentum: 0.0,
             damping: 0.1,
             fisher_fraction: 1.0,
             max_backtracks: 10,

@@ -81,6 +81,11 @@ algorithm: Algorithm, "The update of the policy: a direction and how far to go a
         "Start conjugate gradients from the solution of the last iteration.",
         "Saves iterations where successive directions are alike. The start is part of the checkpoint. x^T F x is \
         computed afresh in any case, so the KL budget keeps its meaning.";
+    momentum: Kind::Number(Included(0.0), Excluded(1.0)),
+        "mu in (F + lambda I) x = g + lambda mu x', with lambda the damping and x' the last direction.",
+        "Momentum in the metric of the step (SPRING, Goldshlager 2024): along directions that F hardly measures, x is a \
+        running sum of gradients, along the others it is F^-1 g as before. 0.9 averages the noise of about ten \
+        batches. The KL budget holds as always; where x would not ascend, this step goes without momentum.";
     damping: Kind::NON_NEGATIVE,
         "lambda in (F + lambda I) x = g.",
         "Interpolates between the natural direction (0) and the vanilla one (infinity), and keeps directions that the \

@@ -196,3 +196,29 @@ fn a_warm_start_at_the_solution_is_used_if_asked_for() {
     assert!(again(false) > 5);
     assert!(again(true) <= 1);
 }
+
+/// (F + lambda I) x = g + lambda mu x', against the dense solve; an x' that leads down is left aside.
+#[test]
+fn momentum_pulls_along_the_last_direction_while_that_ascends() {
+    for family in families() {
+        let case = Case::new(&family, 300, 19);
+        let fisher = case.oracle.fisher(&case.policy.theta, &case.states, &case.ones);
+        let (g, damping) = (gradient(&case), 0.1);
+        let alone = solution(&case, &natural(Solver::Cholesky, damping));
+        for solver in [Solver::Cg, Solver::Cholesky] {
+            let algorithm = Algorithm { momentum: 0.8, cg_iterations: 1000, ..natural(solver, damping) };
+            let with = |last: &[f64]| {
+                let update = update(&case.policy, case.states(), case.signal(), &algorithm, 0.01, Some(last));
+                assert_eq!(update.outcome, Outcome::Stepped, "{}", case.name);
+                update.solution.unwrap().x
+            };
+            let last: Vec<f64> = alone.iter().enumerate().map(|(i, x)| (0.5 + 0.3 * (i as f64).sin()) * x).collect();
+            let pulled: Vec<f64> = g.iter().zip(&last).map(|(g, x)| g + damping * 0.8 * x).collect();
+            let x = with(&last);
+            assert!(dot(&g, &x) > 0.0 && distance(&x, &alone) > 1e-2, "{}", case.name);
+            assert!(distance(&x, &solved(&fisher, damping, &pulled)) < 1e-5, "{}", case.name);
+            let down: Vec<f64> = alone.iter().map(|x| -100.0 * x).collect();
+            assert!(distance(&with(&down), &alone) < 1e-5, "{}", case.name);
+        }
+    }
+}
