@@ -35,6 +35,17 @@ presets! {
     "CliffWalking-v1"
     "Taxi-v4"
     "LQR-v0"
+    "Ant-v5"
+    "HalfCheetah-v5"
+    "Hopper-v5"
+    "Humanoid-v5"
+    "HumanoidStandup-v5"
+    "InvertedDoublePendulum-v5"
+    "InvertedPendulum-v5"
+    "Pusher-v5"
+    "Reacher-v5"
+    "Swimmer-v5"
+    "Walker2d-v5"
 }
 
 /// The environments that have a preset.
