@@ -233,9 +233,9 @@ normalize: Normalize, "Running normalizers, frozen in evaluation and between sam
         "(s - mean) / std over all observations so far. The statistics are part of the policy and are saved with it. Turn \
         it off where observations are already of order one and their scale carries meaning.";
     compensate: Kind::Bool,
-        "Rewrite the first layers when the statistics of observations move, so that the policy stays the same function.",
+        "Keep the policy the function that it is when the statistics of observations move.",
         "New statistics change what the network sees, and so the policy, outside the KL budget: npg/kl_normalizer is by how \
-        much. With W'_jk = W_jk s'_j/s_j and a shift of the biases policy and baseline stay as they are. Not done for the \
+        much. So the first layers move too: with W'_jk = W_jk s'_j/s_j and a shift of the biases policy and baseline stay as they are. Not done for the \
         first statistics, nor for a dimension whose standard deviation changes by more than a factor of two at once, nor \
         with network = \"rbf\".";
     returns: Kind::Bool,
