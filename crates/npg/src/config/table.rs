@@ -235,9 +235,10 @@ normalize: Normalize, "Running normalizers, frozen in evaluation and between sam
     compensate: Kind::Bool,
         "Keep the policy the function that it is when the statistics of observations move.",
         "New statistics change what the network sees, and so the policy, outside the KL budget: npg/kl_normalizer is by how \
-        much. So the first layers move too: with W'_jk = W_jk s'_j/s_j and a shift of the biases policy and baseline stay as they are. Not done for the \
-        first statistics, nor for a dimension whose standard deviation changes by more than a factor of two at once, nor \
-        with network = \"rbf\".";
+        much. So the first layers move too: with W'_jk = W_jk s'_j/s_j, s_j the standard deviation of dimension j before \
+        and s'_j after, and a shift of the biases, policy and baseline stay as they are. Not done for the first \
+        statistics, nor for a dimension whose standard deviation changes by more than a factor of two at once, nor with \
+        network = \"rbf\", nor with std = \"sde\" on a linear network.";
     returns: Kind::Bool,
         "Divide rewards by the running standard deviation of the discounted return.",
         "Keeps the targets of the value baseline of order one. Logged returns are always the task's own.";

@@ -69,7 +69,8 @@ pub struct Trainer {
     baseline: Baseline,
     sampler: Sampler,
     returns: Option<Normalizer>,
-    warm_start: Option<Vec<f64>>,
+    /// x of the last step, for momentum and warm starts.
+    last_direction: Option<Vec<f64>>,
     iteration: u64,
     steps: u64,
     episodes: u64,
@@ -106,7 +107,7 @@ impl Trainer {
             sampler: Sampler::new(source.as_ref(), config.rollout.n_envs, config.advantage.gamma, seed)?,
             returns: config.normalize.returns.then(|| Normalizer::new(Moments::new(1), config.normalize.clip)),
             policy,
-            warm_start: None,
+            last_direction: None,
             iteration: 0,
             steps: 0,
             episodes: 0,
@@ -247,17 +248,17 @@ impl Trainer {
         let discounts = discounts.as_deref().filter(|_| reports);
         let of_policy = Signal { actions: &batch.actions, advantages: &signal, entropy, discounts };
         let mut order = Stream::new(self.config.run.seed, Purpose::Minibatch, self.iteration);
-        let (policy, algorithm, warm_start) = (&self.policy, &self.config.algorithm, self.warm_start.as_deref());
+        let (policy, algorithm, last) = (&self.policy, &self.config.algorithm, self.last_direction.as_deref());
         let baseline = &mut self.baseline;
         let (update, fit) = rayon::join(
-            || update(policy, states_of_policy, of_policy, algorithm, kl_step, warm_start),
+            || update(policy, states_of_policy, of_policy, algorithm, kl_step, last),
             || baseline.fit(states, &targets, &mut order),
         );
         self.policy.theta.clone_from(&update.theta);
         match &update.outcome {
-            Outcome::Stepped => self.warm_start = update.solution.as_ref().map(|solution| solution.x.clone()),
-            // The start itself may have led astray; it must not do so for ever.
-            Outcome::Refused(_) => self.warm_start = None,
+            Outcome::Stepped => self.last_direction = update.solution.as_ref().map(|solution| solution.x.clone()),
+            // It may itself have led astray; it must not do so for ever.
+            Outcome::Refused(_) => self.last_direction = None,
             Outcome::NoSignal | Outcome::LineSearchFailed => {}
         }
 
@@ -309,7 +310,7 @@ impl Trainer {
         }
         let relation = before.in_terms_of(normalizer);
         self.policy.network.substitute_inputs(&mut self.policy.theta, &relation);
-        if let Some(x) = &mut self.warm_start {
+        if let Some(x) = &mut self.last_direction {
             self.policy.network.substitute_inputs(x, &relation);
         }
         self.baseline.substitute_inputs(&relation);

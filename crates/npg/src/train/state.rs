@@ -44,7 +44,7 @@ impl Trainer {
         if let Some(returns) = &self.returns {
             save_moments("returns", returns.moments(), &mut archive);
         }
-        if let Some(x) = &self.warm_start {
+        if let Some(x) = &self.last_direction {
             archive.insert_f64("algorithm/warm_start", &[x.len()], x);
         }
         if let Some(value_unit) = self.delivery.value_unit {
@@ -75,7 +75,7 @@ impl Trainer {
             *returns = Normalizer::new(load_moments("returns", 1, archive)?, trainer.config.normalize.clip);
         }
         if archive.names().any(|name| name == "algorithm/warm_start") {
-            trainer.warm_start = Some(archive.f64("algorithm/warm_start", &[trainer.policy.theta.len()])?);
+            trainer.last_direction = Some(archive.f64("algorithm/warm_start", &[trainer.policy.theta.len()])?);
         }
         trainer.delivery = load_delivery(archive)?;
         let episodes = *archive.shape("rollout/recent")?.first().unwrap_or(&0);

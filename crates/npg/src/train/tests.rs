@@ -126,6 +126,7 @@ fn a_resumed_run_equals_the_uninterrupted_one() {
     for (id, std) in [("CartPole-v1", crate::config::Std::StateIndependent), ("Pendulum-v1", crate::config::Std::Sde)] {
         let mut settings = config(5000);
         settings.algorithm.cg_warm_start = true;
+        settings.algorithm.momentum = 0.5;
         settings.algorithm.solver = crate::config::Solver::Cg;
         settings.algorithm.kl_step_schedule = Schedule::Linear;
         settings.policy.std = std;
