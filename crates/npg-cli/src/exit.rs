@@ -1,15 +1,16 @@
 //! How the program ends: the exit codes, and what is printed about an error.
 
 use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
 
 use npg::Error;
 
 use crate::text;
 
-/// What ended the program.
+/// What ended the program; the number is its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
+    /// It did what was asked.
+    Done = 0,
     /// Something failed while running.
     Failure = 1,
     /// The command line or the configuration is wrong.
@@ -20,6 +21,10 @@ pub(crate) enum Exit {
     File = 4,
     /// A library that is opened at run time is missing.
     Library = 5,
+    /// SIGINT.
+    Interrupt = 130,
+    /// SIGTERM.
+    Terminate = 143,
 }
 
 impl Exit {
@@ -46,11 +51,11 @@ impl std::fmt::Display for Next {
 }
 
 /// Prints an error (what, where, the value, what to do next) and gives its exit code.
-pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+pub(crate) fn report(error: &anyhow::Error) -> Exit {
     let mut stderr = std::io::stderr();
     let label = if text::has_color(stderr.is_terminal()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
     let _ = writeln!(stderr, "{label} {}", message(error)); // nowhere left to say that stderr is closed
-    ExitCode::from(Exit::of(error) as u8)
+    Exit::of(error)
 }
 
 fn message(error: &anyhow::Error) -> String {

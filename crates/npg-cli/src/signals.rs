@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use crate::exit::Exit;
+
 /// Which signal has arrived, if any.
 pub(crate) struct Stop {
     signal: Arc<AtomicUsize>,
@@ -26,11 +28,12 @@ impl Stop {
         Ok(Self { signal })
     }
 
-    /// The exit code of the signal that has arrived: 130 for SIGINT, 143 for SIGTERM.
-    pub(crate) fn exit_code(&self) -> Option<u8> {
-        match self.signal.load(Ordering::Relaxed) {
+    /// How the signal that has arrived ends the program.
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        match self.signal.load(Ordering::Relaxed) as i32 {
             0 => None,
-            number => Some(128 + number as u8),
+            SIGINT => Some(Exit::Interrupt),
+            _ => Some(Exit::Terminate),
         }
     }
 }
@@ -42,8 +45,8 @@ mod tests {
     #[test]
     fn a_signal_is_remembered_and_does_not_kill() {
         let stop = Stop::listen().unwrap();
-        assert_eq!(stop.exit_code(), None);
+        assert_eq!(stop.exit(), None);
         signal_hook::low_level::raise(SIGTERM).unwrap();
-        assert_eq!(stop.exit_code(), Some(143));
+        assert_eq!(stop.exit(), Some(Exit::Terminate));
     }
 }

@@ -1,20 +1,20 @@
 //! `npg convergence`: estimates by the trainer's own functions against exact values.
 
 use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
 
 use npg::convergence::{Curve, Plan, Quantity, worlds};
 use npg::plot::{Chart, Figure, Format, MUTED, Mark, Plotted, Scale, Stroke, charts, hue};
 use serde_json::{Value, json};
 
 use crate::args::ConvergenceArgs;
+use crate::exit::Exit;
 use crate::text;
 
 /// Batches of the largest size: half a minute on two cores, and standard errors of exponents of at most 0.03.
 const REPLICATES: usize = 6;
 
 /// `npg convergence`: success only if all estimates converge.
-pub(crate) fn convergence(args: &ConvergenceArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn convergence(args: &ConvergenceArgs) -> anyhow::Result<Exit> {
     let output = match &args.output {
         None if args.json => None,
         other => Some(other.clone().unwrap_or_else(|| "convergence.svg".into())),
@@ -30,7 +30,7 @@ pub(crate) fn convergence(args: &ConvergenceArgs) -> anyhow::Result<ExitCode> {
         None => String::new(), // only with --json
     };
     text::print(&text)?;
-    Ok(if curves.iter().all(Curve::converges) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if curves.iter().all(Curve::converges) { Exit::Done } else { Exit::Failure })
 }
 
 /// The curves of all worlds; a terminal is told which is under way.

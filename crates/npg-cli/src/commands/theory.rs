@@ -1,16 +1,16 @@
 //! `npg theory`: every claim of the theory, checked now.
 
 use std::io::IsTerminal;
-use std::process::ExitCode;
 use std::time::Instant;
 
 use npg::theory::{Claim, Demand, Finding, SECTIONS};
 
 use crate::args::TheoryArgs;
+use crate::exit::Exit;
 use crate::text;
 
 /// `npg theory`: success only if every claim holds. Claims are printed as they are checked.
-pub(crate) fn theory(args: &TheoryArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn theory(args: &TheoryArgs) -> anyhow::Result<Exit> {
     let begin = Instant::now();
     let (mut count, mut failed) = (0, 0);
     for section in SECTIONS {
@@ -35,7 +35,7 @@ pub(crate) fn theory(args: &TheoryArgs) -> anyhow::Result<ExitCode> {
         let verdict = if failed == 0 { "all hold".into() } else { format!("{failed} do not hold") };
         text::print(&format!("{count} claims checked in {seconds:.1} s: {verdict}\n"))?;
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failure })
 }
 
 fn unknown(name: &str) -> anyhow::Error {

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 use npg::Error;
 use npg::config::Config;
@@ -13,7 +12,7 @@ use npg::session::{Event, Session, Summary};
 use npg::train::{Trainer, load_policy};
 
 use crate::args::{OutputArgs, ResumeArgs, TrainArgs};
-use crate::exit::Next;
+use crate::exit::{Exit, Next};
 use crate::progress::{Done, Evaluation, Progress, ProgressRow, Start};
 use crate::settings;
 use crate::signals::Stop;
@@ -23,7 +22,7 @@ use crate::text;
 ///
 /// The seeds of `--seeds` run one after the other, each on all threads: JSON lines of iterations do not name their
 /// seed, and one live table shows one run.
-pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Exit> {
     let (configs, source) = settings::runs(args)?;
     let environment = source.spec().id;
     let initial = args.init.as_deref().map(|run| initial_policy(run, source.as_ref())).transpose()?;
@@ -36,7 +35,7 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let first = trainer(&configs[0])?;
     if args.dry_run {
         let _ = std::io::stdout().write_all(first.config().to_toml().as_bytes()); // a reader that has gone is no error
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Done);
     }
     drop(first);
     let seeds: Vec<u64> = configs.iter().map(|config| config.run.seed).collect();
@@ -66,7 +65,7 @@ fn initial_policy(run: &Path, source: &dyn EnvSource) -> npg::Result<Policy> {
 }
 
 /// `npg resume RUN`
-pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     let steps = args.steps.map(total_steps).transpose()?;
     let runs = run_dir::resolve(&args.run)?;
     let stop = Stop::listen()?;
@@ -99,18 +98,18 @@ impl<'a> Show<'a> {
     }
 
     /// Runs one session after the other, to the end or until a signal.
-    fn all(&self, sessions: impl Iterator<Item = npg::Result<Session>>) -> anyhow::Result<ExitCode> {
+    fn all(&self, sessions: impl Iterator<Item = npg::Result<Session>>) -> anyhow::Result<Exit> {
         let mut summaries = Vec::new();
         for session in sessions {
             match self.one(session?)? {
                 Some(summary) => summaries.push(summary),
-                None => return Ok(ExitCode::from(self.stop.exit_code().unwrap_or(1))),
+                None => return Ok(self.stop.exit().unwrap_or(Exit::Failure)),
             }
         }
         if !self.output.json {
             let _ = std::io::stdout().write_all(self.end(&summaries).as_bytes()); // a reader that has gone is no error
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Done)
     }
 
     /// Runs a session; None if a signal stopped it.
@@ -129,7 +128,7 @@ impl<'a> Show<'a> {
         session.notes().iter().for_each(|note| progress.warning(note));
         let was_finished = session.summary().finished;
         let summary = session.run(
-            || self.stop.exit_code().is_some(),
+            || self.stop.exit().is_some(),
             |event| match event {
                 Event::Iteration(i) => {
                     progress.iteration(i.iteration, &ProgressRow::new(i.steps, total, &i.metrics), &i.metrics);
