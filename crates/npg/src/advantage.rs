@@ -32,7 +32,7 @@ impl SegmentEnd {
         match ending {
             Ending::Terminated => SegmentEnd::Terminated,
             Ending::Truncated | Ending::Diverged => SegmentEnd::Truncated(row),
-            Ending::Running => SegmentEnd::Cut(row),
+            Ending::Running | Ending::Began => SegmentEnd::Cut(row),
         }
     }
 }

@@ -104,7 +104,8 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
         encode(lane, 0.0, observation, &mut encoded)?;
     }
     let mut active: Vec<usize> = (0..lanes).collect();
-    while !active.is_empty() {
+    let mut is_done = vec![false; lanes];
+    while !is_done.iter().all(|done| *done) {
         for (row, &lane) in active.iter().enumerate() {
             actor.observe(row, &encoded[lane * space.encoded_len()..][..space.encoded_len()]);
         }
@@ -120,11 +121,22 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
         group
             .step(&active, actor.executed(rows), &mut environment, &mut raw[..rows * width], &mut outcomes[..rows])
             .map_err(|f| error(f.environment, result.lengths[f.environment], f.message))?;
-        let mut going = Vec::with_capacity(rows);
         for (row, &lane) in active.iter().enumerate() {
-            let Outcome { reward, ending } = outcomes[row];
-            if ending == Ending::Diverged {
+            if is_done[lane] {
                 continue;
+            }
+            let Outcome { reward, ending } = outcomes[row];
+            let observation = &raw[row * width..][..width];
+            match ending {
+                Ending::Diverged => {
+                    is_done[lane] = true;
+                    continue;
+                }
+                Ending::Began => {
+                    encode(lane, 0.0, observation, &mut encoded)?;
+                    continue;
+                }
+                Ending::Running | Ending::Terminated | Ending::Truncated => {}
             }
             if !reward.is_finite() {
                 return Err(error(lane, result.lengths[lane], format!("the reward is {reward}; it must be finite")));
@@ -132,12 +144,14 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
             result.returns[lane] += reward;
             result.lengths[lane] += 1.0;
             let timed_out = result.lengths[lane] >= f64::from(spec.max_episode_steps.unwrap_or(LONGEST));
-            if ending == Ending::Running && !timed_out {
-                encode(lane, result.lengths[lane], &raw[row * width..][..width], &mut encoded)?;
-                going.push(lane);
+            is_done[lane] = timed_out || ending != Ending::Running;
+            if !is_done[lane] {
+                encode(lane, result.lengths[lane], observation, &mut encoded)?;
             }
         }
-        active = going;
+        if !group.steps_together() {
+            active.retain(|lane| !is_done[*lane]);
+        }
     }
     Ok(result)
 }

@@ -1,6 +1,8 @@
 //! The one table of metrics: name, unit, one sentence, healthy range. Names follow Stable-Baselines3 where the quantity
 //! is the same, and are `npg/...` and `trust_region/...` for what is ours.
 
+use std::sync::Mutex;
+
 /// One metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
@@ -162,14 +164,31 @@ metrics! {
         "0";
 }
 
-/// The values of one iteration, in the table's order.
+/// The metric `env/<name>` of a number that environments measure beside rewards. Names live as long as the program: there
+/// are as many as an environment has, and the table of metrics has static ones.
+pub fn of_environment(name: &str) -> &'static str {
+    static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    let mut names = NAMES.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let known = names.iter().find(|known| known.strip_prefix(ENVIRONMENT) == Some(name)).copied();
+    known.unwrap_or_else(|| {
+        let new: &'static str = Box::leak(format!("{ENVIRONMENT}{name}").into_boxed_str());
+        names.push(new);
+        new
+    })
+}
+
+/// What the names of environments' own metrics begin with.
+const ENVIRONMENT: &str = "env/";
+
+/// The values of one iteration, in the table's order; then what the environments measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row(Vec<(&'static str, f64)>);
 
 impl Row {
     /// Appends a metric.
     pub fn push(&mut self, name: &'static str, value: f64) {
-        debug_assert!(METRICS.iter().any(|metric| metric.name == name), "{name} is not in the table");
+        let is_known = METRICS.iter().any(|metric| metric.name == name) || name.starts_with(ENVIRONMENT);
+        debug_assert!(is_known, "{name} is not in the table");
         self.0.push((name, value));
     }
 

@@ -31,6 +31,8 @@ pub enum Purpose {
     Test = 9,
     /// Random worlds: an environment's own option is the seed.
     World = 10,
+    /// Actions that are sampled for a caller of the Python package.
+    Prediction = 11,
 }
 
 /// A stream of random numbers: ChaCha with 8 rounds, 2^64 streams for each seed and purpose.

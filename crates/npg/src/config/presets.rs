@@ -1,5 +1,6 @@
 //! Settings that come with npg, one file for each environment, compiled in.
 
+use crate::env::registry::GYMNASIUM_SCHEME;
 use crate::error::{Error, Result, nearest};
 
 /// One preset.
@@ -53,8 +54,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|preset| preset.environment)
 }
 
-/// The preset of `environment`, if there is one.
+/// The preset of `environment`, if there is one. Gymnasium's environment of the same name is the same task.
 pub fn find(environment: &str) -> Option<&'static Preset> {
+    let environment = environment.strip_prefix(GYMNASIUM_SCHEME).unwrap_or(environment);
     PRESETS.iter().find(|preset| preset.environment == environment)
 }
 

@@ -45,6 +45,9 @@ pub enum Ending {
     Truncated,
     /// The simulation diverged: the step is dropped and the episode ends as truncated before it.
     Diverged,
+    /// The step began an episode and took no action, so it is no transition (the reset step of Gymnasium's NEXT_STEP
+    /// autoreset). Only where [`EnvGroup::reset`] could not begin it.
+    Began,
 }
 
 /// The reward and ending of one step.
@@ -109,6 +112,11 @@ pub trait Env: Send {
     fn load(&mut self, _state: &[f64]) -> Result<(), String> {
         Err("this environment cannot load a state".into())
     }
+    /// Starts a new episode in the given state of the task (positions, then velocities, for MuJoCo) and writes its first
+    /// observation.
+    fn begin_at(&mut self, _state: &[f64], _observation: &mut [f64]) -> Result<(), String> {
+        Err("this environment cannot begin in a given state".into())
+    }
 }
 
 /// Actions of several environments, one row each.
@@ -157,7 +165,8 @@ pub trait EnvGroup: Send {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Starts a new episode in environment `index`.
+    /// Starts a new episode in environment `index`. A group whose environments begin only by a step leaves the
+    /// observation as it is, finite, and gives [`Ending::Began`] for the next one.
     fn reset(&mut self, index: usize, rng: &mut Stream, observation: &mut [f64]) -> Result<(), Fault>;
     /// Steps the environments `which` (ascending). Row i of `actions`, of `observations` (row-major, the true
     /// observation after the step also where the episode ended) and of `outcomes` belongs to `which[i]`;
@@ -174,6 +183,30 @@ pub trait EnvGroup: Send {
     fn save(&self, index: usize) -> Option<Vec<f64>>;
     /// Restores what [`EnvGroup::save`] gave.
     fn load(&mut self, index: usize, state: &[f64]) -> Result<(), Fault>;
+    /// Starts a new episode of environment `index` in the given state, see [`Env::begin_at`].
+    fn begin_at(&mut self, index: usize, _state: &[f64], _observation: &mut [f64]) -> Result<(), Fault> {
+        Err(Fault { environment: index, message: "this environment cannot begin in a given state".into() })
+    }
+    /// Whether `step` can only step all environments at once, as most vectorized ones. Those whose part of a batch is full
+    /// then go on unrecorded until the others have theirs.
+    fn steps_together(&self) -> bool {
+        false
+    }
+    /// What the environments measured beside rewards since the last call, such as success; logged as `env/<name>`.
+    fn take_measures(&mut self) -> Vec<Measure> {
+        Vec::new()
+    }
+}
+
+/// A number that environments give beside their rewards.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measure {
+    /// Its name, without `env/`.
+    pub name: String,
+    /// Sum of its values; not finite where one of them was not.
+    pub sum: f64,
+    /// How many values there are.
+    pub count: u64,
 }
 
 /// A group of single environments.
@@ -217,6 +250,11 @@ impl<E: Env> EnvGroup for Singles<E> {
         let fault = |message| Fault { environment: index, message };
         self.environments[index].load(state).map_err(fault)
     }
+
+    fn begin_at(&mut self, index: usize, state: &[f64], observation: &mut [f64]) -> Result<(), Fault> {
+        let fault = |message| Fault { environment: index, message };
+        self.environments[index].begin_at(state, observation).map_err(fault)
+    }
 }
 
 /// Where environments come from: anything that can make groups of them.
@@ -227,6 +265,11 @@ pub trait EnvSource: Send + Sync {
     fn spec(&self) -> Spec;
     /// Makes a group of `count` environments.
     fn group(&self, count: usize) -> Result<Box<dyn EnvGroup>, Error>;
+    /// How many of `n_envs` training environments step together. Groups run freely on the worker threads, so small ones
+    /// keep all threads busy; environments behind one lock are best stepped all together.
+    fn group_size(&self, _n_envs: usize) -> usize {
+        4
+    }
 }
 
 impl<E: Env + 'static, F: Fn() -> E + Send + Sync> EnvSource for F {

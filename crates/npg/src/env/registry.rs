@@ -6,6 +6,7 @@ use super::options::{EnvOption, Values};
 use super::tabular::Table;
 use super::{EnvSource, classic, mujoco, quadratic, tabular};
 use crate::error::{Error, Result, nearest};
+use std::sync::OnceLock;
 
 /// The tables of all families, in the order in which they are listed to users.
 static FAMILIES: &[&[Entry]] = &[classic::ENTRIES, tabular::ENTRIES, quadratic::ENTRIES, mujoco::ENTRIES];
@@ -38,8 +39,11 @@ pub struct Entry {
 ///
 /// # Errors
 /// [`Error::UnknownEnvironment`] with the nearest id, or [`Error::Config`] with every option that is unknown,
-/// of a wrong type or out of range.
+/// of a wrong type or out of range; [`Error::Library`] for an environment of Gymnasium without Python.
 pub fn make(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>> {
+    if let Some(id) = id.strip_prefix(GYMNASIUM_SCHEME) {
+        return make_gymnasium(id, options);
+    }
     let entry = find(id)?;
     (entry.build)(&Values::read(entry.id, entry.options, options)?)
 }
@@ -61,6 +65,32 @@ pub fn table(id: &str, options: &toml::Table) -> Result<Table> {
         return Err(Error::config(id, format!("has no table of states; these have: {}", tables.join(", "))));
     };
     table(&Values::read(entry.id, entry.options, options)?)
+}
+
+/// Makes an environment of a scheme from what stands behind the colon and from its options.
+pub type MakeForeign = fn(&str, &toml::Table) -> Result<Box<dyn EnvSource>>;
+
+/// Who makes environments of a scheme that is not native.
+static GYMNASIUM: OnceLock<MakeForeign> = OnceLock::new();
+
+/// What the ids of Gymnasium's environments begin with, such as `gym:LunarLander-v3`.
+pub const GYMNASIUM_SCHEME: &str = "gym:";
+
+/// Lets `make` make Gymnasium's environments, which need Python: the Python package calls this. Only the first call has
+/// an effect.
+pub fn use_gymnasium(make: MakeForeign) {
+    let _ = GYMNASIUM.set(make); // a later call changes nothing, as documented
+}
+
+fn make_gymnasium(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>> {
+    let Some(make) = GYMNASIUM.get() else {
+        let reason = format!(
+            "{GYMNASIUM_SCHEME}{id} is an environment of Gymnasium, which needs Python, and this program has none: \
+             `pip install .` in npg's repository gives an `npg` that has it"
+        );
+        return Err(Error::Library { name: "Python", reason });
+    };
+    make(id, options)
 }
 
 fn find(id: &str) -> Result<&'static Entry> {

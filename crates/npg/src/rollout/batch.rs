@@ -1,6 +1,7 @@
 //! A batch of transitions, environment after environment.
 
 use crate::advantage::{Segment, SegmentEnd};
+use crate::env::Measure;
 use crate::network::kernels::Matrix;
 use crate::normalize::Moments;
 use crate::policy::{ActionRows, Policy};
@@ -43,6 +44,8 @@ pub struct Batch {
     pub return_moments: Moments,
     /// Simulations that diverged.
     pub diverged: u64,
+    /// What the environments measured beside rewards.
+    pub measures: Vec<Measure>,
 }
 
 impl Batch {
@@ -72,6 +75,7 @@ impl Batch {
             observation_moments: Moments::new(policy.inputs()),
             return_moments: Moments::new(1),
             diverged: 0,
+            measures: Vec::new(),
         }
     }
 
@@ -114,6 +118,12 @@ impl Batch {
             all.observation_moments.merge(&block.observation_moments);
             all.return_moments.merge(&block.return_moments);
             all.diverged += block.diverged;
+            for measure in block.measures {
+                match all.measures.iter_mut().find(|other| other.name == measure.name) {
+                    Some(same) => (same.sum, same.count) = (same.sum + measure.sum, same.count + measure.count),
+                    None => all.measures.push(measure),
+                }
+            }
         }
         all.episodes.sort_by_key(|episode| episode.ended_at); // stable: environments stay in order
         all

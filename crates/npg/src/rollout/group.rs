@@ -43,6 +43,17 @@ struct Lane {
     noise: HeldNoise,
 }
 
+impl Lane {
+    /// Counts a step; says how the episode stands, the time limit included.
+    fn advance(&mut self, reward: f64, ending: Ending, gamma: f64, limit: Option<u32>) -> Ending {
+        self.step += 1;
+        self.total += reward;
+        self.discounted = gamma.mul_add(self.discounted, reward);
+        let timed_out = limit.is_some_and(|limit| self.step >= limit);
+        if ending == Ending::Running && timed_out { Ending::Truncated } else { ending }
+    }
+}
+
 /// A group of environments and everything that goes on between two batches.
 pub(super) struct Group {
     environments: Box<dyn EnvGroup>,
@@ -114,11 +125,19 @@ impl Group {
             active.clear();
             active.extend((0..self.len()).filter(|&lane| next[lane] < end_row[lane]));
             if active.is_empty() {
+                batch.measures = self.environments.take_measures();
                 return Ok(batch);
+            }
+            if self.environments.steps_together() {
+                active.clear();
+                active.extend(0..self.len());
             }
             for (row, &lane) in active.iter().enumerate() {
                 let encoded = &self.observations[lane * width..][..width];
                 let inputs = actor.observe(row, encoded);
+                if next[lane] == end_row[lane] {
+                    continue; // it goes on unrecorded
+                }
                 batch.inputs.row_mut(next[lane]).copy_from_slice(inputs);
                 if policy.normalizer.is_some() {
                     let slot = batch.observations.row_mut(next[lane]);
@@ -156,38 +175,41 @@ impl Group {
                         let at = next[lane] - first_row[lane];
                         self.finish(lane, at, &mut batch);
                     }
+                } else if ending == Ending::Began {
+                    self.observe(lane, &raw[row * raw_width..][..raw_width], 0)?;
+                    continue;
                 } else {
                     divergences[lane] = 0;
                     if !reward.is_finite() {
                         let message = format!("the reward is {reward}; it must be finite");
                         return Err(self.error(Fault { environment: lane, message }, 1));
                     }
-                    let encoded = &mut self.observations[lane * width..][..width];
-                    // Moments are of the observations that were acted on.
-                    batch.observation_moments.push(encoded);
-                    let observation = &raw[row * raw_width..][..raw_width];
-                    if let Err(bad) = self.space.encode(observation, encoded) {
-                        return Err(self.bad_observation(lane, bad, 1));
-                    }
                     let at = next[lane];
-                    batch.actions.copy_row(at, actor.raw(), row);
-                    batch.rewards[at] = reward;
-                    let state = &mut self.lanes[lane];
-                    batch.steps[at] = state.step;
-                    state.step += 1;
-                    state.total += reward;
-                    state.discounted = gamma.mul_add(state.discounted, reward);
-                    batch.return_moments.push(&[state.discounted]);
+                    let is_recorded = at < end_row[lane];
+                    if is_recorded {
+                        // Moments are of the observations that were acted on.
+                        batch.observation_moments.push(&self.observations[lane * width..][..width]);
+                        batch.actions.copy_row(at, actor.raw(), row);
+                        batch.rewards[at] = reward;
+                        batch.steps[at] = self.lanes[lane].step;
+                    }
+                    self.observe(lane, &raw[row * raw_width..][..raw_width], 1)?;
+                    let ending = self.lanes[lane].advance(reward, ending, gamma, self.limit);
+                    if !is_recorded {
+                        if ending != Ending::Running {
+                            self.finish(lane, at - first_row[lane], &mut batch);
+                            self.reset(lane, &mut raw[row * raw_width..][..raw_width])?;
+                        }
+                        continue;
+                    }
+                    batch.return_moments.push(&[self.lanes[lane].discounted]);
                     next[lane] += 1;
-
-                    let timed_out = self.limit.is_some_and(|limit| state.step >= limit);
-                    let ending = if ending == Ending::Running && timed_out { Ending::Truncated } else { ending };
                     if ending == Ending::Running && next[lane] < end_row[lane] {
                         continue;
                     }
                     let mut end = SegmentEnd::of_episode(ending, 0);
                     if end.bootstrap().is_some() {
-                        let step = state.step;
+                        let step = self.lanes[lane].step;
                         let encoded = &self.observations[lane * width..][..width];
                         end = SegmentEnd::of_episode(ending, batch.push_final(policy, encoded, step));
                     }
@@ -216,9 +238,14 @@ impl Group {
         (state.step, state.total, state.discounted, state.started) = (0, 0.0, 0.0, true);
         state.noise.end();
         self.environments.reset(lane, &mut self.streams[lane], observation).map_err(|fault| self.error(fault, 0))?;
+        self.observe(lane, observation, 0)
+    }
+
+    /// Takes in what the lane's next action answers.
+    fn observe(&mut self, lane: usize, observation: &[f64], stepping: u32) -> Result<()> {
         let width = self.space.encoded_len();
         let encoded = &mut self.observations[lane * width..][..width];
-        self.space.encode(observation, encoded).map_err(|bad| self.bad_observation(lane, bad, 0))
+        self.space.encode(observation, encoded).map_err(|bad| self.bad_observation(lane, bad, stepping))
     }
 
     fn bad_observation(&self, lane: usize, (index, value): (usize, f64), stepping: u32) -> Error {

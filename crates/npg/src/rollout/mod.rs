@@ -15,9 +15,6 @@ use crate::policy::Policy;
 use group::Group;
 use rayon::prelude::*;
 
-/// Environments of one group. Small enough that eight environments keep two threads busy.
-const GROUP: usize = 4;
-
 /// All training environments, between batches.
 pub struct Sampler {
     groups: Vec<Group>,
@@ -33,9 +30,10 @@ impl Sampler {
     /// What the source says when it cannot make a group.
     pub fn new(source: &dyn EnvSource, n_envs: usize, gamma: f64, seed: u64) -> Result<Self> {
         let spec = source.spec();
+        let size = source.group_size(n_envs).max(1);
         let groups = (0..n_envs)
-            .step_by(GROUP)
-            .map(|first| Group::new(source.group(GROUP.min(n_envs - first))?, &spec, first, seed))
+            .step_by(size)
+            .map(|first| Group::new(source.group(size.min(n_envs - first))?, &spec, first, seed))
             .collect::<Result<Vec<_>>>()?;
         Ok(Self { groups, n_envs, gamma })
     }

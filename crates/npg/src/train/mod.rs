@@ -11,7 +11,7 @@ pub use state::{RestoreError, config as saved_config, load_policy};
 
 use crate::advantage::{advantages, discounted_weights, normalize};
 use crate::config::{Config, Estimator, Schedule};
-use crate::env::{EnvSource, Spec};
+use crate::env::{EnvSource, Measure, Spec};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, Plan, evaluate};
 use crate::linearize::States;
@@ -289,6 +289,9 @@ impl Trainer {
             report.push(&mut row, &update.comparison);
         }
         row.push(metrics::DIVERGED, self.diverged as f64);
+        for Measure { name, sum, count } in &batch.measures {
+            row.push(metrics::of_environment(name), sum / *count as f64);
+        }
         let Fit { accepted, .. } = fit;
         Ok(Iteration {
             iteration: self.iteration,

@@ -68,6 +68,24 @@ impl Trainer {
         check_environment(archive, &source.spec())?;
         check_policy_size(archive, &config)?;
         check_state_size(archive, &config)?;
+        let mut trainer = Trainer::restore_learned(archive, source)?;
+        let snapshots = load_snapshots(trainer.config.rollout.n_envs, trainer.policy.inputs(), archive)?;
+        trainer.sampler.load(&snapshots).map_err(RestoreError::Other)?;
+        Ok((trainer, archive.field("environments_saved")?))
+    }
+
+    /// As [`Trainer::restore`], but on other environments of the same spaces, whose episodes begin anew.
+    ///
+    /// # Errors
+    /// As [`Trainer::restore`].
+    pub fn restore_elsewhere(archive: &Archive, source: Box<dyn EnvSource>) -> Result<Self, RestoreError> {
+        check_policy_size(archive, &config(archive)?)?;
+        Self::restore_learned(archive, source)
+    }
+
+    /// Everything but the environments.
+    fn restore_learned(archive: &Archive, source: Box<dyn EnvSource>) -> Result<Self, RestoreError> {
+        let config = config(archive)?;
         let mut trainer = Trainer::new(config, source).map_err(RestoreError::Other)?;
         load_policy_state(&mut trainer.policy, archive)?;
         trainer.baseline.load(archive)?;
@@ -89,9 +107,7 @@ impl Trainer {
         trainer.episodes = count("episodes", archive.field("episodes")?)?;
         trainer.diverged = count("diverged", archive.field("diverged")?)?;
         trainer.seconds_before = archive.field("seconds")?;
-        let snapshots = load_snapshots(trainer.config.rollout.n_envs, trainer.policy.inputs(), archive)?;
-        trainer.sampler.load(&snapshots).map_err(RestoreError::Other)?;
-        Ok((trainer, archive.field("environments_saved")?))
+        Ok(trainer)
     }
 }
 

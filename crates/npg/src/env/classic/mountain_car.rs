@@ -84,6 +84,12 @@ impl Env for MountainCar {
         self.state = restored(state)?;
         Ok(())
     }
+
+    fn begin_at(&mut self, state: &[f64], observation: &mut [f64]) -> Result<(), String> {
+        self.load(state)?;
+        observation.copy_from_slice(&self.state);
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -84,6 +84,12 @@ impl Env for Pendulum {
         self.state = restored(state)?;
         Ok(())
     }
+
+    fn begin_at(&mut self, state: &[f64], observation: &mut [f64]) -> Result<(), String> {
+        self.load(state)?;
+        self.observe(observation);
+        Ok(())
+    }
 }
 
 /// `angle` in [-pi, pi).

@@ -152,6 +152,16 @@ impl MujocoEnv {
         Ok(())
     }
 
+    /// Begins an episode where positions and velocities are.
+    fn begin(&mut self, observation: &mut [f64]) -> Result<(), String> {
+        self.simulation.forward().map_err(|error| error.to_string())?;
+        if self.has_diverged() {
+            return Err("the simulation has diverged in its first state".into());
+        }
+        self.position = self.shared.task.position(&self.view());
+        self.observe(observation)
+    }
+
     /// Whether MuJoCo had to reset a state with bad numbers, or one stands in the state now.
     fn has_diverged(&self) -> bool {
         self.simulation.has_diverged() || !self.simulation.state().iter().all(|x| x.is_finite())
@@ -167,12 +177,7 @@ impl Env for MujocoEnv {
         self.simulation.reset().map_err(|error| error.to_string())?;
         let (qpos, qvel) = self.simulation.positions_and_velocities_mut();
         self.shared.task.start(qpos, qvel, rng);
-        self.simulation.forward().map_err(|error| error.to_string())?;
-        if self.has_diverged() {
-            return Err("the simulation has diverged in its first state".into());
-        }
-        self.position = self.shared.task.position(&self.view());
-        self.observe(observation)
+        self.begin(observation)
     }
 
     fn step(&mut self, action: Action<'_>, _: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
@@ -209,5 +214,20 @@ impl Env for MujocoEnv {
         self.simulation.state_mut().copy_from_slice(&state[..len]);
         self.position = state[len];
         Ok(())
+    }
+
+    fn begin_at(&mut self, state: &[f64], observation: &mut [f64]) -> Result<(), String> {
+        self.simulation.reset().map_err(|error| error.to_string())?;
+        let (qpos, qvel) = self.simulation.positions_and_velocities_mut();
+        if state.len() != qpos.len() + qvel.len() {
+            let (positions, velocities) = (qpos.len(), qvel.len());
+            return Err(format!(
+                "{positions} positions and {velocities} velocities expected, got {} numbers",
+                state.len()
+            ));
+        }
+        qpos.copy_from_slice(&state[..qpos.len()]);
+        qvel.copy_from_slice(&state[qpos.len()..]);
+        self.begin(observation)
     }
 }

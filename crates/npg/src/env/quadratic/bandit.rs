@@ -52,6 +52,12 @@ impl Env for BanditEnv {
         [self.state] = restored(state)?;
         Ok(())
     }
+
+    fn begin_at(&mut self, state: &[f64], observation: &mut [f64]) -> Result<(), String> {
+        self.load(state)?;
+        observation[0] = self.state;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,12 @@ impl Env for LqrEnv {
         [self.state] = restored(state)?;
         Ok(())
     }
+
+    fn begin_at(&mut self, state: &[f64], observation: &mut [f64]) -> Result<(), String> {
+        self.load(state)?;
+        observation[0] = self.state;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

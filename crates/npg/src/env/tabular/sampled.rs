@@ -78,4 +78,10 @@ impl Env for TabularEnv {
         }
         Ok(())
     }
+
+    fn begin_at(&mut self, state: &[f64], observation: &mut [f64]) -> Result<(), String> {
+        self.load(state)?;
+        self.observe(observation);
+        Ok(())
+    }
 }

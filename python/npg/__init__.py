@@ -1,0 +1,87 @@
+"""Natural policy gradient: reinforcement learning with steps measured in KL divergence.
+
+>>> import npg
+>>> agent = npg.NPG("MlpPolicy", "CartPole-v1", seed=0).learn(20_000)
+>>> action, _ = agent.predict([0.0, 0.0, 0.0, 0.0], deterministic=True)
+
+Names are imported when they are first used, so that `import npg` takes no time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from npg._npg import __version__ as __version__
+    from npg.agents import NPG as NPG
+    from npg.agents import TRPO as TRPO
+    from npg.agents import VPG as VPG
+    from npg.callbacks import EvalCallback as EvalCallback
+    from npg.callbacks import evaluate_policy as evaluate_policy
+    from npg.check_env import check_env as check_env
+
+_HOMES = {
+    "NPG": "npg.agents",
+    "TRPO": "npg.agents",
+    "VPG": "npg.agents",
+    "EvalCallback": "npg.callbacks",
+    "evaluate_policy": "npg.callbacks",
+    "check_env": "npg.check_env",
+    "functional": "npg",
+    "__version__": "npg._npg",
+}
+
+__all__ = ["NPG", "TRPO", "VPG", "EvalCallback", "check_env", "evaluate_policy", "functional"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "functional":
+        return importlib.import_module("npg.functional")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'npg' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+class _Registrar(importlib.abc.MetaPathFinder):
+    """Registers npg's environments (npg/CartPole-v1 and its siblings) as soon as Gymnasium is imported, if ever."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "gymnasium":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_register(module: ModuleType) -> None:
+                execute(module)
+                _register()
+
+            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
+        return spec
+
+
+def _register() -> None:
+    from npg._native import register
+
+    register()
+
+
+if "gymnasium" in sys.modules:
+    _register()
+else:
+    sys.meta_path.insert(0, _Registrar())
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,270 @@
+"""Groups of environments as the extension module drives them: one call for each vector step.
+
+    steps_together                       whether it can only step all environments at once
+    reset(index, seed) -> array | None   first observation; None if the next step begins the episode
+    step(which | None, actions) -> (observations, rewards, endings)
+    take_measures() -> [(name, sum, count)]
+    at                                   the environment of the call that raised
+
+Rows of `observations` are the true observations after the step, also where an episode ended.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npg._spaces import Actions, Observations
+
+if TYPE_CHECKING:
+    import gymnasium
+    import gymnasium.vector
+
+RUNNING, TERMINATED, TRUNCATED, BEGAN = range(4)
+
+Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint8]]
+
+
+class Group(Protocol):
+    """What the extension module calls."""
+
+    steps_together: bool
+    at: int
+
+    def reset(self, index: int, seed: int | None) -> NDArray[Any] | None: ...
+
+    def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step: ...
+
+    def take_measures(self) -> list[tuple[str, float, int]]: ...
+
+    def close(self) -> None: ...
+
+
+class Measures:
+    """Sums of the numbers that environments put into `info`."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, list[float]] = {}
+
+    def add(self, name: str, total: float, count: int = 1) -> None:
+        """Adds values with this sum."""
+        entry = self._sums.get(name)
+        if entry is None:
+            self._sums[name] = [total, count]
+        else:
+            entry[0] += total
+            entry[1] += count
+
+    def add_info(self, info: dict[str, Any]) -> None:
+        """Adds the numbers in the `info` of one environment."""
+        for name, value in info.items():
+            if isinstance(value, (float, int, np.number, np.bool_)):  # bool is an int
+                self.add(name, float(value))
+            elif name == "episode" and isinstance(value, dict):  # of the wrapper RecordEpisodeStatistics
+                self.add_info({f"episode/{key}": value[key] for key in ("r", "l") if key in value})
+
+    def add_batch(self, infos: dict[str, Any]) -> None:
+        """Adds the numbers in the `infos` of a vector environment: arrays, each with a mask `_name`."""
+        for name, values in infos.items():
+            mask = infos.get(f"_{name}")
+            if isinstance(values, dict):
+                prefix = "episode/" if name == "episode" else ""
+                if name in ("final_info", "episode"):
+                    self.add_batch({_prefixed(prefix, key): value for key, value in values.items()})
+            elif isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "fiub" and mask is not None:
+                chosen = values[mask]
+                if chosen.size:
+                    self.add(name, float(chosen.sum()), int(chosen.size))
+
+    def take(self) -> list[tuple[str, float, int]]:
+        """(name, sum, count) since the last call."""
+        taken = [(name, total, int(count)) for name, (total, count) in self._sums.items() if math.isfinite(total)]
+        self._sums = {}
+        return taken
+
+
+def _prefixed(prefix: str, key: str) -> str:
+    return f"_{prefix}{key[1:]}" if key.startswith("_") else prefix + key
+
+
+class SyncGroup:
+    """Single environments, stepped one after the other.
+
+    Args:
+        environments: the environments, already made.
+        observations: how their observations become rows.
+        actions: how rows become their actions.
+    """
+
+    steps_together = False
+
+    def __init__(self, environments: Sequence[gymnasium.Env[Any, Any]], observations: Observations, actions: Actions) -> None:
+        self.at = 0
+        self._environments = list(environments)
+        self._observations, self._actions = observations, actions
+        self._rows = np.empty((len(self._environments), observations.width), observations.dtype)
+        self._measures = Measures()
+
+    def reset(self, index: int, seed: int | None) -> NDArray[Any]:
+        """The first observation of environment `index`."""
+        self.at = index
+        result = self._environments[index].reset(seed=seed)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(f"reset() returned {_shown(result)}; it must return (observation, info). `npg check-env` says more")
+        return self._observations.one(result[0])
+
+    def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step:
+        """Steps the environments `which`, or all of them."""
+        lanes: Sequence[int] = range(len(actions)) if which is None else which.tolist()
+        rows = self._rows[: len(lanes)]
+        rewards = np.empty(len(lanes))
+        endings = np.zeros(len(lanes), np.uint8)
+        environments, write, add_info = self._environments, self._observations.write, self._measures.add_info
+        row = 0
+        chosen = self._actions.each(actions)
+        try:
+            for row, lane in enumerate(lanes):
+                observation, reward, terminated, truncated, info = environments[lane].step(chosen[row])
+                write(observation, rows[row])
+                rewards[row] = reward
+                if terminated:
+                    endings[row] = TERMINATED
+                elif truncated:
+                    endings[row] = TRUNCATED
+                if info:
+                    add_info(info)
+        except Exception as error:
+            self.at = lanes[row]
+            error.add_note(f"npg: in step({_shown(chosen[row])}) of environment {self.at}")
+            raise
+        return rows, rewards, endings
+
+    def take_measures(self) -> list[tuple[str, float, int]]:
+        """(name, sum, count) of the numbers in `info` since the last call."""
+        return self._measures.take()
+
+    def close(self) -> None:
+        """Closes the environments."""
+        for environment in self._environments:
+            environment.close()
+
+
+class VectorGroup:
+    """A vector environment, whatever its autoreset mode.
+
+    Args:
+        environment: the vector environment.
+        owned: whether it is closed with the group.
+    """
+
+    steps_together = True
+
+    def __init__(self, environment: gymnasium.vector.VectorEnv[Any, Any, Any], owned: bool = True) -> None:
+        self.at = 0
+        self._environment, self._is_owned = environment, owned
+        self._observations = Observations(environment.single_observation_space)
+        self._actions = Actions(environment.single_action_space)
+        self._mode = autoreset_mode(environment)
+        self._count = int(environment.num_envs)
+        #: Rows that `reset` gives: the first ones of new episodes, where they are there already.
+        self._first: NDArray[Any] | None = None
+        #: Which environments begin an episode with the next step.
+        self._begins = np.zeros(self._count, bool)
+        self._measures = Measures()
+
+    def reset(self, index: int, seed: int | None) -> NDArray[Any] | None:
+        """The first observation of environment `index`, if it is there already."""
+        self.at = index
+        if self._first is None or (seed is not None and index == 0):
+            result = self._environment.reset(seed=seed)  # all of them, from consecutive seeds
+            self._first = self._observations.batch(result[0], self._count).copy()
+            self._begins[:] = False
+        elif self._mode == "next-step" and seed is None:
+            self._begins[index] = True
+            return None
+        elif self._mode == "disabled" and seed is None:
+            mask = np.arange(self._count) == index
+            result = self._environment.reset(options={"reset_mask": mask})
+            self._first[index] = self._observations.batch(result[0], self._count)[index]
+        row: NDArray[Any] = self._first[index].copy()
+        return row
+
+    def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step:
+        """Steps all environments."""
+        assert which is None, "all of them step together"
+        observations, rewards, terminated, truncated, infos = self._environment.step(self._actions.batch(actions))
+        rows = self._observations.batch(observations, self._count)
+        endings = np.where(terminated, TERMINATED, np.where(truncated, TRUNCATED, RUNNING)).astype(np.uint8)
+        if self._mode == "same-step" and endings.any():
+            self._first = rows.copy()
+            rows = self._with_finals(rows, infos, np.flatnonzero(endings))
+        if self._begins.any():
+            endings[self._begins] = BEGAN
+            self._begins[:] = False
+        if infos:
+            self._measures.add_batch(infos)
+        return rows, np.asarray(rewards, np.float64), endings
+
+    def _with_finals(self, rows: NDArray[Any], infos: dict[str, Any], ended: NDArray[np.intp]) -> NDArray[Any]:
+        """The rows with the last observations of episodes that ended, instead of the first of the next ones."""
+        finals = infos.get("final_obs", infos.get("final_observation"))
+        if finals is None:
+            raise ValueError(
+                "the vector environment resets in the same step, but its infos hold no final_obs: the value beyond a "
+                "truncated episode cannot be estimated. Use autoreset_mode=NEXT_STEP"
+            )
+        rows = rows.copy()
+        for index in ended:
+            self._observations.write(_element(finals, index), rows[index])
+        return rows
+
+    def take_measures(self) -> list[tuple[str, float, int]]:
+        """(name, sum, count) of the numbers in `infos` since the last call."""
+        return self._measures.take()
+
+    def close(self) -> None:
+        """Closes the vector environment, if it was made for this group."""
+        if self._is_owned:
+            self._environment.close()
+
+
+def _element(batch: Any, index: np.intp) -> Any:
+    """Element `index` of a batch, which may be a dictionary or a tuple of batches."""
+    if isinstance(batch, dict):
+        return {key: _element(value, index) for key, value in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(_element(value, index) for value in batch)
+    return batch[index]
+
+
+def autoreset_mode(environment: gymnasium.vector.VectorEnv[Any, Any, Any]) -> str:
+    """`next-step`, `same-step` or `disabled`.
+
+    Raises:
+        ValueError: if the vector environment does not say what it does.
+    """
+    import gymnasium
+
+    version = tuple(int(part) for part in gymnasium.__version__.split(".")[:2])
+    mode = (environment.metadata or {}).get("autoreset_mode")
+    if mode is None and version < (1, 0):
+        return "same-step"
+    if mode is None and version == (1, 0):
+        return "next-step"
+    name = getattr(mode, "name", mode)
+    known = {"NEXT_STEP": "next-step", "SAME_STEP": "same-step", "DISABLED": "disabled"}
+    if name not in known:
+        raise ValueError(
+            f"{type(environment).__name__}.metadata['autoreset_mode'] is {mode!r}; npg must know when episodes are reset: "
+            "set it to gymnasium.vector.AutoresetMode.NEXT_STEP, SAME_STEP or DISABLED"
+        )
+    return known[name]
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,186 @@
+"""npg's own environments for Gymnasium: `gymnasium.make_vec("npg/CartPole-v1", num_envs=1024)`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from npg import _npg
+from npg._sources import to_toml
+
+Rows = NDArray[Any]
+Info = dict[str, Any]
+
+
+def register() -> None:
+    """Registers all of them, once. Their time limits are inside."""
+    for name in _npg.native_ids():
+        if f"npg/{name}" in gymnasium.registry:
+            continue
+        gymnasium.register(
+            id=f"npg/{name}",
+            entry_point="npg._native:NativeEnv",
+            vector_entry_point="npg._native:NativeVectorEnv",
+            kwargs={"name": name},
+            disable_env_checker=True,
+            order_enforce=False,
+        )
+
+
+def _space(description: tuple[Any, ...]) -> spaces.Space[Any]:
+    kind, *parts = description
+    match kind:
+        case "box":
+            low, high = (np.array(bound, np.float64) for bound in parts)
+            return spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
+        case "discrete":
+            return spaces.Discrete(parts[0])
+        case "multi-discrete":
+            return spaces.MultiDiscrete(parts[0])
+        case _:
+            return spaces.MultiBinary(parts[0])
+
+
+class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
+    """Native environments that step together on all cores. Episodes are truncated at the environment's time limit.
+
+    Args:
+        name: id of a native environment.
+        num_envs: how many.
+        autoreset_mode: a mode of `gymnasium.vector.AutoresetMode`, or its name.
+        options: the environment's own; `npg explain ID` lists them.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}
+
+    def __init__(self, name: str, num_envs: int = 1, autoreset_mode: Any = "NEXT_STEP", **options: Any) -> None:
+        self._name, self._options = name, to_toml(options)
+        spec = _npg.Source.native(name, self._options).spec
+        self.num_envs = num_envs
+        self.single_observation_space = _space(spec["observation"])
+        self.single_action_space = _space(spec["action"])
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._mode = getattr(autoreset_mode, "name", str(autoreset_mode))
+        modes = getattr(gymnasium.vector, "AutoresetMode", None)
+        if self._mode not in ("NEXT_STEP", "SAME_STEP", "DISABLED"):
+            raise ValueError(f"autoreset_mode is {autoreset_mode!r}; it must be NEXT_STEP, SAME_STEP or DISABLED")
+        self.metadata = {"render_modes": [], "autoreset_mode": self._mode if modes is None else modes[self._mode]}
+        self.render_mode = None
+        self._group: _npg.NativeGroup | None = None
+        self._rows = np.zeros((num_envs, self._width(spec["observation"])))
+        #: Which environments begin an episode with the next step.
+        self._ended = np.zeros(num_envs, bool)
+
+    @staticmethod
+    def _width(description: tuple[Any, ...]) -> int:
+        part = description[1]
+        return len(part) if isinstance(part, list) else part if description[0] == "multi-binary" else 1
+
+    def reset(self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None) -> tuple[Rows, Info]:
+        """Begins episodes.
+
+        Args:
+            seed: one for all (environment i gets seed + i), or one for each.
+            options: `reset_mask`, which environments to reset, shape (num_envs,); and states to begin in, one row an
+                environment: `state` for classic control and toy text, `qpos` and `qvel` for MuJoCo.
+        """
+        options = dict(options or {})
+        mask = np.asarray(options.pop("reset_mask", np.ones(self.num_envs, bool)), bool)
+        states = self._states(options)
+        if mask.shape != (self.num_envs,):
+            raise ValueError(f"reset_mask has shape {mask.shape}, not ({self.num_envs},)")
+        if self._group is None:
+            entropy = np.random.SeedSequence().entropy
+            first = int(entropy) % 2**63 if isinstance(entropy, int) else 0
+            self._group = _npg.NativeGroup(self._name, self._options, self.num_envs, first)
+        if seed is None or isinstance(seed, (int, np.integer)):
+            each = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
+        else:
+            each = list(seed)
+            if len(each) != self.num_envs:
+                raise ValueError(f"{len(each)} seeds for {self.num_envs} environments")
+        seeds = np.array([-1 if one is None else one for one in each], np.int64)
+        self._rows = self._group.reset(mask, seeds, self._rows)
+        if states is not None:
+            for index in np.flatnonzero(mask):
+                self._rows[index] = self._group.begin_at(int(index), states[index])
+        self._ended[mask] = False
+        return self._observations(), {}
+
+    def _states(self, options: Info) -> NDArray[np.float64] | None:
+        parts = [options.pop(key) for key in ("state", "qpos", "qvel") if key in options]
+        if options:
+            raise ValueError(f"unknown options: {', '.join(options)}; known: reset_mask, state, qpos, qvel")
+        if not parts:
+            return None
+        rows = [np.asarray(part, np.float64).reshape(self.num_envs, -1) for part in parts]
+        return np.ascontiguousarray(np.concatenate(rows, axis=1))
+
+    def step(self, actions: Any) -> tuple[Rows, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
+        """Steps all environments; actions outside of the space are an error for indices, and clipped for boxes."""
+        if self._group is None:
+            raise RuntimeError("step() before reset()")
+        if self._mode == "DISABLED" and self._ended.any():
+            raise RuntimeError(f"environment {int(np.argmax(self._ended))} has ended: reset it with options={{'reset_mask': ...}}")
+        space, array = self.single_action_space, np.asarray(actions)
+        if isinstance(space, spaces.Box):
+            array = np.clip(np.asarray(array, np.float64), space.low, space.high)
+        begin = self._ended if self._mode == "NEXT_STEP" else np.zeros(self.num_envs, bool)
+        reset_ended = self._mode == "SAME_STEP"
+        self._rows, finals, rewards, terminated, truncated = self._group.step(
+            np.ascontiguousarray(array).reshape(-1), begin, reset_ended
+        )
+        ended, infos = terminated | truncated, {}
+        if reset_ended and ended.any():
+            infos = {"final_obs": self._cast(finals), "_final_obs": ended, "final_info": {}, "_final_info": ended}
+        self._ended = np.zeros(self.num_envs, bool) if reset_ended else ended
+        return self._observations(), rewards, terminated, truncated, infos
+
+    def _observations(self) -> Rows:
+        return self._cast(self._rows)
+
+    def _cast(self, rows: NDArray[np.float64]) -> Rows:
+        """Rows as the observation space has them; always a copy."""
+        space = self.single_observation_space
+        return rows.astype(space.dtype).reshape((self.num_envs, *(space.shape or ())))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Frees the environments."""
+        self._group = None
+
+
+class NativeEnv(gymnasium.Env[Any, Any]):
+    """One native environment.
+
+    Args:
+        name: id of a native environment.
+        options: the environment's own.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}
+
+    def __init__(self, name: str, render_mode: str | None = None, **options: Any) -> None:
+        if render_mode is not None:
+            raise ValueError(f"render_mode is {render_mode!r}; native environments are not drawn: use Gymnasium's {name}")
+        self._vector = NativeVectorEnv(name, 1, "DISABLED", **options)
+        self.observation_space = self._vector.single_observation_space
+        self.action_space = self._vector.single_action_space
+
+    def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
+        """Begins an episode; `options` as for `NativeVectorEnv`, for one environment."""
+        if seed is not None:
+            super().reset(seed=seed)
+        rows, info = self._vector.reset(seed=seed, options=options)
+        return rows[0], info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, Info]:
+        """Takes one step."""
+        rows, rewards, terminated, truncated, _ = self._vector.step(np.asarray(action)[None])
+        return rows[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), {}

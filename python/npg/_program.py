@@ -1,0 +1,20 @@
+"""The program `npg`: the same as the Rust one, with Gymnasium's environments."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Runs the program with the process's arguments; returns its exit code."""
+    if sys.argv[1:2] == ["check-env"]:
+        from npg.check_env import main as check_env
+
+        return check_env(sys.argv[2:])
+    from npg import _npg
+
+    return _npg.run_program(["npg", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

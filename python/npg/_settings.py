@@ -1,0 +1,84 @@
+"""From arguments to configuration keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from npg._sources import toml_value
+
+#: Policy names of Stable-Baselines3, and ours.
+POLICIES = {"MlpPolicy": "mlp", "MultiInputPolicy": "mlp", "LinearPolicy": "linear", "RbfPolicy": "rbf"}
+
+#: (name in messages, key, TOML value), as the extension module takes them.
+Settings = list[tuple[str, str, str]]
+
+
+def collect(
+    algorithm: str,
+    policy: str,
+    policy_kwargs: Mapping[str, Any],
+    given: Mapping[str, Mapping[str, Any]],
+    others: tuple[bool, int | None, int | None],
+) -> Settings:
+    """All settings, the weaker first.
+
+    Args:
+        algorithm: its name.
+        policy: a name of `POLICIES`.
+        policy_kwargs: as Stable-Baselines3 takes them.
+        given: for each argument its keys with their values; None means that it was not given.
+        others: `use_sde`, `sde_sample_freq` and `n_steps`.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"policy is {policy!r}; it must be one of {', '.join(POLICIES)}")
+    use_sde, sde_sample_freq, n_steps = others
+    settings: Settings = [("the algorithm", "algorithm.name", toml_value(algorithm))]
+    if POLICIES[policy] != "mlp":
+        settings.append(("policy", "policy.network", toml_value(POLICIES[policy])))
+    settings += _of_policy(policy_kwargs)
+    for name, keys in given.items():
+        for key, value in keys.items():
+            if value is not None:
+                settings.append((name, key, _value(name, value)))
+    if use_sde:
+        settings.append(("use_sde", "policy.std", toml_value("sde")))
+    if sde_sample_freq is not None:
+        steps = n_steps or 2048 if sde_sample_freq == -1 else sde_sample_freq
+        settings.append(("sde_sample_freq", "policy.sde_steps", _value("sde_sample_freq", steps)))
+    if n_steps is not None:
+        # Of each environment: the number of environments is known by now, from the argument or from env.
+        n_envs = next((int(value) for _, key, value in reversed(settings) if key == "rollout.n_envs"), 1)
+        settings.append(("n_steps", "rollout.batch_steps", _value("n_steps", n_steps * n_envs)))
+    return settings
+
+
+def _of_policy(arguments: Mapping[str, Any]) -> Settings:
+    settings: Settings = []
+    for name, value in arguments.items():
+        place = f"policy_kwargs[{name!r}]"
+        match name:
+            case "net_arch":
+                widths = value if isinstance(value, Mapping) else {"pi": value, "vf": value}
+                unknown = set(widths) - {"pi", "vf"}
+                if unknown:
+                    raise ValueError(f"{place} has {', '.join(map(repr, sorted(unknown)))}; it may have 'pi' and 'vf'")
+                tables = {"pi": "policy", "vf": "value"}
+                settings += [(place, f"{tables[part]}.hidden", _value(place, list(w))) for part, w in widths.items()]
+            case "activation_fn":
+                function = (value if isinstance(value, str) else getattr(value, "__name__", str(value))).lower()
+                settings += [(place, f"{table}.activation", toml_value(function)) for table in ("policy", "value")]
+            case "log_std_init":
+                settings.append((place, "policy.log_std_init", _value(place, value)))
+            case "ortho_init" if value is True:
+                pass  # it is what npg does
+            case _:
+                raise ValueError(f"{place} is not supported; net_arch, activation_fn and log_std_init are")
+    return settings
+
+
+def _value(name: str, value: Any) -> str:
+    try:
+        return toml_value(value)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None

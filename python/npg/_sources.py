@@ -1,0 +1,182 @@
+"""From what a user calls an environment to what the extension module trains on."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from npg import _npg
+from npg._groups import SyncGroup, VectorGroup
+from npg._spaces import Actions, Observations
+
+if TYPE_CHECKING:
+    import gymnasium
+    import gymnasium.vector
+
+    Make = Callable[[], gymnasium.Env[Any, Any]]
+
+GYMNASIUM = "gym:"
+
+
+@dataclass
+class Resolved:
+    """An environment that can be trained on."""
+
+    source: _npg.Source
+    #: Number of environments, where it is not to be chosen.
+    n_envs: int | None
+    #: How observations become rows and rows actions; None for native environments, whose numbers are rows already.
+    observations: Observations | None
+    actions: Actions | None
+    #: Its id: a native one, `gym:ID`, or the name of a class.
+    id: str
+
+
+def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization: str = "sync") -> Resolved:
+    """Resolves an id, an environment, a vector environment or a callable that makes one.
+
+    Args:
+        env: `"CartPole-v1"` is the native environment of that id if there is one, else Gymnasium's;
+            `"gym:CartPole-v1"` always Gymnasium's.
+        env_kwargs: options of an environment that is named by its id.
+        vectorization: `sync` or `async` (processes), for ids of Gymnasium and callables.
+
+    Raises:
+        TypeError: if `env` is none of these.
+    """
+    if vectorization not in ("sync", "async"):
+        raise ValueError(f"vectorization is {vectorization!r}; it must be 'sync' or 'async'")
+    options = dict(env_kwargs or {})
+    if isinstance(env, str):
+        if not env.startswith(GYMNASIUM) and env in _npg.native_ids():
+            return Resolved(_npg.Source.native(env, to_toml(options)), None, None, None, env)
+        return _of_id(env.removeprefix(GYMNASIUM), options, vectorization)
+    if options:
+        raise TypeError("env_kwargs goes with an id; this environment is made already, or makes itself")
+    import gymnasium
+    import gymnasium.vector
+
+    if isinstance(env, gymnasium.vector.VectorEnv):
+        return _of_vector(env)
+    if isinstance(env, gymnasium.Env):
+        return _of_makers(_once(env), _name(env), env.spec, vectorization, first=env, n_envs=1)
+    if callable(env):
+        first = env()
+        if isinstance(first, gymnasium.vector.VectorEnv):
+            return _of_vector(first)
+        if not isinstance(first, gymnasium.Env):
+            raise TypeError(f"env() returned a {type(first).__name__}; it must make a gymnasium.Env")
+        return _of_makers(env, _name(first), first.spec, vectorization, first=first)
+    raise TypeError(
+        f"env is a {type(env).__name__}; it must be an id, a gymnasium.Env, a gymnasium.vector.VectorEnv, or a callable "
+        "that makes one"
+    )
+
+
+def of_gymnasium(name: str, options: str) -> _npg.Source:
+    """The source of Gymnasium's environment `name` for the program; `options` is TOML."""
+    arguments = tomllib.loads(options)
+    vectorization = arguments.pop("vectorization", "sync")
+    if vectorization not in ("sync", "async"):
+        raise ValueError(f"env.vectorization is {vectorization!r}; it must be 'sync' or 'async'")
+    return _of_id(name, arguments, vectorization).source
+
+
+def _of_id(name: str, options: dict[str, Any], vectorization: str) -> Resolved:
+    import gymnasium
+
+    def make() -> gymnasium.Env[Any, Any]:
+        return gymnasium.make(name, disable_env_checker=True, **options)
+
+    first = make()
+    return _of_makers(make, GYMNASIUM + name, first.spec, vectorization, first=first)
+
+
+def _of_makers(
+    make: Make, name: str, spec: Any, vectorization: str, first: gymnasium.Env[Any, Any], n_envs: int | None = None
+) -> Resolved:
+    """An environment that can be made as often as it is wanted; `first` is one that is made already."""
+    observations, actions = Observations(first.observation_space), Actions(first.action_space)
+    unused = [first]
+
+    def group(count: int) -> Any:
+        if vectorization == "async":
+            return VectorGroup(_async([make] * count))
+        environments = [unused.pop() if unused else make() for _ in range(count)]
+        return SyncGroup(environments, observations, actions)
+
+    description = _description(name, observations, actions, spec)
+    return Resolved(_npg.Source(group, description), n_envs, observations, actions, name)
+
+
+def _once(env: gymnasium.Env[Any, Any]) -> Make:
+    def make() -> gymnasium.Env[Any, Any]:
+        raise RuntimeError(f"{_name(env)} is one environment, and another is needed; give a callable that makes it")
+
+    return make
+
+
+def _async(makers: list[Make]) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
+    import gymnasium.vector
+
+    mode = getattr(gymnasium.vector, "AutoresetMode", None)
+    modes = {} if mode is None else {"autoreset_mode": mode.SAME_STEP}  # no step is lost to a reset
+    return gymnasium.vector.AsyncVectorEnv(makers, **modes)
+
+
+def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Resolved:
+    observations, actions = Observations(env.single_observation_space), Actions(env.single_action_space)
+    unused = [VectorGroup(env, owned=False)]
+
+    def group(count: int) -> VectorGroup:
+        if not unused or count != env.num_envs:
+            raise RuntimeError(f"{_name(env)} has {env.num_envs} environments and can be used once; {count} are needed")
+        return unused.pop()
+
+    # Its time limit may be of wrappers inside that are not seen here: the environment truncates by itself.
+    description = _description(_name(env), observations, actions, None)
+    return Resolved(_npg.Source(group, description), int(env.num_envs), observations, actions, _name(env))
+
+
+def _description(name: str, observations: Observations, actions: Actions, spec: Any) -> dict[str, Any]:
+    return {
+        "id": name,
+        "observation": observations.description,
+        "action": actions.description,
+        "max_episode_steps": getattr(spec, "max_episode_steps", None),
+        "reward_threshold": getattr(spec, "reward_threshold", None),
+    }
+
+
+def _name(env: Any) -> str:
+    spec = getattr(env, "spec", None)
+    return f"{GYMNASIUM}{spec.id}" if spec is not None else type(getattr(env, "unwrapped", env)).__name__
+
+
+def to_toml(options: Mapping[str, Any]) -> str:
+    """The options as a TOML document."""
+    return "".join(f"{name} = {toml_value(value)}\n" for name, value in options.items())
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it.
+
+    Raises:
+        TypeError: if TOML has no such value.
+    """
+    import json
+
+    item = getattr(value, "item", None)
+    if item is not None and getattr(value, "shape", None) == ():
+        value = item()  # a NumPy scalar
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, str)):
+        return json.dumps(value)
+    if isinstance(value, float):
+        return repr(value)  # inf and nan are TOML's as well
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    raise TypeError(f"{value!r} is a {type(value).__name__}; numbers, strings, booleans and lists of these are possible")

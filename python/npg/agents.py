@@ -1,0 +1,382 @@
+"""Agents: `NPG`, `TRPO` and `VPG`, with the methods of Stable-Baselines3 and the arguments of sb3-contrib's TRPO.
+
+Each argument against Stable-Baselines3's and Tianshou's: docs/python.md.
+"""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npg import _npg
+from npg._settings import collect
+from npg._sources import Resolved, resolve, to_toml
+
+if TYPE_CHECKING:
+    from npg.progress import Progress
+
+#: Called after each iteration with the agent and the iteration's metrics; training stops where it returns False.
+Callback = Callable[["Agent", dict[str, Any]], Any]
+Metrics = dict[str, Any]
+
+SUFFIX = ".safetensors"
+
+
+class Agent:
+    """A policy, its baseline, and their training on an environment.
+
+    Settings that are not given come from npg's preset of the environment, if there is one, else from npg's defaults;
+    `preset=False` leaves the preset out. `agent.config` has all of them.
+
+    Args:
+        policy: `"MlpPolicy"`, `"LinearPolicy"`, `"RbfPolicy"`, or `"MultiInputPolicy"`, which is an MLP too.
+        env: id of an environment (npg's own if it has it, else Gymnasium's; `"gym:ID"` is always Gymnasium's), a
+            `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, or a callable that makes one of these.
+        learning_rate: step size of the critic's Adam.
+        n_steps: steps of each environment in an iteration. Given with an id or a callable and without `n_envs`, it means
+            one environment, as in Stable-Baselines3.
+        batch_size: minibatch of the critic.
+        gamma: discount factor.
+        cg_max_steps: most conjugate-gradient iterations.
+        cg_damping: lambda in (F + lambda I) x = g.
+        line_search_shrinking_factor: factor on the step in each reduction of TRPO's line search.
+        line_search_max_iter: most reductions.
+        n_critic_updates: passes of the critic over the batch.
+        gae_lambda: lambda of generalized advantage estimation.
+        use_sde: state-dependent exploration.
+        sde_sample_freq: steps that an exploration matrix is held for; -1 for as long as the batch.
+        normalize_advantage: subtract the batch's mean from advantages and divide by their standard deviation.
+        target_kl: KL budget of a step, nats.
+        sub_sampling_factor: F is estimated on every that many-th state.
+        policy_kwargs: `net_arch` (widths, or `{"pi": widths, "vf": widths}`), `activation_fn` (a name, or a class of that
+            name, such as torch's), `log_std_init`.
+        verbose: 1 prints a line for each iteration.
+        seed: seed of all random streams.
+        tensorboard_log: directory for metrics (TensorBoard events, CSV, JSON lines); each `learn` makes a folder in it.
+        n_envs: number of environments, for ids and callables.
+        env_kwargs: options of an environment that is named by its id.
+        vectorization: `sync` or `async` (processes), for Gymnasium's ids and callables.
+        threads: worker threads; 0 for all cores. Results do not depend on it.
+        preset: whether to use npg's preset of the environment.
+        settings: any other settings by their keys, such as `{"algorithm.momentum": 0.9}`; `npg explain` lists them.
+        timeout: seconds that a call into the environment may take before it counts as hung.
+        stats_window_size: must be 100, the episodes of running means.
+        device: must be a CPU.
+
+    Raises:
+        TypeError: for an environment, a space or an argument of the wrong kind.
+        ValueError: for a setting out of its range, with the name of the argument.
+    """
+
+    _ALGORITHM: ClassVar[str]
+
+    def __init__(
+        self,
+        policy: str,
+        env: Any,
+        learning_rate: float | None = None,
+        n_steps: int | None = None,
+        batch_size: int | None = None,
+        gamma: float | None = None,
+        cg_max_steps: int | None = None,
+        cg_damping: float | None = None,
+        line_search_shrinking_factor: float | None = None,
+        line_search_max_iter: int | None = None,
+        n_critic_updates: int | None = None,
+        gae_lambda: float | None = None,
+        use_sde: bool = False,
+        sde_sample_freq: int | None = None,
+        normalize_advantage: bool | None = None,
+        target_kl: float | None = None,
+        sub_sampling_factor: int | None = None,
+        policy_kwargs: Mapping[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        tensorboard_log: str | None = None,
+        *,
+        n_envs: int | None = None,
+        env_kwargs: Mapping[str, Any] | None = None,
+        vectorization: str = "sync",
+        threads: int | None = None,
+        preset: bool = True,
+        settings: Mapping[str, Any] | None = None,
+        timeout: float = 60.0,
+        stats_window_size: int = 100,
+        device: str = "auto",
+    ) -> None:
+        if stats_window_size != 100:
+            raise ValueError(f"stats_window_size is {stats_window_size}; npg's running means are of 100 episodes")
+        if str(device) not in ("auto", "cpu"):
+            raise ValueError(f"device is {device!r}; npg computes on the CPU: 'auto' or 'cpu'")
+        resolved = resolve(env, env_kwargs, vectorization)
+        if resolved.n_envs is None and n_envs is None and n_steps is not None:
+            n_envs = 1  # as Stable-Baselines3 makes of an id
+        if resolved.n_envs is not None and n_envs not in (None, resolved.n_envs):
+            raise ValueError(f"n_envs is {n_envs}, but env has {resolved.n_envs} environments")
+        given = {
+            "env_kwargs": {f"env.{key}": value for key, value in (env_kwargs or {}).items()} if resolved.actions is None else {},
+            "learning_rate": {"value.learning_rate": learning_rate},
+            "batch_size": {"value.minibatch": batch_size},
+            "gamma": {"advantage.gamma": gamma},
+            "cg_max_steps": {"algorithm.cg_iterations": cg_max_steps},
+            "cg_damping": {"algorithm.damping": cg_damping},
+            "line_search_shrinking_factor": {"algorithm.backtrack_factor": line_search_shrinking_factor},
+            "line_search_max_iter": {"algorithm.max_backtracks": line_search_max_iter},
+            "n_critic_updates": {"value.epochs": n_critic_updates},
+            "gae_lambda": {"advantage.lambda": gae_lambda},
+            "normalize_advantage": {"advantage.normalize": normalize_advantage},
+            "target_kl": {"algorithm.kl_step": target_kl},
+            "sub_sampling_factor": {"algorithm.fisher_fraction": sub_sampling_factor and 1.0 / sub_sampling_factor},
+            "seed": {"run.seed": _fresh_seed() if seed is None else seed},
+            "n_envs": {"rollout.n_envs": n_envs if resolved.n_envs is None else resolved.n_envs},
+            "threads": {"rollout.threads": threads},
+            "settings": dict(settings or {}),
+        }
+        config = collect(self._ALGORITHM, policy, policy_kwargs or {}, given, (use_sde, sde_sample_freq, n_steps))
+        self._start(resolved, _npg.resolve(resolved.id, preset, config), timeout)
+        self.verbose, self.tensorboard_log = verbose, tensorboard_log
+
+    def _start(self, resolved: Resolved, config: str, timeout: float) -> None:
+        self._resolved, self.timeout = resolved, timeout
+        self._trainer = _npg.Trainer(resolved.source, config)
+        self._settle()
+
+    def _settle(self) -> None:
+        """What every agent has, made or loaded."""
+        self.verbose, self.tensorboard_log = 0, None
+        #: Metrics of every iteration of this process.
+        self.history: list[Metrics] = []
+        self._policy = self._trainer.policy()
+
+    # --- training
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: Callback | Sequence[Callback] | None = None,
+        log_interval: int = 1,
+        tb_log_name: str | None = None,
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """Trains for `total_timesteps` more transitions; several calls go on where the last one ended.
+
+        Args:
+            total_timesteps: transitions, of all environments together. Schedules end with them.
+            callback: called after each iteration with the agent and its metrics; False stops training. Or several.
+            log_interval: iterations between lines, with `verbose=1`.
+            tb_log_name: name of the folder in `tensorboard_log`; the algorithm's by default.
+            reset_num_timesteps: False for `total_timesteps` to count from the beginning of the first `learn`.
+            progress_bar: shows a bar.
+
+        Raises:
+            Exception: whatever the environment raises, with the environment, step and action as a note. The agent is as it
+                was after the last iteration.
+            TimeoutError: if the environment hangs.
+        """
+        from npg.progress import Progress
+
+        done = self.num_timesteps
+        total = done + int(total_timesteps) if reset_num_timesteps else max(int(total_timesteps), done)
+        if total == done:
+            return self
+        self._trainer.set_total_steps(total)
+        callbacks = [] if callback is None else list(callback) if isinstance(callback, Sequence) else [callback]
+        name = tb_log_name or self._ALGORITHM.upper()
+        progress = Progress(self, total, log_interval if self.verbose else 0, progress_bar, self.tensorboard_log, name)
+        try:
+            self._iterate(callbacks, progress)
+        except KeyboardInterrupt:
+            progress.say(f"interrupted after {self.num_timesteps} steps")
+        finally:
+            progress.end()
+        return self
+
+    def _iterate(self, callbacks: list[Callback], progress: Progress) -> None:
+        while (metrics := self._trainer.step(self.timeout)) is not None:
+            self._policy = self._trainer.policy()
+            self.history.append(metrics)
+            progress.iteration(metrics)
+            if any([call(self, metrics) is False for call in callbacks]):  # a list: every callback is called
+                return
+
+    @property
+    def num_timesteps(self) -> int:
+        """Transitions so far."""
+        return self._trainer.steps if self._trainer.is_usable else int(self.history[-1]["steps"]) if self.history else 0
+
+    @property
+    def metrics(self) -> Metrics:
+        """Metrics of the last iteration by their names; empty before the first one."""
+        return self.history[-1] if self.history else {}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The whole configuration, by tables."""
+        return tomllib.loads(self._trainer.config)
+
+    # --- acting
+
+    def predict(
+        self,
+        observation: Any,
+        state: None = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, None]:
+        """Actions for an observation, or for a batch of them; and None, as Stable-Baselines3 has it.
+
+        Args:
+            observation: an element of the observation space, or a batch as vector environments give.
+            state: of no meaning, policies have no memory.
+            episode_start: of no meaning.
+            deterministic: the most probable action, instead of a sampled one.
+
+        Raises:
+            ValueError: if it is no element of the space.
+        """
+        rows, is_batch = self._rows_of(observation)
+        actions = self._policy.act(rows, deterministic)
+        codec = self._resolved.actions
+        if codec is None:
+            kind = self._resolved.source.spec["action"][0]
+            actions = actions.astype(np.float32) if kind == "box" else actions
+            chosen: Any = actions[:, 0] if kind == "discrete" else actions
+        else:
+            chosen = codec.batch(actions)
+        return (chosen if is_batch else chosen[0]), None
+
+    def _rows_of(self, observation: Any) -> tuple[NDArray[np.float64], bool]:
+        """Rows of shape (count, numbers of an observation), and whether a batch was given."""
+        codec, (width, _) = self._resolved.observations, self._policy.sizes
+        if codec is None:
+            array = np.asarray(observation, np.float64)
+            is_discrete = self._resolved.source.spec["observation"][0] == "discrete"
+            is_batch = array.ndim > (0 if is_discrete else 1)
+            if array.size % max(width, 1):
+                raise ValueError(f"an observation of shape {array.shape}; {width} numbers are expected")
+            return np.ascontiguousarray(array.reshape(-1, width)), is_batch
+        is_batch = codec.holds_batch(observation)
+        if is_batch:
+            count = len(codec._parts[0].find(observation))
+            rows = codec.batch(observation, count)
+        else:
+            rows = codec.one(observation).reshape(1, -1)
+        return np.ascontiguousarray(rows, np.float64), is_batch
+
+    @property
+    def policy(self) -> _npg.Policy:
+        """The policy; `npg.functional` computes with it."""
+        return self._policy
+
+    # --- parameters and files
+
+    def get_parameters(self) -> dict[str, NDArray[np.float64]]:
+        """The policy's parameters, one flat vector: `{"policy/theta": array}`."""
+        return {"policy/theta": self._policy.theta}
+
+    def set_parameters(self, load_path_or_dict: str | Path | Mapping[str, Any], exact_match: bool = True) -> None:
+        """Sets what `get_parameters` gives, or takes the policy (with its statistics) of a saved agent.
+
+        Raises:
+            ValueError: for another shape, or a number that is not finite.
+        """
+        if isinstance(load_path_or_dict, Mapping):
+            unknown = set(load_path_or_dict) - {"policy/theta"}
+            if unknown and exact_match:
+                raise ValueError(f"unknown parameters: {', '.join(sorted(unknown))}; known: policy/theta")
+            if "policy/theta" in load_path_or_dict:
+                self._policy.theta = np.ascontiguousarray(load_path_or_dict["policy/theta"], np.float64)
+        else:
+            self._policy = _npg.Policy.load(_file(load_path_or_dict), self._resolved.source)
+        self._trainer.set_policy(self._policy)
+
+    def save(self, path: str | Path) -> None:
+        """Writes everything that training depends on; the ending `.safetensors` is added if there is none.
+
+        The file is a checkpoint as the program `npg` writes it.
+        """
+        path = Path(path)
+        self._trainer.save(path if path.suffix else path.with_name(path.name + SUFFIX))
+
+    @classmethod
+    def load(cls, path: str | Path, env: Any = None, *, env_kwargs: Mapping[str, Any] | None = None, timeout: float = 60.0) -> Self:
+        """The agent in a file of `save`, or in a checkpoint of the program.
+
+        Args:
+            path: the file; the ending may be left out.
+            env: as for the constructor. Environments that are named by their id need not be given.
+            env_kwargs: options of an environment of Gymnasium's that is named by its id.
+            timeout: as for the constructor.
+
+        Raises:
+            FileNotFoundError, ValueError: if there is no such file, or it is none of npg's, damaged, of another
+                environment or of another algorithm.
+        """
+        file = _file(path)
+        header = _npg.read_header(file)
+        if header["algo"] != cls._ALGORITHM:
+            raise ValueError(f"{file} is of {header['algo'].upper()}; load it with npg.{header['algo'].upper()}.load")
+        config = tomllib.loads(header["config"])
+        name = header["env"] if env is None else env
+        if env is None and not name.startswith("gym:") and name not in _npg.native_ids():
+            raise ValueError(f"{file} is of {name}, which has no id: give env")
+        options = config.get("env", {}) if env is None and env_kwargs is None else dict(env_kwargs or {})
+        resolved = resolve(name, options)
+        agent = cls.__new__(cls)
+        agent._resolved, agent.timeout = resolved, timeout
+        agent._trainer, _ = _npg.Trainer.load(file, resolved.source)
+        agent._settle()
+        return agent
+
+    def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None) -> None:
+        """Goes on with another environment of the same spaces; its episodes begin anew.
+
+        Raises:
+            ValueError: for other spaces, or another number of environments.
+        """
+        resolved = resolve(env, env_kwargs)
+        old, new = self._resolved.source.spec, resolved.source.spec
+        for part in ("observation", "action"):
+            if old[part] != new[part]:
+                raise ValueError(f"the {part} space of env is {new[part]}, and this agent's {old[part]}")
+        count = self.config["rollout"]["n_envs"]
+        if resolved.n_envs not in (None, count):
+            raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}")
+        options = to_toml(env_kwargs or {}) if resolved.actions is None else ""
+        self._trainer = self._trainer.with_source(resolved.source, options)
+        self._resolved = resolved
+
+
+class NPG(Agent):
+    """Natural policy gradient (Kakade 2001): theta + sqrt(2 eps / (x^T F x)) x with (F + lambda I) x = g."""
+
+    _ALGORITHM = "npg"
+
+
+class TRPO(Agent):
+    """Trust region policy optimization (Schulman 2015): the natural gradient, with a backtracking line search."""
+
+    _ALGORITHM = "trpo"
+
+
+class VPG(Agent):
+    """Vanilla policy gradient: theta + alpha g. `settings={"algorithm.alpha": ...}` sets alpha."""
+
+    _ALGORITHM = "vpg"
+
+
+def _file(path: str | Path) -> Path:
+    path = Path(path)
+    with_suffix = path.with_name(path.name + SUFFIX)
+    return with_suffix if not path.suffix and with_suffix.exists() else path
+
+
+def _fresh_seed() -> int:
+    return time.time_ns() % (1 << 31)

@@ -1,0 +1,197 @@
+"""The parts of a natural-policy-gradient update as functions of NumPy arrays.
+
+`policy` is `agent.policy`: its parameters are one flat vector, `policy.theta`, shape (p,). Observations have shape
+(n, d), one row a state, as the environment gives them (flattened; a Discrete space has one column with the index): the
+policy normalizes them itself. Actions have shape (n, k) and are *raw*: what the distribution drew, before it is clipped
+or rescaled to the action space. Everything is float64; divergences and entropies are in nats.
+
+>>> import numpy as np, npg
+>>> from npg import functional as F
+>>> agent = npg.NPG("MlpPolicy", "Pendulum-v1", seed=0)
+>>> policy, states = agent.policy, np.random.default_rng(0).normal(size=(256, 3))
+>>> actions = np.zeros((256, 1))
+>>> g = F.policy_gradient(policy, states, actions, advantages=states[:, 0])
+>>> x, iterations, residual = F.conjugate_gradient(lambda v: F.fisher_product(policy, states, v), g, damping=0.1)
+>>> alpha = F.step_size(0.01, x @ F.fisher_product(policy, states, x))
+>>> bool(abs(F.compare(policy, policy.theta + alpha * x, states, actions, states[:, 0])["kl"] - 0.01) < 0.001)
+True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from npg import _npg
+
+Vector = NDArray[np.float64]
+
+
+def _rows(array: ArrayLike) -> NDArray[np.float64]:
+    values = np.ascontiguousarray(array, np.float64)
+    return values.reshape(-1, 1) if values.ndim == 1 else values
+
+
+def _vector(array: ArrayLike) -> Vector:
+    return np.ascontiguousarray(array, np.float64).reshape(-1)
+
+
+def fisher_product(policy: _npg.Policy, observations: ArrayLike, v: ArrayLike) -> Vector:
+    """F v with F = E_s[ J^T M J ], J the Jacobian of the network's outputs and M the Fisher metric of the action
+    distribution in its outputs (the exact expectation over actions, not a sample). Kakade 2001, eq. 2; Schraudolph 2002.
+
+    Args:
+        policy: the policy.
+        observations: states, shape (n, d).
+        v: a vector of parameters, shape (p,).
+
+    Returns:
+        Shape (p,). Passes are float32, so its relative error is about 1e-6.
+    """
+    return _npg.fisher_product(policy, _rows(observations), _vector(v))
+
+
+def policy_gradient(
+    policy: _npg.Policy,
+    observations: ArrayLike,
+    actions: ArrayLike,
+    advantages: ArrayLike,
+    entropy_coefficient: float = 0.0,
+) -> Vector:
+    """g = E[ grad log pi(a|s) A ] + c grad E[ H(pi(.|s)) ], means over the rows. Sutton 2000, theorem 1.
+
+    Args:
+        policy: the policy.
+        observations: states, shape (n, d).
+        actions: raw actions, shape (n, k).
+        advantages: A, shape (n,), used as they are.
+        entropy_coefficient: c.
+
+    Returns:
+        Shape (p,).
+    """
+    rows = _rows(observations)
+    return _npg.policy_gradient(policy, rows, _rows(actions), _vector(advantages), entropy_coefficient)
+
+
+def conjugate_gradient(
+    product: Callable[[Vector], ArrayLike],
+    g: ArrayLike,
+    iterations: int = 10,
+    tolerance: float = 1e-10,
+    damping: float = 0.0,
+) -> tuple[Vector, int, float]:
+    """Solves (F + damping I) x = g from x = 0. Hestenes & Stiefel 1952.
+
+    Args:
+        product: v -> F v for a symmetric positive semidefinite F, shapes (p,).
+        g: right-hand side, shape (p,).
+        iterations: most iterations, one product each.
+        tolerance: relative residual norm at which to stop.
+        damping: lambda.
+
+    Returns:
+        x of shape (p,), the iterations used, and ||g - (F + damping I) x|| / ||g||.
+
+    Raises:
+        ValueError: if a product is not finite or the curvature not positive.
+    """
+    values = _vector(g)
+
+    def call(v: Vector) -> NDArray[np.float64]:
+        return np.ascontiguousarray(product(v), np.float64)
+
+    return _npg.conjugate_gradient(call, values, iterations, tolerance, damping)
+
+
+def step_size(kl_step: float, x_f_x: float) -> float:
+    """alpha = sqrt(2 eps / x^T F x), for which 1/2 alpha^2 x^T F x = eps. Peters & Schaal 2008; Schulman 2015, appendix C.
+
+    Args:
+        kl_step: eps, nats.
+        x_f_x: x^T F x with the undamped F.
+
+    Raises:
+        ValueError: if either is not positive.
+    """
+    return _npg.step_size(kl_step, x_f_x)
+
+
+def log_prob(policy: _npg.Policy, observations: ArrayLike, actions: ArrayLike) -> Vector:
+    """log pi(a|s) of each row, shape (n,); a log density for real actions.
+
+    Args:
+        policy: the policy.
+        observations: states, shape (n, d).
+        actions: raw actions, shape (n, k).
+    """
+    return _npg.log_prob(policy, _rows(observations), _rows(actions))
+
+
+def compare(
+    policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike, actions: ArrayLike, advantages: ArrayLike
+) -> dict[str, Any]:
+    """The policy with parameters `theta` against `policy`, means over the states.
+
+    Args:
+        policy: the old policy pi.
+        theta: parameters of the new one pi', shape (p,).
+        observations: states, shape (n, d).
+        actions: raw actions of pi, shape (n, k).
+        advantages: A of pi, shape (n,).
+
+    Returns:
+        `surrogate` E[ (pi'/pi - 1) A ] (Schulman 2015, eq. 14), `kl` KL(pi || pi'), `kl_max` its largest of a state,
+        `kl_reverse` KL(pi' || pi), `tv` and `tv_max` total variations (exact if `tv_exact`, else bounds), `entropy` of
+        pi' and `entropy_old` of pi.
+    """
+    rows = _rows(observations)
+    return _npg.compare(policy, _vector(theta), rows, _rows(actions), _vector(advantages))
+
+
+def kl(policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike) -> float:
+    """Mean KL(pi || pi') over the states, nats, in closed form; pi' has parameters `theta`.
+
+    Args:
+        policy: the old policy pi.
+        theta: parameters of pi', shape (p,).
+        observations: states, shape (n, d).
+    """
+    rows = _rows(observations)
+    actions = np.zeros((len(rows), policy.sizes[1]))
+    return float(_npg.compare(policy, _vector(theta), rows, actions, np.zeros(len(rows)))["kl"])
+
+
+def gae(
+    rewards: ArrayLike,
+    values: ArrayLike,
+    next_values: ArrayLike,
+    terminated: ArrayLike,
+    truncated: ArrayLike,
+    gamma: float = 0.99,
+    lambda_: float = 0.95,
+) -> Vector:
+    """A_t = delta_t + gamma lambda A_{t+1}, delta_t = r_t + gamma V(s_{t+1}) - V(s_t). Schulman 2016, eq. 16.
+
+    No advantage crosses the end of an episode. V beyond a terminated one is 0; beyond a truncated one, and beyond the last
+    row, it is that of the true next observation.
+
+    Args:
+        rewards: r, shape (steps,) or (steps, environments); all others likewise.
+        values: V(s_t).
+        next_values: V of the true observation after the step; read only where an episode was truncated, and in the last row.
+        terminated: whether the episode terminated with the step.
+        truncated: whether it was truncated.
+        gamma: discount factor.
+        lambda_: lambda; 1 gives the discounted return minus V.
+
+    Returns:
+        A, of the rewards' shape. Value targets are A + V.
+    """
+    shape = np.shape(rewards)
+    arrays = [_rows(array) for array in (rewards, values, next_values)]
+    flags = [np.ascontiguousarray(array, bool).reshape(arrays[0].shape) for array in (terminated, truncated)]
+    return _npg.advantages(arrays[0], arrays[1], arrays[2], flags[0], flags[1], gamma, lambda_).reshape(shape)

@@ -1,0 +1,88 @@
+"""What `learn` shows and writes: lines, a bar, logs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from npg import _npg
+
+if TYPE_CHECKING:
+    from npg.agents import Agent
+
+_BAR = 30
+_COLUMNS = (
+    ("steps", "steps", "{:>9,}"),
+    ("return", "rollout/ep_rew_mean", "{:>10.2f}"),
+    ("len", "rollout/ep_len_mean", "{:>8.1f}"),
+    ("kl", "npg/kl", "{:>8.4f}"),
+    ("ev", "train/explained_variance", "{:>6.2f}"),
+    ("steps/s", "time/fps", "{:>9,.0f}"),
+)
+
+
+class Progress:
+    """Progress of one call of `learn`.
+
+    Args:
+        agent: who learns.
+        total: transitions at its end.
+        every: iterations between lines; 0 for none.
+        with_bar: whether to show a bar.
+        directory: where a folder with logs is made; None for no logs.
+        name: what the folder's name begins with.
+    """
+
+    def __init__(self, agent: Agent, total: int, every: int, with_bar: bool, directory: str | None, name: str) -> None:
+        self._begin, self._done, self._total = time.monotonic(), agent.num_timesteps, total
+        self._every, self._with_bar, self._lines = every, with_bar, 0
+        self._log = None if directory is None else _npg.RunLog(_new_folder(Path(directory), name))
+
+    def iteration(self, metrics: dict[str, Any]) -> None:
+        """Takes in an iteration."""
+        if self._log is not None:
+            numbers = [(key, value) for key, value in metrics.items() if "/" in key]
+            for warning in self._log.iteration(metrics["iteration"], metrics["steps"], numbers):
+                self.say(warning)
+        if self._every and metrics["iteration"] % self._every == 0:
+            self._line(metrics)
+        if self._with_bar:
+            self._bar(metrics)
+
+    def _line(self, metrics: dict[str, Any]) -> None:
+        if self._lines % 30 == 0:
+            print(" ".join(f"{title:>{len(form.format(0))}}" for title, _, form in _COLUMNS))
+        self._lines += 1
+        print(" ".join(form.format(metrics[key]) for _, key, form in _COLUMNS), flush=True)
+
+    def _bar(self, metrics: dict[str, Any]) -> None:
+        done = metrics["steps"]
+        part = done / self._total
+        seconds = time.monotonic() - self._begin
+        rest = seconds * (self._total - done) / max(done - self._done, 1)
+        bar = "#" * round(_BAR * part)
+        text = f"\r[{bar:<{_BAR}}] {part:4.0%} {done:,} steps, return {metrics['rollout/ep_rew_mean']:.2f}, {rest:.0f} s left "
+        print(text, end="", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        """A line that is no metric."""
+        print(f"npg: {text}", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Ends the bar's line."""
+        if self._with_bar:
+            print(file=sys.stderr)
+
+
+def _new_folder(directory: Path, name: str) -> Path:
+    """`directory/name_k` with the next free k, as Stable-Baselines3 has it."""
+    for number in range(1, sys.maxsize):
+        folder = directory / f"{name}_{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("there is always a free number")
