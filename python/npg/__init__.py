@@ -1,0 +1,1 @@
+"""Natural policy gradients: training and checking of reinforcement-learning policies."""

@@ -1,0 +1,112 @@
+"""`check_env`: makes the environment and lets the parts of the check look at it in turn."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from npg.check_env import copies, single, vector
+from npg.check_env.context import Check
+from npg.check_env.report import Facts, Notes, Report
+from npg.check_env.watch import CallRaised, Watch
+
+_RAISED = {"make": "cannot-make", "reset": "reset-raised", "step": "step-raised", "close": "close-raised"}
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the user gave: a way to make copies, or one object."""
+
+    name: str
+    make: Callable[[], Any] | None
+    env: Any = None
+
+
+def check_env(
+    env: Any, *, steps: int = 1000, seed: int = 0, env_args: Mapping[str, Any] | None = None, timeout: float = 60.0
+) -> Report:
+    """Plays an environment with random actions and reports what would spoil training on it.
+
+    `env`: a Gymnasium id ("CartPole-v1", "gym:CartPole-v1", "package:Name-v0"), a callable that makes an environment, a
+    `gymnasium.Env` or a `gymnasium.vector.VectorEnv`. With an id or a callable fresh copies are made, by which seeding
+    is checked; a given object is played, left open, and what needs copies is skipped. `steps`: of the main rollout, at
+    least 1 (of a vector environment: calls of `step`). `seed`: of resets and actions. `env_args`: keyword arguments of
+    the environment, with an id or a callable. `timeout`: seconds for each single call into the environment; a call that
+    takes longer is reported, and the check ends there, with the environment's thread left behind.
+
+    The environment runs on a thread of its own. Raises ValueError or TypeError for arguments that make no sense, and
+    ImportError without Gymnasium; whatever the environment raises becomes a finding.
+    """
+    import gymnasium
+
+    if steps < 1:
+        raise ValueError(f"steps is {steps}, but at least 1 step is needed")
+    if not timeout > 0:
+        raise ValueError(f"timeout is {timeout}, but must be positive (seconds)")
+    given = _given(env, env_args)
+    facts = Facts(given.name, gymnasium.__version__)
+    check = Check(steps, seed, Watch(timeout), Notes(), facts)
+    hangs = check.watch.run(lambda: _check(given, check))
+    if hangs is not None:
+        check.notes.add("timeout", hangs)
+        facts.skipped.append("all that comes after the call that hangs")
+    return Report(check.notes.findings(), facts)
+
+
+def _given(env: Any, env_args: Mapping[str, Any] | None) -> _Given:
+    """Sorts out what was given."""
+    import gymnasium
+
+    arguments = dict(env_args or {})
+    if isinstance(env, str):
+        name = env.removeprefix("gym:")
+        # The checker of Gymnasium raises and warns on its own; npg's looks at the same things.
+        return _Given(name, lambda: gymnasium.make(name, disable_env_checker=True, **arguments))
+    if isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
+        if arguments:
+            raise ValueError("env_args are for an id or a callable; the environment given is made already")
+        return _Given(_name(env), None, env)
+    if callable(env):
+        return _Given(getattr(env, "__name__", type(env).__name__), lambda: env(**arguments))
+    raise TypeError(
+        f"env is a {type(env).__module__}.{type(env).__name__}, but must be a Gymnasium id, a gymnasium.Env, a "
+        "gymnasium.vector.VectorEnv or a callable that makes one"
+    )
+
+
+def _name(env: Any) -> str:
+    spec = getattr(env, "spec", None)
+    return str(spec.id) if spec is not None else type(env.unwrapped).__name__
+
+
+def _check(given: _Given, check: Check) -> None:
+    """The whole check, on the watched thread."""
+    env = None
+    try:
+        env = check.watch.call("make", given.make) if given.make else given.env
+        _play(env, given, check)
+    except CallRaised as raised:
+        check.notes.add(_RAISED[raised.what], raised.text)
+    if given.make and env is not None:
+        try:
+            check.watch.place = ""
+            check.close(env)
+        except CallRaised as raised:
+            check.notes.add("close-raised", raised.text)
+
+
+def _play(env: Any, given: _Given, check: Check) -> None:
+    """The main rollout, then the copies."""
+    import gymnasium
+
+    is_vector = isinstance(env, gymnasium.vector.VectorEnv)
+    if not is_vector and not isinstance(env, gymnasium.Env):
+        kind = f"{type(env).__module__}.{type(env).__qualname__}"
+        check.notes.add("not-an-environment", f"what was made is a {kind}")
+        return
+    part = vector if is_vector else single
+    if not part.play(env, check):
+        check.facts.skipped.append("seeding and copies, until the errors of the first rollout are mended")
+    elif given.make is None:
+        check.facts.skipped.append("seeding and copies, which need an id or a callable that makes the environment")
+    else:
+        copies.compare(given.make, env, check)
