@@ -193,7 +193,15 @@ class OutOfBounds(Walk):
     observation_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
 
 
-@broken("observation-bounds")
+@broken("observation-index")
+class FlagIsTwo(Walk):
+    observation_space = spaces.MultiBinary(2)
+
+    def observe(self) -> Any:
+        return np.array([2 if self.x > 2 else 1, 0], np.int8)
+
+
+@broken("observation-index")
 class IndexOutOfSpace(Walk):
     observation_space = spaces.Discrete(3)
 
@@ -352,6 +360,20 @@ class GlobalPython(Changed):
     def change_reset(self, observation: Any, info: Any) -> Any:
         self.x = random.uniform(-0.5, 0.5)
         return self.observe(), info
+
+
+@broken("global-random")
+class GlobalSeeded(Walk):
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        if seed is not None:
+            np.random.seed(seed)
+        super().reset(seed=seed)
+        self.x = np.random.uniform(-0.5, 0.5)
+        return self.observe(), {}
+
+    def step(self, action: Any) -> Any:
+        self.x += np.random.uniform(-0.1, 0.1)
+        return super().step(action)
 
 
 @broken("starts-repeat")

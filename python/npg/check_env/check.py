@@ -1,8 +1,12 @@
 """`check_env`: makes the environment and lets the parts of the check look at it in turn."""
 
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from npg.check_env import copies, single, vector
 from npg.check_env.context import Check
@@ -19,10 +23,16 @@ class _Given:
     name: str
     make: Callable[[], Any] | None
     env: Any = None
+    is_id: bool = False
 
 
 def check_env(
-    env: Any, *, steps: int = 1000, seed: int = 0, env_args: Mapping[str, Any] | None = None, timeout: float = 60.0
+    env: Any,
+    *,
+    steps: int = 1000,
+    seed: int = 0,
+    env_args: Mapping[str, Any] | None = None,
+    timeout: float | None = 60.0,
 ) -> Report:
     """Plays an environment with random actions and reports what would spoil training on it.
 
@@ -33,23 +43,38 @@ def check_env(
     the environment, with an id or a callable. `timeout`: seconds for each single call into the environment; a call that
     takes longer is reported, and the check ends there, with the environment's thread left behind.
 
-    The environment runs on a thread of its own. Raises ValueError or TypeError for arguments that make no sense, and
+    The environment runs on a thread of its own; one that must run on the main thread needs `timeout=None`, by which it
+    stays on the caller's and may take any time. Raises ValueError or TypeError for arguments that make no sense, and
     ImportError without Gymnasium; whatever the environment raises becomes a finding.
     """
     import gymnasium
 
     if steps < 1:
         raise ValueError(f"steps is {steps}, but at least 1 step is needed")
-    if not timeout > 0:
+    if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout is {timeout}, but must be positive (seconds)")
     given = _given(env, env_args)
     facts = Facts(given.name, gymnasium.__version__)
     check = Check(steps, seed, Watch(timeout), Notes(), facts)
-    hangs = check.watch.run(lambda: _check(given, check))
+    with _global_generators_seeded():
+        hangs = check.watch.run(lambda: _check(given, check))
     if hangs is not None:
         check.notes.add("timeout", hangs)
         facts.skipped.append("all that comes after the call that hangs")
     return Report(check.notes.findings(), facts)
+
+
+@contextmanager
+def _global_generators_seeded() -> Iterator[None]:
+    """Makes the report repeatable for environments that use them, and puts them back at the end."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    np.random.seed(0)
+    random.seed(0)
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 def _given(env: Any, env_args: Mapping[str, Any] | None) -> _Given:
@@ -60,7 +85,7 @@ def _given(env: Any, env_args: Mapping[str, Any] | None) -> _Given:
     if isinstance(env, str):
         name = env.removeprefix("gym:")
         # The checker of Gymnasium raises and warns on its own; npg's looks at the same things.
-        return _Given(name, lambda: gymnasium.make(name, disable_env_checker=True, **arguments))
+        return _Given(name, lambda: gymnasium.make(name, disable_env_checker=True, **arguments), is_id=True)
     if isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
         if arguments:
             raise ValueError("env_args are for an id or a callable; the environment given is made already")
@@ -85,13 +110,38 @@ def _check(given: _Given, check: Check) -> None:
         env = check.watch.call("make", given.make) if given.make else given.env
         _play(env, given, check)
     except CallRaised as raised:
-        check.notes.add(_RAISED[raised.what], raised.text)
+        check.notes.add(_RAISED[raised.what], raised.text, remedy=_remedy(raised))
     if given.make and env is not None:
         try:
             check.watch.place = ""
             check.close(env)
         except CallRaised as raised:
             check.notes.add("close-raised", raised.text)
+
+
+def _remedy(raised: CallRaised) -> str | None:
+    """What to do where the exception tells it; None otherwise."""
+    from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
+
+    error = raised.error
+    if "main thread" in str(error) or "event loop" in str(error):
+        return (
+            "check without a time-out, which keeps the environment on the main thread: `--timeout none`, `timeout=None`"
+        )
+    if raised.what != "make":
+        return None
+    if isinstance(error, UnregisteredEnv):
+        return (
+            "look for the name in what `python -c 'import gymnasium; gymnasium.pprint_registry()'` prints; an "
+            "environment that another package registers is written `package:NAME`"
+        )
+    if isinstance(error, (ImportError, DependencyNotInstalled)):
+        return "install the package that the message names, or mend its name"
+    if isinstance(error, TypeError) and "argument" in str(error):
+        return (
+            "compare the names of the arguments (`--env-arg`, `env_args=`) with those of the environment's `__init__`"
+        )
+    return None
 
 
 def _play(env: Any, given: _Given, check: Check) -> None:
@@ -103,6 +153,8 @@ def _play(env: Any, given: _Given, check: Check) -> None:
         kind = f"{type(env).__module__}.{type(env).__qualname__}"
         check.notes.add("not-an-environment", f"what was made is a {kind}")
         return
+    if not given.is_id:
+        check.facts.environment = _name(env)
     part = vector if is_vector else single
     if not part.play(env, check):
         check.facts.skipped.append("seeding and copies, until the errors of the first rollout are mended")

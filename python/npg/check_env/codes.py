@@ -27,9 +27,9 @@ def _warning(meaning: str, remedy: str) -> Code:
 CODES: dict[str, Code] = {
     # The environment as a whole.
     "cannot-make": _error(
-        "making the environment raised",
-        "make it by hand, `gymnasium.make(ID, **arguments)`, until that works; an id that another package registers is "
-        "written `package:ID`",
+        "the environment cannot be made",
+        "mend the line named above; the environment must be made by `gymnasium.make(ID, **arguments)` or the callable "
+        "that was given",
     ),
     "not-an-environment": _error(
         "what was made is no Gymnasium environment",
@@ -37,9 +37,9 @@ CODES: dict[str, Code] = {
         "`gym` use the wrappers of `shimmy`",
     ),
     "timeout": _error(
-        "a call did not return in time",
+        "a call into the environment did not return in time",
         "look at the line named above for a loop that cannot end or for waiting on a simulator; if the call is only "
-        "slow, give it more time with `--timeout SECONDS`",
+        "slow, give it more time (`--timeout`, `timeout=`)",
     ),
     "slow": _warning(
         "fewer than 50 steps a second",
@@ -113,11 +113,15 @@ CODES: dict[str, Code] = {
         "declare the space with the dtype that is returned, such as `Box(low, high, dtype=np.float32)`",
     ),
     "observation-dtype-converted": _warning(
-        "an observation of another dtype than its space, converted without harm by npg but not by every tool",
+        "an observation of a wider dtype than its space; npg takes it as it is, other tools lose digits or complain",
         "return `np.asarray(observation, dtype=self.observation_space.dtype)`",
     ),
-    "observation-bounds": _error(
-        "an observation outside of its space's bounds",
+    "observation-index": _error(
+        "an index or flag outside of its Discrete, MultiDiscrete or MultiBinary space",
+        "declare the space as large as the greatest index needs (`Discrete(n)` holds 0 to n - 1), or mend the index",
+    ),
+    "observation-bounds": _warning(
+        "an observation outside of its Box's bounds, which npg does not use, but other tools do",
         "widen the space (`-np.inf` and `np.inf` where there is no bound), or clip the observation",
     ),
     "observation-not-finite": _error(
@@ -150,7 +154,7 @@ CODES: dict[str, Code] = {
     "reward-zero": _warning(
         "every reward was 0: a policy that starts at random has nothing to learn from",
         "reward progress on the way, or start some episodes near the goal; if rewards are only rare, check again with "
-        "more steps (`--steps`)",
+        "more steps (`--steps`, `steps=`)",
     ),
     "ending-type": _error(
         "terminated or truncated is not a bool", "return `bool(terminated)` and `bool(truncated)` from `step`"
@@ -192,8 +196,7 @@ CODES: dict[str, Code] = {
     ),
     "copies-share-state": _error(
         "two copies of the environment disturb each other",
-        "keep all state in `self`, none in the class, the module or a shared object; a callable must make a new "
-        "environment at each call",
+        "keep all state in `self`, none in the class, the module or a shared object such as a simulator's server",
     ),
     # Vector environments.
     "rows-wrong": _error(

@@ -54,7 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--steps", type=_positive(int), default=1000, metavar="N", help="steps to play (1000)")
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of resets and actions (0)")
-    parser.add_argument("--timeout", type=_positive(float), default=60.0, metavar="SECONDS", help="for each call (60)")
+    parser.add_argument(
+        "--timeout",
+        type=_timeout,
+        default=60.0,
+        metavar="SECONDS",
+        help="for each call (60); none: without limit, and on the main thread",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
 
@@ -81,6 +87,11 @@ def _positive(kind: type[int] | type[float]) -> Any:
 
     parse.__name__ = "number"  # argparse names it where the text is no number at all
     return parse
+
+
+def _timeout(text: str) -> float | None:
+    """Seconds, or "none"."""
+    return None if text == "none" else float(_positive(float)(text))
 
 
 def _seed(text: str) -> int:

@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,21 +37,20 @@ class _Copies:
 def compare(make: Callable[[], Any], main: Any, check: Check) -> None:
     """Plays the same actions in several copies and notes what differs that should not."""
     copies = _Copies(make, main, _draw_actions(main, check), check)
-    with _global_generators_kept():
-        if not _really_fresh(copies):
-            return
-        spec = getattr(main, "spec", None)
-        if getattr(spec, "nondeterministic", False):
-            check.facts.skipped.append("seeding, because the spec says nondeterministic=True")
-            return
-        first = _record(copies, 1, 1)
-        found = _first_difference(first, _record(copies, 2, 2))
-        if found:
-            _explain(copies, first, found)
-        else:
-            _look_for_shared_state(copies, first)
-        if check.facts.num_envs is None:
-            _look_at_starts(copies)
+    if not _really_fresh(copies):
+        return
+    spec = getattr(main, "spec", None)
+    if getattr(spec, "nondeterministic", False):
+        check.facts.skipped.append("seeding, because the spec says nondeterministic=True")
+        return
+    first = _record(copies, 1, 1)
+    found = _first_difference(first, _record(copies, 2, 2))
+    if found:
+        _explain(copies, first, found)
+    else:
+        _look_for_shared_state(copies, first)
+    if check.facts.num_envs is None:
+        _look_at_starts(copies)
     check.watch.place = ""
 
 
@@ -70,7 +68,9 @@ def _really_fresh(copies: _Copies) -> bool:
     """Whether the callable makes a new environment each time."""
     env = copies.fresh()
     if env.unwrapped is copies.main.unwrapped:
-        copies.check.notes.add("copies-share-state", "the callable returned the same environment object twice")
+        remedy = "let the callable make a new environment at each call: `lambda: MyEnv()`, not `lambda: env`"
+        text = "the callable returned the same environment object twice"
+        copies.check.notes.add("copies-share-state", text, remedy=remedy)
         return False
     copies.check.close(env)
     return True
@@ -147,6 +147,7 @@ def _look_for_shared_state(copies: _Copies, alone: list[Entry]) -> None:
     """Plays two copies in turn: the first must do what it does alone."""
     check = copies.check
     one, other = copies.fresh(), copies.fresh()
+    before = _global_states()
     together = []
     actions = copies.actions
     pair = zip(
@@ -158,11 +159,13 @@ def _look_for_shared_state(copies: _Copies, alone: list[Entry]) -> None:
         together.append(entry)
     check.watch.place = ""
     found = _first_difference(alone, together)
+    moved = [name for name, state in _global_states().items() if state != before[name]]
     if found:
-        text = (
-            f"a copy played alone and one played in turn with another differ under the same seed and actions: {found}"
-        )
-        check.notes.add("copies-share-state", text)
+        text = f"alone and in turn with another copy it differs under the same seed and actions: {found}"
+        if moved:  # seeded by the environment itself, or the first comparison would have told
+            check.notes.add("global-random", f"the copies draw from {' and '.join(moved)}; {text}")
+        else:
+            check.notes.add("copies-share-state", text)
     for env in (one, other):
         check.close(env)
 
@@ -194,12 +197,8 @@ def _look_at_starts(copies: _Copies) -> None:
     check.close(env)
 
 
-@contextmanager
-def _global_generators_kept() -> Iterator[None]:
-    """Puts the states of the global generators back at the end."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    try:
-        yield
-    finally:
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
+def _global_states() -> dict[str, str]:
+    """The states of the global generators, to be compared."""
+    numpy_state: Any = np.random.get_state(legacy=False)
+    words = numpy_state["state"]["key"].tobytes().hex()
+    return {"`np.random`": f"{words} {numpy_state['state']['pos']}", "`random`": repr(random.getstate())}

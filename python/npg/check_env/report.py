@@ -3,7 +3,7 @@
 import json
 import math
 import textwrap
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from npg.check_env.codes import CODES, Level
@@ -86,9 +86,9 @@ class Report:
 
     def __str__(self) -> str:
         """A table for the terminal, at most 100 columns wide."""
-        facts = "\n".join(_fact(name, text) for name, text in _facts(self.facts))
+        facts = "".join(f"{_fact(name, text)}\n" for name, text in _facts(self.facts))
         findings = "".join(f"\n{_finding(finding)}\n" for finding in self.findings)
-        return f"{self.facts.environment} (Gymnasium {self.facts.gymnasium})\n{facts}\n{findings}\n{self._verdict()}"
+        return f"{self.facts.environment} (Gymnasium {self.facts.gymnasium})\n{facts}{findings}\n{self._verdict()}"
 
     def _verdict(self) -> str:
         errors = sum(finding.level == "error" for finding in self.findings)
@@ -102,29 +102,31 @@ class Notes:
 
     def __init__(self) -> None:
         """Nothing found yet."""
-        self._found: dict[tuple[str, str], tuple[str, int]] = {}
+        self._found: dict[tuple[str, str], tuple[Finding, int]] = {}
 
-    def add(self, code: str, message: str, part: str = "") -> None:
-        """Notes a fault: `part` is what it is about, such as one key of the observation."""
-        first, count = self._found.get((code, part), (message, 0))
-        self._found[code, part] = (first, count + 1)
+    def add(self, code: str, message: str, part: str = "", remedy: str | None = None) -> None:
+        """Notes a fault: `part` is what it is about, such as one key of the observation.
+
+        `remedy`: a better one than that of the code's kind.
+        """
+        first = Finding(code, CODES[code].level, message, remedy or CODES[code].remedy)
+        kept, count = self._found.get((code, part), (first, 0))
+        self._found[code, part] = (kept, count + 1)
 
     def has(self, *codes: str) -> bool:
         """Whether any of these was noted."""
         return any(code in codes for code, _ in self._found)
 
-    def has_error(self) -> bool:
-        """Whether any error was noted."""
-        return any(CODES[code].level == "error" for code, _ in self._found)
-
     def findings(self) -> list[Finding]:
         """All findings, errors first."""
-        found = []
-        for (code, _), (message, count) in list(self._found.items()):
-            kind = CODES[code]
-            again = f" (and {count - 1} more times)" if count > 1 else ""
-            found.append(Finding(code, kind.level, message + again, kind.remedy))
+        found = [_counted(finding, count) for finding, count in list(self._found.values())]
         return sorted(found, key=lambda finding: finding.level)
+
+
+def _counted(finding: Finding, count: int) -> Finding:
+    """The finding, saying how often it was seen."""
+    times = "once more" if count == 2 else f"{count - 1} more times"
+    return finding if count == 1 else replace(finding, message=f"{finding.message} (and {times})")
 
 
 def _finite(value: Any) -> Any:
@@ -138,6 +140,8 @@ def _finite(value: Any) -> Any:
 
 def _facts(facts: Facts) -> list[tuple[str, str]]:
     """The lines of the head: name and text, without those of which nothing is known."""
+    if facts.observation_space is None:
+        return []  # nothing was played
     lines = [("observation", facts.observation_space), ("action", facts.action_space)]
     if facts.num_envs is not None:
         lines.append(("vector", f"{facts.num_envs} sub-environments, autoreset {facts.autoreset_mode or 'unknown'}"))
@@ -167,9 +171,10 @@ def _fact(name: str, text: str) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    """Code, message and remedy, wrapped."""
-    indent = " " * 9
-    lines = [f"{finding.level:<9}{finding.code}"]
-    for text in (finding.message, f"Remedy: {finding.remedy}."):
-        lines += textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-    return "\n".join(lines)
+    """Code and meaning, message, remedy, each wrapped."""
+    heading = f"{finding.code}: {CODES[finding.code].meaning}"
+    texts = [(f"{finding.level:<9}", heading), (" " * 9, finding.message), (" " * 9, f"Remedy: {finding.remedy}.")]
+    return "\n".join(
+        textwrap.fill(text, WIDTH, initial_indent=start, subsequent_indent=" " * 9, break_on_hyphens=False)
+        for start, text in texts
+    )

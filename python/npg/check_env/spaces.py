@@ -139,7 +139,7 @@ def _action_box(space: Any, path: str, notes: Notes) -> None:
     for name, elements in tests.items():
         if elements.any():
             index, least, most = _first(elements, space)
-            count = f", as {int(elements.sum())} of {elements.size} elements" if elements.sum() > 1 else ""
+            count = f" ({int(elements.sum())} of {elements.size} elements are so)" if elements.size > 1 else ""
             notes.add(f"action-{name}", f"{at(path, index)} has bounds {least:g} to {most:g}{count}")
 
 
@@ -194,7 +194,7 @@ def _discrete_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
     elif index.shape != ():
         yield Problem("observation-shape", path, f"{path} has shape {index.shape}, Discrete holds one integer")
     elif not space.start <= index < space.start + space.n:
-        yield Problem("observation-bounds", path, f"{path} is {int(index)}, the space is {describe(space)}")
+        yield Problem("observation-index", path, f"{path} is {int(index)}, the space is {describe(space)}")
 
 
 def _multi_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
@@ -207,7 +207,7 @@ def _multi_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
     else:
         low = np.broadcast_to(getattr(space, "start", 0), space.shape)
         high = low + (space.nvec if kind(space) == "MultiDiscrete" else 2) - 1
-        yield from _outside(numbers, low, high, path)
+        yield from _outside(numbers, low, high, path, "observation-index")
 
 
 def _box_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
@@ -218,7 +218,7 @@ def _box_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
     if numbers.shape != space.shape:
         yield Problem("observation-shape", path, f"{path} has shape {numbers.shape}, the space {space.shape}")
         return
-    if numbers.dtype != space.dtype:
+    if not np.can_cast(numbers.dtype, space.dtype):
         safe = np.can_cast(numbers.dtype, space.dtype, "same_kind")
         code = "observation-dtype-converted" if safe else "observation-dtype"
         kept = "" if isinstance(value, (np.ndarray, np.generic)) else f"a {type(value).__name__}, as an array "
@@ -228,13 +228,13 @@ def _box_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
         index = tuple(int(i) for i in np.argwhere(bad)[0])
         yield Problem("observation-not-finite", path, f"{at(path, index)} is {numbers[index]}")
         return
-    yield from _outside(numbers, space.low, space.high, path)
+    yield from _outside(numbers, space.low, space.high, path, "observation-bounds")
     if numbers.dtype.kind != "b" and np.abs(numbers.astype(np.float64)).max(initial=0.0) > _LARGE:
         index = tuple(int(i) for i in np.argwhere(np.abs(numbers.astype(np.float64)) > _LARGE)[0])
         yield Problem("observation-large", path, f"{at(path, index)} is {numbers[index]:g}")
 
 
-def _outside(numbers: Array, low: Array, high: Array, path: str) -> Iterator[Problem]:
+def _outside(numbers: Array, low: Array, high: Array, path: str, code: str) -> Iterator[Problem]:
     """The first element beyond its bounds, but for rounding."""
     if ((numbers >= low) & (numbers <= high)).all():
         return  # without the conversions below, which cost much for images
@@ -243,7 +243,7 @@ def _outside(numbers: Array, low: Array, high: Array, path: str) -> Iterator[Pro
     if beyond.any():
         i = tuple(int(k) for k in np.argwhere(beyond)[0])
         text = f"{at(path, i)} is {given[i]:.9g}, the space's bounds are {least[i]:g} to {most[i]:g}"
-        yield Problem("observation-bounds", path, text)
+        yield Problem(code, path, text)
 
 
 def _type_problem(value: Any, space: Any, path: str) -> Problem:

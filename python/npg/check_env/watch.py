@@ -26,7 +26,7 @@ class CallRaised(Exception):
         super().__init__(what)
         self.what = what
         self.error = error
-        self.text = f"{place}{what} raised {type(error).__name__}: {_short(str(error))}{_origin(error)}"
+        self.text = f"{place}{_spoken(what)} raised {type(error).__name__}: {_short(str(error))}{_origin(error)}"
 
 
 class Abandoned(BaseException):
@@ -36,8 +36,8 @@ class Abandoned(BaseException):
 class Watch:
     """Makes the calls and knows which one is running."""
 
-    def __init__(self, timeout: float) -> None:
-        """`timeout`: seconds that one call may take."""
+    def __init__(self, timeout: float | None) -> None:
+        """`timeout`: seconds that one call may take; None: any time, and the work stays on the caller's thread."""
         self.timeout = timeout
         self.place = ""
         """Where in the rollout the next call is made, for messages."""
@@ -65,7 +65,11 @@ class Watch:
         return f"{self.place}: " if self.place else ""
 
     def run(self, work: Callable[[], None]) -> str | None:
-        """Does `work` on another thread. None when it is done, or a message about the call that hangs."""
+        """Does `work`, watched from here. None when it is done, or a message about the call that hangs."""
+        timeout = self.timeout
+        if timeout is None:
+            work()
+            return None
         raised: list[BaseException] = []
         done = threading.Event()
 
@@ -83,7 +87,7 @@ class Watch:
         thread.start()
         try:
             while not done.wait(_POLL):
-                message = self._overdue(thread)
+                message = self._overdue(thread, timeout)
                 if message:
                     return message
         finally:
@@ -92,13 +96,13 @@ class Watch:
             raise raised[0]
         return None
 
-    def _overdue(self, thread: threading.Thread) -> str | None:
+    def _overdue(self, thread: threading.Thread, timeout: float) -> str | None:
         """A message if the running call has had its time."""
         running = self._running
-        if running is None or time.monotonic() - running[1] <= self.timeout:
+        if running is None or time.monotonic() - running[1] <= timeout:
             return None
         frame = sys._current_frames().get(thread.ident or 0)
-        return f"{self.where()}{running[0]} has not returned after {self.timeout:g} s{_stack(frame)}"
+        return f"{self.where()}{_spoken(running[0])} has not returned after {timeout:g} s{_stack(frame)}"
 
 
 def _stack(frame: FrameType | None) -> str:
@@ -111,14 +115,32 @@ def _stack(frame: FrameType | None) -> str:
 
 
 def _origin(error: BaseException) -> str:
-    """The innermost line outside of Gymnasium that raised, as the end of a message."""
+    """The innermost line of the environment that raised, as the end of a message."""
     frames = [entry for entry in traceback.extract_tb(error.__traceback__) if not _own(entry.filename)]
-    users = [entry for entry in frames if "gymnasium" not in Path(entry.filename).parts] or frames
+    frames = [entry for entry in frames if not _machinery(entry.filename)]
+    users = [entry for entry in frames if not _installed(entry.filename)] or frames
     return f" ({users[-1].filename}:{users[-1].lineno}, in {users[-1].name})" if users else ""
+
+
+def _machinery(filename: str) -> bool:
+    """Whether the file is of Gymnasium, its environments aside (gymnasium/envs/FAMILY/)."""
+    import gymnasium
+
+    path = Path(filename)
+    return path.is_relative_to(Path(gymnasium.__file__).parent) and path.parent.parent.name != "envs"
+
+
+def _installed(filename: str) -> bool:
+    """Whether the file is of a package or of Python rather than the user's own."""
+    return "site-packages" in filename or filename.startswith((sys.base_prefix, "<"))
 
 
 def _own(filename: str) -> bool:
     return str(Path(filename).parent) == _HERE
+
+
+def _spoken(what: str) -> str:
+    return "making it" if what == "make" else f"`{what}`"
 
 
 def _short(text: str) -> str:
