@@ -157,7 +157,8 @@ def _play(env: Any, given: _Given, check: Check) -> None:
         check.facts.environment = _name(env)
     part = vector if is_vector else single
     if not part.play(env, check):
-        check.facts.skipped.append("seeding and copies, until the errors of the first rollout are mended")
+        if not check.facts.skipped:
+            check.facts.skipped.append("seeding and copies, until the errors of the first rollout are mended")
     elif given.make is None:
         check.facts.skipped.append("seeding and copies, which need an id or a callable that makes the environment")
     else:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from npg.check_env.context import Actions, Check
+from npg.check_env.single import returned
 from npg.check_env.values import difference, snapshot
 from npg.check_env.vector import autoreset_mode, reset_ended
 
 _STEPS = 200  # of one trajectory at most
-_SECONDS = 10.0  # of one trajectory, about; and of looking at starts
+_SECONDS = 5.0  # of one trajectory, about; and of looking at starts
 _RESETS = 20  # equal ones before a start counts as repeated: two starts at random repeat with probability 2^-19
 _SEEDS = 8
 
@@ -94,7 +95,11 @@ def _trajectory(env: Any, seed: int, actions: list[Any], check: Check) -> Iterat
     yield check.watch.place, snapshot(check.reset(env, seed=seed)[0])
     for k, action in enumerate(actions):
         check.watch.place = f"copy, step {k + 1}"
-        observation, reward, terminated, truncated, _ = check.watch.call("step", env.step, snapshot_action(action))
+        result = check.watch.call("step", env.step, _own_copy(action))
+        if not isinstance(result, tuple) or len(result) != 5:
+            check.add("step-return", f"returned {returned(result)}")
+            return
+        observation, reward, terminated, truncated, _ = result
         yield check.watch.place, snapshot((observation, reward, terminated, truncated))
         ended = np.asarray(terminated, dtype=np.bool_) | np.asarray(truncated, dtype=np.bool_)
         if is_vector:
@@ -105,7 +110,7 @@ def _trajectory(env: Any, seed: int, actions: list[Any], check: Check) -> Iterat
             yield check.watch.place, snapshot(check.reset(env)[0])
 
 
-def snapshot_action(action: Any) -> Any:
+def _own_copy(action: Any) -> Any:
     """A copy of the action, of the same type: Discrete's integers stay integers."""
     return action.copy() if isinstance(action, np.ndarray) else action
 

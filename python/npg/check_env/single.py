@@ -10,7 +10,7 @@ from npg.check_env import spaces, tally
 from npg.check_env.context import Actions, Check, Held
 from npg.check_env.watch import CallRaised
 
-_BUDGET = 60.0  # seconds for the main rollout; slow environments get fewer steps
+_BUDGET = 30.0  # seconds for the main rollout; slow environments get fewer steps
 
 
 @dataclass
@@ -24,11 +24,9 @@ class _State:
 
 def play(env: Any, check: Check) -> bool:
     """Plays `check.steps` steps and notes what is wrong; whether the environment is fit for comparing copies."""
-    if not spaces.usable(env, single=False, notes=check.notes):
+    if not spaces.look(env, check, prefix=""):
         return False
     facts = check.facts
-    facts.observation_space = spaces.describe(env.observation_space)
-    facts.action_space = spaces.describe(env.action_space)
     limit = tally.time_limit(env)
     facts.time_limit = limit
     seen = tally.Tally()

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from npg.check_env.context import Check
 from npg.check_env.report import Notes
 from npg.check_env.values import array, at
 
@@ -46,7 +47,7 @@ def describe(space: Any) -> str:
             return f"MultiDiscrete {space.nvec.tolist()}"
         case "MultiBinary":
             return f"MultiBinary {space.shape}"
-    return " ".join(str(space).split())
+    return f"{type(space).__module__}.{type(space).__name__}"
 
 
 def _bounds(space: Any) -> str:
@@ -56,22 +57,25 @@ def _bounds(space: Any) -> str:
     return "bounds differ between elements"
 
 
-def usable(env: Any, single: bool, notes: Notes) -> bool:
-    """Whether both spaces are there and of supported kinds; notes what is not.
+def look(env: Any, check: Check, prefix: str) -> bool:
+    """Writes the facts about both spaces and notes their faults; whether they can be used.
 
-    `single`: look at the spaces of a sub-environment (`single_observation_space`) of a vector environment.
+    `prefix`: "single_" for the spaces of a vector's sub-environments, else "".
     """
-    prefix = "single_" if single else ""
+    notes, facts = check.notes, check.facts
     good = True
     for role in ("observation", "action"):
         name = f"{prefix}{role}_space"
         space = getattr(env, name, None)
+        setattr(facts, f"{role}_space", "missing" if space is None else describe(space))
         if space is None:
             notes.add("space-missing", f"the environment has no {name}", name)
         elif _supported(space, role, name, notes):
             _definition(space, role, name, notes)
             continue
         good = False
+    if not good:
+        facts.skipped.append("all else, until npg can use the spaces")
     return good
 
 
@@ -83,7 +87,7 @@ def _supported(space: Any, role: str, path: str, notes: Notes) -> bool:
         verdicts = [_supported(part, role, f"{path}[{key!r}]", notes) for key, part in parts]  # notes them all
         return all(verdicts)
     if name in ("Dict", "Tuple", None):
-        notes.add("space-unsupported", f"{path} is {describe(space)} ({type(space).__module__})", path)
+        notes.add("space-unsupported", f"{path} is a {describe(space)}", path)
         return False
     return True
 
@@ -189,7 +193,7 @@ def _tuple_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
 
 def _discrete_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
     index = array(value)
-    if index is None or index.dtype.kind not in "iu":
+    if index is None or index.dtype.kind == "f":
         yield _type_problem(value, space, path)
     elif index.shape != ():
         yield Problem("observation-shape", path, f"{path} has shape {index.shape}, Discrete holds one integer")
@@ -200,7 +204,7 @@ def _discrete_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
 def _multi_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
     """Of MultiDiscrete and MultiBinary."""
     numbers = array(value)
-    if numbers is None or numbers.dtype.kind == "f":
+    if numbers is None or (numbers.dtype.kind == "f" and not np.array_equal(numbers, np.floor(numbers))):
         yield _type_problem(value, space, path)
     elif numbers.shape != space.shape:
         yield Problem("observation-shape", path, f"{path} has shape {numbers.shape}, the space {space.shape}")

@@ -1,20 +1,22 @@
 """Nested observations: copies, comparisons."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
 
 def snapshot(value: Any) -> Any:
-    """A copy that shares no memory with `value`: dicts, tuples and arrays; numbers and lists become arrays."""
+    """A copy that shares no memory with `value`: dicts, tuples and arrays.
+
+    Numbers and lists become arrays; what holds no numbers becomes None, which is equal to everything.
+    """
     if isinstance(value, Mapping):
         return {key: snapshot(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return tuple(snapshot(item) for item in value)
     copied = array(value)
-    return deepcopy(value) if copied is None else copied.copy()
+    return None if copied is None else copied.copy()
 
 
 def array(value: Any) -> np.ndarray[Any, np.dtype[Any]] | None:

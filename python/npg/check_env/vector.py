@@ -12,7 +12,7 @@ from npg.check_env.single import returned
 from npg.check_env.values import array, difference, snapshot
 from npg.check_env.watch import CallRaised
 
-_BUDGET = 60.0  # seconds for the main rollout
+_BUDGET = 30.0  # seconds for the main rollout
 _MODES = ("NEXT_STEP", "SAME_STEP", "DISABLED")
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -20,11 +20,9 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 def play(env: Any, check: Check) -> bool:
     """Steps `check.steps` times and notes what is wrong; whether the environment is fit for comparing copies."""
-    if not spaces.usable(env, single=True, notes=check.notes):
+    if not spaces.look(env, check, prefix="single_"):
         return False
     facts = check.facts
-    facts.observation_space = spaces.describe(env.single_observation_space)
-    facts.action_space = spaces.describe(env.single_action_space)
     facts.num_envs = int(env.num_envs)
     facts.autoreset_mode = autoreset_mode(env)
     if facts.autoreset_mode is None:

@@ -26,7 +26,7 @@ class CallRaised(Exception):
         super().__init__(what)
         self.what = what
         self.error = error
-        self.text = f"{place}{_spoken(what)} raised {type(error).__name__}: {_short(str(error))}{_origin(error)}"
+        self.text = f"{place}{_spoken(what)} raised {type(error).__name__}: {_short(str(error)) or 'no message'}{_origin(error)}"
 
 
 class Abandoned(BaseException):
@@ -110,8 +110,9 @@ def _stack(frame: FrameType | None) -> str:
     frames = [entry for entry in traceback.extract_stack(frame) if not _own(entry.filename)] if frame else []
     # Below the environment there are only the frames of the thread itself.
     frames = [entry for entry in frames if Path(entry.filename).name != "threading.py" or "wait" in entry.name]
-    told = [f'in {entry.name} ({entry.filename}:{entry.lineno}) "{entry.line}"' for entry in reversed(frames[-3:])]
-    return "; it is " + ", called ".join(told) if told else ""
+    frames = [entry for entry in frames if not _machinery(entry.filename)] or frames
+    told = [_line(entry) for entry in reversed(frames[-3:])]
+    return f"; it is {', called '.join(told)}" if told else ""
 
 
 def _origin(error: BaseException) -> str:
@@ -119,7 +120,15 @@ def _origin(error: BaseException) -> str:
     frames = [entry for entry in traceback.extract_tb(error.__traceback__) if not _own(entry.filename)]
     frames = [entry for entry in frames if not _machinery(entry.filename)]
     users = [entry for entry in frames if not _installed(entry.filename)] or frames
-    return f" ({users[-1].filename}:{users[-1].lineno}, in {users[-1].name})" if users else ""
+    return f", {_line(users[-1])}" if users else ""
+
+
+def _line(entry: traceback.FrameSummary) -> str:
+    """Function, file and source of a line; the file below site-packages or the working directory."""
+    path = Path(entry.filename)
+    roots = [parent for parent in path.parents if parent.name == "site-packages"] + [Path.cwd()]
+    shown = next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path)
+    return f"in {entry.name} ({shown}:{entry.lineno}): `{_short(entry.line or '')}`"
 
 
 def _machinery(filename: str) -> bool:
