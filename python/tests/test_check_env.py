@@ -52,11 +52,13 @@ def wrapped(name: str, wrapper: Any, **arguments: Any) -> Any:
     return partial(lambda: wrapper(gymnasium.make(name), **arguments))
 
 
+def latest(name: str) -> str:
+    """The newest version that this Gymnasium has."""
+    return f"{name}-v{gymnasium.envs.registration.find_highest_version(None, name)}"
+
+
 STACK = getattr(wrappers, "FrameStackObservation", None) or wrappers.FrameStack
 STACK_SIZE = {"stack_size": 4} if NEW else {"num_stack": 4}
-LATEST = {"CliffWalking": "CliffWalking-v1", "Taxi": "Taxi-v4", "LunarLander": "LunarLander-v3"}
-OLD = {"CliffWalking": "CliffWalking-v0", "Taxi": "Taxi-v3", "LunarLander": "LunarLander-v2"}
-NAMES = LATEST if NEW else OLD
 BOX2D = importlib.util.find_spec("Box2D") is not None
 MUJOCO = importlib.util.find_spec("mujoco") is not None
 MUJOCO_VERSION = "v5" if NEW else "v4"
@@ -73,10 +75,10 @@ GOOD: list[tuple[Any, set[str]]] = [
     ("Acrobot-v1", set()),
     ("gym:Pendulum-v1", set()),
     ("FrozenLake-v1", set()),
-    (NAMES["Taxi"], set()),
+    (latest("Taxi"), set()),
     ("Blackjack-v1", set()),
     # Random actions do not reach the goal in 1000 steps, and Gymnasium registers it without a time limit.
-    (NAMES["CliffWalking"], {"never-ends"}),
+    (latest("CliffWalking"), {"never-ends"}),
     (wrapped("CartPole-v1", STACK, **STACK_SIZE), set()),
     (wrapped("CartPole-v1", wrappers.TimeAwareObservation), OLD_DTYPE),
     # Gymnasium 0.29 keeps the bounds of the observations as they were.
@@ -97,8 +99,8 @@ GOOD: list[tuple[Any, set[str]]] = [
 ]
 if BOX2D:
     GOOD += [
-        (NAMES["LunarLander"], OLD_BOUNDS),
-        (partial(gymnasium.make, NAMES["LunarLander"], continuous=True), OLD_BOUNDS),
+        (latest("LunarLander"), OLD_BOUNDS),
+        (partial(gymnasium.make, latest("LunarLander"), continuous=True), OLD_BOUNDS),
         ("BipedalWalker-v3", set()),
     ]
 if MUJOCO:
@@ -174,13 +176,13 @@ def test_hanging_call_is_reported_with_its_line() -> None:
     class Hangs(good_envs.Walk):
         def step(self, action: Any) -> Any:
             if self.x > 1.0:
-                time.sleep(3.0)  # the line that hangs
+                time.sleep(6.0)  # the line that hangs
             return super().step(action)
 
-    report = check_env(Hangs, timeout=0.3)
+    report = check_env(Hangs, timeout=1.0)
     assert codes(report) == {"timeout"}
     (finding,) = report.findings
-    assert "`step` has not returned after 0.3 s" in finding.message
+    assert "`step` has not returned after 1 s" in finding.message
     assert "# the line that hangs" in finding.message
     assert re.match(r"episode \d+, step \d+: ", finding.message)
     assert not report.ok
@@ -289,6 +291,9 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "gravity" in capsys.readouterr().out
     assert main(["CartPole-v1", "--env-arg", "g"]) == 2
     assert main(["CartPole-v1", "--steps", "0"]) == 2
+    assert main(["CartPole-v1", "--seed", "-1"]) == 2
+    assert main(["CartPole-v1", "--timeout", "soon"]) == 2
+    assert "argument --timeout: soon is not a number of seconds above 0, or none" in capsys.readouterr().err
     assert main([]) == 2
     assert main(["--help"]) == 0
 

@@ -121,7 +121,7 @@ def _check(given: _Given, check: Check) -> None:
 
 def _remedy(raised: CallRaised) -> str | None:
     """What to do where the exception tells it; None otherwise."""
-    from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
+    from gymnasium.error import DependencyNotInstalled, Error, UnregisteredEnv
 
     error = raised.error
     if "main thread" in str(error) or "event loop" in str(error):
@@ -130,7 +130,7 @@ def _remedy(raised: CallRaised) -> str | None:
         )
     if raised.what != "make":
         return None
-    if isinstance(error, UnregisteredEnv):
+    if isinstance(error, UnregisteredEnv) or type(error) is Error:  # the latter for ids that cannot be read
         return (
             "look for the name in what `python -c 'import gymnasium; gymnasium.pprint_registry()'` prints; an "
             "environment that another package registers is written `package:NAME`"

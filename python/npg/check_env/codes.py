@@ -157,7 +157,8 @@ CODES: dict[str, Code] = {
         "more steps (`--steps`, `steps=`)",
     ),
     "ending-type": _error(
-        "terminated or truncated is not a bool", "return `bool(terminated)` and `bool(truncated)` from `step`"
+        "terminated or truncated is not a bool",
+        "return `bool(terminated)` and `bool(truncated)` from `step`, of a vector environment two arrays of dtype bool",
     ),
     "never-ends": _warning(
         "no episode ended and there is no time limit",

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="an argument of the environment; the value is JSON, or else text; may be given several times",
     )
-    parser.add_argument("--steps", type=_positive(int), default=1000, metavar="N", help="steps to play (1000)")
+    parser.add_argument("--steps", type=_steps, default=1000, metavar="N", help="steps to play (1000)")
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of resets and actions (0)")
     parser.add_argument(
         "--timeout",
@@ -76,27 +76,27 @@ def _env_arg(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def _positive(kind: type[int] | type[float]) -> Any:
-    """A parser of numbers above 0."""
-
-    def parse(text: str) -> float:
-        number = kind(text)
-        if not 0 < number < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text} is not above 0")
-        return number
-
-    parse.__name__ = "number"  # argparse names it where the text is no number at all
-    return parse
-
-
-def _timeout(text: str) -> float | None:
-    """Seconds, or "none"."""
-    return None if text == "none" else float(_positive(float)(text))
+def _steps(text: str) -> int:
+    """At least one."""
+    return int(_number(text, int, "a whole number above 0", 1))
 
 
 def _seed(text: str) -> int:
     """A seed as Gymnasium takes it."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative; a seed is 0 or above")
+    return int(_number(text, int, "a whole number, 0 or above", 0))
+
+
+def _timeout(text: str) -> float | None:
+    """Seconds, or "none"."""
+    return None if text == "none" else _number(text, float, "a number of seconds above 0, or none", 1e-3)
+
+
+def _number(text: str, kind: type[int] | type[float], wanted: str, least: float) -> float:
+    """A finite number that is not below `least`."""
+    try:
+        number = kind(text)
+    except ValueError:
+        number = -1
+    if not least <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
     return number

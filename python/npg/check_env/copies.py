@@ -97,7 +97,7 @@ def _trajectory(env: Any, seed: int, actions: list[Any], check: Check) -> Iterat
         check.watch.place = f"copy, step {k + 1}"
         result = check.watch.call("step", env.step, _own_copy(action))
         if not isinstance(result, tuple) or len(result) != 5:
-            check.add("step-return", f"returned {returned(result)}")
+            check.add("step-return", f"`step` returned {returned(result)}")
             return
         observation, reward, terminated, truncated, _ = result
         yield check.watch.place, snapshot((observation, reward, terminated, truncated))

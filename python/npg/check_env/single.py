@@ -24,11 +24,10 @@ class _State:
 
 def play(env: Any, check: Check) -> bool:
     """Plays `check.steps` steps and notes what is wrong; whether the environment is fit for comparing copies."""
+    facts = check.facts
+    limit = facts.time_limit = tally.time_limit(env)
     if not spaces.look(env, check, prefix=""):
         return False
-    facts = check.facts
-    limit = tally.time_limit(env)
-    facts.time_limit = limit
     seen = tally.Tally()
     try:
         _roll(env, check, seen)
@@ -69,7 +68,7 @@ def _reset(env: Any, check: Check, state: _State, first: bool) -> bool:
     if changed:
         check.add("observation-aliased", changed)
     if not isinstance(result, tuple) or len(result) != 2:
-        check.add("reset-return", f"returned {returned(result)}")
+        check.add("reset-return", f"`reset` returned {returned(result)}")
         return False
     observation, info = result
     _look(observation, env, check)
@@ -100,7 +99,7 @@ def _step(env: Any, action: Any, check: Check, state: _State, seen: tally.Tally)
     if changed:
         check.add("observation-aliased", changed)
     if not isinstance(result, tuple) or len(result) != 5:
-        check.add("step-return", f"returned {returned(result)}")
+        check.add("step-return", f"`step` returned {returned(result)}")
         return None
     observation, reward, terminated, truncated, info = result
     _look(observation, env, check)

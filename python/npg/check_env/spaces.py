@@ -51,6 +51,8 @@ def describe(space: Any) -> str:
 
 
 def _bounds(space: Any) -> str:
+    if space.low.size == 0:
+        return "no elements"
     lows, highs = np.unique(space.low), np.unique(space.high)
     if lows.size == 1 and highs.size == 1:
         return f"{lows[0]:g} to {highs[0]:g}"

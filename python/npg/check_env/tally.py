@@ -74,7 +74,7 @@ class Tally:
             if limit is None:
                 check.add("never-ends", f"no episode ended in {self.steps} steps, and no time limit is declared")
         elif len(self.endings) > 1 and all(terminated and truncated for _, terminated, truncated in self.endings):
-            check.add("both-endings", f"all {len(self.endings)} episodes ended with both")
+            check.add("both-endings", f"all {len(self.endings)} episodes ended with terminated=True and truncated=True")
         else:
             self._judge_limit(check, limit)
         if limit is not None and self.longest > limit:

@@ -31,7 +31,7 @@ def array(value: Any) -> np.ndarray[Any, np.dtype[Any]] | None:
 def difference(first: Any, second: Any, exact: bool = True, path: str = "") -> str | None:
     """Where two observations differ first and by what, such as "['pos'][3]: 0.5, then 0.7"; None if they are equal.
 
-    NaN equals NaN. Where not `exact`, numbers may differ by 1e-8 + 1e-6 times their size: rounding of other threads.
+    NaN equals NaN. Where not `exact`, two copies are compared rather than two times, and numbers may differ by 1e-8 + 1e-6 times their size: rounding of other threads.
     """
     if isinstance(first, Mapping) and isinstance(second, Mapping):
         if first.keys() != second.keys():
@@ -60,7 +60,7 @@ def _leaf_difference(first: Any, second: Any, exact: bool, path: str) -> str | N
     if not unequal.any():
         return None
     index = tuple(int(i) for i in np.argwhere(unequal)[0])
-    return f"{at(path, index)}: {a[index]:.9g}, then {b[index]:.9g}"
+    return f"{at(path, index)}: {a[index]:.9g}{', then' if exact else ' against'} {b[index]:.9g}"
 
 
 def at(path: str, index: tuple[int, ...]) -> str:

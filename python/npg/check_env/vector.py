@@ -121,7 +121,7 @@ class _Rollout:
     def _look_at_reset(self, result: Any) -> bool:
         """Looks at what a reset returned. False if nothing can be played from here."""
         if not isinstance(result, tuple) or len(result) != 2:
-            self.check.add("reset-return", f"returned {returned(result)}")
+            self.check.add("reset-return", f"`reset` returned {returned(result)}")
             return False
         self._look_at_info(result[1])
         return self._look(result[0], "the reset")
@@ -132,7 +132,7 @@ class _Rollout:
         result = check.step(self.env, action)
         self.seen.seconds += check.watch.seconds
         if not isinstance(result, tuple) or len(result) != 5:
-            check.add("step-return", f"returned {returned(result)}")
+            check.add("step-return", f"`step` returned {returned(result)}")
             return False
         observation, rewards, terminated, truncated, info = result
         named = {"rewards": rewards, "terminations": terminated, "truncations": truncated}
