@@ -248,6 +248,20 @@ class BufferReturnedByReset(_Buffer):
         return observation.copy(), *rest
 
 
+@broken("observation-aliased")
+class TwoBuffersInTurn(Walk):
+    """The observation changes only two calls after it was returned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffers = [np.zeros(2, np.float32), np.zeros(2, np.float32)]
+
+    def observe(self) -> Any:
+        self.buffers.reverse()
+        self.buffers[0][:] = super().observe()
+        return self.buffers[0]
+
+
 @broken("action-modified")
 class ActionModified(Walk):
     action_space = spaces.Box(-1.0, 1.0, (1,), np.float32)

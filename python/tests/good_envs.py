@@ -112,6 +112,23 @@ class ScalarObservation(Walk):
         return observation, np.float32(reward), np.bool_(terminated), np.bool_(truncated), info
 
 
+class FiveRounds(Walk):
+    """A game of five rounds: it truly ends after them."""
+
+    rounds = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        """Before the first round."""
+        self.rounds = 0
+        return super().reset(seed=seed)
+
+    def step(self, action: Any) -> Any:
+        """One round."""
+        self.rounds += 1
+        observation, reward, _, _, info = super().step(action)
+        return observation, reward, self.rounds == 5, False, info
+
+
 class OneStart(Walk):
     """Deterministic: always the same start, and no noise."""
 

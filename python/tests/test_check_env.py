@@ -96,6 +96,7 @@ GOOD: list[tuple[Any, set[str]]] = [
     (good_envs.DiscreteFromOne, set()),
     (good_envs.ScalarObservation, set()),
     (good_envs.OneStart, set()),
+    (good_envs.FiveRounds, set()),
 ]
 if BOX2D:
     GOOD += [
