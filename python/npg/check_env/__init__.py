@@ -1,0 +1,18 @@
+"""Checks a Gymnasium environment before anything is trained on it.
+
+    from npg.check_env import check_env
+
+    report = check_env("CartPole-v1")
+    print(report)
+    assert report.ok
+
+The environment is played for some steps with random actions, and each fault is a `Finding` with a stable code, what was
+seen where, and one thing to do about it. On the command line: `python -m npg.check_env CartPole-v1`. All codes are in
+`codes.CODES`.
+"""
+
+from npg.check_env.check import check_env
+from npg.check_env.command import main
+from npg.check_env.report import Facts, Finding, Report
+
+__all__ = ["Facts", "Finding", "Report", "check_env", "main"]

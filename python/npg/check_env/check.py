@@ -1,0 +1,165 @@
+"""`check_env`: makes the environment and lets the parts of the check look at it in turn."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from npg.check_env import copies, single, vector
+from npg.check_env.context import Check
+from npg.check_env.report import Facts, Notes, Report
+from npg.check_env.watch import CallRaised, Watch
+
+_RAISED = {"make": "cannot-make", "reset": "reset-raised", "step": "step-raised", "close": "close-raised"}
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the user gave: a way to make copies, or one object."""
+
+    name: str
+    make: Callable[[], Any] | None
+    env: Any = None
+    is_id: bool = False
+
+
+def check_env(
+    env: Any,
+    *,
+    steps: int = 1000,
+    seed: int = 0,
+    env_args: Mapping[str, Any] | None = None,
+    timeout: float | None = 60.0,
+) -> Report:
+    """Plays an environment with random actions and reports what would spoil training on it.
+
+    `env`: a Gymnasium id ("CartPole-v1", "gym:CartPole-v1", "package:Name-v0"), a callable that makes an environment, a
+    `gymnasium.Env` or a `gymnasium.vector.VectorEnv`. With an id or a callable fresh copies are made, by which seeding
+    is checked; a given object is played, left open, and what needs copies is skipped. `steps`: of the main rollout, at
+    least 1 (of a vector environment: calls of `step`). `seed`: of resets and actions. `env_args`: keyword arguments of
+    the environment, with an id or a callable. `timeout`: seconds for each single call into the environment; a call that
+    takes longer is reported, and the check ends there, with the environment's thread left behind.
+
+    The environment runs on a thread of its own; one that must run on the main thread needs `timeout=None`, by which it
+    stays on the caller's and may take any time. Raises ValueError or TypeError for arguments that make no sense, and
+    ImportError without Gymnasium; whatever the environment raises becomes a finding.
+    """
+    import gymnasium
+
+    if steps < 1:
+        raise ValueError(f"steps is {steps}, but at least 1 step is needed")
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"timeout is {timeout}, but must be positive (seconds)")
+    given = _given(env, env_args)
+    facts = Facts(given.name, gymnasium.__version__)
+    check = Check(steps, seed, Watch(timeout), Notes(), facts)
+    with _global_generators_seeded():
+        hangs = check.watch.run(lambda: _check(given, check))
+    if hangs is not None:
+        check.notes.add("timeout", hangs)
+        facts.skipped.append("all that comes after the call that hangs")
+    return Report(check.notes.findings(), facts)
+
+
+@contextmanager
+def _global_generators_seeded() -> Iterator[None]:
+    """Makes the report repeatable for environments that use them, and puts them back at the end."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    np.random.seed(0)
+    random.seed(0)
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+def _given(env: Any, env_args: Mapping[str, Any] | None) -> _Given:
+    """Sorts out what was given."""
+    import gymnasium
+
+    arguments = dict(env_args or {})
+    if isinstance(env, str):
+        name = env.removeprefix("gym:")
+        # The checker of Gymnasium raises and warns on its own; npg's looks at the same things.
+        return _Given(name, lambda: gymnasium.make(name, disable_env_checker=True, **arguments), is_id=True)
+    if isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
+        if arguments:
+            raise ValueError("env_args are for an id or a callable; the environment given is made already")
+        return _Given(_name(env), None, env)
+    if callable(env):
+        return _Given(getattr(env, "__name__", type(env).__name__), lambda: env(**arguments))
+    raise TypeError(
+        f"env is a {type(env).__module__}.{type(env).__name__}, but must be a Gymnasium id, a gymnasium.Env, a "
+        "gymnasium.vector.VectorEnv or a callable that makes one"
+    )
+
+
+def _name(env: Any) -> str:
+    spec = getattr(env, "spec", None)
+    return str(spec.id) if spec is not None else type(env.unwrapped).__name__
+
+
+def _check(given: _Given, check: Check) -> None:
+    """The whole check, on the watched thread."""
+    env = None
+    try:
+        env = check.watch.call("make", given.make) if given.make else given.env
+        _play(env, given, check)
+    except CallRaised as raised:
+        check.notes.add(_RAISED[raised.what], raised.text, remedy=_remedy(raised))
+    if given.make and env is not None:
+        try:
+            check.watch.place = ""
+            check.close(env)
+        except CallRaised as raised:
+            check.notes.add("close-raised", raised.text)
+
+
+def _remedy(raised: CallRaised) -> str | None:
+    """What to do where the exception tells it; None otherwise."""
+    from gymnasium.error import DependencyNotInstalled, Error, UnregisteredEnv
+
+    error = raised.error
+    if "main thread" in str(error) or "event loop" in str(error):
+        return (
+            "check without a time-out, which keeps the environment on the main thread: `--timeout none`, `timeout=None`"
+        )
+    if raised.what != "make":
+        return None
+    if isinstance(error, UnregisteredEnv) or type(error) is Error:  # the latter for ids that cannot be read
+        return (
+            "look for the name in what `python -c 'import gymnasium; gymnasium.pprint_registry()'` prints; an "
+            "environment that another package registers is written `package:NAME`"
+        )
+    if isinstance(error, (ImportError, DependencyNotInstalled)):
+        return "install the package that the message names, or mend its name"
+    if isinstance(error, TypeError) and "argument" in str(error):
+        return (
+            "compare the names of the arguments (`--env-arg`, `env_args=`) with those of the environment's `__init__`"
+        )
+    return None
+
+
+def _play(env: Any, given: _Given, check: Check) -> None:
+    """The main rollout, then the copies."""
+    import gymnasium
+
+    is_vector = isinstance(env, gymnasium.vector.VectorEnv)
+    if not is_vector and not isinstance(env, gymnasium.Env):
+        kind = f"{type(env).__module__}.{type(env).__qualname__}"
+        check.notes.add("not-an-environment", f"what was made is a {kind}")
+        return
+    if not given.is_id:
+        check.facts.environment = _name(env)
+    part = vector if is_vector else single
+    if not part.play(env, check):
+        if not check.facts.skipped:
+            check.facts.skipped.append("seeding and copies, until the errors of the first rollout are mended")
+    elif given.make is None:
+        check.facts.skipped.append("seeding and copies, which need an id or a callable that makes the environment")
+    else:
+        copies.compare(given.make, env, check)

@@ -1,0 +1,102 @@
+"""The command `npg check-env`."""
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from npg.check_env.check import check_env
+
+
+def main(argv: Sequence[str]) -> int:
+    """Checks one environment and prints the report; `argv` is without the program's name.
+
+    Returns the exit code: 0 no errors, 1 errors, 2 wrong usage, 5 Gymnasium is missing.
+    """
+    try:
+        options = _parser().parse_args(argv)
+        arguments = dict(map(_env_arg, options.env_arg))
+    except SystemExit as leaving:  # of argparse, which has printed help or usage
+        return int(leaving.code or 0)
+    except ValueError as error:
+        print(f"npg check-env: {error}", file=sys.stderr)
+        return 2
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # so that `module:NAME` finds a module in the working directory, as with `python -m`
+    try:
+        # What the environment prints must not get into the report.
+        with contextlib.redirect_stdout(sys.stderr):
+            report = check_env(
+                options.id, steps=options.steps, seed=options.seed, env_args=arguments, timeout=options.timeout
+            )
+    except ImportError as error:
+        print(f"npg check-env: {error}; install Gymnasium: pip install gymnasium", file=sys.stderr)
+        return 5
+    print(report.to_json() if options.json else report)
+    return 0 if report.ok else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="npg check-env",
+        description="Plays a Gymnasium environment with random actions and reports what would spoil training on it.",
+        epilog="Exit codes: 0 no errors, 1 errors, 2 wrong usage, 5 Gymnasium is missing.",
+    )
+    parser.add_argument("id", metavar="ID", help="NAME, gym:NAME, or module:NAME to import the module first")
+    parser.add_argument(
+        "--env-arg",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="an argument of the environment; the value is JSON, or else text; may be given several times",
+    )
+    parser.add_argument("--steps", type=_steps, default=1000, metavar="N", help="steps to play (1000)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of resets and actions (0)")
+    parser.add_argument(
+        "--timeout",
+        type=_timeout,
+        default=60.0,
+        metavar="SECONDS",
+        help="for each call (60); none: without limit, and on the main thread",
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    return parser
+
+
+def _env_arg(text: str) -> tuple[str, Any]:
+    """KEY=VALUE, the value read as JSON where it is JSON."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise ValueError(f"--env-arg {text}: write KEY=VALUE, such as --env-arg g=9.81")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def _steps(text: str) -> int:
+    """At least one."""
+    return int(_number(text, int, "a whole number above 0", 1))
+
+
+def _seed(text: str) -> int:
+    """A seed as Gymnasium takes it."""
+    return int(_number(text, int, "a whole number, 0 or above", 0))
+
+
+def _timeout(text: str) -> float | None:
+    """Seconds, or "none"."""
+    return None if text == "none" else _number(text, float, "a number of seconds above 0, or none", 1e-3)
+
+
+def _number(text: str, kind: type[int] | type[float], wanted: str, least: float) -> float:
+    """A finite number that is not below `least`."""
+    try:
+        number = kind(text)
+    except ValueError:
+        number = -1
+    if not least <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
+    return number
