@@ -2,6 +2,7 @@
 
 mod exact;
 
+use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -45,6 +46,13 @@ pub(crate) enum Command {
     Mdp(MdpArgs),
     /// List the environments
     Envs,
+    /// Check an environment of Gymnasium: spaces, seeding, endings, speed
+    #[command(disable_help_flag = true)] // the checker has its own
+    CheckEnv {
+        /// Gymnasium's id, such as LunarLander-v3, and options of the checker
+        #[arg(value_name = "ID", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// List the presets, or print one
     Presets {
         /// Environment whose preset is printed, as TOML
@@ -74,7 +82,7 @@ Columns of the table: return and len are means of the last 100 training episodes
 nats, measured and predicted; cg and res the iterations and relative residual of conjugate gradients; ev the explained \
 variance of the value baseline; entropy (nats) or std of the policy. `npg explain` tells more of each.")]
 pub(crate) struct TrainArgs {
-    /// Environment; `npg envs` lists them
+    /// Environment; `npg envs` lists them. gym:ID is Gymnasium's, with npg's Python package
     #[arg(value_name = "ENV")]
     pub(crate) environment: String,
     /// Algorithm: sets algorithm.name, and with it direction and step rule
@@ -101,6 +109,12 @@ pub(crate) struct TrainArgs {
     /// One setting, such as algorithm.kl_step=0.02; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// One argument of the environment, such as continuous=true; may be repeated [env.KEY]
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) env_arg: Vec<String>,
+    /// How environments of Gymnasium step: one after the other, or in processes [env.vectorization]
+    #[arg(long, value_name = "HOW", value_parser = PossibleValuesParser::new(["sync", "async"]))]
+    pub(crate) vectorization: Option<String>,
     /// Directory of the run; a folder seed-<S> is made in it [default: runs/<ENV>/<ALGO>-<k>]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

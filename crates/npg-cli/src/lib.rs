@@ -29,6 +29,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     execute(cli).unwrap_or_else(|error| exit::report(&error))
 }
 
+/// The Python package takes this command before the program sees it.
+fn without_python() -> anyhow::Error {
+    let reason = "`npg check-env` needs Python, and this program has none: `pip install .` in npg's repository gives an \
+                  `npg` that has it";
+    npg::Error::Library { name: "Python", reason: reason.into() }.into()
+}
+
 fn execute(cli: Cli) -> anyhow::Result<Exit> {
     if let Some(path) = cli.mujoco_lib {
         npg::env::mujoco::use_library(path);
@@ -43,6 +50,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Mdp(args) => text::print(&commands::mdp(&args)?)?,
         Command::Field(args) => text::print(&commands::field(&args)?)?,
         Command::Kakade(args) => text::print(&commands::kakade(&args)?)?,
+        Command::CheckEnv { .. } => return Err(without_python()),
         Command::Envs => text::print(&commands::envs())?,
         Command::Presets { environment } => text::print(&commands::presets(environment.as_deref())?)?,
         Command::Explain { key } => text::print(&commands::explain(key.as_deref())?)?,

@@ -30,6 +30,12 @@ fn layers(args: &TrainArgs) -> npg::Result<Layers> {
     for assignment in &args.set {
         layers.set(assignment);
     }
+    for assignment in &args.env_arg {
+        layers.set(&format!("env.{assignment}"));
+    }
+    if let Some(how) = &args.vectorization {
+        layers.flag("--vectorization", "env.vectorization", how.as_str());
+    }
     if let Some(name) = &args.algo {
         layers.flag("--algo", "algorithm.name", name.as_str());
     }

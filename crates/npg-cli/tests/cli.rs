@@ -37,6 +37,7 @@ fn help() {
       kakade       Draw two experiments of Kakade 2001 with exact gradients
       mdp          Solve a finite Markov decision process exactly: values, gradients, optimum, ascent
       envs         List the environments
+      check-env    Check an environment of Gymnasium: spaces, seeding, endings, speed
       presets      List the presets, or print one
       explain      Explain a configuration key, an environment or a logged metric; all of them without
                    KEY
@@ -59,30 +60,34 @@ fn help() {
     Usage: npg train [OPTIONS] <ENV>
 
     Arguments:
-      <ENV>  Environment; `npg envs` lists them
+      <ENV>  Environment; `npg envs` lists them. gym:ID is Gymnasium's, with npg's Python package
 
     Options:
-          --algo <NAME>       Algorithm: sets algorithm.name, and with it direction and step rule
-                              [possible values: npg, trpo, vpg]
-          --steps <N>         Transitions to train on, such as 50000 or 1e6 [run.steps]
-          --seed <S>          Seed of all random streams [run.seed]
-          --seeds <A..B>      One run for each seed from A to B, B excluded, one after the other
-          --envs <N>          Number of environments [rollout.n_envs]
-          --threads <N>       Worker threads, 0 for all cores; results do not depend on it
-                              [rollout.threads]
-          --config <FILE>     TOML file with settings
-          --set <KEY=VALUE>   One setting, such as algorithm.kl_step=0.02; may be repeated
-          --out <DIR>         Directory of the run; a folder seed-<S> is made in it [default:
-                              runs/<ENV>/<ALGO>-<k>]
-          --force             Overwrite a run that --out DIR holds already
-          --dry-run           Print the whole configuration of the (first) run as TOML, and stop
-          --init <RUN>        Start from the policy of another run
-          --until-return <R>  Stop when the mean of the last 100 training episodes reaches R
-                              [run.until_return]
-          --eval-every <N>    Evaluate every N steps [run.eval_every]
-      -q, --quiet             Print only the last lines
-          --json              Print JSON lines instead of a table
-      -h, --help              Print help
+          --algo <NAME>          Algorithm: sets algorithm.name, and with it direction and step rule
+                                 [possible values: npg, trpo, vpg]
+          --steps <N>            Transitions to train on, such as 50000 or 1e6 [run.steps]
+          --seed <S>             Seed of all random streams [run.seed]
+          --seeds <A..B>         One run for each seed from A to B, B excluded, one after the other
+          --envs <N>             Number of environments [rollout.n_envs]
+          --threads <N>          Worker threads, 0 for all cores; results do not depend on it
+                                 [rollout.threads]
+          --config <FILE>        TOML file with settings
+          --set <KEY=VALUE>      One setting, such as algorithm.kl_step=0.02; may be repeated
+          --env-arg <KEY=VALUE>  One argument of the environment, such as continuous=true; may be
+                                 repeated [env.KEY]
+          --vectorization <HOW>  How environments of Gymnasium step: one after the other, or in
+                                 processes [env.vectorization] [possible values: sync, async]
+          --out <DIR>            Directory of the run; a folder seed-<S> is made in it [default:
+                                 runs/<ENV>/<ALGO>-<k>]
+          --force                Overwrite a run that --out DIR holds already
+          --dry-run              Print the whole configuration of the (first) run as TOML, and stop
+          --init <RUN>           Start from the policy of another run
+          --until-return <R>     Stop when the mean of the last 100 training episodes reaches R
+                                 [run.until_return]
+          --eval-every <N>       Evaluate every N steps [run.eval_every]
+      -q, --quiet                Print only the last lines
+          --json                 Print JSON lines instead of a table
+      -h, --help                 Print help
 
     Libraries:
           --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
@@ -423,4 +428,18 @@ fn starting_takes_less_than_20_milliseconds() {
     };
     let least = (0..20).map(timed).min().expect("20 starts");
     assert!(least.as_millis() < 20, "{least:?}");
+}
+
+#[test]
+fn what_needs_python_says_how_to_get_it() {
+    insta::assert_snapshot!(shown("train gym:LunarLander-v3"), @r"
+    exit code 5
+    --- stderr
+    error: gym:LunarLander-v3 is an environment of Gymnasium, which needs Python, and this program has none: `pip install .` in npg's repository gives an `npg` that has it
+    ");
+    insta::assert_snapshot!(shown("check-env LunarLander-v3 --steps 10"), @r"
+    exit code 5
+    --- stderr
+    error: `npg check-env` needs Python, and this program has none: `pip install .` in npg's repository gives an `npg` that has it
+    ");
 }
