@@ -75,7 +75,9 @@ class Measures:
                 prefix = "episode/" if name == "episode" else ""
                 if name in ("final_info", "episode"):
                     self.add_batch({_prefixed(prefix, key): value for key, value in values.items()})
-            elif isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "fiub" and mask is not None:
+            elif (
+                isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "fiub" and mask is not None
+            ):
                 chosen = values[mask]
                 if chosen.size:
                     self.add(name, float(chosen.sum()), int(chosen.size))
@@ -102,7 +104,9 @@ class SyncGroup:
 
     steps_together = False
 
-    def __init__(self, environments: Sequence[gymnasium.Env[Any, Any]], observations: Observations, actions: Actions) -> None:
+    def __init__(
+        self, environments: Sequence[gymnasium.Env[Any, Any]], observations: Observations, actions: Actions
+    ) -> None:
         self.at = 0
         self._environments = list(environments)
         self._observations, self._actions = observations, actions
@@ -114,7 +118,9 @@ class SyncGroup:
         self.at = index
         result = self._environments[index].reset(seed=seed)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(f"reset() returned {_shown(result)}; it must return (observation, info). `npg check-env` says more")
+            raise TypeError(
+                f"reset() returned {_shown(result)}; it must return (observation, info). `npg check-env` says more"
+            )
         return self._observations.one(result[0])
 
     def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step:

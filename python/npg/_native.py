@@ -57,7 +57,7 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         options: the environment's own; `npg explain ID` lists them.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
 
     def __init__(self, name: str, num_envs: int = 1, autoreset_mode: Any = "NEXT_STEP", **options: Any) -> None:
         self._name, self._options = name, to_toml(options)
@@ -83,7 +83,9 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         part = description[1]
         return len(part) if isinstance(part, list) else part if description[0] == "multi-binary" else 1
 
-    def reset(self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None) -> tuple[Rows, Info]:
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None
+    ) -> tuple[Rows, Info]:
         """Begins episodes.
 
         Args:
@@ -128,7 +130,9 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if self._group is None:
             raise RuntimeError("step() before reset()")
         if self._mode == "DISABLED" and self._ended.any():
-            raise RuntimeError(f"environment {int(np.argmax(self._ended))} has ended: reset it with options={{'reset_mask': ...}}")
+            raise RuntimeError(
+                f"environment {int(np.argmax(self._ended))} has ended: reset it with options={{'reset_mask': ...}}"
+            )
         space, array = self.single_action_space, np.asarray(actions)
         if isinstance(space, spaces.Box):
             array = np.clip(np.asarray(array, np.float64), space.low, space.high)
@@ -164,11 +168,13 @@ class NativeEnv(gymnasium.Env[Any, Any]):
         options: the environment's own.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
 
     def __init__(self, name: str, render_mode: str | None = None, **options: Any) -> None:
         if render_mode is not None:
-            raise ValueError(f"render_mode is {render_mode!r}; native environments are not drawn: use Gymnasium's {name}")
+            raise ValueError(
+                f"render_mode is {render_mode!r}; native environments are not drawn: use Gymnasium's {name}"
+            )
         self._vector = NativeVectorEnv(name, 1, "DISABLED", **options)
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space

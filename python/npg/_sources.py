@@ -179,4 +179,6 @@ def toml_value(value: Any) -> str:
         return repr(value)  # inf and nan are TOML's as well
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
-    raise TypeError(f"{value!r} is a {type(value).__name__}; numbers, strings, booleans and lists of these are possible")
+    raise TypeError(
+        f"{value!r} is a {type(value).__name__}; numbers, strings, booleans and lists of these are possible"
+    )

@@ -29,7 +29,9 @@ def _kind(space: gymnasium.Space[Any]) -> str:
 
 
 def _refused(space: gymnasium.Space[Any], place: str, supported: str) -> TypeError:
-    return TypeError(f"{place} is a {_kind(space)} space ({space}); npg supports {supported} there. Write a wrapper that converts it.")
+    return TypeError(
+        f"{place} is a {_kind(space)} space ({space}); npg supports {supported} there. Write a wrapper that converts it."
+    )
 
 
 class Observations:
@@ -199,5 +201,5 @@ class Actions:
 
     def each(self, rows: Rows) -> Sequence[Any]:
         """The same as a sequence of single actions; those of a Discrete space are integers."""
-        actions = self.batch(rows)
-        return actions if not self._is_index else [np.int64(action) for action in actions]
+        actions: Any = self.batch(rows)
+        return [np.int64(action) for action in actions] if self._is_index else actions

@@ -119,8 +119,9 @@ class Agent:
             n_envs = 1  # as Stable-Baselines3 makes of an id
         if resolved.n_envs is not None and n_envs not in (None, resolved.n_envs):
             raise ValueError(f"n_envs is {n_envs}, but env has {resolved.n_envs} environments")
+        options = (env_kwargs or {}) if resolved.actions is None else {}  # those of native environments are settings
         given = {
-            "env_kwargs": {f"env.{key}": value for key, value in (env_kwargs or {}).items()} if resolved.actions is None else {},
+            "env_kwargs": {f"env.{key}": value for key, value in options.items()},
             "learning_rate": {"value.learning_rate": learning_rate},
             "batch_size": {"value.minibatch": batch_size},
             "gamma": {"advantage.gamma": gamma},
@@ -203,7 +204,8 @@ class Agent:
             self._policy = self._trainer.policy()
             self.history.append(metrics)
             progress.iteration(metrics)
-            if any([call(self, metrics) is False for call in callbacks]):  # a list: every callback is called
+            answers = [call(self, metrics) for call in callbacks]  # all of them are called
+            if any(answer is False for answer in answers):
                 return
 
     @property
@@ -306,7 +308,9 @@ class Agent:
         self._trainer.save(path if path.suffix else path.with_name(path.name + SUFFIX))
 
     @classmethod
-    def load(cls, path: str | Path, env: Any = None, *, env_kwargs: Mapping[str, Any] | None = None, timeout: float = 60.0) -> Self:
+    def load(
+        cls, path: str | Path, env: Any = None, *, env_kwargs: Mapping[str, Any] | None = None, timeout: float = 60.0
+    ) -> Self:
         """The agent in a file of `save`, or in a checkpoint of the program.
 
         Args:
