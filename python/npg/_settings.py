@@ -30,6 +30,10 @@ def collect(
         given: for each argument its keys with their values; None means that it was not given.
         others: `use_sde`, `sde_sample_freq` and `n_steps`.
     """
+    if not isinstance(policy, str):
+        raise TypeError(f"policy is {policy!r}; it must be one of the names {', '.join(POLICIES)}")
+    if not isinstance(policy_kwargs, Mapping):
+        raise TypeError(f"policy_kwargs is a {type(policy_kwargs).__name__}; it must be a dictionary")
     if policy not in POLICIES:
         raise ValueError(f"policy is {policy!r}; it must be one of {', '.join(POLICIES)}")
     use_sde, sde_sample_freq, n_steps = others
@@ -60,6 +64,10 @@ def _of_policy(arguments: Mapping[str, Any]) -> Settings:
         match name:
             case "net_arch":
                 widths = value if isinstance(value, Mapping) else {"pi": value, "vf": value}
+                if not all(isinstance(each, (list, tuple)) for each in widths.values()):
+                    raise TypeError(
+                        f"{place} is {value!r}; it must be a list of widths, or one for 'pi' and one for 'vf'"
+                    )
                 unknown = set(widths) - {"pi", "vf"}
                 if unknown:
                     raise ValueError(f"{place} has {', '.join(map(repr, sorted(unknown)))}; it may have 'pi' and 'vf'")

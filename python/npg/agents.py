@@ -114,6 +114,8 @@ class Agent:
             raise ValueError(f"stats_window_size is {stats_window_size}; npg's running means are of 100 episodes")
         if str(device) not in ("auto", "cpu"):
             raise ValueError(f"device is {device!r}; npg computes on the CPU: 'auto' or 'cpu'")
+        if not timeout > 0:
+            raise ValueError(f"timeout is {timeout}; it must be positive, in seconds")
         resolved = resolve(env, env_kwargs, vectorization)
         if resolved.n_envs is None and n_envs is None and n_steps is not None:
             n_envs = 1  # as Stable-Baselines3 makes of an id
@@ -153,6 +155,8 @@ class Agent:
         self.verbose, self.tensorboard_log = 0, None
         #: Metrics of every iteration of this process.
         self.history: list[Metrics] = []
+        #: Whether the last iteration was not finished.
+        self._is_midway = False
         self._policy = self._trainer.policy()
 
     # --- training
@@ -183,24 +187,40 @@ class Agent:
         """
         from npg.progress import Progress
 
+        if not total_timesteps >= 0:
+            raise ValueError(f"total_timesteps is {total_timesteps}; it must not be negative")
+        callbacks = [] if callback is None else list(callback) if isinstance(callback, Sequence) else [callback]
+        for each in callbacks:
+            if not callable(each):
+                raise TypeError(
+                    f"callback is {each!r}; it must be callable with the agent and its metrics, or a list of such"
+                )
         done = self.num_timesteps
         total = done + int(total_timesteps) if reset_num_timesteps else max(int(total_timesteps), done)
         if total == done:
             return self
+        if self._is_midway and self._trainer.is_usable:  # the environments stand somewhere inside of a batch
+            self._restart(self._resolved, self.config.get("env", {}))
         self._trainer.set_total_steps(total)
-        callbacks = [] if callback is None else list(callback) if isinstance(callback, Sequence) else [callback]
         name = tb_log_name or self._ALGORITHM.upper()
         progress = Progress(self, total, log_interval if self.verbose else 0, progress_bar, self.tensorboard_log, name)
         try:
             self._iterate(callbacks, progress)
         except KeyboardInterrupt:
+            if self._trainer.is_usable:
+                self._policy = self._trainer.policy()  # of the iteration that ended meanwhile
             progress.say(f"interrupted after {self.num_timesteps} steps")
         finally:
             progress.end()
         return self
 
     def _iterate(self, callbacks: list[Callback], progress: Progress) -> None:
-        while (metrics := self._trainer.step(self.timeout)) is not None:
+        while True:
+            self._is_midway = True
+            metrics = self._trainer.step(self.timeout)
+            self._is_midway = False
+            if metrics is None:
+                return
             self._policy = self._trainer.policy()
             self.history.append(metrics)
             progress.iteration(metrics)
@@ -211,7 +231,7 @@ class Agent:
     @property
     def num_timesteps(self) -> int:
         """Transitions so far."""
-        return self._trainer.steps if self._trainer.is_usable else int(self.history[-1]["steps"]) if self.history else 0
+        return self._trainer.steps
 
     @property
     def metrics(self) -> Metrics:
@@ -259,18 +279,14 @@ class Agent:
         codec, (width, _) = self._resolved.observations, self._policy.sizes
         if codec is None:
             array = np.asarray(observation, np.float64)
-            is_discrete = self._resolved.source.spec["observation"][0] == "discrete"
-            is_batch = array.ndim > (0 if is_discrete else 1)
-            if array.size % max(width, 1):
-                raise ValueError(f"an observation of shape {array.shape}; {width} numbers are expected")
-            return np.ascontiguousarray(array.reshape(-1, width)), is_batch
-        is_batch = codec.holds_batch(observation)
-        if is_batch:
-            count = len(codec._parts[0].find(observation))
-            rows = codec.batch(observation, count)
-        else:
-            rows = codec.one(observation).reshape(1, -1)
-        return np.ascontiguousarray(rows, np.float64), is_batch
+            shape = () if self._resolved.source.spec["observation"][0] == "discrete" else (width,)
+            lead = array.ndim - len(shape)
+            if lead not in (0, 1) or array.shape[lead:] != shape:
+                raise ValueError(f"an observation of shape {array.shape}, but the space has {shape}")
+            return np.ascontiguousarray(array.reshape(-1, width)), lead == 1
+        count = codec.count(observation)
+        rows = codec.one(observation).reshape(1, -1) if count is None else codec.batch(observation, count)
+        return np.ascontiguousarray(rows, np.float64), count is not None
 
     @property
     def policy(self) -> _npg.Policy:
@@ -290,9 +306,9 @@ class Agent:
             ValueError: for another shape, or a number that is not finite.
         """
         if isinstance(load_path_or_dict, Mapping):
-            unknown = set(load_path_or_dict) - {"policy/theta"}
-            if unknown and exact_match:
-                raise ValueError(f"unknown parameters: {', '.join(sorted(unknown))}; known: policy/theta")
+            if exact_match and set(load_path_or_dict) != {"policy/theta"}:
+                given = ", ".join(sorted(map(str, load_path_or_dict))) or "nothing"
+                raise ValueError(f"load_path_or_dict has {given}; it must have policy/theta and nothing else")
             if "policy/theta" in load_path_or_dict:
                 self._policy.theta = np.ascontiguousarray(load_path_or_dict["policy/theta"], np.float64)
         else:
@@ -332,7 +348,13 @@ class Agent:
         if env is None and not name.startswith("gym:") and name not in _npg.native_ids():
             raise ValueError(f"{file} is of {name}, which has no id: give env")
         options = config.get("env", {}) if env is None and env_kwargs is None else dict(env_kwargs or {})
-        resolved = resolve(name, options)
+        vectorization = (
+            options.pop("vectorization", "sync") if name == header["env"] else "sync"
+        )  # the program's option
+        resolved = resolve(name, options, vectorization)
+        count = config["rollout"]["n_envs"]
+        if resolved.n_envs not in (None, count):
+            raise ValueError(f"env has {resolved.n_envs} environments, and the agent in {file} {count}")
         agent = cls.__new__(cls)
         agent._resolved, agent.timeout = resolved, timeout
         agent._trainer, _ = _npg.Trainer.load(file, resolved.source)
@@ -353,9 +375,13 @@ class Agent:
         count = self.config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
             raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}")
-        options = to_toml(env_kwargs or {}) if resolved.actions is None else ""
-        self._trainer = self._trainer.with_source(resolved.source, options)
-        self._resolved = resolved
+        self._restart(resolved, env_kwargs or {})
+
+    def _restart(self, resolved: Resolved, options: Mapping[str, Any]) -> None:
+        """Goes on with episodes that begin anew."""
+        text = to_toml(options) if resolved.actions is None else ""
+        self._trainer = self._trainer.with_source(resolved.source, text)
+        self._resolved, self._is_midway = resolved, False
 
 
 class NPG(Agent):
