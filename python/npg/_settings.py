@@ -32,8 +32,6 @@ def collect(
     """
     if not isinstance(policy, str):
         raise TypeError(f"policy is {policy!r}; it must be one of the names {', '.join(POLICIES)}")
-    if not isinstance(policy_kwargs, Mapping):
-        raise TypeError(f"policy_kwargs is a {type(policy_kwargs).__name__}; it must be a dictionary")
     if policy not in POLICIES:
         raise ValueError(f"policy is {policy!r}; it must be one of {', '.join(POLICIES)}")
     use_sde, sde_sample_freq, n_steps = others

@@ -9,6 +9,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -114,6 +115,8 @@ class Agent:
             raise ValueError(f"stats_window_size is {stats_window_size}; npg's running means are of 100 episodes")
         if str(device) not in ("auto", "cpu"):
             raise ValueError(f"device is {device!r}; npg computes on the CPU: 'auto' or 'cpu'")
+        _check_mappings(policy_kwargs=policy_kwargs, env_kwargs=env_kwargs, settings=settings)
+        _check_numbers(n_steps=n_steps, n_envs=n_envs, sub_sampling_factor=sub_sampling_factor, timeout=timeout)
         if not timeout > 0:
             raise ValueError(f"timeout is {timeout}; it must be positive, in seconds")
         resolved = resolve(env, env_kwargs, vectorization)
@@ -400,6 +403,19 @@ class VPG(Agent):
     """Vanilla policy gradient: theta + alpha g. `settings={"algorithm.alpha": ...}` sets alpha."""
 
     _ALGORITHM = "vpg"
+
+
+def _check_mappings(**arguments: Any) -> None:
+    for name, value in arguments.items():
+        if not isinstance(value, (Mapping, NoneType)):
+            raise TypeError(f"{name} is a {type(value).__name__}; it must be a dictionary")
+
+
+def _check_numbers(**arguments: Any) -> None:
+    """Those that are computed with here; all others the extension module checks."""
+    for name, value in arguments.items():
+        if not isinstance(value, (int, float, np.number, NoneType)):
+            raise TypeError(f"{name} is {value!r}; it must be a number")
 
 
 def _file(path: str | Path) -> Path:

