@@ -136,6 +136,7 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         space, array = self.single_action_space, np.asarray(actions)
         if isinstance(space, spaces.Box):
             array = np.clip(np.asarray(array, np.float64), space.low, space.high)
+        self._check_actions(array)
         begin = self._ended if self._mode == "NEXT_STEP" else np.zeros(self.num_envs, bool)
         reset_ended = self._mode == "SAME_STEP"
         self._rows, finals, rewards, terminated, truncated = self._group.step(
@@ -146,6 +147,21 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             infos = {"final_obs": self._cast(finals), "_final_obs": ended, "final_info": {}, "_final_info": ended}
         self._ended = np.zeros(self.num_envs, bool) if reset_ended else ended
         return self._observations(), rewards, terminated, truncated, infos
+
+    def _check_actions(self, actions: NDArray[Any]) -> None:
+        """The extension module takes what it is given."""
+        space = self.action_space
+        if actions.shape != space.shape:
+            raise ValueError(f"actions have shape {actions.shape}, not {space.shape}")
+        if isinstance(space, spaces.Box):
+            is_bad = np.isnan(actions)
+        else:
+            n: Any = getattr(space, "nvec", 2)  # of a batch of MultiBinary actions all are 0 or 1
+            is_bad = (actions < 0) | (actions >= n) | (actions != np.floor(actions))
+        if is_bad.any():
+            raise ValueError(
+                f"actions[{int(np.argwhere(is_bad)[0][0])}] is not in the action space: {actions[is_bad][0]}"
+            )
 
     def _observations(self) -> Rows:
         return self._cast(self._rows)

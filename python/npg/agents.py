@@ -28,6 +28,8 @@ Metrics = dict[str, Any]
 
 SUFFIX = ".safetensors"
 
+_AS_MANY = "an id, or a callable that makes an environment, serves any number"
+
 
 class Agent:
     """A policy, its baseline, and their training on an environment.
@@ -357,7 +359,7 @@ class Agent:
         resolved = resolve(name, options, vectorization)
         count = config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
-            raise ValueError(f"env has {resolved.n_envs} environments, and the agent in {file} {count}")
+            raise ValueError(f"env has {resolved.n_envs} environments, and the agent in {file} {count}; {_AS_MANY}")
         agent = cls.__new__(cls)
         agent._resolved, agent.timeout = resolved, timeout
         agent._trainer, _ = _npg.Trainer.load(file, resolved.source)
@@ -377,7 +379,7 @@ class Agent:
                 raise ValueError(f"the {part} space of env is {new[part]}, and this agent's {old[part]}")
         count = self.config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
-            raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}")
+            raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}; {_AS_MANY}")
         self._restart(resolved, env_kwargs or {})
 
     def _restart(self, resolved: Resolved, options: Mapping[str, Any]) -> None:

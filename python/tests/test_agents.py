@@ -67,7 +67,9 @@ def test_a_script_for_sb3_contrib_runs(name: str, by_id: bool, tmp_path: Path) -
         pytest.importorskip("Box2D")
     env = repr(name) if by_id else f"gym.make({name!r})"
     script = SCRIPT.format(env=env, policy="MlpPolicy", id=name)
-    result = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", script], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 0, result.stderr
     # Two iterations with verbose=1; `load` has no verbose. `learn` with reset_num_timesteps=False had its steps already.
     lines = result.stdout.splitlines()
@@ -303,7 +305,7 @@ def test_predict_refuses_other_shapes(env: str, shape: tuple[int, ...], tiny: Ti
 
 def test_predict_refuses_what_is_no_number(tiny: Tiny) -> None:
     agent = npg.NPG("MlpPolicy", "CartPole-v1", **tiny())
-    with pytest.raises(ValueError, match=r"observation\[0, 2\] is nan"):
+    with pytest.raises(ValueError, match=r"observation\[0, 2\] is NaN"):
         agent.predict([0.0, 0.0, np.nan, 0.0])
     lake = npg.NPG("MlpPolicy", "gym:FrozenLake-v1", **tiny())
     with pytest.raises(ValueError, match=r"16"):
@@ -442,9 +444,9 @@ def test_state_dependent_exploration(tiny: Tiny) -> None:
 
 
 def test_text_in_env_kwargs_is_passed_as_it_is() -> None:
-    from npg._sources import to_toml
-
     import tomllib
+
+    from npg._sources import to_toml
 
     options = {
         "name": 'a "b" \\ \x7f ü 🤖\n',

@@ -7,8 +7,8 @@ from typing import Any
 
 import gymnasium
 import gymnasium.vector
-import numpy as np
 import npg
+import numpy as np
 import pytest
 from environments import BEGAN, RUNNING, Counting, Matching, Transition, expected, length_of, reward_of
 from npg._groups import SyncGroup, VectorGroup, autoreset_mode

@@ -134,7 +134,11 @@ impl Trainer {
 
     /// Writes everything that the next iteration depends on.
     fn save(&mut self, path: PathBuf) -> PyResult<()> {
-        self.archive()?.write(path).map_err(|error| exception(&error))
+        let mut archive = self.archive()?;
+        // What the program's runs say of their evaluations: none yet, so that `npg resume` can go on with the file.
+        archive.header["best_return"] = None::<f64>.into();
+        archive.header["evaluated"] = vec![Some(0), None].into();
+        archive.write(path).map_err(|error| exception(&error))
     }
 
     /// Sets how many transitions there are to be in all; schedules follow it.
