@@ -68,7 +68,9 @@ class Measures:
             if isinstance(value, (float, int, np.number, np.bool_)):  # bool is an int
                 self.add(name, float(value))
             elif name == "episode" and isinstance(value, dict):  # of the wrapper RecordEpisodeStatistics
-                self.add_info({f"episode/{key}": value[key] for key in ("r", "l") if key in value})
+                for key in ("r", "l"):
+                    if key in value:  # arrays of one number before Gymnasium 1.0
+                        self.add(f"episode/{key}", float(np.ravel(value[key])[0]))
 
     def add_batch(self, infos: dict[str, Any], stepped: NDArray[np.bool_]) -> None:
         """Adds the numbers in the `infos` of a vector environment: arrays, each with a mask `_name`.

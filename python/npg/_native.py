@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 from npg import _npg
 from npg._sources import to_toml
+
+if TYPE_CHECKING:
+    _VectorEnv = gymnasium.vector.VectorEnv[Any, Any, Any]
+else:
+    _VectorEnv = gymnasium.vector.VectorEnv  # before Gymnasium 1.0 it takes no type arguments
 
 Rows = NDArray[Any]
 Info = dict[str, Any]
@@ -47,7 +52,7 @@ def _space(description: tuple[Any, ...]) -> spaces.Space[Any]:
             return spaces.MultiBinary(parts[0])
 
 
-class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
+class NativeVectorEnv(_VectorEnv):
     """Native environments that step together on all cores. Episodes are truncated at the environment's time limit.
 
     Args:
@@ -63,6 +68,7 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self._name, self._options = name, to_toml(options)
         spec = _npg.Source.native(name, self._options).spec
         self.num_envs = num_envs
+        self.closed, self.viewer = False, None  # Gymnasium before 1.0 reads them
         self.single_observation_space = _space(spec["observation"])
         self.single_action_space = _space(spec["action"])
         self.observation_space = batch_space(self.single_observation_space, num_envs)

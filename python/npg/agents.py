@@ -367,7 +367,7 @@ class Agent:
         return agent
 
     def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None) -> None:
-        """Goes on with another environment of the same spaces; its episodes begin anew.
+        """Goes on with another environment of the same spaces (bounds of observations aside); its episodes begin anew.
 
         Raises:
             ValueError: for other spaces, or another number of environments.
@@ -375,7 +375,8 @@ class Agent:
         resolved = resolve(env, env_kwargs)
         old, new = self._resolved.source.spec, resolved.source.spec
         for part in ("observation", "action"):
-            if old[part] != new[part]:
+            alike = _without_bounds if part == "observation" else tuple
+            if alike(old[part]) != alike(new[part]):
                 raise ValueError(f"the {part} space of env is {new[part]}, and this agent's {old[part]}")
         count = self.config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
@@ -405,6 +406,11 @@ class VPG(Agent):
     """Vanilla policy gradient: theta + alpha g. `settings={"algorithm.alpha": ...}` sets alpha."""
 
     _ALGORITHM = "vpg"
+
+
+def _without_bounds(space: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An observation space but for a box's bounds, which nothing depends on."""
+    return ("box", len(space[1])) if space[0] == "box" else space
 
 
 def _check_mappings(**arguments: Any) -> None:

@@ -119,7 +119,7 @@ class Matching(gymnasium.Env[Any, Any]):
         return self._observe(), reward, False, self.steps == 10, {}
 
 
-class Scripted(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
+class Scripted(gymnasium.Env[Any, Any]):
     """Does what `acts` says at the step of that number, counted over all episodes (step 0 is the first); else nothing of note.
 
     What can be done: `nan-reward`, `nan-observation`, `hang`, `raise`, `raise-in-reset`.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+import gymnasium.vector
 import npg
 import numpy as np
 import pytest
@@ -116,7 +117,7 @@ def test_n_steps_is_of_each_environment(arguments: dict[str, Any], n_envs: int, 
 
 
 def test_n_steps_of_vector_environments() -> None:
-    environment = gymnasium.make_vec("CartPole-v1", num_envs=3, vectorization_mode="sync")
+    environment = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")] * 3)
     agent = npg.NPG("MlpPolicy", environment, n_steps=32)
     assert (agent.config["rollout"]["n_envs"], agent.config["rollout"]["batch_steps"]) == (3, 96)
     with pytest.raises(ValueError, match="n_envs is 2, but env has 3"):
@@ -209,7 +210,7 @@ def test_a_new_best_can_stop(tiny: Tiny) -> None:
 def test_evaluation_of_a_vector_environment_is_refused(tiny: Tiny) -> None:
     agent = npg.NPG("MlpPolicy", "CartPole-v1", **tiny())
     with pytest.raises(TypeError, match="vector environment"):
-        npg.evaluate_policy(agent, gymnasium.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync"))
+        npg.evaluate_policy(agent, gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")] * 2))
     with pytest.raises(ValueError, match="eval_freq"):
         npg.EvalCallback("CartPole-v1", eval_freq=0)
 

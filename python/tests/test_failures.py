@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+import gymnasium.vector
 import npg
 import numpy as np
 import pytest

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+import gymnasium.vector
 import npg
 import numpy as np
 import pytest
@@ -192,7 +193,7 @@ def test_files_of_other_environments(tmp_path: Path, tiny: Tiny) -> None:
         agent.set_parameters(tmp_path / "agent")
     assert np.array_equal(agent.policy.theta, before)
     with pytest.raises(ValueError, match="2 environments.*1"):
-        vector = gymnasium.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync")
+        vector = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")] * 2)
         npg.NPG.load(tmp_path / "agent", env=vector)
 
 

@@ -12,8 +12,8 @@ import pytest
 
 Tiny = Callable[..., dict[str, Any]]
 
-if not hasattr(gymnasium, "make_vec"):
-    pytest.skip("this Gymnasium has no make_vec", allow_module_level=True)
+if hasattr(gymnasium, "experimental"):
+    pytest.skip("make_vec is an experiment before Gymnasium 1.0, and spaces have other bounds", allow_module_level=True)
 
 IDS = ["CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1", "FrozenLake-v1"]
 
