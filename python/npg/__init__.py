@@ -63,9 +63,9 @@ class _Registrar(importlib.abc.MetaPathFinder):
             execute = spec.loader.exec_module
 
             def execute_and_register(module: ModuleType) -> None:
-                if self in sys.meta_path:  # being found does not mean being imported
-                    sys.meta_path.remove(self)
                 execute(module)
+                if self in sys.meta_path:  # until here: being found does not mean being imported
+                    sys.meta_path.remove(self)
                 _register()
 
             spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]

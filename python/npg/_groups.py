@@ -4,6 +4,8 @@
     reset(index, seed) -> array | None   first observation; None if the next step begins the episode
     step(which | None, actions) -> (observations, rewards, endings)
     take_measures() -> [(name, sum, count)]
+    close()                              when no more is wanted of it
+    abandon() -> bool                    ends a step that hangs, if that is possible
     at                                   the environment of the call that raised
 
 Rows of `observations` are the true observations after the step, also where an episode ended.
@@ -45,6 +47,8 @@ class Group(Protocol):
     def take_measures(self) -> list[tuple[str, float, int]]: ...
 
     def close(self) -> None: ...
+
+    def abandon(self) -> bool: ...
 
 
 class Measures:
@@ -175,6 +179,10 @@ class SyncGroup:
         for environment in self._environments if self._is_owned else ():
             environment.close()
 
+    def abandon(self) -> bool:
+        """Nothing can end a step that hangs in this process."""
+        return False
+
 
 class VectorGroup:
     """A vector environment, whatever its autoreset mode.
@@ -261,6 +269,13 @@ class VectorGroup:
         """Closes the vector environment, if it was made for this group."""
         if self._is_owned:
             self._environment.close()
+
+    def abandon(self) -> bool:
+        """Ends the processes of an AsyncVectorEnv that hangs, and so the step that waits for them; whether there are any."""
+        processes = getattr(self._environment.unwrapped, "processes", ())
+        for process in processes:
+            process.terminate()
+        return bool(processes)
 
 
 def _element(batch: Any, index: np.intp) -> Any:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from npg import _npg
-from npg._groups import SyncGroup, VectorGroup, autoreset_mode
+from npg._groups import Group, SyncGroup, VectorGroup, autoreset_mode
 from npg._spaces import Actions, Observations
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Resolved:
     actions: Actions | None
     #: Its id: a native one, `gym:ID`, or the name of a class.
     id: str
+    #: The last group that was made.
+    groups: list[Group] = field(default_factory=list)
 
 
 def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization: str = "sync") -> Resolved:
@@ -112,7 +114,7 @@ def _of_makers(make: Make, name: str, spec: Any, vectorization: str, first: gymn
         return SyncGroup(environments, observations, actions)
 
     description = _description(name, observations, actions, spec)
-    return Resolved(_npg.Source(group, description), None, observations, actions, name)
+    return _resolved(group, description, None, observations, actions)
 
 
 def _of_single(env: gymnasium.Env[Any, Any]) -> Resolved:
@@ -125,7 +127,7 @@ def _of_single(env: gymnasium.Env[Any, Any]) -> Resolved:
         return SyncGroup([env], observations, actions, owned=False)
 
     description = _description(_name(env), observations, actions, env.spec)
-    return Resolved(_npg.Source(group, description), 1, observations, actions, _name(env))
+    return _resolved(group, description, 1, observations, actions)
 
 
 def _async(makers: list[Make]) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
@@ -147,7 +149,23 @@ def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Resolved:
 
     # Its time limit may be of wrappers inside that are not seen here: the environment truncates by itself.
     description = _description(_name(env), observations, actions, None)
-    return Resolved(_npg.Source(group, description), int(env.num_envs), observations, actions, _name(env))
+    return _resolved(group, description, int(env.num_envs), observations, actions)
+
+
+def _resolved(
+    make: Callable[[int], Group],
+    description: dict[str, Any],
+    n_envs: int | None,
+    observations: Observations,
+    actions: Actions,
+) -> Resolved:
+    groups: list[Group] = []
+
+    def group(count: int) -> Group:
+        groups[:] = [make(count)]
+        return groups[0]
+
+    return Resolved(_npg.Source(group, description), n_envs, observations, actions, description["id"], groups)
 
 
 def _description(name: str, observations: Observations, actions: Actions, spec: Any) -> dict[str, Any]:

@@ -188,7 +188,8 @@ class Agent:
         Raises:
             Exception: whatever the environment raises, with the environment, step and action as a note. The agent is as it
                 was after the last iteration.
-            TimeoutError: if the environment hangs.
+            TimeoutError: if the environment hangs. The processes of an `AsyncVectorEnv` are ended then. The agent can be
+                saved, and go on after `set_env`.
         """
         from npg.progress import Progress
 
@@ -222,7 +223,11 @@ class Agent:
     def _iterate(self, callbacks: list[Callback], progress: Progress) -> None:
         while True:
             self._is_midway = True
-            metrics = self._trainer.step(self.timeout)
+            try:
+                metrics = self._trainer.step(self.timeout)
+            finally:
+                if not self._trainer.is_usable:
+                    self._abandon()
             self._is_midway = False
             if metrics is None:
                 return
@@ -232,6 +237,11 @@ class Agent:
             answers = [call(self, metrics) for call in callbacks]  # all of them are called
             if any(answer is False for answer in answers):
                 return
+
+    def _abandon(self) -> None:
+        """Ends what hangs where it can be ended: a thread that wakes up in the course of Python's exit would crash it."""
+        if any([group.abandon() for group in self._resolved.groups]):  # noqa: C419 (all of them)
+            self._trainer.join(2.0)
 
     @property
     def num_timesteps(self) -> int:

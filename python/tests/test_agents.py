@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from environments import Counting, Matching
 from gymnasium import spaces
+from npg._spaces import Actions
 
 Tiny = Callable[..., dict[str, Any]]
 
@@ -202,6 +203,34 @@ def test_eval_callback(tmp_path: Path, tiny: Tiny, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.count("evaluation after") == 3
 
 
+def test_only_a_better_evaluation_is_a_new_best(tmp_path: Path, tiny: Tiny) -> None:
+    class Paid(gymnasium.Env[Any, Any]):
+        """Episodes of one step, whose returns are these, whatever is done."""
+
+        observation_space, action_space = spaces.Box(-10.0, 10.0, (4,), np.float32), spaces.Discrete(2)
+        returns = iter((3.0, 1.0, 3.0, 5.0, 4.0))
+
+        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+            return np.zeros(4, np.float32), {}
+
+        def step(self, action: Any) -> Any:
+            return np.zeros(4, np.float32), next(self.returns), True, False, {}
+
+    found: list[tuple[int, float]] = []
+    callback = npg.EvalCallback(
+        Paid(),
+        1,
+        64,
+        best_model_save_path=tmp_path,
+        callback_on_new_best=lambda agent, mean: found.append((agent.num_timesteps, mean)),
+        verbose=0,
+    )
+    npg.NPG("MlpPolicy", "CartPole-v1", **tiny()).learn(5 * 64, callback=callback)
+    assert found == [(64, 3.0), (256, 5.0)]
+    assert (callback.best_mean_reward, callback.last_mean_reward) == (5.0, 4.0)
+    assert npg.NPG.load(tmp_path / "best_model").num_timesteps == 256
+
+
 def test_a_new_best_can_stop(tiny: Tiny) -> None:
     callback = npg.EvalCallback("CartPole-v1", 1, 64, callback_on_new_best=lambda agent, mean: False, verbose=0)
     assert npg.NPG("MlpPolicy", "CartPole-v1", **tiny()).learn(640, callback=[callback]).num_timesteps == 64
@@ -281,6 +310,11 @@ def test_predict(observation: str, action: str, tiny: Tiny) -> None:
     assert all(env.action_space.contains(each) for each in drawn)
     # 40 draws of a policy that is still nearly uniform (or spreads over several numbers) are not all alike: below 1e-15.
     assert len({np.asarray(each).tobytes() for each in drawn}) > 1
+
+
+def test_actions_of_whole_numbers_are_rounded() -> None:
+    rows = Actions(ACTIONS["integers"]).batch(np.array([[1.6, -1.6], [0.4, 2.5]]))
+    assert rows.dtype == np.int64 and rows.tolist() == [[2, -2], [0, 2]]
 
 
 def test_predict_of_native_environments(tiny: Tiny) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -214,6 +215,19 @@ def test_an_environment_that_hangs_is_noticed(tiny: Tiny, tmp_path: Path) -> Non
         agent.learn(64)
     agent.set_env(Scripted({}))
     assert agent.learn(64).num_timesteps == 128
+
+
+def test_processes_of_environments_that_hang_are_ended(tiny: Tiny) -> None:
+    before = set(multiprocessing.active_children())
+    arguments = tiny(n_envs=2, vectorization="async", timeout=0.5)
+    agent = npg.NPG("MlpPolicy", lambda: Scripted({5: "hang"}), **arguments)
+    processes = set(multiprocessing.active_children()) - before
+    assert len(processes) == 2
+    with pytest.raises(TimeoutError):
+        agent.learn(128)
+    for process in processes:
+        process.join(5.0)
+        assert not process.is_alive()
 
 
 HANGS = """

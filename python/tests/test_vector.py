@@ -173,7 +173,10 @@ def test_same_step_without_final_observations_is_refused(tiny: Callable[..., dic
             return (*result, {})
 
     arguments = {} if AutoresetMode is None else {"autoreset_mode": AutoresetMode.SAME_STEP}
-    agent = npg.NPG("MlpPolicy", Forgetful(makers(), **arguments), **tiny())
+    environment = Forgetful(makers(), **arguments)
+    if autoreset_mode(environment) != "same-step":
+        pytest.skip("this Gymnasium has no such mode")
+    agent = npg.NPG("MlpPolicy", environment, **tiny())
     with pytest.raises(ValueError, match="final_obs"):
         agent.learn(64 * LANES)
 

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use npg::checkpoint::Archive;
@@ -34,6 +35,8 @@ pub(crate) struct Trainer {
     inner: Option<Mutex<Box<Inner>>>,
     /// State before the iteration under way, where environments are Python's and can hang in it.
     before: Option<Archive>,
+    /// The thread of the last iteration.
+    thread: Option<JoinHandle<()>>,
     link: Arc<Link>,
 }
 
@@ -109,7 +112,7 @@ impl Trainer {
             let result = trainer.step();
             let _ = sender.send((trainer, result)); // whoever waited has given up: it is said already
         };
-        std::thread::Builder::new().name("npg-trainer".into()).spawn(work)?;
+        self.thread = Some(std::thread::Builder::new().name("npg-trainer".into()).spawn(work)?);
         let (result, interrupt) = self.wait(py, receiver, timeout)?;
         if let Some(interrupt) = interrupt {
             return Err(interrupt);
@@ -119,6 +122,18 @@ impl Trainer {
             Some(Ok(iteration)) => self.metrics(py, &iteration).map(Some),
             Some(Err(error)) => Err(raised(&self.link, &error)),
         }
+    }
+
+    /// Waits for the thread of an iteration that hung, at most that long; whether it has ended.
+    fn join(&self, py: Python<'_>, seconds: f64) -> bool {
+        let begin = Instant::now();
+        let has_ended = || self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        py.detach(|| {
+            while !has_ended() && begin.elapsed().as_secs_f64() < seconds {
+                std::thread::sleep(WATCH / 10);
+            }
+            has_ended()
+        })
     }
 
     /// The policy as it is now, a copy.
@@ -177,7 +192,7 @@ impl Trainer {
 
 impl Trainer {
     fn of(inner: Inner, link: &Arc<Link>) -> Self {
-        Self { inner: Some(Mutex::new(Box::new(inner))), before: None, link: Arc::clone(link) }
+        Self { inner: Some(Mutex::new(Box::new(inner))), before: None, thread: None, link: Arc::clone(link) }
     }
 
     fn lost() -> PyErr {
