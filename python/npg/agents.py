@@ -5,6 +5,7 @@ Each argument against Stable-Baselines3's and Tianshou's: docs/python.md.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from npg import _npg
 from npg._settings import collect
-from npg._sources import Resolved, resolve, to_toml
+from npg._sources import Resolved, resolve, to_toml, toml_value
 
 if TYPE_CHECKING:
     from npg.progress import Progress
@@ -126,7 +127,7 @@ class Agent:
             n_envs = 1  # as Stable-Baselines3 makes of an id
         if resolved.n_envs is not None and n_envs not in (None, resolved.n_envs):
             raise ValueError(f"n_envs is {n_envs}, but env has {resolved.n_envs} environments")
-        options = (env_kwargs or {}) if resolved.actions is None else {}  # those of native environments are settings
+        options = _lasting(resolved, env_kwargs)
         given = {
             "env_kwargs": {f"env.{key}": value for key, value in options.items()},
             "learning_rate": {"value.learning_rate": learning_rate},
@@ -347,7 +348,8 @@ class Agent:
         Args:
             path: the file; the ending may be left out.
             env: as for the constructor. Environments that are named by their id need not be given.
-            env_kwargs: options of an environment of Gymnasium's that is named by its id.
+            env_kwargs: options of an environment that is named by its id. Those of the saved agent need not be given, if
+                they are numbers, text, booleans or lists.
             timeout: as for the constructor.
 
         Raises:
@@ -372,7 +374,7 @@ class Agent:
             raise ValueError(f"env has {resolved.n_envs} environments, and the agent in {file} {count}; {_AS_MANY}")
         agent = cls.__new__(cls)
         agent._resolved, agent.timeout = resolved, timeout
-        agent._trainer, _ = _npg.Trainer.load(file, resolved.source)
+        agent._trainer = _trained(file, header, resolved, _lasting(resolved, options))
         agent._settle()
         return agent
 
@@ -383,20 +385,15 @@ class Agent:
             ValueError: for other spaces, or another number of environments.
         """
         resolved = resolve(env, env_kwargs)
-        old, new = self._resolved.source.spec, resolved.source.spec
-        for part in ("observation", "action"):
-            alike = _without_bounds if part == "observation" else tuple
-            if alike(old[part]) != alike(new[part]):
-                raise ValueError(f"the {part} space of env is {new[part]}, and this agent's {old[part]}")
+        _check_spaces(self._resolved, resolved)
         count = self.config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
             raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}; {_AS_MANY}")
-        self._restart(resolved, env_kwargs or {})
+        self._restart(resolved, _lasting(resolved, env_kwargs))
 
     def _restart(self, resolved: Resolved, options: Mapping[str, Any]) -> None:
         """Goes on with episodes that begin anew."""
-        text = to_toml(options) if resolved.actions is None else ""
-        self._trainer = self._trainer.with_source(resolved.source, text)
+        self._trainer = self._trainer.with_source(resolved.source, to_toml(options))
         self._resolved, self._is_midway = resolved, False
 
 
@@ -416,6 +413,37 @@ class VPG(Agent):
     """Vanilla policy gradient: theta + alpha g. `settings={"algorithm.alpha": ...}` sets alpha."""
 
     _ALGORITHM = "vpg"
+
+
+def _lasting(resolved: Resolved, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options that are saved with an agent: all of a native environment's, of others those that TOML can hold."""
+    if resolved.actions is None:
+        return dict(options or {})
+    lasting = {}
+    for name, value in (options or {}).items():
+        with contextlib.suppress(TypeError):
+            toml_value(value)
+            lasting[name] = value
+    return lasting
+
+
+def _trained(file: Path, header: Mapping[str, Any], resolved: Resolved, options: Mapping[str, Any]) -> _npg.Trainer:
+    """The trainer in a file; where its environment is another one, its episodes begin anew."""
+    name: str = header["env"]
+    if resolved.id == name or not (name.startswith("gym:") or name in _npg.native_ids()):
+        return _npg.Trainer.load(file, resolved.source)[0]
+    own = dict(tomllib.loads(header["config"]).get("env", {}))
+    saved = resolve(name, own, own.pop("vectorization", "sync"))
+    _check_spaces(saved, resolved)
+    return _npg.Trainer.load(file, saved.source)[0].with_source(resolved.source, to_toml(options))
+
+
+def _check_spaces(old: Resolved, new: Resolved) -> None:
+    for part in ("observation", "action"):
+        alike = _without_bounds if part == "observation" else tuple
+        before, after = old.source.spec[part], new.source.spec[part]
+        if alike(before) != alike(after):
+            raise ValueError(f"the {part} space of env ({new.id}) is {after}, and this agent's ({old.id}) {before}")
 
 
 def _without_bounds(space: tuple[Any, ...]) -> tuple[Any, ...]:

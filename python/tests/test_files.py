@@ -137,6 +137,32 @@ def test_gymnasium_ids_are_loaded_without_an_environment(tmp_path: Path, tiny: T
         npg.NPG.load(tmp_path / "mine")
 
 
+def test_an_agent_is_loaded_into_another_form_of_its_environment(tmp_path: Path, tiny: Tiny) -> None:
+    agent = npg.NPG("MlpPolicy", "CartPole-v1", **tiny()).learn(64)
+    agent.save(tmp_path / "native")
+    forms = [gymnasium.make("CartPole-v1"), "gym:CartPole-v1", lambda: gymnasium.make("CartPole-v1"), "CartPole-v1"]
+    for form in forms:
+        loaded = npg.NPG.load(tmp_path / "native", env=form)
+        assert np.array_equal(loaded.policy.theta, agent.policy.theta) and loaded.learn(64).num_timesteps == 128
+        loaded.save(tmp_path / "other")
+        assert npg.NPG.load(tmp_path / "other", env="CartPole-v1").learn(64).num_timesteps == 192
+
+
+def test_options_of_an_environment_are_saved(tmp_path: Path, tiny: Tiny) -> None:
+    for name in ("Pendulum-v1", "gym:Pendulum-v1"):
+        agent = npg.NPG("MlpPolicy", name, env_kwargs={"g": 3.5}, **tiny())
+        agent.save(tmp_path / "agent")
+        loaded = npg.NPG.load(tmp_path / "agent")
+        assert loaded.config["env"] == {"g": 3.5}
+        assert np.array_equal(loaded.learn(64).policy.theta, agent.learn(64).policy.theta)
+        plain = npg.NPG("MlpPolicy", name, **tiny()).learn(64)
+        assert not np.array_equal(plain.policy.theta, agent.policy.theta)
+        loaded.set_env(name, env_kwargs={"g": 2.0})
+        assert loaded.config["env"] == {"g": 2.0}
+    unsaid = npg.NPG("MlpPolicy", "gym:Pendulum-v1", env_kwargs={"g": 3.5, "render_mode": None}, **tiny())
+    assert unsaid.config["env"] == {"g": 3.5}
+
+
 def test_options_of_the_programs_gymnasium_runs_are_loaded(tmp_path: Path) -> None:
     flags = [
         "--set",
@@ -185,8 +211,9 @@ def test_files_that_are_damaged_or_foreign(tmp_path: Path, tiny: Tiny) -> None:
 
 def test_files_of_other_environments(tmp_path: Path, tiny: Tiny) -> None:
     npg.NPG("MlpPolicy", "CartPole-v1", **tiny()).save(tmp_path / "agent")
-    with pytest.raises(ValueError, match="CartPole-v1"):
-        npg.NPG.load(tmp_path / "agent", env="Pendulum-v1")
+    for other in ("Pendulum-v1", gymnasium.make("Pendulum-v1")):
+        with pytest.raises(ValueError, match="observation space.*Pendulum-v1.*CartPole-v1"):
+            npg.NPG.load(tmp_path / "agent", env=other)
     agent = npg.NPG("MlpPolicy", "Acrobot-v1", **tiny())
     before = agent.policy.theta
     with pytest.raises(ValueError):

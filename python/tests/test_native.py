@@ -223,8 +223,18 @@ def test_what_is_wrong_is_named() -> None:
 
 
 def test_actions_outside_of_a_box_are_clipped() -> None:
-    one, two = (gymnasium.make_vec("npg/Pendulum-v1", num_envs=2) for _ in range(2))
+    """Here the reward has the square of the action."""
+    one, two = (gymnasium.make_vec("npg/MountainCarContinuous-v0", num_envs=2) for _ in range(2))
     one.reset(seed=1), two.reset(seed=1)
     far = one.step(np.array([[50.0], [-3.0]], np.float32))
-    near = two.step(np.array([[2.0], [-2.0]], np.float32))
+    near = two.step(np.array([[1.0], [-1.0]], np.float32))
     assert np.array_equal(far[0], near[0]) and np.array_equal(far[1], near[1])
+
+
+def test_an_environment_that_was_not_reset_stays_ended() -> None:
+    vector = gymnasium.make_vec("npg/CartPole-v1", num_envs=2, autoreset_mode="DISABLED")
+    vector.reset(options={"state": [[2.39, 5.0, 0.0, 0.0]] * 2})  # over the edge with the next step
+    assert vector.step(np.zeros(2, np.int64))[2].all()
+    vector.reset(options={"reset_mask": np.array([True, False])})
+    with pytest.raises(RuntimeError, match="environment 1 has ended"):
+        vector.step(np.zeros(2, np.int64))
