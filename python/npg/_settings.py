@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
+
+import numpy as np
 
 from npg._sources import toml_value
 
@@ -88,3 +91,17 @@ def _value(name: str, value: Any) -> str:
         return toml_value(value)
     except TypeError as error:
         raise TypeError(f"{name}: {error}") from None
+
+
+def check_mappings(**arguments: Any) -> None:
+    """Raises a TypeError for an argument that is no dictionary; None is none given."""
+    for name, value in arguments.items():
+        if not isinstance(value, (Mapping, NoneType)):
+            raise TypeError(f"{name} is a {type(value).__name__}; it must be a dictionary")
+
+
+def check_numbers(**arguments: Any) -> None:
+    """Those that are computed with here; all others the extension module checks."""
+    for name, value in arguments.items():
+        if not isinstance(value, (int, float, np.number, NoneType)):
+            raise TypeError(f"{name} is {value!r}; it must be a number")

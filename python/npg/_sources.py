@@ -114,6 +114,8 @@ def _of_makers(make: Make, name: str, spec: Any, vectorization: str, first: gymn
         return SyncGroup(environments, observations, actions)
 
     description = _description(name, observations, actions, spec)
+    if vectorization == "async":
+        description["max_episode_steps"] = None  # as for vector environments
     return _resolved(group, description, None, observations, actions)
 
 
@@ -147,7 +149,7 @@ def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Resolved:
             raise ValueError(f"{_name(env)} has {env.num_envs} environments, and {count} are needed")
         return VectorGroup(env, owned=False)
 
-    # Its time limit may be of wrappers inside that are not seen here: the environment truncates by itself.
+    # It truncates by itself. A limit that the trainer counts would end episodes that the environment goes on with.
     description = _description(_name(env), observations, actions, None)
     return _resolved(group, description, int(env.num_envs), observations, actions)
 

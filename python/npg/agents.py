@@ -5,20 +5,19 @@ Each argument against Stable-Baselines3's and Tianshou's: docs/python.md.
 
 from __future__ import annotations
 
-import contextlib
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from npg import _npg
-from npg._settings import collect
-from npg._sources import Resolved, resolve, to_toml, toml_value
+from npg._files import SUFFIX, check_spaces, file_of, lasting_options, trained
+from npg._settings import check_mappings, check_numbers, collect
+from npg._sources import Resolved, resolve, to_toml
 
 if TYPE_CHECKING:
     from npg.progress import Progress
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 #: Called after each iteration with the agent and the iteration's metrics; training stops where it returns False.
 Callback = Callable[["Agent", dict[str, Any]], Any]
 Metrics = dict[str, Any]
-
-SUFFIX = ".safetensors"
 
 _AS_MANY = "an id, or a callable that makes an environment, serves any number"
 
@@ -118,8 +115,8 @@ class Agent:
             raise ValueError(f"stats_window_size is {stats_window_size}; npg's running means are of 100 episodes")
         if str(device) not in ("auto", "cpu"):
             raise ValueError(f"device is {device!r}; npg computes on the CPU: 'auto' or 'cpu'")
-        _check_mappings(policy_kwargs=policy_kwargs, env_kwargs=env_kwargs, settings=settings)
-        _check_numbers(n_steps=n_steps, n_envs=n_envs, sub_sampling_factor=sub_sampling_factor, timeout=timeout)
+        check_mappings(policy_kwargs=policy_kwargs, env_kwargs=env_kwargs, settings=settings)
+        check_numbers(n_steps=n_steps, n_envs=n_envs, sub_sampling_factor=sub_sampling_factor, timeout=timeout)
         if not timeout > 0:
             raise ValueError(f"timeout is {timeout}; it must be positive, in seconds")
         resolved = resolve(env, env_kwargs, vectorization)
@@ -127,7 +124,7 @@ class Agent:
             n_envs = 1  # as Stable-Baselines3 makes of an id
         if resolved.n_envs is not None and n_envs not in (None, resolved.n_envs):
             raise ValueError(f"n_envs is {n_envs}, but env has {resolved.n_envs} environments")
-        options = _lasting(resolved, env_kwargs)
+        options = lasting_options(resolved, env_kwargs)
         given = {
             "env_kwargs": {f"env.{key}": value for key, value in options.items()},
             "learning_rate": {"value.learning_rate": learning_rate},
@@ -328,7 +325,7 @@ class Agent:
             if "policy/theta" in load_path_or_dict:
                 self._policy.theta = np.ascontiguousarray(load_path_or_dict["policy/theta"], np.float64)
         else:
-            self._policy = _npg.Policy.load(_file(load_path_or_dict), self._resolved.source)
+            self._policy = _npg.Policy.load(file_of(load_path_or_dict), self._resolved.source)
         self._trainer.set_policy(self._policy)
 
     def save(self, path: str | Path) -> None:
@@ -356,7 +353,7 @@ class Agent:
             FileNotFoundError, ValueError: if there is no such file, or it is none of npg's, damaged, of another
                 environment or of another algorithm.
         """
-        file = _file(path)
+        file = file_of(path)
         header = _npg.read_header(file)
         if header["algo"] != cls._ALGORITHM:
             raise ValueError(f"{file} is of {header['algo'].upper()}; load it with npg.{header['algo'].upper()}.load")
@@ -374,7 +371,7 @@ class Agent:
             raise ValueError(f"env has {resolved.n_envs} environments, and the agent in {file} {count}; {_AS_MANY}")
         agent = cls.__new__(cls)
         agent._resolved, agent.timeout = resolved, timeout
-        agent._trainer = _trained(file, header, resolved, _lasting(resolved, options))
+        agent._trainer = trained(file, header, resolved, lasting_options(resolved, options))
         agent._settle()
         return agent
 
@@ -385,11 +382,11 @@ class Agent:
             ValueError: for other spaces, or another number of environments.
         """
         resolved = resolve(env, env_kwargs)
-        _check_spaces(self._resolved, resolved)
+        check_spaces(self._resolved, resolved)
         count = self.config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
             raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}; {_AS_MANY}")
-        self._restart(resolved, _lasting(resolved, env_kwargs))
+        self._restart(resolved, lasting_options(resolved, env_kwargs))
 
     def _restart(self, resolved: Resolved, options: Mapping[str, Any]) -> None:
         """Goes on with episodes that begin anew."""
@@ -413,61 +410,6 @@ class VPG(Agent):
     """Vanilla policy gradient: theta + alpha g. `settings={"algorithm.alpha": ...}` sets alpha."""
 
     _ALGORITHM = "vpg"
-
-
-def _lasting(resolved: Resolved, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The options that are saved with an agent: all of a native environment's, of others those that TOML can hold."""
-    if resolved.actions is None:
-        return dict(options or {})
-    lasting = {}
-    for name, value in (options or {}).items():
-        with contextlib.suppress(TypeError):
-            toml_value(value)
-            lasting[name] = value
-    return lasting
-
-
-def _trained(file: Path, header: Mapping[str, Any], resolved: Resolved, options: Mapping[str, Any]) -> _npg.Trainer:
-    """The trainer in a file; where its environment is another one, its episodes begin anew."""
-    name: str = header["env"]
-    if resolved.id == name or not (name.startswith("gym:") or name in _npg.native_ids()):
-        return _npg.Trainer.load(file, resolved.source)[0]
-    own = dict(tomllib.loads(header["config"]).get("env", {}))
-    saved = resolve(name, own, own.pop("vectorization", "sync"))
-    _check_spaces(saved, resolved)
-    return _npg.Trainer.load(file, saved.source)[0].with_source(resolved.source, to_toml(options))
-
-
-def _check_spaces(old: Resolved, new: Resolved) -> None:
-    for part in ("observation", "action"):
-        alike = _without_bounds if part == "observation" else tuple
-        before, after = old.source.spec[part], new.source.spec[part]
-        if alike(before) != alike(after):
-            raise ValueError(f"the {part} space of env ({new.id}) is {after}, and this agent's ({old.id}) {before}")
-
-
-def _without_bounds(space: tuple[Any, ...]) -> tuple[Any, ...]:
-    """An observation space but for a box's bounds, which nothing depends on."""
-    return ("box", len(space[1])) if space[0] == "box" else space
-
-
-def _check_mappings(**arguments: Any) -> None:
-    for name, value in arguments.items():
-        if not isinstance(value, (Mapping, NoneType)):
-            raise TypeError(f"{name} is a {type(value).__name__}; it must be a dictionary")
-
-
-def _check_numbers(**arguments: Any) -> None:
-    """Those that are computed with here; all others the extension module checks."""
-    for name, value in arguments.items():
-        if not isinstance(value, (int, float, np.number, NoneType)):
-            raise TypeError(f"{name} is {value!r}; it must be a number")
-
-
-def _file(path: str | Path) -> Path:
-    path = Path(path)
-    with_suffix = path.with_name(path.name + SUFFIX)
-    return with_suffix if not path.suffix and with_suffix.exists() else path
 
 
 def _fresh_seed() -> int:

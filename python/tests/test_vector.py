@@ -220,6 +220,18 @@ def test_ids_train_in_processes(tiny: Callable[..., dict[str, Any]]) -> None:
     assert all(agent.metrics["rollout/ep_len_mean"] > 5 for agent in agents)
 
 
+@pytest.mark.parametrize("vectorization", ["sync", "async"])
+def test_time_limits_end_episodes_or_do_not(vectorization: str, tiny: Callable[..., dict[str, Any]]) -> None:
+    """Without the wrapper TimeLimit, only npg's own group can begin an episode in the middle of one: then it keeps the
+    limit of the environment's spec. A vector environment would go on, unaware.
+    """
+    arguments = tiny(n_envs=2, n_steps=450, vectorization=vectorization)
+    limited = npg.NPG("MlpPolicy", "gym:MountainCar-v0", **arguments).learn(900)
+    assert limited.metrics["rollout/episodes"] == 4 and limited.metrics["rollout/ep_len_mean"] == 200
+    bare = npg.NPG("MlpPolicy", lambda: gymnasium.make("MountainCar-v0").unwrapped, **arguments).learn(900)
+    assert bare.metrics["rollout/episodes"] == (4 if vectorization == "sync" else 0)
+
+
 def test_a_callable_that_gives_the_same_environment_twice_is_refused(tiny: Callable[..., dict[str, Any]]) -> None:
     environment = Counting()
     with pytest.raises(ValueError, match="same environment twice"):
