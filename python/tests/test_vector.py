@@ -228,7 +228,13 @@ def test_time_limits_end_episodes_or_do_not(vectorization: str, tiny: Callable[.
     arguments = tiny(n_envs=2, n_steps=450, vectorization=vectorization)
     limited = npg.NPG("MlpPolicy", "gym:MountainCar-v0", **arguments).learn(900)
     assert limited.metrics["rollout/episodes"] == 4 and limited.metrics["rollout/ep_len_mean"] == 200
-    bare = npg.NPG("MlpPolicy", lambda: gymnasium.make("MountainCar-v0").unwrapped, **arguments).learn(900)
+
+    def make() -> Any:
+        environment = gymnasium.make("MountainCar-v0").unwrapped
+        environment.spec = gymnasium.spec("MountainCar-v0")
+        return environment
+
+    bare = npg.NPG("MlpPolicy", make, **arguments).learn(900)
     assert bare.metrics["rollout/episodes"] == (4 if vectorization == "sync" else 0)
 
 
