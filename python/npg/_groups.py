@@ -4,6 +4,8 @@
     reset(index, seed) -> array | None   first observation; None if the next step begins the episode
     step(which | None, actions) -> (observations, rewards, endings)
     take_measures() -> [(name, sum, count)]
+    close()                              when no more is wanted of it
+    abandon() -> bool                    ends a step that hangs, if that is possible
     at                                   the environment of the call that raised
 
 Rows of `observations` are the true observations after the step, also where an episode ended.
@@ -28,6 +30,9 @@ RUNNING, TERMINATED, TRUNCATED, BEGAN = range(4)
 
 Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint8]]
 
+#: Where vector environments that reset in the same step put the last observations: Gymnasium 1.0 and later, and before.
+_FINAL_OBSERVATIONS = ("final_obs", "final_observation")
+
 
 class Group(Protocol):
     """What the extension module calls."""
@@ -42,6 +47,8 @@ class Group(Protocol):
     def take_measures(self) -> list[tuple[str, float, int]]: ...
 
     def close(self) -> None: ...
+
+    def abandon(self) -> bool: ...
 
 
 class Measures:
@@ -65,30 +72,41 @@ class Measures:
             if isinstance(value, (float, int, np.number, np.bool_)):  # bool is an int
                 self.add(name, float(value))
             elif name == "episode" and isinstance(value, dict):  # of the wrapper RecordEpisodeStatistics
-                self.add_info({f"episode/{key}": value[key] for key in ("r", "l") if key in value})
+                for key in ("r", "l"):
+                    if key in value:  # arrays of one number before Gymnasium 1.0
+                        self.add(f"episode/{key}", float(np.ravel(value[key])[0]))
 
-    def add_batch(self, infos: dict[str, Any]) -> None:
-        """Adds the numbers in the `infos` of a vector environment: arrays, each with a mask `_name`."""
+    def add_batch(self, infos: dict[str, Any], stepped: NDArray[np.bool_]) -> None:
+        """Adds the numbers in the `infos` of a vector environment: arrays, each with a mask `_name`.
+
+        `stepped` says which entries are of a step; the others are of a reset.
+        """
         for name, values in infos.items():
             mask = infos.get(f"_{name}")
-            if isinstance(values, dict):
-                prefix = "episode/" if name == "episode" else ""
-                if name in ("final_info", "episode"):
-                    self.add_batch({_prefixed(prefix, key): value for key, value in values.items()})
-            elif isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "fiub" and mask is not None:
-                chosen = values[mask]
-                if chosen.size:
-                    self.add(name, float(chosen.sum()), int(chosen.size))
+            if name == "final_info" and isinstance(values, dict):
+                self.add_batch(values, np.ones_like(stepped))
+            elif name == "final_info":  # an array of dictionaries before Gymnasium 1.0
+                for info in values[mask]:
+                    self.add_info(info)
+            elif name == "episode" and isinstance(values, dict):  # of the wrapper RecordEpisodeStatistics
+                for key in ("r", "l"):  # no reset has them
+                    own = values.get(f"_{key}", mask)
+                    self._add_array(f"episode/{key}", values.get(key), own, np.ones_like(stepped))
+            elif name not in _FINAL_OBSERVATIONS:
+                self._add_array(name, values, mask, stepped)
+
+    def _add_array(self, name: str, values: Any, mask: NDArray[np.bool_] | None, stepped: NDArray[np.bool_]) -> None:
+        if mask is None or not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "fiub":
+            return
+        chosen = values[mask & stepped]
+        if chosen.size:
+            self.add(name, float(chosen.sum()), int(chosen.size))
 
     def take(self) -> list[tuple[str, float, int]]:
         """(name, sum, count) since the last call."""
         taken = [(name, total, int(count)) for name, (total, count) in self._sums.items() if math.isfinite(total)]
         self._sums = {}
         return taken
-
-
-def _prefixed(prefix: str, key: str) -> str:
-    return f"_{prefix}{key[1:]}" if key.startswith("_") else prefix + key
 
 
 class SyncGroup:
@@ -98,13 +116,20 @@ class SyncGroup:
         environments: the environments, already made.
         observations: how their observations become rows.
         actions: how rows become their actions.
+        owned: whether they are closed with the group.
     """
 
     steps_together = False
 
-    def __init__(self, environments: Sequence[gymnasium.Env[Any, Any]], observations: Observations, actions: Actions) -> None:
+    def __init__(
+        self,
+        environments: Sequence[gymnasium.Env[Any, Any]],
+        observations: Observations,
+        actions: Actions,
+        owned: bool = True,
+    ) -> None:
         self.at = 0
-        self._environments = list(environments)
+        self._environments, self._is_owned = list(environments), owned
         self._observations, self._actions = observations, actions
         self._rows = np.empty((len(self._environments), observations.width), observations.dtype)
         self._measures = Measures()
@@ -114,7 +139,9 @@ class SyncGroup:
         self.at = index
         result = self._environments[index].reset(seed=seed)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(f"reset() returned {_shown(result)}; it must return (observation, info). `npg check-env` says more")
+            raise TypeError(
+                f"reset() returned {_shown(result)}; it must return (observation, info). `npg check-env` says more"
+            )
         return self._observations.one(result[0])
 
     def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step:
@@ -148,9 +175,13 @@ class SyncGroup:
         return self._measures.take()
 
     def close(self) -> None:
-        """Closes the environments."""
-        for environment in self._environments:
+        """Closes the environments, if they were made for this group."""
+        for environment in self._environments if self._is_owned else ():
             environment.close()
+
+    def abandon(self) -> bool:
+        """Nothing can end a step that hangs in this process."""
+        return False
 
 
 class VectorGroup:
@@ -196,22 +227,30 @@ class VectorGroup:
     def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step:
         """Steps all environments."""
         assert which is None, "all of them step together"
-        observations, rewards, terminated, truncated, infos = self._environment.step(self._actions.batch(actions))
+        chosen = self._actions.batch(actions)
+        try:
+            observations, rewards, terminated, truncated, infos = self._environment.step(chosen)
+        except Exception as error:
+            error.add_note(
+                f"npg: in step({_shown(chosen)}) of {self._count} environments; it does not say of which one"
+            )
+            raise
         rows = self._observations.batch(observations, self._count)
         endings = np.where(terminated, TERMINATED, np.where(truncated, TRUNCATED, RUNNING)).astype(np.uint8)
         if self._mode == "same-step" and endings.any():
             self._first = rows.copy()
             rows = self._with_finals(rows, infos, np.flatnonzero(endings))
+        if infos:
+            resets = self._begins if self._mode == "next-step" else endings > 0
+            self._measures.add_batch(infos, np.ones_like(resets) if self._mode == "disabled" else ~resets)
         if self._begins.any():
             endings[self._begins] = BEGAN
             self._begins[:] = False
-        if infos:
-            self._measures.add_batch(infos)
         return rows, np.asarray(rewards, np.float64), endings
 
     def _with_finals(self, rows: NDArray[Any], infos: dict[str, Any], ended: NDArray[np.intp]) -> NDArray[Any]:
         """The rows with the last observations of episodes that ended, instead of the first of the next ones."""
-        finals = infos.get("final_obs", infos.get("final_observation"))
+        finals = next((infos[name] for name in _FINAL_OBSERVATIONS if name in infos), None)
         if finals is None:
             raise ValueError(
                 "the vector environment resets in the same step, but its infos hold no final_obs: the value beyond a "
@@ -230,6 +269,13 @@ class VectorGroup:
         """Closes the vector environment, if it was made for this group."""
         if self._is_owned:
             self._environment.close()
+
+    def abandon(self) -> bool:
+        """Ends the processes of an AsyncVectorEnv that hangs, and so the step that waits for them; whether there are any."""
+        processes = getattr(self._environment.unwrapped, "processes", ())
+        for process in processes:
+            process.terminate()
+        return bool(processes)
 
 
 def _element(batch: Any, index: np.intp) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 from npg import _npg
 from npg._sources import to_toml
+
+if TYPE_CHECKING:
+    _VectorEnv = gymnasium.vector.VectorEnv[Any, Any, Any]
+else:
+    _VectorEnv = gymnasium.vector.VectorEnv  # before Gymnasium 1.0 it takes no type arguments
 
 Rows = NDArray[Any]
 Info = dict[str, Any]
@@ -47,7 +52,7 @@ def _space(description: tuple[Any, ...]) -> spaces.Space[Any]:
             return spaces.MultiBinary(parts[0])
 
 
-class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
+class NativeVectorEnv(_VectorEnv):
     """Native environments that step together on all cores. Episodes are truncated at the environment's time limit.
 
     Args:
@@ -57,12 +62,13 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         options: the environment's own; `npg explain ID` lists them.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
 
     def __init__(self, name: str, num_envs: int = 1, autoreset_mode: Any = "NEXT_STEP", **options: Any) -> None:
         self._name, self._options = name, to_toml(options)
         spec = _npg.Source.native(name, self._options).spec
         self.num_envs = num_envs
+        self.closed, self.viewer = False, None  # Gymnasium before 1.0 reads them
         self.single_observation_space = _space(spec["observation"])
         self.single_action_space = _space(spec["action"])
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -83,7 +89,9 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         part = description[1]
         return len(part) if isinstance(part, list) else part if description[0] == "multi-binary" else 1
 
-    def reset(self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None) -> tuple[Rows, Info]:
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None
+    ) -> tuple[Rows, Info]:
         """Begins episodes.
 
         Args:
@@ -128,10 +136,13 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if self._group is None:
             raise RuntimeError("step() before reset()")
         if self._mode == "DISABLED" and self._ended.any():
-            raise RuntimeError(f"environment {int(np.argmax(self._ended))} has ended: reset it with options={{'reset_mask': ...}}")
+            raise RuntimeError(
+                f"environment {int(np.argmax(self._ended))} has ended: reset it with options={{'reset_mask': ...}}"
+            )
         space, array = self.single_action_space, np.asarray(actions)
         if isinstance(space, spaces.Box):
             array = np.clip(np.asarray(array, np.float64), space.low, space.high)
+        self._check_actions(array)
         begin = self._ended if self._mode == "NEXT_STEP" else np.zeros(self.num_envs, bool)
         reset_ended = self._mode == "SAME_STEP"
         self._rows, finals, rewards, terminated, truncated = self._group.step(
@@ -142,6 +153,21 @@ class NativeVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             infos = {"final_obs": self._cast(finals), "_final_obs": ended, "final_info": {}, "_final_info": ended}
         self._ended = np.zeros(self.num_envs, bool) if reset_ended else ended
         return self._observations(), rewards, terminated, truncated, infos
+
+    def _check_actions(self, actions: NDArray[Any]) -> None:
+        """The extension module takes what it is given."""
+        space = self.action_space
+        if actions.shape != space.shape:
+            raise ValueError(f"actions have shape {actions.shape}, not {space.shape}")
+        if isinstance(space, spaces.Box):
+            is_bad = np.isnan(actions)
+        else:
+            n: Any = getattr(space, "nvec", 2)  # of a batch of MultiBinary actions all are 0 or 1
+            is_bad = (actions < 0) | (actions >= n) | (actions != np.floor(actions))
+        if is_bad.any():
+            raise ValueError(
+                f"actions[{int(np.argwhere(is_bad)[0][0])}] is not in the action space: {actions[is_bad][0]}"
+            )
 
     def _observations(self) -> Rows:
         return self._cast(self._rows)
@@ -164,11 +190,13 @@ class NativeEnv(gymnasium.Env[Any, Any]):
         options: the environment's own.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
 
     def __init__(self, name: str, render_mode: str | None = None, **options: Any) -> None:
         if render_mode is not None:
-            raise ValueError(f"render_mode is {render_mode!r}; native environments are not drawn: use Gymnasium's {name}")
+            raise ValueError(
+                f"render_mode is {render_mode!r}; native environments are not drawn: use Gymnasium's {name}"
+            )
         self._vector = NativeVectorEnv(name, 1, "DISABLED", **options)
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
+
+import numpy as np
 
 from npg._sources import toml_value
 
@@ -30,6 +33,8 @@ def collect(
         given: for each argument its keys with their values; None means that it was not given.
         others: `use_sde`, `sde_sample_freq` and `n_steps`.
     """
+    if not isinstance(policy, str):
+        raise TypeError(f"policy is {policy!r}; it must be one of the names {', '.join(POLICIES)}")
     if policy not in POLICIES:
         raise ValueError(f"policy is {policy!r}; it must be one of {', '.join(POLICIES)}")
     use_sde, sde_sample_freq, n_steps = others
@@ -60,6 +65,10 @@ def _of_policy(arguments: Mapping[str, Any]) -> Settings:
         match name:
             case "net_arch":
                 widths = value if isinstance(value, Mapping) else {"pi": value, "vf": value}
+                if not all(isinstance(each, (list, tuple)) for each in widths.values()):
+                    raise TypeError(
+                        f"{place} is {value!r}; it must be a list of widths, or one for 'pi' and one for 'vf'"
+                    )
                 unknown = set(widths) - {"pi", "vf"}
                 if unknown:
                     raise ValueError(f"{place} has {', '.join(map(repr, sorted(unknown)))}; it may have 'pi' and 'vf'")
@@ -82,3 +91,17 @@ def _value(name: str, value: Any) -> str:
         return toml_value(value)
     except TypeError as error:
         raise TypeError(f"{name}: {error}") from None
+
+
+def check_mappings(**arguments: Any) -> None:
+    """Raises a TypeError for an argument that is no dictionary; None is none given."""
+    for name, value in arguments.items():
+        if not isinstance(value, (Mapping, NoneType)):
+            raise TypeError(f"{name} is a {type(value).__name__}; it must be a dictionary")
+
+
+def check_numbers(**arguments: Any) -> None:
+    """Those that are computed with here; all others the extension module checks."""
+    for name, value in arguments.items():
+        if not isinstance(value, (int, float, np.number, NoneType)):
+            raise TypeError(f"{name} is {value!r}; it must be a number")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from npg import _npg
-from npg._groups import SyncGroup, VectorGroup
+from npg._groups import Group, SyncGroup, VectorGroup, autoreset_mode
 from npg._spaces import Actions, Observations
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Resolved:
     actions: Actions | None
     #: Its id: a native one, `gym:ID`, or the name of a class.
     id: str
+    #: The last group that was made.
+    groups: list[Group] = field(default_factory=list)
 
 
 def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization: str = "sync") -> Resolved:
@@ -61,7 +63,9 @@ def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization
     if isinstance(env, gymnasium.vector.VectorEnv):
         return _of_vector(env)
     if isinstance(env, gymnasium.Env):
-        return _of_makers(_once(env), _name(env), env.spec, vectorization, first=env, n_envs=1)
+        if vectorization != "sync":
+            raise ValueError("vectorization is 'async', but env is made already; give a callable that makes it")
+        return _of_single(env)
     if callable(env):
         first = env()
         if isinstance(first, gymnasium.vector.VectorEnv):
@@ -94,28 +98,38 @@ def _of_id(name: str, options: dict[str, Any], vectorization: str) -> Resolved:
     return _of_makers(make, GYMNASIUM + name, first.spec, vectorization, first=first)
 
 
-def _of_makers(
-    make: Make, name: str, spec: Any, vectorization: str, first: gymnasium.Env[Any, Any], n_envs: int | None = None
-) -> Resolved:
+def _of_makers(make: Make, name: str, spec: Any, vectorization: str, first: gymnasium.Env[Any, Any]) -> Resolved:
     """An environment that can be made as often as it is wanted; `first` is one that is made already."""
     observations, actions = Observations(first.observation_space), Actions(first.action_space)
     unused = [first]
+    if vectorization == "async":
+        unused.pop().close()  # each process makes its own
 
     def group(count: int) -> Any:
         if vectorization == "async":
             return VectorGroup(_async([make] * count))
         environments = [unused.pop() if unused else make() for _ in range(count)]
+        if len({id(environment) for environment in environments}) < count:
+            raise ValueError("env() returned the same environment twice; each call must make a new one")
         return SyncGroup(environments, observations, actions)
 
     description = _description(name, observations, actions, spec)
-    return Resolved(_npg.Source(group, description), n_envs, observations, actions, name)
+    if vectorization == "async":
+        description["max_episode_steps"] = None  # as for vector environments
+    return _resolved(group, description, None, observations, actions)
 
 
-def _once(env: gymnasium.Env[Any, Any]) -> Make:
-    def make() -> gymnasium.Env[Any, Any]:
-        raise RuntimeError(f"{_name(env)} is one environment, and another is needed; give a callable that makes it")
+def _of_single(env: gymnasium.Env[Any, Any]) -> Resolved:
+    """One environment that is the caller's."""
+    observations, actions = Observations(env.observation_space), Actions(env.action_space)
 
-    return make
+    def group(count: int) -> SyncGroup:
+        if count != 1:
+            raise ValueError(f"{_name(env)} is one environment, and {count} are needed; give a callable that makes it")
+        return SyncGroup([env], observations, actions, owned=False)
+
+    description = _description(_name(env), observations, actions, env.spec)
+    return _resolved(group, description, 1, observations, actions)
 
 
 def _async(makers: list[Make]) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
@@ -128,16 +142,32 @@ def _async(makers: list[Make]) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
 
 def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Resolved:
     observations, actions = Observations(env.single_observation_space), Actions(env.single_action_space)
-    unused = [VectorGroup(env, owned=False)]
+    autoreset_mode(env)  # an unknown one is refused here
 
     def group(count: int) -> VectorGroup:
-        if not unused or count != env.num_envs:
-            raise RuntimeError(f"{_name(env)} has {env.num_envs} environments and can be used once; {count} are needed")
-        return unused.pop()
+        if count != env.num_envs:
+            raise ValueError(f"{_name(env)} has {env.num_envs} environments, and {count} are needed")
+        return VectorGroup(env, owned=False)
 
-    # Its time limit may be of wrappers inside that are not seen here: the environment truncates by itself.
+    # It truncates by itself. A limit that the trainer counts would end episodes that the environment goes on with.
     description = _description(_name(env), observations, actions, None)
-    return Resolved(_npg.Source(group, description), int(env.num_envs), observations, actions, _name(env))
+    return _resolved(group, description, int(env.num_envs), observations, actions)
+
+
+def _resolved(
+    make: Callable[[int], Group],
+    description: dict[str, Any],
+    n_envs: int | None,
+    observations: Observations,
+    actions: Actions,
+) -> Resolved:
+    groups: list[Group] = []
+
+    def group(count: int) -> Group:
+        groups[:] = [make(count)]
+        return groups[0]
+
+    return Resolved(_npg.Source(group, description), n_envs, observations, actions, description["id"], groups)
 
 
 def _description(name: str, observations: Observations, actions: Actions, spec: Any) -> dict[str, Any]:
@@ -173,10 +203,14 @@ def toml_value(value: Any) -> str:
         value = item()  # a NumPy scalar
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, str)):
-        return json.dumps(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's escapes are no surrogates
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, float):
         return repr(value)  # inf and nan are TOML's as well
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
-    raise TypeError(f"{value!r} is a {type(value).__name__}; numbers, strings, booleans and lists of these are possible")
+    raise TypeError(
+        f"{value!r} is a {type(value).__name__}; numbers, strings, booleans and lists of these are possible"
+    )

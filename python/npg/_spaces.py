@@ -29,7 +29,13 @@ def _kind(space: gymnasium.Space[Any]) -> str:
 
 
 def _refused(space: gymnasium.Space[Any], place: str, supported: str) -> TypeError:
-    return TypeError(f"{place} is a {_kind(space)} space ({space}); npg supports {supported} there. Write a wrapper that converts it.")
+    return TypeError(
+        f"{place} is a {_kind(space)} space ({space}); npg supports {supported} there. Write a wrapper that converts it."
+    )
+
+
+def _misshapen(values: NDArray[Any], shape: tuple[int, ...] | None) -> ValueError:
+    return ValueError(f"an observation of shape {values.shape}, but the space has {shape}")
 
 
 class Observations:
@@ -61,12 +67,12 @@ class Observations:
         if self.is_plain:
             values = np.asarray(observation)
             if values.size != self.width:
-                raise ValueError(f"an observation of shape {values.shape}, but the space has {self.space.shape}")
+                raise _misshapen(values, self.space.shape)
             row[:] = values.reshape(-1)
             return
         begin = 0
         for part in self._parts:
-            row[begin : begin + part.width] = part.rows(part.find(observation), 1)[0]
+            row[begin : begin + part.width] = part.encode(observation, 1)[0]
             begin += part.width
 
     def one(self, observation: Any) -> Rows:
@@ -78,13 +84,21 @@ class Observations:
     def batch(self, observations: Any, count: int) -> Rows:
         """`count` observations, batched as Gymnasium's vector environments do, as an array of shape (count, width)."""
         if self.is_plain:
-            return np.ascontiguousarray(observations).reshape(count, -1)
-        return np.concatenate([part.rows(part.find(observations), count) for part in self._parts], axis=1)
+            return self._parts[0].encode(observations, count).astype(self.dtype, copy=False)
+        return np.concatenate([part.encode(observations, count) for part in self._parts], axis=1)
 
-    def holds_batch(self, observation: Any) -> bool:
-        """Whether `observation` has one axis more than an element of the space."""
+    def count(self, observation: Any) -> int | None:
+        """How many observations a batch holds; None for a single one.
+
+        Raises:
+            ValueError: if it is neither.
+        """
         part = self._parts[0]
-        return bool(np.ndim(part.find(observation)) > part.dimensions)
+        shape = np.shape(part.find(observation))
+        lead = len(shape) - part.dimensions
+        if lead not in (0, 1) or shape[lead:] != part.shape:
+            raise ValueError(f"an observation of shape {shape}, but the space has {part.shape}")
+        return shape[0] if lead else None
 
 
 class _Part:
@@ -95,7 +109,8 @@ class _Part:
         self.dtype: Any = np.float64
         kind, whole = _kind(space), space  # Gymnasium's classes are told apart by name: it is not imported here
         found: Any = whole
-        self.dimensions = len(found.shape)
+        self.shape: tuple[int, ...] = found.shape
+        self.dimensions = len(self.shape)
         if kind == "Box":
             self.low, self.high = (np.asarray(bound, np.float64).reshape(-1) for bound in (found.low, found.high))
             self.dtype = found.dtype
@@ -124,6 +139,14 @@ class _Part:
             return encoded
 
         self.rows = rows
+
+    def encode(self, observation: Any, count: int) -> Rows:
+        """This part's rows, shape (count, width), of `count` observations."""
+        found = self.find(observation)
+        rows = self.rows(found, count)
+        if rows.shape[1] != self.width:
+            raise _misshapen(np.asarray(found), self.shape)
+        return rows
 
     def find(self, observation: Any) -> Any:
         """This part of an observation, or of a batch of them."""
@@ -199,5 +222,5 @@ class Actions:
 
     def each(self, rows: Rows) -> Sequence[Any]:
         """The same as a sequence of single actions; those of a Discrete space are integers."""
-        actions = self.batch(rows)
-        return actions if not self._is_index else [np.int64(action) for action in actions]
+        actions: Any = self.batch(rows)
+        return [np.int64(action) for action in actions] if self._is_index else actions

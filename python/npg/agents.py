@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npg import _npg
-from npg._settings import collect
+from npg._files import SUFFIX, check_spaces, file_of, lasting_options, trained
+from npg._settings import check_mappings, check_numbers, collect
 from npg._sources import Resolved, resolve, to_toml
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Callback = Callable[["Agent", dict[str, Any]], Any]
 Metrics = dict[str, Any]
 
-SUFFIX = ".safetensors"
+_AS_MANY = "an id, or a callable that makes an environment, serves any number"
 
 
 class Agent:
@@ -114,13 +115,18 @@ class Agent:
             raise ValueError(f"stats_window_size is {stats_window_size}; npg's running means are of 100 episodes")
         if str(device) not in ("auto", "cpu"):
             raise ValueError(f"device is {device!r}; npg computes on the CPU: 'auto' or 'cpu'")
+        check_mappings(policy_kwargs=policy_kwargs, env_kwargs=env_kwargs, settings=settings)
+        check_numbers(n_steps=n_steps, n_envs=n_envs, sub_sampling_factor=sub_sampling_factor, timeout=timeout)
+        if not timeout > 0:
+            raise ValueError(f"timeout is {timeout}; it must be positive, in seconds")
         resolved = resolve(env, env_kwargs, vectorization)
         if resolved.n_envs is None and n_envs is None and n_steps is not None:
             n_envs = 1  # as Stable-Baselines3 makes of an id
         if resolved.n_envs is not None and n_envs not in (None, resolved.n_envs):
             raise ValueError(f"n_envs is {n_envs}, but env has {resolved.n_envs} environments")
+        options = lasting_options(resolved, env_kwargs)
         given = {
-            "env_kwargs": {f"env.{key}": value for key, value in (env_kwargs or {}).items()} if resolved.actions is None else {},
+            "env_kwargs": {f"env.{key}": value for key, value in options.items()},
             "learning_rate": {"value.learning_rate": learning_rate},
             "batch_size": {"value.minibatch": batch_size},
             "gamma": {"advantage.gamma": gamma},
@@ -152,6 +158,8 @@ class Agent:
         self.verbose, self.tensorboard_log = 0, None
         #: Metrics of every iteration of this process.
         self.history: list[Metrics] = []
+        #: Whether the last iteration was not finished.
+        self._is_midway = False
         self._policy = self._trainer.policy()
 
     # --- training
@@ -178,38 +186,65 @@ class Agent:
         Raises:
             Exception: whatever the environment raises, with the environment, step and action as a note. The agent is as it
                 was after the last iteration.
-            TimeoutError: if the environment hangs.
+            TimeoutError: if the environment hangs. The processes of an `AsyncVectorEnv` are ended then. The agent can be
+                saved, and go on after `set_env`.
         """
         from npg.progress import Progress
 
+        if not total_timesteps >= 0:
+            raise ValueError(f"total_timesteps is {total_timesteps}; it must not be negative")
+        callbacks = [] if callback is None else list(callback) if isinstance(callback, Sequence) else [callback]
+        for each in callbacks:
+            if not callable(each):
+                raise TypeError(
+                    f"callback is {each!r}; it must be callable with the agent and its metrics, or a list of such"
+                )
         done = self.num_timesteps
         total = done + int(total_timesteps) if reset_num_timesteps else max(int(total_timesteps), done)
         if total == done:
             return self
+        if self._is_midway and self._trainer.is_usable:  # the environments stand somewhere inside of a batch
+            self._restart(self._resolved, self.config.get("env", {}))
         self._trainer.set_total_steps(total)
-        callbacks = [] if callback is None else list(callback) if isinstance(callback, Sequence) else [callback]
         name = tb_log_name or self._ALGORITHM.upper()
         progress = Progress(self, total, log_interval if self.verbose else 0, progress_bar, self.tensorboard_log, name)
         try:
             self._iterate(callbacks, progress)
         except KeyboardInterrupt:
+            if self._trainer.is_usable:
+                self._policy = self._trainer.policy()  # of the iteration that ended meanwhile
             progress.say(f"interrupted after {self.num_timesteps} steps")
         finally:
             progress.end()
         return self
 
     def _iterate(self, callbacks: list[Callback], progress: Progress) -> None:
-        while (metrics := self._trainer.step(self.timeout)) is not None:
+        while True:
+            self._is_midway = True
+            try:
+                metrics = self._trainer.step(self.timeout)
+            finally:
+                if not self._trainer.is_usable:
+                    self._abandon()
+            self._is_midway = False
+            if metrics is None:
+                return
             self._policy = self._trainer.policy()
             self.history.append(metrics)
             progress.iteration(metrics)
-            if any([call(self, metrics) is False for call in callbacks]):  # a list: every callback is called
+            answers = [call(self, metrics) for call in callbacks]  # all of them are called
+            if any(answer is False for answer in answers):
                 return
+
+    def _abandon(self) -> None:
+        """Ends what hangs where it can be ended: a thread that wakes up in the course of Python's exit would crash it."""
+        if any([group.abandon() for group in self._resolved.groups]):  # noqa: C419 (all of them)
+            self._trainer.join(2.0)
 
     @property
     def num_timesteps(self) -> int:
         """Transitions so far."""
-        return self._trainer.steps if self._trainer.is_usable else int(self.history[-1]["steps"]) if self.history else 0
+        return self._trainer.steps
 
     @property
     def metrics(self) -> Metrics:
@@ -257,18 +292,14 @@ class Agent:
         codec, (width, _) = self._resolved.observations, self._policy.sizes
         if codec is None:
             array = np.asarray(observation, np.float64)
-            is_discrete = self._resolved.source.spec["observation"][0] == "discrete"
-            is_batch = array.ndim > (0 if is_discrete else 1)
-            if array.size % max(width, 1):
-                raise ValueError(f"an observation of shape {array.shape}; {width} numbers are expected")
-            return np.ascontiguousarray(array.reshape(-1, width)), is_batch
-        is_batch = codec.holds_batch(observation)
-        if is_batch:
-            count = len(codec._parts[0].find(observation))
-            rows = codec.batch(observation, count)
-        else:
-            rows = codec.one(observation).reshape(1, -1)
-        return np.ascontiguousarray(rows, np.float64), is_batch
+            shape = () if self._resolved.source.spec["observation"][0] == "discrete" else (width,)
+            lead = array.ndim - len(shape)
+            if lead not in (0, 1) or array.shape[lead:] != shape:
+                raise ValueError(f"an observation of shape {array.shape}, but the space has {shape}")
+            return np.ascontiguousarray(array.reshape(-1, width)), lead == 1
+        count = codec.count(observation)
+        rows = codec.one(observation).reshape(1, -1) if count is None else codec.batch(observation, count)
+        return np.ascontiguousarray(rows, np.float64), count is not None
 
     @property
     def policy(self) -> _npg.Policy:
@@ -288,13 +319,13 @@ class Agent:
             ValueError: for another shape, or a number that is not finite.
         """
         if isinstance(load_path_or_dict, Mapping):
-            unknown = set(load_path_or_dict) - {"policy/theta"}
-            if unknown and exact_match:
-                raise ValueError(f"unknown parameters: {', '.join(sorted(unknown))}; known: policy/theta")
+            if exact_match and set(load_path_or_dict) != {"policy/theta"}:
+                given = ", ".join(sorted(map(str, load_path_or_dict))) or "nothing"
+                raise ValueError(f"load_path_or_dict has {given}; it must have policy/theta and nothing else")
             if "policy/theta" in load_path_or_dict:
                 self._policy.theta = np.ascontiguousarray(load_path_or_dict["policy/theta"], np.float64)
         else:
-            self._policy = _npg.Policy.load(_file(load_path_or_dict), self._resolved.source)
+            self._policy = _npg.Policy.load(file_of(load_path_or_dict), self._resolved.source)
         self._trainer.set_policy(self._policy)
 
     def save(self, path: str | Path) -> None:
@@ -306,20 +337,23 @@ class Agent:
         self._trainer.save(path if path.suffix else path.with_name(path.name + SUFFIX))
 
     @classmethod
-    def load(cls, path: str | Path, env: Any = None, *, env_kwargs: Mapping[str, Any] | None = None, timeout: float = 60.0) -> Self:
+    def load(
+        cls, path: str | Path, env: Any = None, *, env_kwargs: Mapping[str, Any] | None = None, timeout: float = 60.0
+    ) -> Self:
         """The agent in a file of `save`, or in a checkpoint of the program.
 
         Args:
             path: the file; the ending may be left out.
             env: as for the constructor. Environments that are named by their id need not be given.
-            env_kwargs: options of an environment of Gymnasium's that is named by its id.
+            env_kwargs: options of an environment that is named by its id. Those of the saved agent need not be given, if
+                they are numbers, text, booleans or lists.
             timeout: as for the constructor.
 
         Raises:
             FileNotFoundError, ValueError: if there is no such file, or it is none of npg's, damaged, of another
                 environment or of another algorithm.
         """
-        file = _file(path)
+        file = file_of(path)
         header = _npg.read_header(file)
         if header["algo"] != cls._ALGORITHM:
             raise ValueError(f"{file} is of {header['algo'].upper()}; load it with npg.{header['algo'].upper()}.load")
@@ -328,30 +362,36 @@ class Agent:
         if env is None and not name.startswith("gym:") and name not in _npg.native_ids():
             raise ValueError(f"{file} is of {name}, which has no id: give env")
         options = config.get("env", {}) if env is None and env_kwargs is None else dict(env_kwargs or {})
-        resolved = resolve(name, options)
+        vectorization = (
+            options.pop("vectorization", "sync") if name == header["env"] else "sync"
+        )  # the program's option
+        resolved = resolve(name, options, vectorization)
+        count = config["rollout"]["n_envs"]
+        if resolved.n_envs not in (None, count):
+            raise ValueError(f"env has {resolved.n_envs} environments, and the agent in {file} {count}; {_AS_MANY}")
         agent = cls.__new__(cls)
         agent._resolved, agent.timeout = resolved, timeout
-        agent._trainer, _ = _npg.Trainer.load(file, resolved.source)
+        agent._trainer = trained(file, header, resolved, lasting_options(resolved, options))
         agent._settle()
         return agent
 
     def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None) -> None:
-        """Goes on with another environment of the same spaces; its episodes begin anew.
+        """Goes on with another environment of the same spaces (bounds of observations aside); its episodes begin anew.
 
         Raises:
             ValueError: for other spaces, or another number of environments.
         """
         resolved = resolve(env, env_kwargs)
-        old, new = self._resolved.source.spec, resolved.source.spec
-        for part in ("observation", "action"):
-            if old[part] != new[part]:
-                raise ValueError(f"the {part} space of env is {new[part]}, and this agent's {old[part]}")
+        check_spaces(self._resolved, resolved)
         count = self.config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
-            raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}")
-        options = to_toml(env_kwargs or {}) if resolved.actions is None else ""
-        self._trainer = self._trainer.with_source(resolved.source, options)
-        self._resolved = resolved
+            raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}; {_AS_MANY}")
+        self._restart(resolved, lasting_options(resolved, env_kwargs))
+
+    def _restart(self, resolved: Resolved, options: Mapping[str, Any]) -> None:
+        """Goes on with episodes that begin anew."""
+        self._trainer = self._trainer.with_source(resolved.source, to_toml(options))
+        self._resolved, self._is_midway = resolved, False
 
 
 class NPG(Agent):
@@ -370,12 +410,6 @@ class VPG(Agent):
     """Vanilla policy gradient: theta + alpha g. `settings={"algorithm.alpha": ...}` sets alpha."""
 
     _ALGORITHM = "vpg"
-
-
-def _file(path: str | Path) -> Path:
-    path = Path(path)
-    with_suffix = path.with_name(path.name + SUFFIX)
-    return with_suffix if not path.suffix and with_suffix.exists() else path
 
 
 def _fresh_seed() -> int:

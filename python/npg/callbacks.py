@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import gymnasium
@@ -61,7 +60,9 @@ def _single(env: Any) -> tuple[gymnasium.Env[Any, Any], bool]:
     from npg import _npg
 
     if isinstance(env, gymnasium.vector.VectorEnv):
-        raise TypeError("env is a vector environment; evaluation takes a single one, an id, or a callable that makes one")
+        raise TypeError(
+            "env is a vector environment; evaluation takes a single one, an id, or a callable that makes one"
+        )
     if isinstance(env, gymnasium.Env):
         return env, False
     if isinstance(env, str):
@@ -132,6 +133,6 @@ class EvalCallback:
         if self._log_path is None:
             return
         Path(self._log_path).mkdir(parents=True, exist_ok=True)
-        columns: list[NDArray[Any]] = [np.array(column) for column in zip(*self._results, strict=True)]
-        names = ("timesteps", "results", "ep_lengths")
-        np.savez(Path(self._log_path) / "evaluations.npz", **dict(zip(names, columns, strict=True)))
+        steps, returns, lengths = (np.array(column) for column in zip(*self._results, strict=True))
+        file = Path(self._log_path) / "evaluations.npz"
+        np.savez(file, timesteps=steps, results=returns, ep_lengths=lengths)

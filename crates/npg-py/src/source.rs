@@ -30,13 +30,20 @@ pub(crate) struct Link {
     /// What an environment raised.
     raised: Mutex<Option<PyErr>>,
     origin: Instant,
+    /// Whether there is any Python behind it.
+    is_python: bool,
     /// Milliseconds from `origin` to the beginning of the call into Python that is under way, plus 1; 0 for none.
     since: AtomicU64,
 }
 
 impl Link {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { raised: Mutex::new(None), origin: Instant::now(), since: AtomicU64::new(0) })
+    fn new(is_python: bool) -> Arc<Self> {
+        Arc::new(Self { raised: Mutex::new(None), is_python, origin: Instant::now(), since: AtomicU64::new(0) })
+    }
+
+    /// Whether environments are Python's.
+    pub(crate) fn is_python(&self) -> bool {
+        self.is_python
     }
 
     fn now(&self) -> u64 {
@@ -94,7 +101,7 @@ impl Source {
     /// `action` (spaces), `max_episode_steps`, `reward_threshold`.
     #[new]
     fn new(make: Py<PyAny>, spec: &Bound<'_, PyDict>) -> PyResult<Self> {
-        Ok(Self { make: Some(make), spec: read_spec(spec)?, link: Link::new() })
+        Ok(Self { make: Some(make), spec: read_spec(spec)?, link: Link::new(true) })
     }
 
     /// The native environment of that id; its options come with the configuration.
@@ -102,7 +109,7 @@ impl Source {
     pub(crate) fn native(id: &str, options: &str) -> PyResult<Self> {
         let options: toml::Table = options.parse().map_err(|error| mistake(format!("env: {error}")))?;
         let source = npg::env::registry::make(id, &options).map_err(|error| exception(&error))?;
-        Ok(Self { make: None, spec: source.spec(), link: Link::new() })
+        Ok(Self { make: None, spec: source.spec(), link: Link::new(false) })
     }
 
     /// What is fixed about the environments, as [`Source::new`] takes it.

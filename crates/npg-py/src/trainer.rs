@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use npg::checkpoint::Archive;
 use npg::config::{Config, Layers};
-use npg::train::{Iteration, RestoreError, Trainer as Inner};
+use npg::train::{Iteration, RestoreError, Trainer as Inner, saved_config};
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -32,6 +33,10 @@ type Outcome = (Box<Inner>, Option<npg::Result<Iteration>>);
 pub(crate) struct Trainer {
     /// None after an environment has hung: it may still be inside.
     inner: Option<Mutex<Box<Inner>>>,
+    /// State before the iteration under way, where environments are Python's and can hang in it.
+    before: Option<Archive>,
+    /// The thread of the last iteration.
+    thread: Option<JoinHandle<()>>,
     link: Arc<Link>,
 }
 
@@ -60,7 +65,7 @@ impl Trainer {
         let environments = source.for_library(py, &config.env)?;
         let link = Arc::clone(&source.link);
         let inner = py.detach(|| Inner::new(config, environments)).map_err(|error| raised(&link, &error))?;
-        Ok(Self { inner: Some(Mutex::new(Box::new(inner))), link })
+        Ok(Self::of(inner, &link))
     }
 
     /// The trainer in a checkpoint; whether the environments go on with their episodes.
@@ -68,42 +73,46 @@ impl Trainer {
     fn load(py: Python<'_>, path: PathBuf, source: &Source) -> PyResult<(Self, bool)> {
         let archive = Archive::read(&path).map_err(|error| exception(&error))?;
         let fault = |fault| exception(&npg::Error::File { path: path.clone(), fault });
-        let config = npg::train::saved_config(&archive).map_err(fault)?;
+        let config = saved_config(&archive).map_err(fault)?;
         let environments = source.for_library(py, &config.env)?;
         let restored = py.detach(|| Inner::restore(&archive, environments));
         let (inner, continued) = restored.map_err(|error| match error {
             RestoreError::Fault(f) => fault(f),
             RestoreError::Other(error) => raised(&source.link, &error),
         })?;
-        Ok((Self { inner: Some(Mutex::new(Box::new(inner))), link: Arc::clone(&source.link) }, continued))
+        Ok((Self::of(inner, &source.link), continued))
     }
 
     /// A trainer in the same state on another source of environments, whose episodes begin anew. `options` are those of a
     /// native environment, as TOML.
     fn with_source(&mut self, py: Python<'_>, source: &Source, options: &str) -> PyResult<Self> {
-        let mut archive = self.inner_mut()?.save();
-        let mut config = self.inner_mut()?.config().clone();
+        let mut archive = self.archive()?;
+        let mut config = saved_config(&archive).map_err(|fault| mistake(fault.to_string()))?;
         config.env = options.parse().map_err(|error| mistake(format!("env_kwargs: {error}")))?;
         archive.header["config"] = config.to_toml().into();
         archive.header["env"] = source.spec.id.clone().into();
         let environments = source.for_library(py, &config.env)?;
         let restored = py.detach(|| Inner::restore_elsewhere(&archive, environments));
-        let inner = restored.map_err(|error| mistake(error.to_string()))?;
-        Ok(Self { inner: Some(Mutex::new(Box::new(inner))), link: Arc::clone(&source.link) })
+        let inner = restored.map_err(|error| match error {
+            RestoreError::Fault(fault) => mistake(fault.to_string()),
+            RestoreError::Other(error) => raised(&source.link, &error),
+        })?;
+        Ok(Self::of(inner, &source.link))
     }
 
     /// One iteration: its metrics, with `iteration`, `steps` and `outcome`; None when training is done.
     ///
     /// A call into an environment that takes longer than `timeout` seconds is a TimeoutError, after which this trainer
-    /// cannot go on. KeyboardInterrupt lets the iteration end, if it does so within seconds.
+    /// cannot go on, but can be saved as it was before the iteration. KeyboardInterrupt lets the iteration end, if it does so within seconds.
     fn step<'py>(&mut self, py: Python<'py>, timeout: f64) -> PyResult<Option<Bound<'py, PyDict>>> {
         let mut trainer = self.take()?;
+        self.before = self.link.is_python().then(|| trainer.save());
         let (sender, receiver) = channel::<Outcome>();
         let work = move || {
             let result = trainer.step();
             let _ = sender.send((trainer, result)); // whoever waited has given up: it is said already
         };
-        std::thread::Builder::new().name("npg-trainer".into()).spawn(work)?;
+        self.thread = Some(std::thread::Builder::new().name("npg-trainer".into()).spawn(work)?);
         let (result, interrupt) = self.wait(py, receiver, timeout)?;
         if let Some(interrupt) = interrupt {
             return Err(interrupt);
@@ -113,6 +122,18 @@ impl Trainer {
             Some(Ok(iteration)) => self.metrics(py, &iteration).map(Some),
             Some(Err(error)) => Err(raised(&self.link, &error)),
         }
+    }
+
+    /// Waits for the thread of an iteration that hung, at most that long; whether it has ended.
+    fn join(&self, py: Python<'_>, seconds: f64) -> bool {
+        let begin = Instant::now();
+        let has_ended = || self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        py.detach(|| {
+            while !has_ended() && begin.elapsed().as_secs_f64() < seconds {
+                std::thread::sleep(WATCH / 10);
+            }
+            has_ended()
+        })
     }
 
     /// The policy as it is now, a copy.
@@ -128,7 +149,11 @@ impl Trainer {
 
     /// Writes everything that the next iteration depends on.
     fn save(&mut self, path: PathBuf) -> PyResult<()> {
-        self.inner_mut()?.save().write(path).map_err(|error| exception(&error))
+        let mut archive = self.archive()?;
+        // What the program's runs say of their evaluations: none yet, so that `npg resume` can go on with the file.
+        archive.header["best_return"] = None::<f64>.into();
+        archive.header["evaluated"] = vec![Some(0), None].into();
+        archive.write(path).map_err(|error| exception(&error))
     }
 
     /// Sets how many transitions there are to be in all; schedules follow it.
@@ -140,19 +165,22 @@ impl Trainer {
     /// Transitions so far.
     #[getter]
     fn steps(&mut self) -> PyResult<u64> {
-        Ok(self.inner_mut()?.steps())
+        self.number("steps")
     }
 
     /// Iterations so far.
     #[getter]
     fn iterations(&mut self) -> PyResult<u64> {
-        Ok(self.inner_mut()?.iterations())
+        self.number("iteration")
     }
 
     /// The configuration, as TOML.
     #[getter]
     fn config(&mut self) -> PyResult<String> {
-        Ok(self.inner_mut()?.config().to_toml())
+        match (&mut self.inner, &self.before) {
+            (None, Some(before)) => Ok(saved_config(before).map_err(|fault| mistake(fault.to_string()))?.to_toml()),
+            _ => Ok(self.inner_mut()?.config().to_toml()),
+        }
     }
 
     /// Whether the trainer can go on.
@@ -163,10 +191,32 @@ impl Trainer {
 }
 
 impl Trainer {
+    fn of(inner: Inner, link: &Arc<Link>) -> Self {
+        Self { inner: Some(Mutex::new(Box::new(inner))), before: None, thread: None, link: Arc::clone(link) }
+    }
+
     fn lost() -> PyErr {
         PyRuntimeError::new_err(
-            "an environment hung in the last iteration, so this training cannot go on; save the agent",
+            "an environment hung in the last iteration, so training cannot go on with it: give another one to set_env, or \
+             save the agent",
         )
+    }
+
+    /// All state, as it is now or was before the iteration that hung.
+    fn archive(&mut self) -> PyResult<Archive> {
+        match (&mut self.inner, &self.before) {
+            (None, Some(before)) => Ok(before.clone()),
+            _ => Ok(self.inner_mut()?.save()),
+        }
+    }
+
+    /// A field of the archive's header.
+    fn number(&mut self, name: &'static str) -> PyResult<u64> {
+        match (&mut self.inner, &self.before) {
+            (None, Some(before)) => before.field(name).map_err(|fault| mistake(fault.to_string())),
+            _ if name == "steps" => Ok(self.inner_mut()?.steps()),
+            _ => Ok(self.inner_mut()?.iterations()),
+        }
     }
 
     fn inner_mut(&mut self) -> PyResult<&mut Inner> {
@@ -210,7 +260,9 @@ impl Trainer {
             }
             let seconds = self.link.seconds_in_call();
             if seconds > timeout {
-                return Err(PyTimeoutError::new_err(format!("a call into the environment has taken {seconds:.1} s")));
+                return Err(PyTimeoutError::new_err(format!(
+                    "a call into the environment has taken {seconds:.1} s; if that is no hang, give a longer timeout than {timeout} s"
+                )));
             }
         }
     }
