@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import gymnasium
+
 import npg
 
 SPEED = ("HalfCheetah-v5", "LunarLander-v3")

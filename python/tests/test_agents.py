@@ -10,11 +10,12 @@ from typing import Any
 
 import gymnasium
 import gymnasium.vector
-import npg
 import numpy as np
 import pytest
 from environments import Counting, Matching
 from gymnasium import spaces
+
+import npg
 from npg._spaces import Actions
 
 Tiny = Callable[..., dict[str, Any]]

@@ -13,11 +13,12 @@ from typing import Any
 
 import gymnasium
 import gymnasium.vector
-import npg
 import numpy as np
 import pytest
 from environments import Counting, Scripted
 from gymnasium import spaces
+
+import npg
 
 Tiny = Callable[..., dict[str, Any]]
 HERE = Path(__file__).parent

@@ -13,10 +13,11 @@ from typing import Any
 
 import gymnasium
 import gymnasium.vector
-import npg
 import numpy as np
 import pytest
 from environments import Counting
+
+import npg
 
 Tiny = Callable[..., dict[str, Any]]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import doctest
 from typing import Any
 
-import npg
 import numpy as np
 import pytest
+
+import npg
 from npg import functional as F
 
 ROWS = 200

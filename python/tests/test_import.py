@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import npg
 import pytest
+
+import npg
 
 
 def run(script: str) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 import gymnasium
 import gymnasium.vector
-import npg
 import numpy as np
 import pytest
 from environments import Counting, expected
 from gymnasium import wrappers
+
+import npg
 from npg._groups import Measures
 
 Tiny = Callable[..., dict[str, Any]]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium
-import npg
 import numpy as np
 import pytest
+
+import npg
 
 Tiny = Callable[..., dict[str, Any]]
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import gymnasium
 import gymnasium.vector
-import npg
 import numpy as np
 import pytest
 from environments import BEGAN, RUNNING, Counting, Matching, Transition, expected, length_of, reward_of
+
+import npg
 from npg._groups import SyncGroup, VectorGroup, autoreset_mode
 from npg._spaces import Actions, Observations
 
