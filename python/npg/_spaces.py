@@ -23,7 +23,7 @@ Rows = NDArray[Any]
 def _kind(space: gymnasium.Space[Any]) -> str:
     """The name of the class among Gymnasium's that `space` is an instance of."""
     for cls in type(space).__mro__:
-        if cls.__module__.split(".")[0] in ("gymnasium", "gym"):
+        if cls.__module__.split(".")[0] in ("gymnasium", "gym") and cls.__name__ != "Space":
             return cls.__name__
     return type(space).__name__
 

@@ -20,8 +20,9 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    pub(crate) fn new(inner: Inner, seed: u64) -> Self {
-        Self { inner, stream: Stream::new(seed, Purpose::Prediction, 0), noise: Vec::new() }
+    /// `iteration` begins the stream of sampled actions elsewhere for each.
+    pub(crate) fn new(inner: Inner, seed: u64, iteration: u64) -> Self {
+        Self { inner, stream: Stream::new(seed, Purpose::Prediction, iteration), noise: Vec::new() }
     }
 
     /// Network inputs of observations of shape (rows, numbers of an observation).
@@ -132,6 +133,6 @@ impl Policy {
         let archive = npg::checkpoint::Archive::read(&path).map_err(|error| exception(&error))?;
         let fault = |fault| exception(&npg::Error::File { path: path.clone(), fault });
         let inner = npg::train::load_policy(&archive, &source.spec).map_err(fault)?;
-        Ok(Self::new(inner, 0))
+        Ok(Self::new(inner, 0, 0))
     }
 }

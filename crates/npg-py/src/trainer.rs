@@ -139,7 +139,7 @@ impl Trainer {
     /// The policy as it is now, a copy.
     fn policy(&mut self) -> PyResult<Policy> {
         let inner = self.inner_mut()?;
-        Ok(Policy::new(inner.policy().clone(), inner.config().run.seed))
+        Ok(Policy::new(inner.policy().clone(), inner.config().run.seed, inner.iterations()))
     }
 
     /// Takes over another policy's parameters and statistics.

@@ -1,0 +1,195 @@
+//! Environments that can only step all together, and begin an episode by a step of its own, as Gymnasium's vector
+//! environments do.
+
+#![allow(clippy::unwrap_used)] // a test
+
+use npg::advantage::SegmentEnd;
+use npg::config::Config;
+use npg::env::{Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec};
+use npg::evaluate::{Plan, evaluate};
+use npg::policy::Policy;
+use npg::random::Stream;
+use npg::rollout::Sampler;
+use npg::train::Trainer;
+
+/// Length of the episodes of each environment; those of the second one are truncated.
+const LENGTHS: [u32; 3] = [3, 5, 100];
+
+/// Environments whose observation is (environment, episode, step), and whose reward is the number of the step, from 1.
+struct Counting {
+    episodes: Vec<u32>,
+    steps: Vec<u32>,
+    begins: Vec<bool>,
+    calls: u64,
+}
+
+impl Counting {
+    fn observe(&self, index: usize, observation: &mut [f64]) {
+        observation.copy_from_slice(&[index as f64, f64::from(self.episodes[index]), f64::from(self.steps[index])]);
+    }
+}
+
+impl EnvGroup for Counting {
+    fn len(&self) -> usize {
+        self.episodes.len()
+    }
+
+    fn reset(&mut self, index: usize, _: &mut Stream, observation: &mut [f64]) -> Result<(), Fault> {
+        if self.calls == 0 {
+            self.observe(index, observation); // only the very first episode begins without a step
+        } else {
+            self.begins[index] = true;
+        }
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        which: &[usize],
+        _: Actions<'_>,
+        _: &mut [Stream],
+        observations: &mut [f64],
+        outcomes: &mut [Outcome],
+    ) -> Result<(), Fault> {
+        assert_eq!(which, (0..self.len()).collect::<Vec<_>>(), "all together");
+        self.calls += 1;
+        for index in 0..self.len() {
+            let began = std::mem::take(&mut self.begins[index]);
+            (self.episodes[index], self.steps[index]) =
+                if began { (self.episodes[index] + 1, 0) } else { (self.episodes[index], self.steps[index] + 1) };
+            let is_over = !began && self.steps[index] == LENGTHS[index % 3];
+            let ending = match (began, is_over) {
+                (true, _) => Ending::Began,
+                (_, false) => Ending::Running,
+                (_, true) if index % 3 == 1 => Ending::Truncated,
+                (_, true) => Ending::Terminated,
+            };
+            outcomes[index] = Outcome { reward: if began { 1e9 } else { f64::from(self.steps[index]) }, ending };
+            self.observe(index, &mut observations[3 * index..3 * index + 3]);
+        }
+        Ok(())
+    }
+
+    fn save(&self, _: usize) -> Option<Vec<f64>> {
+        None
+    }
+
+    fn load(&mut self, index: usize, _: &[f64]) -> Result<(), Fault> {
+        Err(Fault { environment: index, message: "no state".into() })
+    }
+
+    fn steps_together(&self) -> bool {
+        true
+    }
+
+    fn take_measures(&mut self) -> Vec<Measure> {
+        vec![Measure { name: "calls".into(), sum: 6.0, count: 4 }]
+    }
+}
+
+struct Source;
+
+impl EnvSource for Source {
+    fn spec(&self) -> Spec {
+        Spec {
+            id: "Counting-v0".into(),
+            observation: Space::cube(3, 0.0, 1e9),
+            action: Space::Discrete(2),
+            max_episode_steps: None,
+            reward_threshold: None,
+        }
+    }
+
+    fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
+        let zeros = vec![0; count];
+        Ok(Box::new(Counting { episodes: zeros.clone(), steps: zeros, begins: vec![false; count], calls: 0 }))
+    }
+
+    fn group_size(&self, n_envs: usize) -> usize {
+        n_envs
+    }
+}
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.normalize.observations = false;
+    config.rollout.n_envs = 6;
+    config.rollout.batch_steps = 64;
+    config.run.steps = 256;
+    config
+}
+
+#[test]
+fn every_row_is_a_transition_of_its_episode() {
+    let config = config();
+    let policy = Policy::new(&config.policy, &config.normalize, &Source.spec(), 0);
+    let mut sampler = Sampler::new(&Source, 6, 0.99, 0).unwrap();
+    let mut episodes = 0;
+    for round in 0..5 {
+        let batch = sampler.sample(&policy, 64).unwrap();
+        assert_eq!(batch.len(), 64);
+        let counts: Vec<usize> =
+            (0..6).map(|env| (0..64).filter(|row| batch.inputs.row(*row)[0] == env as f32).count()).collect();
+        assert_eq!(counts, [11, 11, 11, 11, 10, 10], "the remainder goes to the first ones");
+        for row in 0..64 {
+            let seen = batch.inputs.row(row);
+            assert_eq!(seen[2], batch.steps[row] as f32, "the step within the episode");
+            assert_eq!(batch.rewards[row], f64::from(seen[2]) + 1.0, "never the reward of a reset");
+        }
+        for segment in &batch.segments {
+            let rows: Vec<&[f32]> = segment.rows.clone().map(|row| batch.inputs.row(row)).collect();
+            let (first, last) = (rows[0], rows[rows.len() - 1]);
+            assert!(rows.windows(2).all(|pair| pair[1][1] == pair[0][1] && pair[1][2] == pair[0][2] + 1.0));
+            assert_eq!(segment.first_step, first[2] as u32);
+            let over = last[2] as u32 + 1 == LENGTHS[last[0] as usize % 3];
+            match segment.end {
+                SegmentEnd::Terminated => assert!(over && last[0] as usize % 3 != 1),
+                SegmentEnd::Truncated(at) | SegmentEnd::Cut(at) => {
+                    assert_eq!(over, matches!(segment.end, SegmentEnd::Truncated(_)), "round {round}");
+                    let beyond = batch.finals.row(at);
+                    assert_eq!(beyond, [last[0], last[1], last[2] + 1.0], "the true last observation");
+                }
+            }
+        }
+        assert!(batch.episodes.iter().all(|e| LENGTHS.contains(&e.length)));
+        let sum = |n: u32| f64::from(n * (n + 1) / 2);
+        assert!(batch.episodes.iter().all(|e| e.total == sum(e.length)), "also where they went on unrecorded");
+        episodes += batch.episodes.len();
+    }
+    assert!(episodes > 50);
+}
+
+#[test]
+fn what_environments_measure_is_a_metric() {
+    let mut trainer = Trainer::new(config(), Box::new(Source)).unwrap();
+    let iteration = trainer.step().unwrap().unwrap();
+    assert_eq!(iteration.metrics.get("env/calls"), Some(1.5), "a mean");
+    assert_eq!(iteration.steps, 64);
+}
+
+#[test]
+fn evaluation_waits_for_the_longest_episode() {
+    let config = config();
+    let policy = Policy::new(&config.policy, &config.normalize, &Source.spec(), 0);
+    let result = evaluate(&policy, &Source, Plan { episodes: 3, seed: 0, stochastic: true }).unwrap();
+    assert_eq!(result.lengths, [3.0, 5.0, 100.0]);
+    assert_eq!(result.returns, [6.0, 15.0, 5050.0]);
+}
+
+/// An episode begins in the given state, and the first observation is of that state.
+#[test]
+fn native_environments_begin_in_given_states() {
+    let observation = |id: &str, state: &[f64]| {
+        let source = npg::env::registry::make(id, &toml::Table::new()).unwrap();
+        let mut group = source.group(2).unwrap();
+        let mut observation = vec![f64::NAN; source.spec().observation.len()];
+        group.begin_at(1, state, &mut observation).map(|()| observation).map_err(|fault| fault.message)
+    };
+    assert_eq!(observation("CartPole-v1", &[0.1, 0.2, 0.03, 0.4]).unwrap(), [0.1, 0.2, 0.03, 0.4]);
+    assert_eq!(observation("MountainCar-v0", &[-0.5, 0.01]).unwrap(), [-0.5, 0.01]);
+    assert_eq!(observation("Pendulum-v1", &[0.0, 2.0]).unwrap(), [1.0, 0.0, 2.0]);
+    assert_eq!(observation("FrozenLake-v1", &[7.0]).unwrap(), [7.0]);
+    assert_eq!(observation("LQR-v0", &[0.25]).unwrap(), [0.25]);
+    assert!(observation("CartPole-v1", &[0.1]).unwrap_err().contains("4 numbers expected, got 1"));
+    assert!(observation("FrozenLake-v1", &[16.0]).unwrap_err().contains("one of 16 states"));
+}
