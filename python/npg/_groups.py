@@ -205,6 +205,7 @@ class VectorGroup:
         self._first: NDArray[Any] | None = None
         #: Which environments begin an episode with the next step.
         self._begins = np.zeros(self._count, bool)
+        self._has_begins = False
         self._measures = Measures()
 
     def reset(self, index: int, seed: int | None) -> NDArray[Any] | None:
@@ -213,9 +214,9 @@ class VectorGroup:
         if self._first is None or (seed is not None and index == 0):
             result = self._environment.reset(seed=seed)  # all of them, from consecutive seeds
             self._first = self._observations.batch(result[0], self._count).copy()
-            self._begins[:] = False
+            self._begins[:] = self._has_begins = False
         elif self._mode == "next-step" and seed is None:
-            self._begins[index] = True
+            self._begins[index] = self._has_begins = True
             return None
         elif self._mode == "disabled" and seed is None:
             mask = np.arange(self._count) == index
@@ -236,16 +237,16 @@ class VectorGroup:
             )
             raise
         rows = self._observations.batch(observations, self._count)
-        endings = np.where(terminated, TERMINATED, np.where(truncated, TRUNCATED, RUNNING)).astype(np.uint8)
+        endings = _endings(terminated, truncated)
         if self._mode == "same-step" and endings.any():
             self._first = rows.copy()
             rows = self._with_finals(rows, infos, np.flatnonzero(endings))
         if infos:
             resets = self._begins if self._mode == "next-step" else endings > 0
             self._measures.add_batch(infos, np.ones_like(resets) if self._mode == "disabled" else ~resets)
-        if self._begins.any():
+        if self._has_begins:
             endings[self._begins] = BEGAN
-            self._begins[:] = False
+            self._begins[:] = self._has_begins = False
         return rows, np.asarray(rewards, np.float64), endings
 
     def _with_finals(self, rows: NDArray[Any], infos: dict[str, Any], ended: NDArray[np.intp]) -> NDArray[Any]:
@@ -276,6 +277,15 @@ class VectorGroup:
         for process in processes:
             process.terminate()
         return bool(processes)
+
+
+def _endings(terminated: Any, truncated: Any) -> NDArray[np.uint8]:
+    """How each environment's episode stands; one that terminated and was truncated at once has terminated."""
+    endings = np.array(terminated, bool).view(np.uint8)  # a copy, in which True is TERMINATED
+    cut = np.asarray(truncated, bool)
+    if cut.any():
+        endings[cut & (endings == RUNNING)] = TRUNCATED
+    return endings
 
 
 def _element(batch: Any, index: np.intp) -> Any:

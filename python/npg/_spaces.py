@@ -209,7 +209,9 @@ class Actions:
         self.description = _describe(space)
         self._start: NDArray[Any] | None = None
         if kind in ("Discrete", "MultiDiscrete"):
-            self._start = np.asarray(getattr(found, "start", 0)).reshape(-1)
+            start = np.asarray(getattr(found, "start", 0)).reshape(-1)
+            self._start = start if start.any() else None
+        self._dtype, self._shape = np.dtype(found.dtype), found.shape
         self._is_index = kind == "Discrete"
         self._is_rounded = kind == "Box" and np.issubdtype(self.space.dtype, np.integer)
 
@@ -218,7 +220,7 @@ class Actions:
         actions = rows if self._start is None else rows + self._start
         if self._is_rounded:
             actions = np.rint(actions)
-        return actions.astype(self.space.dtype, copy=False).reshape((len(rows), *self.space.shape))
+        return actions.astype(self._dtype, copy=False).reshape((len(rows), *self._shape))
 
     def each(self, rows: Rows) -> Sequence[Any]:
         """The same as a sequence of single actions; those of a Discrete space are integers."""

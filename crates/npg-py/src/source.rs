@@ -165,6 +165,10 @@ impl EnvSource for PythonSource {
     fn group_size(&self, n_envs: usize) -> usize {
         n_envs
     }
+
+    fn samples_on_one_thread(&self) -> bool {
+        true
+    }
 }
 
 struct PythonGroup {

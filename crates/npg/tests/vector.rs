@@ -87,6 +87,27 @@ impl EnvGroup for Counting {
     }
 }
 
+/// Whether batches are sampled ahead.
+struct Ahead(bool);
+
+impl EnvSource for Ahead {
+    fn spec(&self) -> Spec {
+        Source.spec()
+    }
+
+    fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
+        Source.group(count)
+    }
+
+    fn group_size(&self, n_envs: usize) -> usize {
+        n_envs
+    }
+
+    fn samples_on_one_thread(&self) -> bool {
+        self.0
+    }
+}
+
 struct Source;
 
 impl EnvSource for Source {
@@ -165,6 +186,37 @@ fn what_environments_measure_is_a_metric() {
     let iteration = trainer.step().unwrap().unwrap();
     assert_eq!(iteration.metrics.get("env/calls"), Some(1.5), "a mean");
     assert_eq!(iteration.steps, 64);
+}
+
+/// Everything but times, and the parameters.
+#[test]
+fn sampling_ahead_changes_nothing() {
+    let run = |ahead| {
+        let mut config = config();
+        config.normalize.observations = true;
+        config.run.steps = 500; // a last batch that is shorter
+        let mut trainer = Trainer::new(config, Box::new(Ahead(ahead))).unwrap();
+        let rows: Vec<Vec<(&str, u64)>> = (&mut trainer)
+            .map(|iteration| {
+                let row = iteration.unwrap().metrics;
+                let numbers = row.values().iter().filter(|(name, _)| !name.starts_with("time/"));
+                numbers.map(|(name, value)| (*name, value.to_bits())).collect()
+            })
+            .collect();
+        (rows, trainer.policy().theta.clone(), trainer.steps())
+    };
+    let (rows, theta, steps) = run(true);
+    assert_eq!((rows.len(), steps), (8, 500));
+    assert_eq!((rows, theta, steps), run(false));
+}
+
+#[test]
+fn a_batch_that_was_sampled_ahead_fits_a_new_total() {
+    let mut trainer = Trainer::new(config(), Box::new(Ahead(true))).unwrap();
+    trainer.step().unwrap().unwrap();
+    trainer.set_total_steps(100); // the batch ahead has 64, and 36 are left
+    assert_eq!(trainer.step().unwrap().unwrap().steps, 100);
+    assert!(trainer.step().is_none());
 }
 
 #[test]

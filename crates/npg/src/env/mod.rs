@@ -270,6 +270,12 @@ pub trait EnvSource: Send + Sync {
     fn group_size(&self, _n_envs: usize) -> usize {
         4
     }
+    /// Whether sampling uses one thread only. The baseline is then fitted while the next batch is sampled, which changes no
+    /// result; a batch that was sampled ahead is lost where training is stopped, so this is for environments that cannot
+    /// give their state.
+    fn samples_on_one_thread(&self) -> bool {
+        false
+    }
 }
 
 impl<E: Env + 'static, F: Fn() -> E + Send + Sync> EnvSource for F {

@@ -69,6 +69,8 @@ pub struct Trainer {
     baseline: Baseline,
     sampler: Sampler,
     returns: Option<Normalizer>,
+    /// The next batch, where it was sampled ahead.
+    ahead: Option<Sampled>,
     /// x of the last step, for momentum and warm starts.
     last_direction: Option<Vec<f64>>,
     iteration: u64,
@@ -83,6 +85,15 @@ pub struct Trainer {
     clock: (f64, u64),
     /// Seconds of training in the processes before.
     seconds_before: f64,
+}
+
+/// A batch and the seconds that it took, or what went wrong.
+type Sampled = Result<(Batch, f64)>;
+
+fn sample(sampler: &mut Sampler, policy: &Policy, steps: u64) -> Sampled {
+    let begin = Instant::now();
+    let batch = sampler.sample(policy, steps as usize)?;
+    Ok((batch, begin.elapsed().as_secs_f64()))
 }
 
 impl Trainer {
@@ -107,6 +118,7 @@ impl Trainer {
             sampler: Sampler::new(source.as_ref(), config.rollout.n_envs, config.advantage.gamma, seed)?,
             returns: config.normalize.returns.then(|| Normalizer::new(Moments::new(1), config.normalize.clip)),
             policy,
+            ahead: None,
             last_direction: None,
             iteration: 0,
             steps: 0,
@@ -194,6 +206,7 @@ impl Trainer {
         }
         self.policy.theta.clone_from(&policy.theta);
         self.policy.normalizer.clone_from(&policy.normalizer);
+        self.ahead = None; // it is of the policy before
         Ok(())
     }
 
@@ -221,10 +234,10 @@ impl Trainer {
 
     fn iterate(&mut self) -> Result<Iteration> {
         let begin = Instant::now();
-        let remaining = self.config.run.steps - self.steps;
-        let steps = remaining.min(self.config.rollout.batch_steps as u64) as usize;
-        let batch = self.sampler.sample(&self.policy, steps)?;
-        let sampled = begin.elapsed().as_secs_f64();
+        let wanted = self.batch_steps();
+        // The total may have changed since it was sampled.
+        let ahead = self.ahead.take().filter(|ahead| ahead.as_ref().map_or(true, |(b, _)| b.len() as u64 == wanted));
+        let (batch, sampled) = ahead.unwrap_or_else(|| sample(&mut self.sampler, &self.policy, wanted))?;
 
         // Advantages and targets, against the baseline that has not seen this batch.
         let rewards = self.scaled_rewards(&batch);
@@ -241,7 +254,8 @@ impl Trainer {
         let discounts =
             (reports || discounted).then(|| discounted_weights(&batch.segments, batch.len(), settings.gamma));
 
-        // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel.
+        // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel. Where
+        // sampling leaves cores idle, the fit waits until it can go beside the sampling of the next batch.
         let kl_step = self.kl_step();
         let states_of_policy = States { inputs: &batch.inputs, weights: discounts.as_deref().filter(|_| discounted) };
         let entropy = self.config.algorithm.entropy_coefficient;
@@ -249,11 +263,13 @@ impl Trainer {
         let of_policy = Signal { actions: &batch.actions, advantages: &signal, entropy, discounts };
         let mut order = Stream::new(self.config.run.seed, Purpose::Minibatch, self.iteration);
         let (policy, algorithm, last) = (&self.policy, &self.config.algorithm, self.last_direction.as_deref());
-        let baseline = &mut self.baseline;
+        let (baseline, samples_ahead) = (&mut self.baseline, self.source.samples_on_one_thread());
+        let updating = Instant::now();
         let (update, fit) = rayon::join(
             || update(policy, states_of_policy, of_policy, algorithm, kl_step, last),
-            || baseline.fit(states, &targets, &mut order),
+            || (!samples_ahead).then(|| baseline.fit(states, &targets, &mut order)),
         );
+        let mut updated = updating.elapsed().as_secs_f64();
         self.policy.theta.clone_from(&update.theta);
         match &update.outcome {
             Outcome::Stepped => self.last_direction = update.solution.as_ref().map(|solution| solution.x.clone()),
@@ -263,22 +279,37 @@ impl Trainer {
         }
 
         // Only now may the normalizers move.
-        self.renormalize(&batch.observation_moments);
+        let relation = self.renormalize(&batch.observation_moments);
         if let Some(returns) = self.returns.as_mut().filter(|_| self.iteration > 0) {
             returns.update(&batch.return_moments);
         }
         let probe = probe::probe(&self.policy, &update.theta, &batch);
         self.count(&batch);
+        let fit = fit.unwrap_or_else(|| {
+            let (more, steps) = (!self.is_done(), self.batch_steps());
+            let (sampler, baseline, policy) = (&mut self.sampler, &mut self.baseline, &self.policy);
+            let fit = || {
+                let begin = Instant::now();
+                (baseline.fit(states, &targets, &mut order), begin.elapsed().as_secs_f64())
+            };
+            let ((fit, seconds), ahead) = rayon::join(fit, || more.then(|| sample(sampler, policy, steps)));
+            self.ahead = ahead;
+            updated += seconds;
+            fit
+        });
         let report = reports.then(|| {
             let advantages = Advantages { values: &signal, unit };
             self.report(&batch, &update.comparison, advantages, &finals, fit.accepted.then_some(scaled_unit))
         });
+        if let Some(relation) = relation {
+            self.baseline.substitute_inputs(&relation);
+        }
         let seconds = begin.elapsed().as_secs_f64();
         self.clock = (self.clock.0 + seconds, self.clock.1 + batch.len() as u64);
 
         let mut row = self.episode_metrics();
         row.push(metrics::SAMPLE_SECONDS, sampled);
-        row.push(metrics::UPDATE_SECONDS, seconds - sampled);
+        row.push(metrics::UPDATE_SECONDS, updated);
         row.push(metrics::EXPLAINED_VARIANCE, stats::explained_variance(&values, &targets));
         row.push(metrics::VALUE_LOSS, fit.loss);
         row.push(metrics::STD, probe.std);
@@ -302,21 +333,27 @@ impl Trainer {
         })
     }
 
-    /// Takes `samples` into the statistics of observations. With `normalize.compensate` the first layers are rewritten so
-    /// that policy and baseline stay the functions that they are; not the first time, when all units change.
-    fn renormalize(&mut self, samples: &Moments) {
-        let Some(normalizer) = &mut self.policy.normalizer else { return };
+    /// Transitions of the next batch.
+    fn batch_steps(&self) -> u64 {
+        (self.config.run.steps - self.steps.min(self.config.run.steps)).min(self.config.rollout.batch_steps as u64)
+    }
+
+    /// Takes `samples` into the statistics of observations. With `normalize.compensate` the policy's first layer is rewritten
+    /// so that it stays the function that it is, and what the baseline's inputs become is returned; not the first time, when
+    /// all units change.
+    fn renormalize(&mut self, samples: &Moments) -> Option<Vec<(f64, f64)>> {
+        let normalizer = self.policy.normalizer.as_mut()?;
         let before = normalizer.clone();
         normalizer.update(samples);
         if !self.config.normalize.compensate || before.moments().count == 0.0 {
-            return;
+            return None;
         }
         let relation = before.in_terms_of(normalizer);
         self.policy.network.substitute_inputs(&mut self.policy.theta, &relation);
         if let Some(x) = &mut self.last_direction {
             self.policy.network.substitute_inputs(x, &relation);
         }
-        self.baseline.substitute_inputs(&relation);
+        Some(relation)
     }
 
     /// Rewards in units of the running standard deviation of the discounted return, clipped. Sampling does not depend on

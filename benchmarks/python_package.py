@@ -1,4 +1,4 @@
-"""The measurements of benchmarks/gymnasium.sh."""
+"""The measurements of benchmarks/python.sh."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def learning(seeds: range) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="gymnasium.sh")
+    parser = argparse.ArgumentParser(prog="python.sh")
     commands = parser.add_subparsers(dest="command", required=True)
     of_speed = commands.add_parser("speed")
     of_speed.add_argument("--steps", type=int, default=65_536)
