@@ -17,20 +17,24 @@ SUFFIX = ".safetensors"
 def file_of(path: str | Path) -> Path:
     """The file, whose ending may have been left out."""
     path = Path(path)
-    with_suffix = path.with_name(path.name + SUFFIX)
-    return with_suffix if not path.suffix and with_suffix.exists() else path
+    if path.suffix or not path.name:
+        return path
+    candidates = [path.with_name(path.name + suffix) for suffix in (SUFFIX, ".zip")]  # `.zip` is Stable-Baselines3's
+    return next((candidate for candidate in candidates if candidate.exists()), path)
 
 
-def trained(file: Path, header: Mapping[str, Any], resolved: Resolved, options: Mapping[str, Any]) -> _npg.Trainer:
-    """The trainer in a file; where its environment is another one, its episodes begin anew."""
+def trained(
+    file: Path, header: Mapping[str, Any], resolved: Resolved, options: Mapping[str, Any] | None
+) -> _npg.Trainer:
+    """The trainer in a file; where its environment is another one, or `options` are given, its episodes begin anew."""
     name: str = header["env"]
-    if resolved.id == name or not (name.startswith("gym:") or name in _npg.native_ids()):
+    if not options and (resolved.id == name or not (name.startswith("gym:") or name in _npg.native_ids())):
         return _npg.Trainer.load(file, resolved.source)[0]
     own = dict(tomllib.loads(header["config"]).get("env", {}))
     vectorization = own.pop("vectorization", "sync")
     saved = resolve(name, own, vectorization)
     check_spaces(saved, resolved)
-    return _npg.Trainer.load(file, saved.source)[0].with_source(resolved.source, to_toml(options))
+    return _npg.Trainer.load(file, saved.source)[0].with_source(resolved.source, to_toml(options or {}))
 
 
 def lasting_options(resolved: Resolved, options: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def register() -> None:
         )
 
 
-def _space(description: tuple[Any, ...]) -> spaces.Space[Any]:
+def space_of(description: tuple[Any, ...]) -> spaces.Space[Any]:
     kind, *parts = description
     match kind:
         case "box":
@@ -69,8 +69,8 @@ class NativeVectorEnv(_VectorEnv):
         spec = _npg.Source.native(name, self._options).spec
         self.num_envs = num_envs
         self.closed, self.viewer = False, None  # Gymnasium before 1.0 reads them
-        self.single_observation_space = _space(spec["observation"])
-        self.single_action_space = _space(spec["action"])
+        self.single_observation_space = space_of(spec["observation"])
+        self.single_action_space = space_of(spec["action"])
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._mode = getattr(autoreset_mode, "name", str(autoreset_mode))

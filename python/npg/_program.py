@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     """Runs the program with the process's arguments; returns its exit code."""
+    sys.path.insert(0, os.getcwd())  # for environments of one's own, such as gym:module:Name-v0
     if sys.argv[1:2] == ["check-env"]:
         from npg.check_env import main as check_env
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +36,17 @@ class Resolved:
     id: str
     #: The last group that was made.
     groups: list[Group] = field(default_factory=list)
+    #: What the user gave.
+    given: Any = None
+
+    def spaces(self) -> tuple[Any, Any]:
+        """Gymnasium's spaces of one observation and of one action."""
+        if self.observations is not None and self.actions is not None:
+            return self.observations.space, self.actions.space
+        from npg._native import space_of
+
+        spec = self.source.spec
+        return space_of(spec["observation"]), space_of(spec["action"])
 
 
 def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization: str = "sync") -> Resolved:
@@ -48,6 +61,12 @@ def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization
     Raises:
         TypeError: if `env` is none of these.
     """
+    resolved = _resolve(env, env_kwargs, vectorization)
+    resolved.given = env
+    return resolved
+
+
+def _resolve(env: Any, env_kwargs: Mapping[str, Any] | None, vectorization: str) -> Resolved:
     if vectorization not in ("sync", "async"):
         raise ValueError(f"vectorization is {vectorization!r}; it must be 'sync' or 'async'")
     options = dict(env_kwargs or {})
@@ -137,7 +156,19 @@ def _async(makers: list[Make]) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
 
     mode = getattr(gymnasium.vector, "AutoresetMode", None)
     modes = {} if mode is None else {"autoreset_mode": mode.SAME_STEP}  # no step is lost to a reset
-    return gymnasium.vector.AsyncVectorEnv(makers, **modes)
+    return gymnasium.vector.AsyncVectorEnv([_Undisturbed(make) for make in makers], **modes)
+
+
+class _Undisturbed:
+    """Makes an environment whose process leaves Ctrl-C to the one that trains."""
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+
+    def __call__(self) -> gymnasium.Env[Any, Any]:
+        if multiprocessing.parent_process() is not None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return self._make()
 
 
 def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Resolved:

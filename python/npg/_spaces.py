@@ -211,7 +211,7 @@ class Actions:
         if kind in ("Discrete", "MultiDiscrete"):
             start = np.asarray(getattr(found, "start", 0)).reshape(-1)
             self._start = start if start.any() else None
-        self._dtype, self._shape = np.dtype(found.dtype), found.shape
+        self._dtype, self._shape = np.dtype(self.space.dtype), tuple(self.space.shape or ())
         self._is_index = kind == "Discrete"
         self._is_rounded = kind == "Box" and np.issubdtype(self.space.dtype, np.integer)
 

@@ -5,6 +5,8 @@ Each argument against Stable-Baselines3's and Tianshou's: docs/python.md.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -51,9 +53,9 @@ class Agent:
         n_critic_updates: passes of the critic over the batch.
         gae_lambda: lambda of generalized advantage estimation.
         use_sde: state-dependent exploration.
-        sde_sample_freq: steps that an exploration matrix is held for; -1 for as long as the batch.
+        sde_sample_freq: steps that an exploration matrix is held for (8); -1 for `n_steps`, as long as the batch.
         normalize_advantage: subtract the batch's mean from advantages and divide by their standard deviation.
-        target_kl: KL budget of a step, nats.
+        target_kl: KL budget of a step, nats; constant, where a preset would let it fall.
         sub_sampling_factor: F is estimated on every that many-th state.
         policy_kwargs: `net_arch` (widths, or `{"pi": widths, "vf": widths}`), `activation_fn` (a name, or a class of that
             name, such as torch's), `log_std_init`.
@@ -69,6 +71,7 @@ class Agent:
         timeout: seconds that a call into the environment may take before it counts as hung.
         stats_window_size: must be 100, the episodes of running means.
         device: must be a CPU.
+        rollout_buffer_class, rollout_buffer_kwargs, _init_setup_model: as Stable-Baselines3's defaults, for its scripts.
 
     Raises:
         TypeError: for an environment, a space or an argument of the wrong kind.
@@ -110,11 +113,17 @@ class Agent:
         timeout: float = 60.0,
         stats_window_size: int = 100,
         device: str = "auto",
+        rollout_buffer_class: None = None,
+        rollout_buffer_kwargs: Mapping[str, Any] | None = None,
+        _init_setup_model: bool = True,
     ) -> None:
+        if rollout_buffer_class is not None or rollout_buffer_kwargs or not _init_setup_model:
+            raise ValueError("rollout_buffer_class, rollout_buffer_kwargs and _init_setup_model must be left out")
+        if seed is not None and not 0 <= seed < 2**63:
+            raise ValueError(f"seed is {seed}; it must be at least 0 and below 2**63")
         if stats_window_size != 100:
             raise ValueError(f"stats_window_size is {stats_window_size}; npg's running means are of 100 episodes")
-        if str(device) not in ("auto", "cpu"):
-            raise ValueError(f"device is {device!r}; npg computes on the CPU: 'auto' or 'cpu'")
+        _check_device(device)
         check_mappings(policy_kwargs=policy_kwargs, env_kwargs=env_kwargs, settings=settings)
         check_numbers(n_steps=n_steps, n_envs=n_envs, sub_sampling_factor=sub_sampling_factor, timeout=timeout)
         if not timeout > 0:
@@ -137,7 +146,10 @@ class Agent:
             "n_critic_updates": {"value.epochs": n_critic_updates},
             "gae_lambda": {"advantage.lambda": gae_lambda},
             "normalize_advantage": {"advantage.normalize": normalize_advantage},
-            "target_kl": {"algorithm.kl_step": target_kl},
+            "target_kl": {
+                "algorithm.kl_step": target_kl,
+                "algorithm.kl_step_schedule": None if target_kl is None else "constant",
+            },
             "sub_sampling_factor": {"algorithm.fisher_fraction": sub_sampling_factor and 1.0 / sub_sampling_factor},
             "seed": {"run.seed": _fresh_seed() if seed is None else seed},
             "n_envs": {"rollout.n_envs": n_envs if resolved.n_envs is None else resolved.n_envs},
@@ -158,8 +170,10 @@ class Agent:
         self.verbose, self.tensorboard_log = 0, None
         #: Metrics of every iteration of this process.
         self.history: list[Metrics] = []
-        #: Whether the last iteration was not finished.
-        self._is_midway = False
+        #: Whether the last iteration was not finished, and whether one is under way.
+        self._is_midway = self._is_learning = False
+        self._process = os.getpid()
+        self._log: _npg.RunLog | None = None
         self._policy = self._trainer.policy()
 
     # --- training
@@ -176,11 +190,12 @@ class Agent:
         """Trains for `total_timesteps` more transitions; several calls go on where the last one ended.
 
         Args:
-            total_timesteps: transitions, of all environments together. Schedules end with them.
+            total_timesteps: transitions, of all environments together; the last iteration is shorter where they do not
+                divide. Schedules begin anew and end with them.
             callback: called after each iteration with the agent and its metrics; False stops training. Or several.
             log_interval: iterations between lines, with `verbose=1`.
             tb_log_name: name of the folder in `tensorboard_log`; the algorithm's by default.
-            reset_num_timesteps: False for `total_timesteps` to count from the beginning of the first `learn`.
+            reset_num_timesteps: False goes on with the last call's logs. `num_timesteps` always goes on.
             progress_bar: shows a bar.
 
         Raises:
@@ -189,7 +204,7 @@ class Agent:
             TimeoutError: if the environment hangs. The processes of an `AsyncVectorEnv` are ended then. The agent can be
                 saved, and go on after `set_env`.
         """
-        from npg.progress import Progress
+        from npg.progress import Progress, new_folder
 
         if not total_timesteps >= 0:
             raise ValueError(f"total_timesteps is {total_timesteps}; it must not be negative")
@@ -199,24 +214,52 @@ class Agent:
                 raise TypeError(
                     f"callback is {each!r}; it must be callable with the agent and its metrics, or a list of such"
                 )
-        done = self.num_timesteps
-        total = done + int(total_timesteps) if reset_num_timesteps else max(int(total_timesteps), done)
-        if total == done:
+        if self._is_learning:
+            raise RuntimeError("learn is running already: in a callback, or in another thread")
+        if self._process != os.getpid():
+            raise RuntimeError(
+                "the agent was made in another process, whose threads are not here: save it there, load it here"
+            )
+        total = self.num_timesteps + int(total_timesteps)
+        if total == self.num_timesteps:
             return self
         if self._is_midway and self._trainer.is_usable:  # the environments stand somewhere inside of a batch
             self._restart(self._resolved, self.config.get("env", {}))
+        self._synchronize()
         self._trainer.set_total_steps(total)
-        name = tb_log_name or self._ALGORITHM.upper()
-        progress = Progress(self, total, log_interval if self.verbose else 0, progress_bar, self.tensorboard_log, name)
+        if self.tensorboard_log is None:
+            self._log = None
+        elif reset_num_timesteps or self._log is None:
+            self._log = _npg.RunLog(new_folder(Path(self.tensorboard_log), tb_log_name or self._ALGORITHM.upper()))
+        progress = Progress(self, total, log_interval if self.verbose else 0, progress_bar, self._log)
+        self._is_learning = True
         try:
             self._iterate(callbacks, progress)
         except KeyboardInterrupt:
-            if self._trainer.is_usable:
-                self._policy = self._trainer.policy()  # of the iteration that ended meanwhile
-            progress.say(f"interrupted after {self.num_timesteps} steps")
+            self._settle_interrupt(progress)
+        except (EOFError, ConnectionError):  # of an AsyncVectorEnv's processes, which Ctrl-C reaches first
+            try:
+                time.sleep(0.2)
+            except KeyboardInterrupt:
+                self._settle_interrupt(progress)
+            else:
+                raise
         finally:
+            self._is_learning = False
             progress.end()
         return self
+
+    def _settle_interrupt(self, progress: Progress) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            time.sleep(0.05)  # where processes of an AsyncVectorEnv have told it as well, it comes a second time
+        if self._trainer.is_usable:
+            self._policy = self._trainer.policy()  # of the iteration that ended meanwhile
+        progress.say(f"interrupted after {self.num_timesteps} steps")
+
+    def _synchronize(self) -> None:
+        """Takes over what was written into `policy.theta`."""
+        if self._trainer.is_usable:
+            self._trainer.set_policy(self._policy)
 
     def _iterate(self, callbacks: list[Callback], progress: Progress) -> None:
         while True:
@@ -231,8 +274,8 @@ class Agent:
                 return
             self._policy = self._trainer.policy()
             self.history.append(metrics)
-            progress.iteration(metrics)
             answers = [call(self, metrics) for call in callbacks]  # all of them are called
+            progress.iteration(metrics)  # with what they added
             if any(answer is False for answer in answers):
                 return
 
@@ -255,6 +298,43 @@ class Agent:
     def config(self) -> dict[str, Any]:
         """The whole configuration, by tables."""
         return tomllib.loads(self._trainer.config)
+
+    @property
+    def observation_space(self) -> Any:
+        """Gymnasium's space of one observation."""
+        return self._resolved.spaces()[0]
+
+    @property
+    def action_space(self) -> Any:
+        """Gymnasium's space of one action."""
+        return self._resolved.spaces()[1]
+
+    @property
+    def n_envs(self) -> int:
+        """Number of environments."""
+        return int(self.config["rollout"]["n_envs"])
+
+    @property
+    def gamma(self) -> float:
+        """Discount factor."""
+        return float(self.config["advantage"]["gamma"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of all random streams."""
+        return int(self.config["run"]["seed"])
+
+    def get_env(self) -> Any:
+        """What the agent was given as `env`; for an agent that was loaded without, the id."""
+        return self._resolved.given
+
+    @property
+    def env(self) -> Any:
+        """As `get_env`."""
+        return self.get_env()
+
+    def __repr__(self) -> str:
+        return f"<npg.{type(self).__name__} on {self._resolved.id}, {self.num_timesteps:,} steps>"
 
     # --- acting
 
@@ -329,22 +409,36 @@ class Agent:
         self._trainer.set_policy(self._policy)
 
     def save(self, path: str | Path) -> None:
-        """Writes everything that training depends on; the ending `.safetensors` is added if there is none.
+        """Writes everything that training depends on; the ending `.safetensors` is added if there is none, and folders are
+        made.
 
-        The file is a checkpoint as the program `npg` writes it.
+        The file is a checkpoint of the program's: `npg eval RUN --checkpoint FILE`.
         """
         path = Path(path)
+        if not path.name:
+            raise ValueError(f"path is {str(path)!r}; it must name a file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._synchronize()
         self._trainer.save(path if path.suffix else path.with_name(path.name + SUFFIX))
 
     @classmethod
     def load(
-        cls, path: str | Path, env: Any = None, *, env_kwargs: Mapping[str, Any] | None = None, timeout: float = 60.0
+        cls,
+        path: str | Path,
+        env: Any = None,
+        device: str = "auto",
+        *,
+        verbose: int = 0,
+        env_kwargs: Mapping[str, Any] | None = None,
+        timeout: float = 60.0,
     ) -> Self:
         """The agent in a file of `save`, or in a checkpoint of the program.
 
         Args:
             path: the file; the ending may be left out.
             env: as for the constructor. Environments that are named by their id need not be given.
+            device: must be a CPU.
+            verbose: as for the constructor.
             env_kwargs: options of an environment that is named by its id. Those of the saved agent need not be given, if
                 they are numbers, text, booleans or lists.
             timeout: as for the constructor.
@@ -353,6 +447,7 @@ class Agent:
             FileNotFoundError, ValueError: if there is no such file, or it is none of npg's, damaged, of another
                 environment or of another algorithm.
         """
+        _check_device(device)
         file = file_of(path)
         header = _npg.read_header(file)
         if header["algo"] != cls._ALGORITHM:
@@ -371,8 +466,10 @@ class Agent:
             raise ValueError(f"env has {resolved.n_envs} environments, and the agent in {file} {count}; {_AS_MANY}")
         agent = cls.__new__(cls)
         agent._resolved, agent.timeout = resolved, timeout
-        agent._trainer = trained(file, header, resolved, lasting_options(resolved, options))
+        kept = None if env is None and env_kwargs is None else lasting_options(resolved, options)
+        agent._trainer = trained(file, header, resolved, kept)
         agent._settle()
+        agent.verbose = verbose
         return agent
 
     def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None) -> None:
@@ -410,6 +507,11 @@ class VPG(Agent):
     """Vanilla policy gradient: theta + alpha g. `settings={"algorithm.alpha": ...}` sets alpha."""
 
     _ALGORITHM = "vpg"
+
+
+def _check_device(device: object) -> None:
+    if str(device) not in ("auto", "cpu"):
+        raise ValueError(f"device is {device!r}; npg computes on the CPU: 'auto' or 'cpu'")
 
 
 def _fresh_seed() -> int:

@@ -31,14 +31,13 @@ class Progress:
         total: transitions at its end.
         every: iterations between lines; 0 for none.
         with_bar: whether to show a bar.
-        directory: where a folder with logs is made; None for no logs.
-        name: what the folder's name begins with.
+        log: where metrics are written, if anywhere.
     """
 
-    def __init__(self, agent: Agent, total: int, every: int, with_bar: bool, directory: str | None, name: str) -> None:
+    def __init__(self, agent: Agent, total: int, every: int, with_bar: bool, log: _npg.RunLog | None) -> None:
         self._begin, self._done, self._total = time.monotonic(), agent.num_timesteps, total
         self._every, self._with_bar, self._lines = every, with_bar, 0
-        self._log = None if directory is None else _npg.RunLog(_new_folder(Path(directory), name))
+        self._log = log
 
     def iteration(self, metrics: dict[str, Any]) -> None:
         """Takes in an iteration."""
@@ -47,6 +46,8 @@ class Progress:
             for warning in self._log.iteration(metrics["iteration"], metrics["steps"], numbers):
                 self.say(warning)
         if self._every and metrics["iteration"] % self._every == 0:
+            if self._with_bar:
+                print("\r\033[K", end="", file=sys.stderr, flush=True)  # the line takes the bar's place
             self._line(metrics)
         if self._with_bar:
             self._bar(metrics)
@@ -76,7 +77,7 @@ class Progress:
             print(file=sys.stderr)
 
 
-def _new_folder(directory: Path, name: str) -> Path:
+def new_folder(directory: Path, name: str) -> Path:
     """`directory/name_k` with the next free k, as Stable-Baselines3 has it."""
     for number in range(1, sys.maxsize):
         folder = directory / f"{name}_{number}"

@@ -74,11 +74,11 @@ def test_a_script_for_sb3_contrib_runs(name: str, by_id: bool, tmp_path: Path) -
         [sys.executable, "-c", script], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert result.returncode == 0, result.stderr
-    # Two iterations with verbose=1; `load` has no verbose. `learn` with reset_num_timesteps=False had its steps already.
+    # Two iterations with verbose=1; the loaded agent has verbose=0.
     lines = result.stdout.splitlines()
     assert lines[0].split()[:3] == ["steps", "return", "len"]
     assert lines[1].split()[0] == "128" and lines[2].split()[0] == "256"
-    assert lines[-1] == "steps 384"
+    assert lines[-1] == "steps 512"
     assert (tmp_path / "model.safetensors").is_file()
 
 
@@ -134,13 +134,43 @@ def test_learning_goes_on(tiny: Tiny) -> None:
     assert agent.learn(128) is agent
     agent.learn(128)
     assert [metrics["steps"] for metrics in agent.history] == [64, 128, 192, 256]
-    agent.learn(320, reset_num_timesteps=False)
+    agent.learn(64, reset_num_timesteps=False)  # so many more, as in Stable-Baselines3
     assert agent.num_timesteps == 320
-    agent.learn(100, reset_num_timesteps=False)  # it has more already
     agent.learn(0)
     assert agent.num_timesteps == 320
     agent.learn(10)
     assert agent.num_timesteps == 330 and agent.metrics["iteration"] == 6
+
+
+def test_learning_within_learning_is_refused(tiny: Tiny) -> None:
+    agent = npg.NPG("MlpPolicy", "CartPole-v1", **tiny())
+    with pytest.raises(RuntimeError, match="running already"):
+        agent.learn(640, callback=lambda agent, _: agent.learn(64))
+    assert agent.learn(64).num_timesteps == 128
+
+
+def test_a_given_budget_is_constant(tiny: Tiny) -> None:
+    of_preset = npg.TRPO("MlpPolicy", "Acrobot-v1", **tiny(preset=True)).config["algorithm"]
+    assert of_preset["kl_step_schedule"] == "linear"
+    given = npg.TRPO("MlpPolicy", "Acrobot-v1", target_kl=0.02, **tiny(preset=True)).config["algorithm"]
+    assert (given["kl_step"], given["kl_step_schedule"]) == (0.02, "constant")
+
+
+def test_parameters_written_by_hand_stay(tmp_path: Path, tiny: Tiny) -> None:
+    agent = npg.NPG("MlpPolicy", "CartPole-v1", **tiny())
+    agent.policy.theta = np.zeros_like(agent.policy.theta)
+    agent.save(tmp_path / "new" / "folder" / "agent")
+    assert not npg.NPG.load(tmp_path / "new" / "folder" / "agent").policy.theta.any()
+    agent.learn(64)
+    assert 0.0 < np.linalg.norm(agent.policy.theta) < 1.0  # one step from zero
+
+
+def test_spaces_and_numbers_of_an_agent(tiny: Tiny) -> None:
+    for env in ("Pendulum-v1", gymnasium.make("Pendulum-v1")):
+        agent = npg.NPG("MlpPolicy", env, gamma=0.9, **tiny())
+        assert agent.get_env() is env and agent.gamma == 0.9 and agent.seed == 0
+        assert agent.observation_space.shape == (3,) and agent.action_space.high == 2.0
+        assert "npg.NPG on" in repr(agent)
 
 
 def test_two_calls_of_learn_are_as_one(tiny: Tiny) -> None:
@@ -220,8 +250,8 @@ def test_only_a_better_evaluation_is_a_new_best(tmp_path: Path, tiny: Tiny) -> N
     found: list[tuple[int, float]] = []
     callback = npg.EvalCallback(
         Paid(),
-        1,
-        64,
+        n_eval_episodes=1,
+        eval_freq=64,
         best_model_save_path=tmp_path,
         callback_on_new_best=lambda agent, mean: found.append((agent.num_timesteps, mean)),
         verbose=0,
@@ -233,14 +263,34 @@ def test_only_a_better_evaluation_is_a_new_best(tmp_path: Path, tiny: Tiny) -> N
 
 
 def test_a_new_best_can_stop(tiny: Tiny) -> None:
-    callback = npg.EvalCallback("CartPole-v1", 1, 64, callback_on_new_best=lambda agent, mean: False, verbose=0)
+    callback = npg.EvalCallback("CartPole-v1", lambda agent, mean: False, n_eval_episodes=1, eval_freq=64, verbose=0)
     assert npg.NPG("MlpPolicy", "CartPole-v1", **tiny()).learn(640, callback=[callback]).num_timesteps == 64
 
 
-def test_evaluation_of_a_vector_environment_is_refused(tiny: Tiny) -> None:
+def test_evaluation_in_a_vector_environment(tiny: Tiny) -> None:
     agent = npg.NPG("MlpPolicy", "CartPole-v1", **tiny())
-    with pytest.raises(TypeError, match="vector environment"):
-        npg.evaluate_policy(agent, gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")] * 2))
+    vector = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")] * 2)
+    returns, lengths = npg.evaluate_policy(agent, vector, 5, return_episode_rewards=True, seed=4)
+    assert returns == [float(length) for length in lengths] and len(returns) == 5
+    first = npg.evaluate_policy(agent, gymnasium.make("CartPole-v1"), 1, return_episode_rewards=True, seed=4)[0][0]
+    assert first in returns  # the first environment has the seed itself
+    with pytest.raises(ValueError, match="n_eval_episodes"):
+        npg.evaluate_policy(agent, vector, 0)
+    with pytest.raises(ValueError, match="trained on"):
+        env = gymnasium.make("CartPole-v1")
+        npg.NPG("MlpPolicy", env, **tiny()).learn(128, callback=npg.EvalCallback(env, eval_freq=64))
+
+
+def test_a_new_evaluation_is_in_the_logs(tmp_path: Path, tiny: Tiny) -> None:
+    agent = npg.NPG("MlpPolicy", "CartPole-v1", tensorboard_log=str(tmp_path), **tiny())
+    agent.learn(128, callback=npg.EvalCallback("CartPole-v1", n_eval_episodes=1, eval_freq=64, verbose=0))
+    agent.learn(64, reset_num_timesteps=False)
+    assert [folder.name for folder in tmp_path.iterdir()] == ["NPG_1"]
+    lines = (tmp_path / "NPG_1" / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == 3 and "eval/mean_reward" in lines[0] and "eval/mean_reward" not in lines[2]
+
+
+def test_evaluation_arguments(tiny: Tiny) -> None:
     with pytest.raises(ValueError, match="eval_freq"):
         npg.EvalCallback("CartPole-v1", eval_freq=0)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -284,6 +286,84 @@ def test_an_interrupt_ends_learn_and_nothing_else(env: str, tmp_path: Path) -> N
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == "went on\n" and "interrupted after" in result.stderr
+
+
+def started(script: str, folder: Path) -> subprocess.Popen[str]:
+    """A script in a process group of its own, once it has printed its first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    return process
+
+
+SLOW = """
+import time, gymnasium, numpy as np, npg
+class Slow(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Box(-1, 1, (1,)), gymnasium.spaces.Discrete(2)
+    pause = 0.3
+    def reset(self, *, seed=None, options=None): return np.zeros(1, np.float32), {}
+    def step(self, action):
+        time.sleep(Slow.pause)
+        return np.zeros(1, np.float32), 1.0, False, False, {}
+print("begun", flush=True)
+agent = npg.NPG("MlpPolicy", Slow(), n_steps=200).learn(1000)
+Slow.pause = 0.0
+print(agent.learn(200).num_timesteps)
+"""
+
+
+def test_an_interrupt_stops_a_slow_environment_between_steps(tmp_path: Path) -> None:
+    process = started(SLOW, tmp_path)
+    time.sleep(1.0)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "200\n"), err
+    assert time.monotonic() - begin < 5.0  # a batch takes a minute
+
+
+ASYNC = """
+import gymnasium, npg
+if __name__ == "__main__":
+    print("begun", flush=True)
+    agent = npg.NPG("MlpPolicy", {env}, n_steps=64, {more}).learn(10**9)
+    print(agent.learn(64).num_timesteps > 64)
+"""
+OWN = "gymnasium.make_vec('CartPole-v1', 2, vectorization_mode='async')"
+
+
+@pytest.mark.parametrize(("env", "more"), [("'gym:CartPole-v1'", "n_envs=2, vectorization='async'"), (OWN, "")])
+def test_an_interrupt_of_all_processes(env: str, more: str, tmp_path: Path) -> None:
+    """A terminal tells the environments' processes as well. Those of the user's own vector end with it."""
+    process = started(ASYNC.format(env=env, more=more), tmp_path)
+    time.sleep(2.0)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert "interrupted after" in err
+    if env != OWN:
+        assert (process.returncode, out) == (0, "True\n"), err
+
+
+def test_learning_in_a_forked_process_is_refused(tiny: Callable[..., dict[str, Any]]) -> None:
+    agent = npg.NPG("MlpPolicy", "CartPole-v1", **tiny()).learn(64)
+    said = multiprocessing.get_context("fork").Queue()
+
+    def child() -> None:
+        try:
+            agent.learn(64)
+        except RuntimeError as error:
+            said.put(str(error))
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    assert "another process" in said.get(timeout=20)
+    process.join()
 
 
 def test_a_missing_gymnasium_id_is_gymnasiums_error() -> None:

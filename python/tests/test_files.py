@@ -206,8 +206,24 @@ def test_files_that_are_damaged_or_foreign(tmp_path: Path, tiny: Tiny) -> None:
         npg.NPG.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="not a checkpoint"):
         npg.NPG.load(tmp_path)
+    (tmp_path / "file").write_text("no folder")
     with pytest.raises(OSError):
-        npg.NPG("MlpPolicy", "CartPole-v1", **tiny()).save(tmp_path / "no" / "folder" / "agent")
+        npg.NPG("MlpPolicy", "CartPole-v1", **tiny()).save(tmp_path / "file" / "agent")
+    with pytest.raises(ValueError, match="must name a file"):
+        npg.NPG("MlpPolicy", "CartPole-v1", **tiny()).save("")
+
+
+@pytest.mark.parametrize("name", ["Pendulum-v1", "gym:Pendulum-v1"])
+def test_new_options_of_the_same_environment(name: str, tmp_path: Path, tiny: Tiny) -> None:
+    npg.NPG("MlpPolicy", name, **tiny()).learn(64).save(tmp_path / "agent")
+    agent = npg.NPG.load(tmp_path / "agent", env_kwargs={"g": 0.5})
+    assert agent.config["env"] == {"g": 0.5}
+    agent.save(tmp_path / "again")
+    assert npg.NPG.load(tmp_path / "again").config["env"] == {"g": 0.5}
+    plain = npg.NPG.load(tmp_path / "agent")
+    for each in (agent, plain):
+        each.learn(64)
+    assert plain.config.get("env", {}) == {} and not np.array_equal(agent.policy.theta, plain.policy.theta)
 
 
 def test_files_of_other_environments(tmp_path: Path, tiny: Tiny) -> None:

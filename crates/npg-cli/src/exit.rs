@@ -76,7 +76,9 @@ fn message(error: &anyhow::Error) -> String {
             }
             _ => String::new(),
         },
-        Some(Error::UnknownEnvironment { .. }) => "\n`npg envs` lists all environments".into(),
+        Some(Error::UnknownEnvironment { .. }) => {
+            "\n`npg envs` lists all environments; gym:ID is one of Gymnasium's".into()
+        }
         _ => String::new(),
     };
     format!("{}{next}", chain(error))

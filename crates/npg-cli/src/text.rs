@@ -38,6 +38,16 @@ pub(crate) fn mean_over_seeds(what: &str, means: &[f64]) -> String {
     format!("{seeds} seeds: {what} {mean:.2}, 95 % interval {:.2} to {:.2}", interval.low, interval.high)
 }
 
+/// A path as a shell takes it: in quotes where it has anything but letters, digits and `._-/`.
+pub(crate) fn shell_word(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "._-/".contains(c);
+    if !path.is_empty() && path.chars().all(is_plain) {
+        path.into()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
+
 /// A JSON object in one line, with its fields in the given order. Numbers that are not finite are null.
 pub(crate) fn json_line<'f>(fields: impl IntoIterator<Item = (&'f str, Value)>) -> String {
     let fields: Vec<String> =

@@ -349,7 +349,7 @@ fn slips_of_names_and_settings() {
     exit code 2
     --- stderr
     error: unknown environment `CartPole-v0`, did you mean `CartPole-v1`?
-    `npg envs` lists all environments
+    `npg envs` lists all environments; gym:ID is one of Gymnasium's
     "#);
     insta::assert_snapshot!(shown("train HalfCheetah-v5 --steps 10"), @r#"
     exit code 5
@@ -367,7 +367,7 @@ fn slips_of_names_and_settings() {
     exit code 2
     --- stderr
     error: unknown environment `Chess`
-    `npg envs` lists all environments
+    `npg envs` lists all environments; gym:ID is one of Gymnasium's
     "#);
     insta::assert_snapshot!(shown("train CartPole-v1 --steps -5"), @r#"
     exit code 2

@@ -5,6 +5,7 @@
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::{Library, Version};
 
@@ -35,6 +36,15 @@ impl fmt::Display for Missing {
         let too_old = self.tried.iter().any(|(_, reason)| reason.starts_with("it is older"));
         write!(f, "\n`pip install {}mujoco` gets it", if too_old { "--upgrade " } else { "" })
     }
+}
+
+/// The environment of the Python that this process is, if it is one.
+static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says that this process is a Python whose packages lie below `prefix`: its package `mujoco` comes before others'. Only the
+/// first call has an effect.
+pub fn use_python(prefix: PathBuf) {
+    let _ = PYTHON.set(prefix); // a later call changes nothing, as documented
 }
 
 /// Finds and opens libmujoco: `named` (a file, or a folder that holds it), else what [`VARIABLE`] names, else the
@@ -96,7 +106,8 @@ fn everywhere() -> Vec<PathBuf> {
 /// PATH, the user's own.
 fn prefixes() -> Vec<PathBuf> {
     let variables = ["VIRTUAL_ENV", "CONDA_PREFIX"].iter().filter_map(env::var_os).map(PathBuf::from);
-    let mut prefixes: Vec<PathBuf> = variables.filter(|path| !path.as_os_str().is_empty()).collect();
+    let mut prefixes: Vec<PathBuf> = PYTHON.get().cloned().into_iter().collect();
+    prefixes.extend(variables.filter(|path| !path.as_os_str().is_empty()));
     let path = env::var_os("PATH").unwrap_or_default();
     for folder in env::split_paths(&path) {
         for name in ["python3", "python", "python3.exe", "python.exe"] {

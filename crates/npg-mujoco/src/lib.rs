@@ -21,7 +21,7 @@ mod library; // libmujoco
 mod model; // what is simulated
 mod simulation; // one state of it
 
-pub use find::{Missing, VARIABLE, find};
+pub use find::{Missing, VARIABLE, find, use_python};
 pub use library::{Library, Version};
 pub use model::{Kind, Model};
 pub use simulation::{Layout, Simulation};

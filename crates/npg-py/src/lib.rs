@@ -35,6 +35,8 @@ mod _npg {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         npg::env::registry::use_gymnasium(crate::source::make_gymnasium);
+        let prefix: std::path::PathBuf = module.py().import("sys")?.getattr("prefix")?.extract()?;
+        npg::env::mujoco::use_python(prefix);
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 

@@ -31,6 +31,9 @@ impl Policy {
         let width = space.len();
         let observations = rows(observations, width, "observations")?;
         let count = observations.len().checked_div(width).unwrap_or(0);
+        if count == 0 {
+            return Err(mistake("observations has no rows"));
+        }
         let mut inputs = npg::network::kernels::Matrix::zeros(count, self.inner.inputs());
         let mut encoded = vec![0.0; space.encoded_len()];
         for (row, observation) in observations.chunks_exact(width.max(1)).enumerate() {

@@ -10,7 +10,7 @@
 //! at                                   the environment of the call that raised
 //! ```
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -34,11 +34,19 @@ pub(crate) struct Link {
     is_python: bool,
     /// Milliseconds from `origin` to the beginning of the call into Python that is under way, plus 1; 0 for none.
     since: AtomicU64,
+    /// Whether no further call is wanted.
+    is_stopped: AtomicBool,
 }
 
 impl Link {
     fn new(is_python: bool) -> Arc<Self> {
-        Arc::new(Self { raised: Mutex::new(None), is_python, origin: Instant::now(), since: AtomicU64::new(0) })
+        Arc::new(Self {
+            raised: Mutex::new(None),
+            is_python,
+            origin: Instant::now(),
+            since: AtomicU64::new(0),
+            is_stopped: AtomicBool::new(false),
+        })
     }
 
     /// Whether environments are Python's.
@@ -63,8 +71,16 @@ impl Link {
         self.raised.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take()
     }
 
+    /// Says whether further calls are to fail: the iteration under way then ends with an error.
+    pub(crate) fn stop(&self, is_stopped: bool) {
+        self.is_stopped.store(is_stopped, Ordering::Relaxed);
+    }
+
     /// Calls into Python; what it raises is kept, and a message of it given.
     fn call<T>(&self, object: &Py<PyAny>, f: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Result<T, Fault> {
+        if self.is_stopped.load(Ordering::Relaxed) {
+            return Err(Fault { environment: 0, message: "it was interrupted".into() });
+        }
         self.since.store(self.now(), Ordering::Relaxed);
         let result = Python::attach(|py| {
             let object = object.bind(py);

@@ -21,8 +21,11 @@ use crate::source::{Link, Source};
 /// How often a waiting caller looks for signals and for environments that hang.
 const WATCH: Duration = Duration::from_millis(50);
 
-/// How long an interrupted iteration may take to end by itself.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long an interrupted iteration may take to end by itself; then it is stopped before the next step.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a step may take that is to be stopped; then the iteration is given up.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a thread gives back with its iteration.
 type Outcome = (Box<Inner>, Option<npg::Result<Iteration>>);
@@ -91,6 +94,8 @@ impl Trainer {
         config.env = options.parse().map_err(|error| mistake(format!("env_kwargs: {error}")))?;
         archive.header["config"] = config.to_toml().into();
         archive.header["env"] = source.spec.id.clone().into();
+        drop(source.link.take_raised()); // of the environments before
+        source.link.stop(false);
         let environments = source.for_library(py, &config.env)?;
         let restored = py.detach(|| Inner::restore_elsewhere(&archive, environments));
         let inner = restored.map_err(|error| match error {
@@ -106,6 +111,7 @@ impl Trainer {
     /// cannot go on, but can be saved as it was before the iteration. KeyboardInterrupt lets the iteration end, if it does so within seconds.
     fn step<'py>(&mut self, py: Python<'py>, timeout: f64) -> PyResult<Option<Bound<'py, PyDict>>> {
         let mut trainer = self.take()?;
+        self.link.stop(false);
         self.before = self.link.is_python().then(|| trainer.save());
         let (sender, receiver) = channel::<Outcome>();
         let work = move || {
@@ -253,10 +259,12 @@ impl Trainer {
             if let Err(error) = py.check_signals() {
                 interrupt.get_or_insert((error, Instant::now()));
             }
-            if interrupt.as_ref().is_some_and(|(_, since)| since.elapsed() > GRACE)
-                && let Some((error, _)) = interrupt
-            {
-                return Err(error);
+            if let Some((error, since)) = interrupt.take() {
+                if since.elapsed() > GRACE + PATIENCE {
+                    return Err(error);
+                }
+                self.link.stop(since.elapsed() > GRACE);
+                interrupt = Some((error, since));
             }
             let seconds = self.link.seconds_in_call();
             if seconds > timeout {

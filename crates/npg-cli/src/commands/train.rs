@@ -93,7 +93,7 @@ impl<'a> Show<'a> {
     fn new(stop: &'a Stop, output: OutputArgs, runs: &[RunDir]) -> Self {
         let is_several = runs.len() > 1;
         let path = runs[0].path();
-        let whole = path.parent().filter(|_| is_several).unwrap_or(path).display().to_string();
+        let whole = text::shell_word(&path.parent().filter(|_| is_several).unwrap_or(path).display().to_string());
         Self { stop, output, whole, is_several }
     }
 

@@ -204,6 +204,9 @@ impl Trainer {
                 "the initial policy has another shape: take the network, std and normalize settings of its run".into(),
             ));
         }
+        if self.policy == *policy {
+            return Ok(());
+        }
         self.policy.theta.clone_from(&policy.theta);
         self.policy.normalizer.clone_from(&policy.normalizer);
         self.ahead = None; // it is of the policy before

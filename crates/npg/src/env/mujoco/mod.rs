@@ -58,6 +58,11 @@ pub fn use_library(path: PathBuf) {
     let _ = NAMED.set(path); // a later call changes nothing, as documented
 }
 
+/// Says that this process is a Python whose packages lie below `prefix`, see [`npg_mujoco::use_python`].
+pub fn use_python(prefix: PathBuf) {
+    npg_mujoco::use_python(prefix);
+}
+
 /// libmujoco: the one of [`use_library`], of the environment variable `NPG_MUJOCO_LIB`, of the active Python's package
 /// `mujoco`, or the system's. Python is not started to find it.
 ///
