@@ -329,13 +329,13 @@ def test_an_interrupt_stops_a_slow_environment_between_steps(tmp_path: Path) -> 
 
 
 ASYNC = """
-import gymnasium, npg
+import gymnasium.vector, npg
 if __name__ == "__main__":
     print("begun", flush=True)
     agent = npg.NPG("MlpPolicy", {env}, n_steps=64, {more}).learn(10**9)
     print(agent.learn(64).num_timesteps > 64)
 """
-OWN = "gymnasium.make_vec('CartPole-v1', 2, vectorization_mode='async')"
+OWN = "gymnasium.vector.AsyncVectorEnv([lambda: gymnasium.make('CartPole-v1')] * 2)"
 
 
 @pytest.mark.parametrize(("env", "more"), [("'gym:CartPole-v1'", "n_envs=2, vectorization='async'"), (OWN, "")])
