@@ -306,12 +306,14 @@ SLOW = """
 import time, gymnasium, numpy as np, npg
 class Slow(gymnasium.Env):
     observation_space, action_space = gymnasium.spaces.Box(-1, 1, (1,)), gymnasium.spaces.Discrete(2)
-    pause = 0.3
+    pause, told = 0.3, False
     def reset(self, *, seed=None, options=None): return np.zeros(1, np.float32), {}
     def step(self, action):
+        if not Slow.told:
+            Slow.told = True
+            print("begun", flush=True)
         time.sleep(Slow.pause)
         return np.zeros(1, np.float32), 1.0, False, False, {}
-print("begun", flush=True)
 agent = npg.NPG("MlpPolicy", Slow(), n_steps=200).learn(1000)
 Slow.pause = 0.0
 print(agent.learn(200).num_timesteps)
@@ -320,7 +322,6 @@ print(agent.learn(200).num_timesteps)
 
 def test_an_interrupt_stops_a_slow_environment_between_steps(tmp_path: Path) -> None:
     process = started(SLOW, tmp_path)
-    time.sleep(1.0)
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
@@ -331,8 +332,8 @@ def test_an_interrupt_stops_a_slow_environment_between_steps(tmp_path: Path) -> 
 ASYNC = """
 import gymnasium.vector, npg
 if __name__ == "__main__":
-    print("begun", flush=True)
-    agent = npg.NPG("MlpPolicy", {env}, n_steps=64, {more}).learn(10**9)
+    begun = lambda agent, metrics: print("begun", flush=True) if metrics["iteration"] == 1 else None
+    agent = npg.NPG("MlpPolicy", {env}, n_steps=64, {more}).learn(10**9, callback=begun)
     print(agent.learn(64).num_timesteps > 64)
 """
 OWN = "gymnasium.vector.AsyncVectorEnv([lambda: gymnasium.make('CartPole-v1')] * 2)"
@@ -342,7 +343,7 @@ OWN = "gymnasium.vector.AsyncVectorEnv([lambda: gymnasium.make('CartPole-v1')] *
 def test_an_interrupt_of_all_processes(env: str, more: str, tmp_path: Path) -> None:
     """A terminal tells the environments' processes as well. Those of the user's own vector end with it."""
     process = started(ASYNC.format(env=env, more=more), tmp_path)
-    time.sleep(2.0)
+    time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert "interrupted after" in err
