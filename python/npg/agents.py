@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -472,6 +473,14 @@ class Agent:
         agent.verbose = verbose
         return agent
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy.deepcopy: a file of `save`, and the environment where it has no id."""
+        given = self.get_env()
+        with tempfile.TemporaryDirectory() as folder:
+            self.save(Path(folder) / "agent")
+            content = file_of(Path(folder) / "agent").read_bytes()
+        return _of_bytes, (type(self), content, None if isinstance(given, str) else given, self.timeout, self.verbose)
+
     def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None) -> None:
         """Goes on with another environment of the same spaces (bounds of observations aside); its episodes begin anew.
 
@@ -507,6 +516,13 @@ class VPG(Agent):
     """Vanilla policy gradient: theta + alpha g. `settings={"algorithm.alpha": ...}` sets alpha."""
 
     _ALGORITHM = "vpg"
+
+
+def _of_bytes(cls: type[Agent], content: bytes, env: Any, timeout: float, verbose: int) -> Agent:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"agent{SUFFIX}"
+        file.write_bytes(content)
+        return cls.load(file, env=env, timeout=timeout, verbose=verbose)
 
 
 def _check_device(device: object) -> None:

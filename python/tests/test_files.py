@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tomllib
@@ -251,3 +253,13 @@ def test_the_program_refuses_what_is_no_file_of_its_own(tmp_path: Path) -> None:
 def test_the_programs_exit_codes(tmp_path: Path) -> None:
     program("train", "CartPole-v1", "--set", "algorithm.kl_stp=1", folder=tmp_path, status=2)
     program("--version", folder=tmp_path)
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "gym:CartPole-v1", Counting])
+def test_copies_and_pickles(env: Any, tiny: Tiny) -> None:
+    agent = npg.NPG("MlpPolicy", env, **tiny()).learn(128)
+    for other in (copy.deepcopy(agent), pickle.loads(pickle.dumps(agent))):
+        assert other.num_timesteps == 128 and other.config == agent.config
+        assert np.array_equal(other.policy.theta, agent.policy.theta)
+        other.learn(64)
+        assert agent.num_timesteps == 128 and not np.array_equal(other.policy.theta, agent.policy.theta)
