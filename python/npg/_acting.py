@@ -1,0 +1,139 @@
+"""What an agent is and does without learning: its policy, its actions, its parameters."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npg import _npg
+from npg._files import file_of
+from npg._sources import Resolved
+
+Metrics = dict[str, Any]
+
+
+class Acting:
+    """The part of an agent that acts."""
+
+    _resolved: Resolved
+    _trainer: _npg.Trainer
+    _policy: _npg.Policy
+    #: Metrics of every iteration of this process.
+    history: list[Metrics]
+
+    @property
+    def metrics(self) -> Metrics:
+        """Metrics of the last iteration by their names; empty before the first one."""
+        return self.history[-1] if self.history else {}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The whole configuration, by tables."""
+        return tomllib.loads(self._trainer.config)
+
+    @property
+    def observation_space(self) -> Any:
+        """Gymnasium's space of one observation."""
+        return self._resolved.spaces()[0]
+
+    @property
+    def action_space(self) -> Any:
+        """Gymnasium's space of one action."""
+        return self._resolved.spaces()[1]
+
+    @property
+    def n_envs(self) -> int:
+        """Number of environments."""
+        return int(self.config["rollout"]["n_envs"])
+
+    @property
+    def gamma(self) -> float:
+        """Discount factor."""
+        return float(self.config["advantage"]["gamma"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of all random streams."""
+        return int(self.config["run"]["seed"])
+
+    def get_env(self) -> Any:
+        """What the agent was given as `env`; for an agent that was loaded without, the id."""
+        return self._resolved.given
+
+    @property
+    def env(self) -> Any:
+        """As `get_env`."""
+        return self.get_env()
+
+    def predict(
+        self,
+        observation: Any,
+        state: None = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, None]:
+        """Actions for an observation, or for a batch of them; and None, as Stable-Baselines3 has it.
+
+        Args:
+            observation: an element of the observation space, or a batch as vector environments give.
+            state: of no meaning, policies have no memory.
+            episode_start: of no meaning.
+            deterministic: the most probable action, instead of a sampled one.
+
+        Raises:
+            ValueError: if it is no element of the space.
+        """
+        rows, is_batch = self._rows_of(observation)
+        actions = self._policy.act(rows, deterministic)
+        codec = self._resolved.actions
+        if codec is None:
+            kind = self._resolved.source.spec["action"][0]
+            actions = actions.astype(np.float32) if kind == "box" else actions
+            chosen: Any = actions[:, 0] if kind == "discrete" else actions
+        else:
+            chosen = codec.batch(actions)
+        return (chosen if is_batch else chosen[0]), None
+
+    def _rows_of(self, observation: Any) -> tuple[NDArray[np.float64], bool]:
+        """Rows of shape (count, numbers of an observation), and whether a batch was given."""
+        codec, (width, _) = self._resolved.observations, self._policy.sizes
+        if codec is None:
+            array = np.asarray(observation, np.float64)
+            shape = () if self._resolved.source.spec["observation"][0] == "discrete" else (width,)
+            lead = array.ndim - len(shape)
+            if lead not in (0, 1) or array.shape[lead:] != shape:
+                raise ValueError(f"an observation of shape {array.shape}, but the space has {shape}")
+            return np.ascontiguousarray(array.reshape(-1, width)), lead == 1
+        count = codec.count(observation)
+        rows = codec.one(observation).reshape(1, -1) if count is None else codec.batch(observation, count)
+        return np.ascontiguousarray(rows, np.float64), count is not None
+
+    @property
+    def policy(self) -> _npg.Policy:
+        """The policy; `npg.functional` computes with it."""
+        return self._policy
+
+    def get_parameters(self) -> dict[str, NDArray[np.float64]]:
+        """The policy's parameters, one flat vector: `{"policy/theta": array}`."""
+        return {"policy/theta": self._policy.theta}
+
+    def set_parameters(self, load_path_or_dict: str | Path | Mapping[str, Any], exact_match: bool = True) -> None:
+        """Sets what `get_parameters` gives, or takes the policy (with its statistics) of a saved agent.
+
+        Raises:
+            ValueError: for another shape, or a number that is not finite.
+        """
+        if isinstance(load_path_or_dict, Mapping):
+            if exact_match and set(load_path_or_dict) != {"policy/theta"}:
+                given = ", ".join(sorted(map(str, load_path_or_dict))) or "nothing"
+                raise ValueError(f"load_path_or_dict has {given}; it must have policy/theta and nothing else")
+            if "policy/theta" in load_path_or_dict:
+                self._policy.theta = np.ascontiguousarray(load_path_or_dict["policy/theta"], np.float64)
+        else:
+            self._policy = _npg.Policy.load(file_of(load_path_or_dict), self._resolved.source)
+        self._trainer.set_policy(self._policy)
