@@ -53,6 +53,17 @@ fn actions(policy: &Policy, array: &Bound<'_, PyAny>, rows: usize) -> PyResult<A
     Ok(ActionRows::Integers { values, columns })
 }
 
+/// States and the raw actions taken in them.
+fn samples(
+    policy: &Policy,
+    observations: &PyReadonlyArray2<'_, f64>,
+    taken: &Bound<'_, PyAny>,
+) -> PyResult<(Matrix, ActionRows)> {
+    let inputs = policy.inputs(observations)?;
+    let actions = actions(policy, taken, inputs.rows())?;
+    Ok((inputs, actions))
+}
+
 fn states(inputs: &Matrix) -> States<'_> {
     States { inputs, weights: None }
 }
@@ -81,8 +92,7 @@ pub(crate) fn policy_gradient<'py>(
     advantages: PyReadonlyArray1<'py, f64>,
     entropy_coefficient: f64,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let inputs = policy.inputs(&observations)?;
-    let actions = actions(policy, taken, inputs.rows())?;
+    let (inputs, actions) = samples(policy, &observations, taken)?;
     let advantages = vector(&advantages, inputs.rows(), "advantages")?;
     let inner = &policy.inner;
     let gradient = py.detach(|| {
@@ -100,8 +110,7 @@ pub(crate) fn log_prob<'py>(
     observations: PyReadonlyArray2<'py, f64>,
     taken: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let inputs = policy.inputs(&observations)?;
-    let actions = actions(policy, taken, inputs.rows())?;
+    let (inputs, actions) = samples(policy, &observations, taken)?;
     let inner = &policy.inner;
     let values: Vec<f64> = py.detach(|| {
         let at = Linearized::new(inner, states(&inputs), 1.0);
@@ -120,8 +129,7 @@ pub(crate) fn compare<'py>(
     taken: &Bound<'py, PyAny>,
     advantages: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let inputs = policy.inputs(&observations)?;
-    let actions = actions(policy, taken, inputs.rows())?;
+    let (inputs, actions) = samples(policy, &observations, taken)?;
     let advantages = vector(&advantages, inputs.rows(), "advantages")?;
     let theta = vector(&theta, policy.inner.theta.len(), "theta")?;
     let inner = &policy.inner;

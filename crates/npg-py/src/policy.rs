@@ -27,23 +27,32 @@ impl Policy {
 
     /// Network inputs of observations of shape (rows, numbers of an observation).
     pub(crate) fn inputs(&self, observations: &PyReadonlyArray2<'_, f64>) -> PyResult<npg::network::kernels::Matrix> {
-        let space = &self.inner.observation;
-        let width = space.len();
-        let observations = rows(observations, width, "observations")?;
-        let count = observations.len().checked_div(width).unwrap_or(0);
+        let count = observations.shape()[0];
         if count == 0 {
             return Err(mistake("observations has no rows"));
         }
         let mut inputs = npg::network::kernels::Matrix::zeros(count, self.inner.inputs());
-        let mut encoded = vec![0.0; space.encoded_len()];
-        for (row, observation) in observations.chunks_exact(width.max(1)).enumerate() {
-            space.encode(observation, &mut encoded).map_err(|(index, value)| {
-                mistake(format!("observations[{row}, {index}] is {value}, which is not finite or not in {space:?}"))
-            })?;
-            self.inner.normalize(&encoded, inputs.row_mut(row));
-        }
+        encode(&self.inner, observations, |row, encoded| self.inner.normalize(encoded, inputs.row_mut(row)))?;
         Ok(inputs)
     }
+}
+
+/// Gives each row of `observations`, shape (rows, numbers of one), as a network reads it, or says what is wrong with it.
+fn encode(
+    policy: &Inner,
+    observations: &PyReadonlyArray2<'_, f64>,
+    mut take: impl FnMut(usize, &[f64]),
+) -> PyResult<()> {
+    let space = &policy.observation;
+    let values = rows(observations, space.len(), "observations")?;
+    let mut encoded = vec![0.0; space.encoded_len()];
+    for (row, observation) in values.chunks_exact(space.len().max(1)).enumerate() {
+        space.encode(observation, &mut encoded).map_err(|(index, value)| {
+            mistake(format!("observations[{row}, {index}] is {value:e}, which is not finite or not in its space"))
+        })?;
+        take(row, &encoded);
+    }
+    Ok(())
 }
 
 #[pymethods]
@@ -55,18 +64,11 @@ impl Policy {
         observations: PyReadonlyArray2<'py, f64>,
         deterministic: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let width = self.inner.observation.len();
         let count = observations.shape()[0];
-        let values = rows(&observations, width, "observations")?;
-        let space = self.inner.observation.clone();
-        let mut encoded = vec![0.0; space.encoded_len()];
         let mut actor = Actor::new(&self.inner, count.max(1));
-        for (row, observation) in values.chunks_exact(width.max(1)).enumerate() {
-            space.encode(observation, &mut encoded).map_err(|(index, value)| {
-                mistake(format!("observation[{row}, {index}] is {value}, which is not finite or not in its space"))
-            })?;
-            actor.observe(row, &encoded);
-        }
+        encode(&self.inner, &observations, |row, encoded| {
+            actor.observe(row, encoded);
+        })?;
         actor.infer(count);
         self.noise.resize(count, HeldNoise::default());
         for (row, noise) in self.noise.iter_mut().enumerate() {

@@ -64,9 +64,7 @@ def _reset(env: Any, check: Check, state: _State, first: bool) -> bool:
     """Resets and looks at the observation. False if nothing can be played from here."""
     check.watch.place = f"reset of episode {state.episode}"
     result = _first_reset(env, check) if first else check.reset(env)
-    changed = state.held.changed()
-    if changed:
-        check.add("observation-aliased", changed)
+    _check_held(check, state)
     if not isinstance(result, tuple) or len(result) != 2:
         check.add("reset-return", f"`reset` returned {returned(result)}")
         return False
@@ -76,6 +74,13 @@ def _reset(env: Any, check: Check, state: _State, first: bool) -> bool:
         check.add("info-type", f"info is a {type(info).__name__}")
     state.held.hold(f"the reset of episode {state.episode}", observation)
     return True
+
+
+def _check_held(check: Check, state: _State) -> None:
+    """Whether the call has overwritten the observation before."""
+    changed = state.held.changed()
+    if changed:
+        check.add("observation-aliased", changed)
 
 
 def _first_reset(env: Any, check: Check) -> Any:
@@ -95,9 +100,7 @@ def _step(env: Any, action: Any, check: Check, state: _State, seen: tally.Tally)
     check.watch.place = f"episode {state.episode}, step {state.length}"
     result = check.step(env, action)
     seen.seconds += check.watch.seconds
-    changed = state.held.changed()
-    if changed:
-        check.add("observation-aliased", changed)
+    _check_held(check, state)
     if not isinstance(result, tuple) or len(result) != 5:
         check.add("step-return", f"`step` returned {returned(result)}")
         return None
