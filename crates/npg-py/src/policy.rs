@@ -32,23 +32,27 @@ impl Policy {
             return Err(mistake("observations has no rows"));
         }
         let mut inputs = npg::network::kernels::Matrix::zeros(count, self.inner.inputs());
-        encode(&self.inner, observations, |row, encoded| self.inner.normalize(encoded, inputs.row_mut(row)))?;
+        encode(&self.inner, observations, "observations", |row, encoded| {
+            self.inner.normalize(encoded, inputs.row_mut(row))
+        })?;
         Ok(inputs)
     }
 }
 
-/// Gives each row of `observations`, shape (rows, numbers of one), as a network reads it, or says what is wrong with it.
+/// Gives each row of `observations`, shape (rows, numbers of one), as a network reads it, or says what is wrong with it;
+/// `what` names them.
 fn encode(
     policy: &Inner,
     observations: &PyReadonlyArray2<'_, f64>,
+    what: &str,
     mut take: impl FnMut(usize, &[f64]),
 ) -> PyResult<()> {
     let space = &policy.observation;
-    let values = rows(observations, space.len(), "observations")?;
+    let values = rows(observations, space.len(), what)?;
     let mut encoded = vec![0.0; space.encoded_len()];
     for (row, observation) in values.chunks_exact(space.len().max(1)).enumerate() {
         space.encode(observation, &mut encoded).map_err(|(index, value)| {
-            mistake(format!("observations[{row}, {index}] is {value:e}, which is not finite or not in its space"))
+            mistake(format!("{what}[{row}, {index}] is {value:e}, which is not finite or not in its space"))
         })?;
         take(row, &encoded);
     }
@@ -66,7 +70,7 @@ impl Policy {
     ) -> PyResult<Bound<'py, PyAny>> {
         let count = observations.shape()[0];
         let mut actor = Actor::new(&self.inner, count.max(1));
-        encode(&self.inner, &observations, |row, encoded| {
+        encode(&self.inner, &observations, "observation", |row, encoded| {
             actor.observe(row, encoded);
         })?;
         actor.infer(count);
