@@ -52,7 +52,7 @@ fn encode(
     let mut encoded = vec![0.0; space.encoded_len()];
     for (row, observation) in values.chunks_exact(space.len().max(1)).enumerate() {
         space.encode(observation, &mut encoded).map_err(|(index, value)| {
-            mistake(format!("{what}[{row}, {index}] is {value:e}, which is not finite or not in its space"))
+            mistake(format!("{what}[{row}, {index}] is {value}, which is not finite or not in its space"))
         })?;
         take(row, &encoded);
     }
