@@ -1,34 +1,27 @@
 #!/usr/bin/env bash
-# Speed of whole processes, median of five: environment steps a second at the settings that peers are compared at, and
-# with the shipped CartPole-v1 preset; seconds to a mean training return of 475, start-up included; start-up alone; size.
-# Settings: 64x64 networks, 2048 steps an iteration, CG 10 on the full batch, critic 10 epochs of minibatches of 128.
+# npg's speed beside its peers' and the machine's limits, on two cores. Parts, all of them by default:
+#
+#     throughput   steps/s, start-up, memory and phases of npg and its peers at matched settings, in alternation
+#     physics      whole training beside mujoco.rollout, which replays what training asked of it
+#     return       seconds to a return, npg and peers each with its own settings
+#     limits       Fisher products, updates and sampling beside the FMA peak and the memory; one and two threads
+#     scaling      cost against parameters, batch, CG iterations, environments; where the solvers cross
+#
+#     benchmarks/speed.sh [PART...] [--tasks "A B"] [--rounds 5] [--only-table] [--figures FOLDER] [--dir DIR]
+#
+# It makes an environment with the peers first (Python 3.11, 6 GB: torch comes with what it needs on a GPU), in
+# target/peers. All together takes hours; it can be stopped at any time and goes on where it was. Tables are printed and are,
+# with everything measured, in target/speed. Needs a quiet machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+peers=$PWD/target/peers requirements=benchmarks/speed/requirements.txt
+if ! cmp --silent "$requirements" "$peers/requirements.txt"; then
+    python3 -m venv "$peers"
+    "$peers/bin/pip" install --quiet -r "$requirements"
+    cp "$requirements" "$peers/requirements.txt"
+fi
 cargo build --release --quiet -p npg-cli
-npg=${CARGO_TARGET_DIR:-target}/release/npg
-runs=$(mktemp -d)
-trap 'rm -rf "$runs"' EXIT
-matched=(--config benchmarks/matched.toml)
-
-median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-rate() { # steps_per_second of the done line, median of five
-    for _ in 1 2 3 4 5; do
-        "$npg" train "$@" --out "$runs/run" --force --json | sed -n 's/.*"steps_per_second":\([0-9.]*\).*/\1/p'
-    done | median
-}
-seconds() { # wall-clock seconds of a command, median of five
-    for _ in 1 2 3 4 5; do
-        local begin=$EPOCHREALTIME
-        "$@" >/dev/null
-        echo "$EPOCHREALTIME $begin" | awk '{ print $1 - $2 }'
-    done | median
-}
-line() { printf '%-58s %12.*f %s\n' "$1" "$2" "$3" "$4"; }
-
-line 'CartPole-v1, matched settings' 0 "$(rate CartPole-v1 "${matched[@]}")" steps/s
-line 'Pendulum-v1, matched settings' 0 "$(rate Pendulum-v1 "${matched[@]}")" steps/s
-line 'CartPole-v1, shipped preset' 0 "$(rate CartPole-v1 --steps 500000)" steps/s
-line 'CartPole-v1 to 475, whole process' 2 \
-    "$(seconds "$npg" train CartPole-v1 --until-return 475 --out "$runs/until" --force --quiet)" s
-line 'npg envs, whole process' 4 "$(seconds "$npg" envs)" s
-line 'size of the program' 1 "$(stat -c %s "$npg" | awk '{ print $1 / 1e6 }')" MB
+cargo build --release --quiet -p npg --examples
+libraries=("$peers"/lib/python3*/site-packages/mujoco)
+export NPG_MUJOCO_LIB=${libraries[0]}
+exec "$peers/bin/python" benchmarks/speed/speed.py --program "${CARGO_TARGET_DIR:-target}/release/npg" "$@"

@@ -8,7 +8,7 @@ use crate::linearize::Linearized;
 use crate::network::kernels::Matrix;
 use crate::network::{Network, Packed, Scratch, TILE, Tile};
 use crate::policy::ActionRows;
-use crate::reduce;
+use crate::reduce::{self, Pool};
 use faer::{Accum, Mat, MatRef, Par};
 
 /// (1/rows) sum over rows of J^T M J v; `metric` replaces the rows of J v in tile `index` by M J v. The damping is not
@@ -16,22 +16,18 @@ use faer::{Accum, Mat, MatRef, Par};
 pub(crate) fn curvature_product(
     network: &Network,
     packed: &Packed,
-    tiles: &[Tile],
-    rows: usize,
+    (tiles, rows): (&[Tile], usize),
+    scratch: &Pool<Scratch>,
     v: &[f64],
     metric: impl Fn(usize, usize, &mut Matrix) + Sync,
 ) -> Vec<f64> {
     let tangent = network.pack_tangent(packed, v);
-    let mut product = reduce::sum(
-        tiles.len(),
-        network.parameters(),
-        || Scratch::new(network),
-        |scratch, index, sum| {
+    let mut product =
+        reduce::sum(tiles.len(), network.parameters(), (scratch, || Scratch::new(network)), |scratch, index, sum| {
             network.jvp(packed, &tangent, &tiles[index], scratch);
             metric(index, tiles[index].rows(), &mut scratch.outputs);
             network.vjp(packed, &tiles[index], scratch, sum);
-        },
-    );
+        });
     let scale = 1.0 / rows as f64;
     product.iter_mut().for_each(|x| *x *= scale);
     product
@@ -40,8 +36,9 @@ pub(crate) fn curvature_product(
 impl Linearized<'_> {
     /// F v: one jvp, one M, one vjp a tile. Undamped. `v` and the result have one number a parameter.
     pub fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
-        let distribution = &self.policy.distribution;
-        curvature_product(&self.policy.network, &self.packed, &self.tiles, self.rows(), v, |index, rows, outputs| {
+        let (network, distribution) = (&self.policy.network, &self.policy.distribution);
+        let states = (&self.tiles[..], self.rows());
+        curvature_product(network, &self.packed, states, &self.scratch, v, |index, rows, outputs| {
             distribution.apply_metric(rows, &self.metrics[index], outputs);
             if self.is_weighted() {
                 for (slot, row) in reduce::tile_rows(self.rows(), index).enumerate() {

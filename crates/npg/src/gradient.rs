@@ -15,17 +15,18 @@ pub fn policy_gradient(at: &Linearized<'_>, actions: &ActionRows, advantages: &[
     let mut gradient = reduce::sum(
         at.tiles.len(),
         network.parameters(),
-        || (Scratch::new(network), vec![0.0; outputs]),
-        |(scratch, cotangent), index, sum| {
+        (&at.scratch, || Scratch::new(network)),
+        |scratch, index, sum| {
             let tile = &at.tiles[index];
+            let mut cotangent = vec![0.0; outputs];
             for (slot, row) in reduce::tile_rows(at.rows(), index).enumerate() {
                 let source = at.source(row);
                 let weight = at.weight(row);
                 cotangent.fill(0.0);
                 let seen = tile.outputs().row(slot);
-                distribution.add_score(seen, actions.row(source), weight * advantages[source], cotangent);
+                distribution.add_score(seen, actions.row(source), weight * advantages[source], &mut cotangent);
                 if entropy != 0.0 {
-                    distribution.add_entropy_gradient(seen, weight * entropy, cotangent);
+                    distribution.add_entropy_gradient(seen, weight * entropy, &mut cotangent);
                 }
                 scratch.outputs.row_mut(slot).iter_mut().zip(cotangent.iter()).for_each(|(s, c)| *s = *c as f32);
             }

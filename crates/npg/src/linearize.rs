@@ -3,9 +3,9 @@
 //! Gradient, Fisher products, dense Fisher and scores all start from here; activations are computed once a solve.
 
 use crate::network::kernels::Matrix;
-use crate::network::{Packed, TILE, Tile};
+use crate::network::{Packed, Scratch, TILE, Tile};
 use crate::policy::Policy;
-use crate::reduce;
+use crate::reduce::{self, Pool};
 
 /// States, as the network reads them, and how much each counts.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ pub struct Linearized<'a> {
     pub(crate) tiles: Vec<Tile>,
     /// Fisher metric of each row's distribution, tile by tile.
     pub(crate) metrics: Vec<Matrix>,
+    /// Working memory of the products.
+    pub(crate) scratch: Pool<Scratch>,
     weights: Option<&'a [f64]>,
     /// Mean of the weights over these states: what they are divided by. 1 where nothing is left out.
     mean_weight: f64,
@@ -72,7 +74,8 @@ impl<'a> Linearized<'a> {
         });
         let (tiles, metrics) = tiles.into_iter().unzip();
         let mean_weight = mean_weight(states.weights, selection.as_deref());
-        Self { policy, packed, tiles, metrics, weights: states.weights, mean_weight, selection, rows }
+        let (scratch, weights) = (Pool::new(), states.weights);
+        Self { policy, packed, tiles, metrics, scratch, weights, mean_weight, selection, rows }
     }
 
     /// Number of states.

@@ -51,6 +51,18 @@ metrics! {
     UPDATE_SECONDS = "time/update_seconds", "s",
         "Seconds that the update of policy and baseline took.",
         "-";
+    GRADIENT_SECONDS = "time/gradient_seconds", "s",
+        "Seconds of the policy's forward passes and gradient; these parts overlap with time/value_seconds.",
+        "-";
+    SOLVE_SECONDS = "time/solve_seconds", "s",
+        "Seconds of solving (F + damping I) x = g.",
+        "-";
+    STEP_SECONDS = "time/step_seconds", "s",
+        "Seconds of the step: the line search, and measuring the new policy.",
+        "-";
+    VALUE_SECONDS = "time/value_seconds", "s",
+        "Seconds of fitting the baseline, beside the update of the policy.",
+        "-";
     EXPLAINED_VARIANCE = "train/explained_variance", "1",
         "1 - Var(target - V) / Var(target) of the value baseline before its fit.",
         "towards 1; below 0 the baseline is worse than a constant";

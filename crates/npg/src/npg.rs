@@ -17,6 +17,7 @@ use crate::policy::Policy;
 use crate::solve::{CgOptions, Solution, SolveError, cholesky, conjugate_gradient, woodbury};
 use crate::step::{Accepted, LineSearch, alpha_from_kl, moved, predicted_kl};
 use crate::trust_region::{Comparison, Signal, compare};
+use std::time::Instant;
 
 /// At most this many parameters are solved densely by `solver = "auto"`.
 const AUTO_DENSE: usize = 64;
@@ -56,6 +57,29 @@ pub struct Update {
     pub comparison: Comparison,
     /// Reductions of alpha by the line search.
     pub backtracks: usize,
+    /// Where the time went.
+    pub seconds: Seconds,
+}
+
+/// Wall-clock seconds of an update's parts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seconds {
+    /// The forward passes and g.
+    pub gradient: f64,
+    /// The direction: Fisher products and solver.
+    pub solve: f64,
+    /// The step, and measuring what it did.
+    pub step: f64,
+}
+
+/// The seconds since it was asked last.
+struct Lap(Instant);
+
+impl Lap {
+    fn seconds(&mut self) -> f64 {
+        let now = Instant::now();
+        (now - std::mem::replace(&mut self.0, now)).as_secs_f64()
+    }
 }
 
 /// Computes the next parameters of `policy` from a batch: its states, and the actions and advantages in `signal`.
@@ -70,12 +94,14 @@ pub fn update(
     kl_step: f64,
     last: Option<&[f64]>,
 ) -> Update {
+    let mut lap = Lap(Instant::now());
     let theta = &policy.theta;
     let at = Linearized::new(policy, states, 1.0);
     let mut update = Update::nothing(theta);
 
     // Gradient.
     let g = policy_gradient(&at, signal.actions, signal.advantages, signal.entropy);
+    update.seconds.gradient = lap.seconds();
     update.gradient_norm = dot(&g, &g).sqrt();
     if !update.gradient_norm.is_finite() {
         return update.refused(&at, "the gradient is not finite");
@@ -100,6 +126,7 @@ pub fn update(
     };
     update.g_x = dot(&g, &x);
     let x_f_x = fisher.fisher_norm(&x);
+    update.seconds.solve = lap.seconds();
     if !(update.g_x.is_finite() && x_f_x.is_finite()) {
         return update.refused(&at, "the direction is not finite");
     }
@@ -135,6 +162,7 @@ pub fn update(
     if !(accepted.comparison.is_finite() && accepted.theta.iter().all(|t| t.is_finite())) {
         return update.refused(&at, format!("the new policy is not finite after a step of size {:e}", accepted.alpha));
     }
+    update.seconds.step = lap.seconds();
     update.outcome = Outcome::Stepped;
     update.alpha = accepted.alpha;
     update.kl_predicted = predicted_kl(accepted.alpha, x_f_x);
@@ -207,6 +235,7 @@ impl Update {
             kl_predicted: 0.0,
             comparison: Comparison::default(),
             backtracks: 0,
+            seconds: Seconds::default(),
         }
     }
 

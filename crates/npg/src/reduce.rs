@@ -42,6 +42,27 @@ fn total(partials: Vec<Vec<f64>>, width: usize) -> Vec<f64> {
     total
 }
 
+/// Working memory that sums use again: each piece of work takes one and gives it back.
+#[derive(Debug)]
+pub struct Pool<S> {
+    free: Mutex<Vec<S>>,
+}
+
+impl<S> Pool<S> {
+    /// With none yet.
+    pub const fn new() -> Self {
+        Self { free: Mutex::new(Vec::new()) }
+    }
+
+    fn with<R>(&self, make: impl FnOnce() -> S, work: impl FnOnce(&mut S) -> R) -> R {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut taken = free.unwrap_or_else(make);
+        let result = work(&mut taken);
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
+        result
+    }
+}
+
 /// Number of tiles that `rows` rows make.
 pub fn tiles(rows: usize) -> usize {
     rows.div_ceil(TILE)
@@ -56,42 +77,46 @@ fn chunk_size(count: usize) -> usize {
     count.div_ceil(CHUNKS).max(TILES_PER_CHUNK)
 }
 
-/// Sum over the tiles 0..`count` of vectors of `width`: `add(scratch, tile, sum)` adds a tile's part to `sum`.
-pub fn sum<S>(
+/// Sum over the tiles 0..`count` of vectors of `width`: `add(scratch, tile, sum)` adds a tile's part to `sum`,
+/// its scratch from the pool, or made where none is free.
+pub fn sum<S: Send>(
     count: usize,
     width: usize,
-    scratch: impl Fn() -> S + Sync,
+    (pool, scratch): (&Pool<S>, impl Fn() -> S + Sync),
     add: impl Fn(&mut S, usize, &mut [f64]) + Sync,
 ) -> Vec<f64> {
     let size = chunk_size(count);
-    let chunk = |state: &mut S, index: usize| {
+    let chunk = |index: usize| {
         let mut partial = zeros(width);
-        for tile in index * size..count.min((index + 1) * size) {
-            add(state, tile, &mut partial);
-        }
+        pool.with(&scratch, |scratch| {
+            for tile in index * size..count.min((index + 1) * size) {
+                add(scratch, tile, &mut partial);
+            }
+        });
         partial
     };
     if count <= size {
-        return chunk(&mut scratch(), 0);
+        return chunk(0);
     }
-    let partials: Vec<Vec<f64>> = (0..count.div_ceil(size)).into_par_iter().map_init(&scratch, chunk).collect();
+    let partials: Vec<Vec<f64>> = (0..count.div_ceil(size)).into_par_iter().map(chunk).collect();
     total(partials, width)
 }
 
 /// As [`sum`], over items that each tile owns (its cache) and may change.
-pub fn sum_mut<T: Send, S>(
+pub fn sum_mut<T: Send, S: Send>(
     items: &mut [T],
     width: usize,
-    scratch: impl Fn() -> S + Sync,
+    (pool, scratch): (&Pool<S>, impl Fn() -> S + Sync),
     add: impl Fn(&mut S, usize, &mut T, &mut [f64]) + Sync,
 ) -> Vec<f64> {
     let size = chunk_size(items.len());
     let chunk = |(index, items): (usize, &mut [T])| {
         let mut partial = zeros(width);
-        let mut state = scratch();
-        for (offset, item) in items.iter_mut().enumerate() {
-            add(&mut state, index * size + offset, item, &mut partial);
-        }
+        pool.with(&scratch, |scratch| {
+            for (offset, item) in items.iter_mut().enumerate() {
+                add(scratch, index * size + offset, item, &mut partial);
+            }
+        });
         partial
     };
     if items.len() <= size {
@@ -123,14 +148,14 @@ mod tests {
         let values: Vec<f64> = (0..5000).map(|i| (f64::from(i) * 0.7).sin() * 10f64.powi(i % 17)).collect();
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| sum(values.len(), 1, || (), |(), tile, total| total[0] += values[tile]))
+            pool.install(|| sum(values.len(), 1, (&Pool::new(), || ()), |(), tile, total| total[0] += values[tile]))
         };
         let expected = run(1);
         for threads in [2, 4, 7] {
             assert_eq!(run(threads)[0].to_bits(), expected[0].to_bits());
         }
         let mut items = values.clone();
-        let owned = sum_mut(&mut items, 1, || (), |(), _, value, total| total[0] += *value);
+        let owned = sum_mut(&mut items, 1, (&Pool::new(), || ()), |(), _, value, total| total[0] += *value);
         assert!((owned[0] - expected[0]).abs() <= 1e-9 * expected[0].abs().max(1.0));
     }
 }

@@ -276,8 +276,13 @@ impl Distribution {
         if self.has_exact_total_variation() {
             return TotalVariation::Exact(categorical::total_variation(p, q));
         }
-        let kl = self.kl(p, q).min(self.kl(q, p));
-        TotalVariation::Bound(pinsker(kl).min(bretagnolle_huber(kl)))
+        TotalVariation::Bound(Self::bound_of_total_variation(self.kl(p, q), self.kl(q, p)))
+    }
+
+    /// The smaller of Pinsker's and Bretagnolle-Huber's bound for the smaller of both directions of KL.
+    pub(super) fn bound_of_total_variation(kl: f64, kl_reverse: f64) -> f64 {
+        let kl = kl.min(kl_reverse);
+        pinsker(kl).min(bretagnolle_huber(kl))
     }
 
     /// Whether [`Distribution::total_variation`] is exact, else a bound.

@@ -1,7 +1,14 @@
 //! Closed forms of one head, in f64 and nats.
 
+use super::comparison::Difference;
+
+/// Divergences and entropies of one head, then log p and log q of its part of the action.
+type Compared = (Difference, [f64; 2]);
+
 /// Softmax over logits.
 pub(super) mod categorical {
+    use super::Difference;
+
     /// log sum exp.
     fn log_normalizer(logits: &[f32]) -> f64 {
         let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
@@ -83,10 +90,29 @@ pub(super) mod categorical {
         let term = |(p, q): (&f32, &f32)| (probability(p, p_normalizer) - probability(q, q_normalizer)).abs();
         0.5 * p.iter().zip(q).map(term).sum::<f64>()
     }
+
+    /// All of the above at once, log p and log q of `class`, and the total variation.
+    pub(in crate::policy) fn compare(p: &[f32], q: &[f32], class: usize) -> (Difference, [f64; 2], f64) {
+        let (p_normalizer, q_normalizer) = (log_normalizer(p), log_normalizer(q));
+        let logs = [f64::from(p[class]) - p_normalizer, f64::from(q[class]) - q_normalizer];
+        let (mut all, mut distance) = (Difference::default(), 0.0);
+        for (p, q) in p.iter().zip(q) {
+            let (log_p, log_q) = (f64::from(*p) - p_normalizer, f64::from(*q) - q_normalizer);
+            let (p, q) = (log_p.exp(), log_q.exp());
+            all.kl += p * (log_p - log_q);
+            all.kl_reverse += q * (log_q - log_p);
+            all.entropy_p += -p * log_p;
+            all.entropy_q += -q * log_q;
+            distance += (p - q).abs();
+        }
+        (all, logs, 0.5 * distance)
+    }
 }
 
 /// One bit with a logit.
 pub(super) mod bernoulli {
+    use super::{Compared, Difference};
+
     pub(in crate::policy) fn probability(logit: f64) -> f64 {
         1.0 / (1.0 + (-logit).exp())
     }
@@ -110,10 +136,26 @@ pub(super) mod bernoulli {
         let one = probability(p);
         one * (softplus(-q) - softplus(-p)) + (1.0 - one) * (softplus(q) - softplus(p))
     }
+
+    /// All of the above at once, and log p and log q of `bits`.
+    pub(in crate::policy) fn compare(p: &[f32], q: &[f32], bits: &[i64]) -> Compared {
+        let (mut all, mut logs) = (Difference::default(), [0.0; 2]);
+        for ((p, q), bit) in p.iter().zip(q).zip(bits) {
+            logs[0] += log_prob(*p, *bit != 0);
+            logs[1] += log_prob(*q, *bit != 0);
+            all.kl += kl(*p, *q);
+            all.kl_reverse += kl(*q, *p);
+            all.entropy_p += entropy(f64::from(*p));
+            all.entropy_q += entropy(f64::from(*q));
+        }
+        (all, logs)
+    }
 }
 
 /// One normal dimension with a mean and a log standard deviation.
 pub(super) mod gaussian {
+    use super::{Compared, Difference};
+
     const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7; // 1/2 log(2 pi)
 
     pub(in crate::policy) fn log_prob(mean: f32, log_std: f32, action: f64) -> f64 {
@@ -140,5 +182,49 @@ pub(super) mod gaussian {
         let log_ratio = p_log_std - q_log_std;
         // expm1 keeps digits where the two are close: 1/2 (r^2 - 1) - log r.
         0.5 * ((2.0 * log_ratio).exp_m1() + difference * difference) - log_ratio
+    }
+
+    /// Two log standard deviations, and what depends on them alone.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(in crate::policy) struct Scales {
+        log_stds: [f32; 2],
+        /// 1 / sigma of each; 0 before the first use.
+        inverse: [f64; 2],
+        /// (sigma_p / sigma_q)^2 - 1, and the other way round.
+        excess: [f64; 2],
+    }
+
+    impl Scales {
+        fn set(&mut self, log_stds: [f32; 2]) {
+            if self.log_stds != log_stds || self.inverse[0] == 0.0 {
+                let [p, q] = log_stds.map(f64::from);
+                *self = Self {
+                    log_stds,
+                    inverse: [(-p).exp(), (-q).exp()],
+                    excess: [(2.0 * (p - q)).exp_m1(), (2.0 * (q - p)).exp_m1()],
+                };
+            }
+        }
+    }
+
+    /// All of the above at once for means and then log standard deviations, and log p and log q of `action`.
+    pub(in crate::policy) fn compare(p: &[f32], q: &[f32], action: &[f64], scales: &mut [Scales]) -> Compared {
+        let count = action.len();
+        let (mut all, mut logs) = (Difference::default(), [0.0; 2]);
+        for (j, (action, scales)) in action.iter().zip(scales).enumerate() {
+            scales.set([p[count + j], q[count + j]]);
+            let [p_log_std, q_log_std] = scales.log_stds.map(f64::from);
+            let [p_mean, q_mean] = [p[j], q[j]].map(f64::from);
+            let z = [(action - p_mean) * scales.inverse[0], (action - q_mean) * scales.inverse[1]];
+            logs[0] += -0.5 * z[0] * z[0] - p_log_std - HALF_LOG_TAU;
+            logs[1] += -0.5 * z[1] * z[1] - q_log_std - HALF_LOG_TAU;
+            let there = (p_mean - q_mean) * scales.inverse[1];
+            let back = (q_mean - p_mean) * scales.inverse[0];
+            all.kl += 0.5 * (scales.excess[0] + there * there) - (p_log_std - q_log_std);
+            all.kl_reverse += 0.5 * (scales.excess[1] + back * back) - (q_log_std - p_log_std);
+            all.entropy_p += entropy(scales.log_stds[0]);
+            all.entropy_q += entropy(scales.log_stds[1]);
+        }
+        (all, logs)
     }
 }

@@ -5,12 +5,14 @@
 mod actions;
 mod actor;
 mod bounds;
+mod comparison;
 mod distribution;
 mod heads;
 
 pub use actions::ActionRows;
 pub use actor::{Actor, HeldNoise};
 pub use bounds::Bounds;
+pub use comparison::{Comparer, Difference};
 pub use distribution::{ActionMut, Distribution, Head, TotalVariation};
 
 use crate::config::{self, ActivationName, NetworkKind, Std};

@@ -96,6 +96,12 @@ fn sample(sampler: &mut Sampler, policy: &Policy, steps: u64) -> Sampled {
     Ok((batch, begin.elapsed().as_secs_f64()))
 }
 
+/// Fits the baseline; also the seconds that it took.
+fn fit(baseline: &mut Baseline, states: Visited<'_>, targets: &[f64], order: &mut Stream) -> (Fit, f64) {
+    let begin = Instant::now();
+    (baseline.fit(states, targets, order), begin.elapsed().as_secs_f64())
+}
+
 impl Trainer {
     /// A trainer at its beginning. The environment's options in `config.env` are the source's business.
     ///
@@ -268,9 +274,9 @@ impl Trainer {
         let (policy, algorithm, last) = (&self.policy, &self.config.algorithm, self.last_direction.as_deref());
         let (baseline, samples_ahead) = (&mut self.baseline, self.source.samples_on_one_thread());
         let updating = Instant::now();
-        let (update, fit) = rayon::join(
+        let (update, fitted) = rayon::join(
             || update(policy, states_of_policy, of_policy, algorithm, kl_step, last),
-            || (!samples_ahead).then(|| baseline.fit(states, &targets, &mut order)),
+            || (!samples_ahead).then(|| fit(baseline, states, &targets, &mut order)),
         );
         let mut updated = updating.elapsed().as_secs_f64();
         self.policy.theta.clone_from(&update.theta);
@@ -288,17 +294,16 @@ impl Trainer {
         }
         let probe = probe::probe(&self.policy, &update.theta, &batch);
         self.count(&batch);
-        let fit = fit.unwrap_or_else(|| {
+        let (fit, fitting) = fitted.unwrap_or_else(|| {
             let (more, steps) = (!self.is_done(), self.batch_steps());
             let (sampler, baseline, policy) = (&mut self.sampler, &mut self.baseline, &self.policy);
-            let fit = || {
-                let begin = Instant::now();
-                (baseline.fit(states, &targets, &mut order), begin.elapsed().as_secs_f64())
-            };
-            let ((fit, seconds), ahead) = rayon::join(fit, || more.then(|| sample(sampler, policy, steps)));
+            let ((fit, seconds), ahead) = rayon::join(
+                || fit(baseline, states, &targets, &mut order),
+                || more.then(|| sample(sampler, policy, steps)),
+            );
             self.ahead = ahead;
             updated += seconds;
-            fit
+            (fit, seconds)
         });
         let report = reports.then(|| {
             let advantages = Advantages { values: &signal, unit };
@@ -313,6 +318,10 @@ impl Trainer {
         let mut row = self.episode_metrics();
         row.push(metrics::SAMPLE_SECONDS, sampled);
         row.push(metrics::UPDATE_SECONDS, updated);
+        row.push(metrics::GRADIENT_SECONDS, update.seconds.gradient);
+        row.push(metrics::SOLVE_SECONDS, update.seconds.solve);
+        row.push(metrics::STEP_SECONDS, update.seconds.step);
+        row.push(metrics::VALUE_SECONDS, fitting);
         row.push(metrics::EXPLAINED_VARIANCE, stats::explained_variance(&values, &targets));
         row.push(metrics::VALUE_LOSS, fit.loss);
         row.push(metrics::STD, probe.std);

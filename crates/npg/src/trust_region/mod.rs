@@ -7,7 +7,7 @@ pub use promise::{Episodes, Promise};
 
 use crate::linearize::Linearized;
 use crate::network::Tile;
-use crate::policy::ActionRows;
+use crate::policy::{ActionRows, Comparer, Difference};
 use crate::reduce;
 use rayon::prelude::*;
 
@@ -76,15 +76,13 @@ pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Compa
                 tile.inputs.row_mut(row).copy_from_slice(before.inputs.row(row));
             }
             network.forward(&packed, &mut tile);
-            let mut part = Comparison::default();
+            let (mut part, mut comparer) = (Comparison::default(), Comparer::new(distribution));
             for (slot, row) in reduce::tile_rows(old.rows(), index).enumerate() {
                 let (p, q) = (before.outputs().row(slot), tile.outputs().row(slot));
                 let (source, weight) = (old.source(row), old.weight(row));
                 let action = signal.actions.row(source);
-                let log_ratio = distribution.log_prob(q, action) - distribution.log_prob(p, action);
+                let Difference { log_ratio, kl, kl_reverse, tv, entropy_p, entropy_q } = comparer.compare(p, q, action);
                 let gain = log_ratio.exp_m1() * signal.advantages[source];
-                let (kl, kl_reverse) = (distribution.kl(p, q), distribution.kl(q, p));
-                let tv = distribution.total_variation(p, q).value();
                 part.surrogate += weight * gain;
                 part.kl += weight * kl;
                 part.kl_max = part.kl_max.max(kl);
@@ -92,8 +90,8 @@ pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Compa
                 part.kl_reverse_max = part.kl_reverse_max.max(kl_reverse);
                 part.tv += weight * tv;
                 part.tv_max = part.tv_max.max(tv);
-                part.entropy += weight * distribution.entropy(q);
-                part.entropy_old += weight * distribution.entropy(p);
+                part.entropy += weight * entropy_q;
+                part.entropy_old += weight * entropy_p;
                 if let Some(discounts) = signal.discounts {
                     part.discounted.surrogate += discounts[source] * gain;
                     part.discounted.kl += discounts[source] * kl;

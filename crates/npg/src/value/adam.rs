@@ -4,7 +4,7 @@ use crate::config;
 use crate::network::kernels::{AdamStep, Matrix, adam};
 use crate::network::{Network, Packed, Scratch, TILE, Tile};
 use crate::random::Stream;
-use crate::reduce;
+use crate::reduce::{self, Pool};
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
@@ -49,13 +49,14 @@ impl Adam {
         let mut packed = network.pack_with_transposes(theta);
         let mut tiles: Vec<Tile> = Vec::new();
         tiles.resize_with(reduce::tiles(self.minibatch.min(targets.len())), || Tile::new(network, TILE, true));
+        let scratch = Pool::new();
         let mut loss = 0.0;
         for _ in 0..self.epochs {
             rng.shuffle(&mut order);
             loss = 0.0;
             for minibatch in order.chunks(self.minibatch) {
                 let count = reduce::tiles(minibatch.len());
-                let sums = gradient(network, &packed, &mut tiles[..count], minibatch, (inputs, targets));
+                let sums = gradient((network, &packed, &scratch), &mut tiles[..count], minibatch, (inputs, targets));
                 loss += sums[network.parameters()];
                 self.step(theta, &sums[..network.parameters()]);
                 network.repack(theta, &mut packed);
@@ -74,31 +75,25 @@ impl Adam {
 
 /// Gradient of the minibatch's mean squared error, then the sum of squared errors.
 fn gradient(
-    network: &Network,
-    packed: &Packed,
+    (network, packed, scratch): (&Network, &Packed, &Pool<Scratch>),
     tiles: &mut [Tile],
     minibatch: &[usize],
     (inputs, targets): (&Matrix, &[f64]),
 ) -> Vec<f64> {
     let parameters = network.parameters();
     let scale = 2.0 / minibatch.len() as f64;
-    reduce::sum_mut(
-        tiles,
-        parameters + 1,
-        || Scratch::new(network),
-        |scratch, index, tile, sum| {
-            let rows = &minibatch[reduce::tile_rows(minibatch.len(), index)];
-            tile.set_rows(rows.len());
-            for (slot, &row) in rows.iter().enumerate() {
-                tile.inputs.row_mut(slot).copy_from_slice(inputs.row(row));
-            }
-            network.forward(packed, tile);
-            for (slot, &row) in rows.iter().enumerate() {
-                let error = f64::from(tile.outputs().row(slot)[0]) - targets[row];
-                scratch.outputs.row_mut(slot)[0] = (scale * error) as f32;
-                sum[parameters] += error * error;
-            }
-            network.vjp(packed, tile, scratch, &mut sum[..parameters]);
-        },
-    )
+    reduce::sum_mut(tiles, parameters + 1, (scratch, || Scratch::new(network)), |scratch, index, tile, sum| {
+        let rows = &minibatch[reduce::tile_rows(minibatch.len(), index)];
+        tile.set_rows(rows.len());
+        for (slot, &row) in rows.iter().enumerate() {
+            tile.inputs.row_mut(slot).copy_from_slice(inputs.row(row));
+        }
+        network.forward(packed, tile);
+        for (slot, &row) in rows.iter().enumerate() {
+            let error = f64::from(tile.outputs().row(slot)[0]) - targets[row];
+            scratch.outputs.row_mut(slot)[0] = (scale * error) as f32;
+            sum[parameters] += error * error;
+        }
+        network.vjp(packed, tile, scratch, &mut sum[..parameters]);
+    })
 }

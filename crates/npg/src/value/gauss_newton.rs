@@ -8,7 +8,7 @@ use crate::config;
 use crate::fisher::curvature_product;
 use crate::network::kernels::{Matrix, dot};
 use crate::network::{Network, Scratch, TILE, Tile};
-use crate::reduce;
+use crate::reduce::{self, Pool};
 use crate::solve::{CgOptions, conjugate_gradient};
 use crate::step::moved;
 
@@ -29,6 +29,7 @@ impl GaussNewton {
     /// All steps; returns the mean squared error after the last.
     pub(super) fn fit(&mut self, network: &Network, theta: &mut Vec<f64>, inputs: &Matrix, targets: &[f64]) -> f64 {
         let n = targets.len() as f64;
+        let scratch = Pool::new();
         let mut loss = squared_error(network, theta, inputs, targets) / n;
         for _ in 0..self.steps {
             let packed = network.pack_with_transposes(theta);
@@ -45,7 +46,7 @@ impl GaussNewton {
             let descent: Vec<f64> = reduce::sum(
                 tiles.len(),
                 network.parameters(),
-                || Scratch::new(network),
+                (&scratch, || Scratch::new(network)),
                 |scratch, index, sum| {
                     for (slot, row) in reduce::tile_rows(targets.len(), index).enumerate() {
                         let error = targets[row] - f64::from(tiles[index].outputs().row(slot)[0]);
@@ -54,7 +55,8 @@ impl GaussNewton {
                     network.vjp(&packed, &tiles[index], scratch, sum);
                 },
             );
-            let product = |v: &[f64]| curvature_product(network, &packed, &tiles, targets.len(), v, |_, _, _| {});
+            let product =
+                |v: &[f64]| curvature_product(network, &packed, (&tiles, targets.len()), &scratch, v, |_, _, _| {});
             let options =
                 CgOptions { iterations: self.cg_iterations, tolerance: 1e-10, damping: self.damping, start: None };
             let Ok(solution) = conjugate_gradient(product, &descent, options) else {

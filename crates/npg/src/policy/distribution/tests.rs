@@ -92,6 +92,42 @@ fn densities_integrate_to_one_and_entropy_kl_tv_to_their_definitions() {
     }
 }
 
+/// Everything at once is everything one by one, to the bit; also where standard deviations stay from row to row.
+#[test]
+fn a_comparison_is_its_parts() {
+    let mut rng = Stream::new(4, Purpose::Test, 0);
+    let more = [Space::MultiDiscrete(vec![3, 2, 4]), Space::cube(6, -1.0, 1.0)];
+    for space in spaces().into_iter().chain(more) {
+        let distribution = Distribution::new(&space);
+        let mut comparer = crate::policy::Comparer::new(&distribution);
+        let (mut p, mut q) = (outputs(&distribution, &mut rng), outputs(&distribution, &mut rng));
+        for row in 0..4 {
+            let means = if distribution.is_real() { distribution.columns() } else { p.len() };
+            let fresh = [outputs(&distribution, &mut rng), outputs(&distribution, &mut rng)];
+            let moved = if row < 2 { means } else { p.len() };
+            p[..moved].copy_from_slice(&fresh[0][..moved]);
+            q[..moved].copy_from_slice(&fresh[1][..moved]);
+            let (mut integers, mut reals) = (vec![0; distribution.columns()], vec![0.0; distribution.columns()]);
+            let action = if distribution.is_real() {
+                distribution.sample(&p, &mut rng, ActionMut::Reals(&mut reals));
+                Action::Reals(&reals)
+            } else {
+                distribution.sample(&p, &mut rng, ActionMut::Integers(&mut integers));
+                Action::Integers(&integers)
+            };
+            let expected = crate::policy::Difference {
+                log_ratio: distribution.log_prob(&q, action) - distribution.log_prob(&p, action),
+                kl: distribution.kl(&p, &q),
+                kl_reverse: distribution.kl(&q, &p),
+                tv: distribution.total_variation(&p, &q).value(),
+                entropy_p: distribution.entropy(&p),
+                entropy_q: distribution.entropy(&q),
+            };
+            assert_eq!(comparer.compare(&p, &q, action), expected, "{space:?}, row {row}");
+        }
+    }
+}
+
 #[test]
 fn scores_and_entropy_gradients_are_derivatives() {
     let mut rng = Stream::new(2, Purpose::Test, 0);

@@ -1,0 +1,67 @@
+"""Wall-clock seconds to a mean return of the last 100 training episodes, each with its own tuned settings."""
+
+import statistics
+
+from contenders import Npg, Peer
+
+# Task: the returns, npg's seeds, the peers' seeds, and the steps after which a run is given up.
+GOALS = {"CartPole-v1": ([475], 10, 5, 300_000), "Pendulum-v1": ([-200], 10, 5, 500_000),
+         "Hopper-v5": ([2000, 3000], 5, 3, 1_000_000), "HalfCheetah-v5": ([3000], 5, 2, 1_500_000)}
+
+
+def contenders(context, task):
+    peers = {
+        "sb3-contrib TRPO": Peer(context.python, "peer_sb3.py", "--tuned"),
+        "Tianshou NPG": Peer(context.python, "peer_tianshou.py", "--tuned", "--algo", "npg"),
+        "Tianshou TRPO": Peer(context.python, "peer_tianshou.py", "--tuned", "--algo", "trpo"),
+    }
+    if task == "CartPole-v1":
+        peers["PureJaxRL PPO"] = Peer(context.python, "peer_purejaxrl.py", "--n-envs", 4)
+    return peers
+
+
+def measure(store, context, tasks, _):
+    npg = Npg(context.program)
+    for task, (goals, seeds, of_peers, limit) in ((task, GOALS[task]) for task in tasks if task in GOALS):
+        goal = goals[-1]
+        for seed in range(seeds):
+            key = {"part": "return", "task": task, "seed": seed, "who": "npg"}
+            store.once(key, lambda: said(npg.train(task, "--until-return", goal, "--seed", seed, milestones=goals)))
+        for who, peer in contenders(context, task).items():
+            for seed in range(of_peers):
+                key = {"part": "return", "task": task, "seed": seed, "who": who}
+                more = ["--until", *goals] if "PureJaxRL" not in who else ["--until", goal]
+                store.once(key, lambda: said(peer.train(task, "--steps", limit, "--seed", seed, *more)))
+
+
+def said(row):
+    return {**row, "said": ", ".join(f"{goal}: {seconds:.2f} s" for goal, seconds in row["milestones"].items()) or "not reached"}
+
+
+def rows_of(store, tasks):
+    """Seconds to each goal: npg's with start-up, the peers' without and with."""
+    rows = []
+    for task in (task for task in tasks if task in GOALS):
+        for goal in GOALS[task][0]:
+            for who in dict.fromkeys(row["key"]["who"] for row in store.of(part="return", task=task)):
+                runs = store.of(part="return", task=task, who=who)
+                times = [row["milestones"].get(str(goal)) for row in runs]
+                reached = sorted(time for time in times if time is not None)
+                startup = statistics.median(row["startup"] for row in runs)
+                # What was not reached took longer than everything else.
+                middle = [*reached, *[None] * (len(times) - len(reached))][(len(times) - 1) // 2]
+                rows.append({"task": task, "goal": goal, "who": who, "seconds": middle, "reached": len(reached),
+                             "seeds": len(times), "least": min(reached, default=None), "most": max(reached, default=None),
+                             "startup": startup})
+    return rows
+
+
+def show(store, tasks):
+    print("\nSeconds to a mean return of the last 100 training episodes, medians over seeds (one that does not get there counts as "
+          "longest); npg's with start-up, the peers' without\n")
+    print("| task | return | who | seconds | least to most | start-up, s | reached |\n|---|---|---|---|---|---|---|")
+    for row in rows_of(store, tasks):
+        seconds = "-" if row["seconds"] is None else f"{row['seconds']:.3g}"
+        span = "-" if row["least"] is None else f"{row['least']:.3g} to {row['most']:.3g}"
+        print(f"| {row['task']} | {row['goal']} | {row['who']} | {seconds} | {span} | {row['startup']:.2g} "
+              f"| {row['reached']} of {row['seeds']} |")
