@@ -10,6 +10,9 @@ use super::dispatch::{Task, run};
 use super::matrix::{LANE, Matrix};
 use super::simd::{Simd, Vector};
 
+/// So many f32 are added up before the sum goes on in f64.
+pub const CHAIN: usize = 64;
+
 /// What a product is added to.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
@@ -38,19 +41,19 @@ pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Sta
     let vectors = b.stride() / LANE;
     assert!(c.stride() == b.stride() && c.rows() >= rows, "shapes of a product disagree");
     let to = Store::new(start, c);
-    run(Product { rows, vectors, operands: Operands::new(rows, depth, left, b), to });
+    run(Product { rows, vectors, operands: Operands::new(rows, depth, left, b), chain: usize::MAX, to });
 }
 
-/// sum\[i * columns + j\] += sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows`, j < `columns`: the chain over k
-/// in f32, its addition to `sum` in f64. Panics where an operand is too small.
+/// sum\[i * columns + j\] += sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows`, j < `columns`: chains over at most
+/// [`CHAIN`] k in f32, their additions to `sum` in order, in f64. Panics where an operand is too small.
 pub fn add_product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, columns: usize, sum: &mut [f64]) {
     assert!(columns <= b.stride(), "shapes of a product disagree");
-    let to = AddTo::new(rows, columns, sum);
-    run(Product { rows, vectors: columns.div_ceil(LANE), operands: Operands::new(rows, depth, left, b), to });
+    let (operands, to) = (Operands::new(rows, depth, left, b), AddTo::new(rows, columns, sum));
+    run(Product { rows, vectors: columns.div_ceil(LANE), operands, chain: CHAIN, to });
 }
 
-/// sum\[j\] += sum of column j over the first `rows` rows, for j < `columns`: the chain in f32, its addition in f64.
-/// Panics where an operand is too small.
+/// sum\[j\] += sum of column j over the first `rows` rows, for j < `columns`: chains over at most [`CHAIN`] rows in f32,
+/// their additions in order, in f64. Panics where an operand is too small.
 pub fn add_column_sums(rows: usize, b: &Matrix, columns: usize, sum: &mut [f64]) {
     assert!(rows <= b.rows() && columns <= b.stride(), "shapes of column sums disagree");
     run(ColumnSums { rows, b, to: AddTo::new(1, columns, sum) });
@@ -100,6 +103,8 @@ struct Product<D> {
     rows: usize,
     vectors: usize,
     operands: Operands,
+    /// The longest chain; the destination takes the next one at the same place.
+    chain: usize,
     to: D,
 }
 
@@ -161,24 +166,32 @@ impl<D: Destination> Product<D> {
         // SAFETY: the caller vouches for the CPU and the tile. `Operands::new` has checked that left(i, k) and row k of b
         // exist for i < rows, k < depth. Pointers step past the end after the last k, but are not read there.
         unsafe {
-            let mut tile: [[V; N]; R] = self.to.begin(i, j);
             let mut left = left.wrapping_add(i * row_stride);
             let mut b = b.wrapping_add(j);
-            for _ in 0..depth {
-                let mut row = [V::splat(0.0); N];
-                for v in 0..N {
-                    row[v] = V::load(b.wrapping_add(LANE * v));
-                }
-                unrolled!(r < R, {
-                    let x = V::splat(*left.wrapping_add(r.wrapping_mul(row_stride)));
+            let mut rest = depth;
+            loop {
+                let chain = rest.min(self.chain);
+                let mut tile: [[V; N]; R] = self.to.begin(i, j);
+                for _ in 0..chain {
+                    let mut row = [V::splat(0.0); N];
                     for v in 0..N {
-                        tile[r][v] = x.mul_add(row[v], tile[r][v]);
+                        row[v] = V::load(b.wrapping_add(LANE * v));
                     }
-                });
-                left = left.wrapping_add(k_stride);
-                b = b.wrapping_add(b_stride);
+                    unrolled!(r < R, {
+                        let x = V::splat(*left.wrapping_add(r.wrapping_mul(row_stride)));
+                        for v in 0..N {
+                            tile[r][v] = x.mul_add(row[v], tile[r][v]);
+                        }
+                    });
+                    left = left.wrapping_add(k_stride);
+                    b = b.wrapping_add(b_stride);
+                }
+                self.to.finish(i, j, tile);
+                rest -= chain;
+                if rest == 0 {
+                    return;
+                }
             }
-            self.to.finish(i, j, tile);
         }
     }
 }
@@ -200,11 +213,13 @@ impl Task for ColumnSums<'_> {
             // SAFETY: the caller vouches for the CPU; b has `rows` rows, of at least `columns` columns rounded up to
             // whole vectors.
             unsafe {
-                let mut chain = S::F32::splat(0.0);
-                for k in 0..self.rows {
-                    chain = chain.add(S::F32::load(b.add(k * stride + j)));
+                for first in (0..self.rows).step_by(CHAIN) {
+                    let mut chain = S::F32::splat(0.0);
+                    for k in first..self.rows.min(first + CHAIN) {
+                        chain = chain.add(S::F32::load(b.add(k * stride + j)));
+                    }
+                    self.to.finish(0, j, [[chain]]);
                 }
-                self.to.finish(0, j, [[chain]]);
             }
         }
     }

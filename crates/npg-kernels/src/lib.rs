@@ -32,7 +32,7 @@ mod tests;
 
 pub use dispatch::{Path, force_path, path};
 pub use elementwise::{Activation, exp, multiply, multiply_by_tanh_slopes, sigmoid, sine};
-pub use gemm::{Left, Start, add_column_sums, add_product, product};
+pub use gemm::{CHAIN, Left, Start, add_column_sums, add_product, product};
 pub use matrix::{LANE, Matrix, pack, pack_transposed, padded, transpose};
 pub use peak::{fma_peak, seconds};
 pub use vectors::{AdamStep, adam, axpy, dot};

@@ -6,9 +6,9 @@
 
 use crate::linearize::Linearized;
 use crate::network::kernels::Matrix;
-use crate::network::{Network, Packed, Scratch, TILE, Tile};
+use crate::network::{Network, Packed, Scratch, Tile};
 use crate::policy::ActionRows;
-use crate::reduce::{self, Pool};
+use crate::reduce::{self, Cut, Pool};
 use faer::{Accum, Mat, MatRef, Par};
 
 /// (1/rows) sum over rows of J^T M J v; `metric` replaces the rows of J v in tile `index` by M J v. The damping is not
@@ -16,18 +16,23 @@ use faer::{Accum, Mat, MatRef, Par};
 pub(crate) fn curvature_product(
     network: &Network,
     packed: &Packed,
-    (tiles, rows): (&[Tile], usize),
-    scratch: &Pool<Scratch>,
+    (tiles, cut, rows): (&[Tile], Cut, usize),
+    (scratch, tangents): (&Pool<Scratch>, &Pool<Packed>),
     v: &[f64],
     metric: impl Fn(usize, usize, &mut Matrix) + Sync,
 ) -> Vec<f64> {
-    let tangent = network.pack_tangent(packed, v);
-    let mut product =
-        reduce::sum(tiles.len(), network.parameters(), (scratch, || Scratch::new(network)), |scratch, index, sum| {
-            network.jvp(packed, &tangent, &tiles[index], scratch);
-            metric(index, tiles[index].rows(), &mut scratch.outputs);
-            network.vjp(packed, &tiles[index], scratch, sum);
-        });
+    let mut product = tangents.with(
+        || network.tangent(),
+        |tangent| {
+            network.pack_tangent(packed, v, tangent);
+            let add = |scratch: &mut Scratch, index: usize, sum: &mut [f64]| {
+                network.jvp(packed, tangent, &tiles[index], scratch);
+                metric(index, tiles[index].rows(), &mut scratch.outputs);
+                network.vjp(packed, &tiles[index], scratch, sum);
+            };
+            reduce::sum(cut, network.parameters(), (scratch, || Scratch::new(network)), add)
+        },
+    );
     let scale = 1.0 / rows as f64;
     product.iter_mut().for_each(|x| *x *= scale);
     product
@@ -37,11 +42,11 @@ impl Linearized<'_> {
     /// F v: one jvp, one M, one vjp a tile. Undamped. `v` and the result have one number a parameter.
     pub fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
         let (network, distribution) = (&self.policy.network, &self.policy.distribution);
-        let states = (&self.tiles[..], self.rows());
-        curvature_product(network, &self.packed, states, &self.scratch, v, |index, rows, outputs| {
+        let states = (&self.tiles[..], self.cut, self.rows());
+        curvature_product(network, &self.packed, states, (&self.scratch, &self.tangents), v, |index, rows, outputs| {
             distribution.apply_metric(rows, &self.metrics[index], outputs);
             if self.is_weighted() {
-                for (slot, row) in reduce::tile_rows(self.rows(), index).enumerate() {
+                for (slot, row) in self.cut.rows(index).enumerate() {
                     let weight = self.weight(row) as f32;
                     outputs.row_mut(slot).iter_mut().for_each(|x| *x *= weight);
                 }
@@ -60,11 +65,11 @@ impl Linearized<'_> {
         let parameters = network.parameters();
         let rank = self.policy.distribution.metric_rank();
         let mut scratch = Scratch::new(network);
-        let mut rows = vec![0.0; TILE * parameters];
+        let mut rows = vec![0.0; network.tile_rows() * parameters];
         let mut fisher = Mat::zeros(parameters, parameters);
         for (index, tile) in self.tiles.iter().enumerate() {
             for component in 0..rank {
-                for (slot, row) in reduce::tile_rows(self.rows(), index).enumerate() {
+                for (slot, row) in self.cut.rows(index).enumerate() {
                     let u = scratch.outputs.row_mut(slot);
                     self.policy.distribution.metric_root(self.metrics[index].row(slot), component, u);
                     let weight = (self.weight(row) / self.rows() as f64).sqrt() as f32;
@@ -83,11 +88,11 @@ impl Linearized<'_> {
         let (network, distribution) = (&self.policy.network, &self.policy.distribution);
         let parameters = network.parameters();
         let mut scratch = Scratch::new(network);
-        let mut rows = vec![0.0; TILE * parameters];
+        let mut rows = vec![0.0; network.tile_rows() * parameters];
         let mut cotangent = vec![0.0; network.outputs()];
         let mut scores = Mat::zeros(self.rows(), parameters);
         for (index, tile) in self.tiles.iter().enumerate() {
-            let range = reduce::tile_rows(self.rows(), index);
+            let range = self.cut.rows(index);
             for (slot, row) in range.clone().enumerate() {
                 cotangent.fill(0.0);
                 let action = actions.row(self.source(row));

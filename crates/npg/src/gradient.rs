@@ -12,14 +12,11 @@ use crate::reduce;
 pub fn policy_gradient(at: &Linearized<'_>, actions: &ActionRows, advantages: &[f64], entropy: f64) -> Vec<f64> {
     let (network, distribution) = (&at.policy.network, &at.policy.distribution);
     let outputs = network.outputs();
-    let mut gradient = reduce::sum(
-        at.tiles.len(),
-        network.parameters(),
-        (&at.scratch, || Scratch::new(network)),
-        |scratch, index, sum| {
+    let mut gradient =
+        reduce::sum(at.cut, network.parameters(), (&at.scratch, || Scratch::new(network)), |scratch, index, sum| {
             let tile = &at.tiles[index];
             let mut cotangent = vec![0.0; outputs];
-            for (slot, row) in reduce::tile_rows(at.rows(), index).enumerate() {
+            for (slot, row) in at.cut.rows(index).enumerate() {
                 let source = at.source(row);
                 let weight = at.weight(row);
                 cotangent.fill(0.0);
@@ -31,8 +28,7 @@ pub fn policy_gradient(at: &Linearized<'_>, actions: &ActionRows, advantages: &[
                 scratch.outputs.row_mut(slot).iter_mut().zip(cotangent.iter()).for_each(|(s, c)| *s = *c as f32);
             }
             network.vjp(&at.packed, tile, scratch, sum);
-        },
-    );
+        });
     gradient.iter_mut().for_each(|g| *g /= at.rows() as f64);
     gradient
 }

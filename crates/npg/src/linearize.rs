@@ -3,9 +3,9 @@
 //! Gradient, Fisher products, dense Fisher and scores all start from here; activations are computed once a solve.
 
 use crate::network::kernels::Matrix;
-use crate::network::{Packed, Scratch, TILE, Tile};
+use crate::network::{Packed, Scratch, Tile};
 use crate::policy::Policy;
-use crate::reduce::{self, Pool};
+use crate::reduce::{self, Cut, Pool};
 
 /// States, as the network reads them, and how much each counts.
 #[derive(Clone, Copy, Debug)]
@@ -21,11 +21,13 @@ pub struct States<'a> {
 pub struct Linearized<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) packed: Packed,
+    pub(crate) cut: Cut,
     pub(crate) tiles: Vec<Tile>,
     /// Fisher metric of each row's distribution, tile by tile.
     pub(crate) metrics: Vec<Matrix>,
     /// Working memory of the products.
     pub(crate) scratch: Pool<Scratch>,
+    pub(crate) tangents: Pool<Packed>,
     weights: Option<&'a [f64]>,
     /// Mean of the weights over these states: what they are divided by. 1 where nothing is left out.
     mean_weight: f64,
@@ -54,15 +56,16 @@ impl<'a> Linearized<'a> {
         let selection = spread(states.inputs.rows(), fraction);
         let rows = selection.as_ref().map_or(states.inputs.rows(), Vec::len);
         let packed = policy.network.pack_with_transposes(&policy.theta);
-        let mut tiles: Vec<(Tile, Matrix)> = Vec::with_capacity(reduce::tiles(rows));
-        tiles.resize_with(reduce::tiles(rows), || {
+        let cut = Cut::new(rows, policy.network.tile_rows());
+        let mut tiles: Vec<(Tile, Matrix)> = Vec::with_capacity(cut.tiles());
+        tiles.resize_with(cut.tiles(), || {
             (Tile::new(&policy.network, 0, false), Matrix::zeros(0, policy.network.outputs()))
         });
-        reduce::for_each(&mut tiles, |index, (tile, metric)| {
-            let range = reduce::tile_rows(rows, index);
-            *tile = Tile::new(&policy.network, TILE, true);
+        reduce::for_each(cut, &mut tiles, |index, (tile, metric)| {
+            let range = cut.rows(index);
+            *tile = Tile::new(&policy.network, policy.network.tile_rows(), true);
             tile.set_rows(range.len());
-            metric.set_rows(TILE);
+            metric.set_rows(policy.network.tile_rows());
             for (slot, row) in range.enumerate() {
                 let source = selection.as_ref().map_or(row, |s| s[row]);
                 tile.inputs.row_mut(slot).copy_from_slice(states.inputs.row(source));
@@ -74,8 +77,8 @@ impl<'a> Linearized<'a> {
         });
         let (tiles, metrics) = tiles.into_iter().unzip();
         let mean_weight = mean_weight(states.weights, selection.as_deref());
-        let (scratch, weights) = (Pool::new(), states.weights);
-        Self { policy, packed, tiles, metrics, scratch, weights, mean_weight, selection, rows }
+        let (scratch, tangents, weights) = (Pool::default(), Pool::default(), states.weights);
+        Self { policy, packed, cut, tiles, metrics, scratch, tangents, weights, mean_weight, selection, rows }
     }
 
     /// Number of states.
@@ -105,6 +108,7 @@ impl<'a> Linearized<'a> {
 
     /// Network outputs of row `row`.
     pub fn outputs(&self, row: usize) -> &[f32] {
-        self.tiles[row / TILE].outputs().row(row % TILE)
+        let (tile, slot) = self.cut.tile(row);
+        self.tiles[tile].outputs().row(slot)
     }
 }

@@ -1,6 +1,7 @@
 use super::super::dispatch::on_every_path;
-use super::super::{LANE, Left, Matrix, Start, add_column_sums, add_product, pack, padded, product};
+use super::super::{CHAIN, LANE, Left, Matrix, Start, add_column_sums, add_product, pack, padded, product};
 use super::{Random, bits, bits64};
+use std::ops::Range;
 
 /// One product: shapes, operands and what they start from.
 struct Case {
@@ -31,7 +32,7 @@ impl Case {
     }
 
     fn some(random: &mut Random) -> Self {
-        let (rows, depth, columns) = (random.up_to(20), random.up_to(70), 1 + random.up_to(129));
+        let (rows, depth, columns) = (random.up_to(20), random.up_to(150), 1 + random.up_to(129));
         Self::new(random, rows, depth, columns)
     }
 
@@ -57,10 +58,14 @@ impl Case {
         (sum, column_sums)
     }
 
-    /// The definition: element (i, j) of the product, in one chain from `start`.
-    fn chain(&self, i: usize, j: usize, start: f32) -> f32 {
-        (0..self.depth)
-            .fold(start, |sum, k| self.left[i * self.row_stride + k * self.k_stride].mul_add(self.b.row(k)[j], sum))
+    /// The definition: element (i, j) of the product over the k in `range`, in one chain from `start`.
+    fn chain(&self, range: Range<usize>, i: usize, j: usize, start: f32) -> f32 {
+        range.fold(start, |sum, k| self.left[i * self.row_stride + k * self.k_stride].mul_add(self.b.row(k)[j], sum))
+    }
+
+    /// The pieces that sums are cut into.
+    fn chains(&self) -> impl Iterator<Item = Range<usize>> {
+        (0..self.depth).step_by(CHAIN).map(|first| first..self.depth.min(first + CHAIN))
     }
 }
 
@@ -74,9 +79,9 @@ fn every_path_gives_the_bits_of_the_definition() {
                 for i in 0..case.rows {
                     let expected: Vec<f32> = (0..case.columns)
                         .map(|j| match start {
-                            Start::Zero => case.chain(i, j, 0.0),
-                            Start::Bias(bias) => case.chain(i, j, bias[j]),
-                            Start::Accumulate => case.chain(i, j, case.c.row(i)[j]),
+                            Start::Zero => case.chain(0..case.depth, i, j, 0.0),
+                            Start::Bias(bias) => case.chain(0..case.depth, i, j, bias[j]),
+                            Start::Accumulate => case.chain(0..case.depth, i, j, case.c.row(i)[j]),
                         })
                         .collect();
                     assert_eq!(bits(c.row(i)), bits(&expected), "{path:?} row {i}");
@@ -95,11 +100,12 @@ fn every_path_gives_the_bits_of_the_definition_of_sums() {
         for i in 0..case.rows {
             expected.extend((0..case.columns).map(|j| {
                 let before = (i * case.columns + j) as f64;
-                before + f64::from(case.chain(i, j, 0.0))
+                case.chains().fold(before, |sum, range| sum + f64::from(case.chain(range, i, j, 0.0)))
             }));
         }
-        let column = |j: usize| (0..case.depth).fold(0.0, |sum, k| sum + case.b.row(k)[j]);
-        let expected_columns: Vec<f64> = (0..case.columns).map(|j| 0.5 + f64::from(column(j))).collect();
+        let column = |range: Range<usize>, j: usize| f64::from(range.fold(0.0, |sum, k| sum + case.b.row(k)[j]));
+        let columns = |j| case.chains().fold(0.5, |sum, range| sum + column(range, j));
+        let expected_columns: Vec<f64> = (0..case.columns).map(columns).collect();
         for (path, (sum, column_sums)) in on_every_path(|| case.sums()) {
             assert_eq!(bits64(&sum), bits64(&expected), "{path:?}");
             assert_eq!(bits64(&column_sums), bits64(&expected_columns), "{path:?}");

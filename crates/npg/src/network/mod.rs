@@ -5,7 +5,7 @@
 //! weights row-major \[inputs x outputs\], then the biases. Its outputs are, in this order, the affine outputs, outputs
 //! that are a bias only (a state-independent log std), and the log std of state-dependent exploration (`exploration.rs`).
 //!
-//! Work is done by tiles of [`TILE`] rows that stay in the first caches. A [`Tile`] keeps what a forward pass computed,
+//! Work is done by tiles of [`Network::tile_rows`] rows that stay in the caches. A [`Tile`] keeps what a forward pass computed,
 //! so that any number of jvp and vjp products can follow it.
 
 pub use npg_kernels as kernels;
@@ -22,8 +22,10 @@ pub use passes::{Scratch, Tile};
 use exploration::PackedExploration;
 use kernels::{Activation, Matrix, pack, pack_transposed};
 
-/// Rows of one tile.
-pub const TILE: usize = 64;
+/// Rows of a tile, where weights are small; tiles of other networks have a multiple of it.
+pub const TILE: usize = kernels::CHAIN;
+/// More weights than this in a layer do not stay in the first cache from one product to the next.
+const LARGE: usize = 1 << 14;
 
 /// One affine layer: where its parameters are and what follows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +63,13 @@ pub struct Outputs {
 }
 
 impl Network {
+    /// Rows of a tile: more where a layer's weights are large, so that they are fetched less often. Bits do not depend on it.
+    pub fn tile_rows(&self) -> usize {
+        let largest = self.layers.iter().map(|layer| layer.inputs * layer.outputs).max();
+        // Exploration's part of a gradient is scaled tile by tile, which would round differently.
+        if self.exploration.is_none() && largest > Some(LARGE) { 4 * TILE } else { TILE }
+    }
+
     /// A network with the given hidden widths (none: linear), behind `features` if given.
     pub fn new(
         inputs: usize,
@@ -130,25 +139,30 @@ impl Network {
 
     /// The f32 copies that the forward pass and the jvp read.
     pub fn pack(&self, theta: &[f64]) -> Packed {
-        let mut packed = Packed::empty(self, false);
+        let mut packed = Packed::empty(self, self.layers.len());
         self.repack(theta, &mut packed);
         packed
     }
 
     /// As [`Network::pack`], with the transposed weights that the vjp reads.
     pub fn pack_with_transposes(&self, theta: &[f64]) -> Packed {
-        let mut packed = Packed::empty(self, true);
+        let mut packed = Packed::empty(self, 1);
         self.repack(theta, &mut packed);
         packed
     }
 
-    /// The f32 copies of a tangent `v` at the parameters `at`.
-    pub fn pack_tangent(&self, at: &Packed, v: &[f64]) -> Packed {
-        let mut packed = self.pack_with_transposes(v);
+    /// Room for the f32 copies of a tangent.
+    pub fn tangent(&self) -> Packed {
+        let last = self.layers.len() - 1;
+        Packed::empty(self, if self.has_narrow_head() { last } else { last + 1 })
+    }
+
+    /// Writes the f32 copies of a tangent `v` at the parameters `at` into such room.
+    pub fn pack_tangent(&self, at: &Packed, v: &[f64], packed: &mut Packed) {
+        self.repack(v, packed);
         if let (Some((_, start)), Some(here)) = (self.exploration, &at.exploration) {
             packed.exploration = Some(here.moved(&v[start..]));
         }
-        packed
     }
 
     /// Writes new parameters into existing copies.
@@ -159,12 +173,12 @@ impl Network {
             pack(weights, layer.outputs, &mut copy.weights);
             let biases = &theta[layer.biases..][..layer.outputs + layer.constants];
             pack(biases, biases.len(), &mut copy.biases);
-            if packed.transposes && index > 0 {
+            if index >= packed.transposed_from {
                 pack_transposed(weights, &mut copy.transposed);
             }
         }
         if let (Some((_, start)), Some(copy)) = (self.exploration, &mut packed.exploration) {
-            copy.fill(&theta[start..], packed.transposes);
+            copy.fill(&theta[start..], packed.transposed_from < self.layers.len());
         }
     }
 }
@@ -174,7 +188,8 @@ impl Network {
 pub struct Packed {
     layers: Vec<PackedLayer>,
     exploration: Option<PackedExploration>,
-    transposes: bool,
+    /// The first layer whose weights are there transposed as well; as many as there are layers for none.
+    transposed_from: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -188,7 +203,7 @@ struct PackedLayer {
 }
 
 impl Packed {
-    fn empty(network: &Network, transposes: bool) -> Self {
+    fn empty(network: &Network, transposed_from: usize) -> Self {
         let layers = network
             .layers
             .iter()
@@ -197,7 +212,7 @@ impl Packed {
                 // The last layer's outputs share one matrix with the exploration's log stds.
                 let last = index + 1 == network.layers.len();
                 let columns = if last { network.outputs() } else { layer.outputs };
-                let rows = if transposes && index > 0 { layer.outputs } else { 0 };
+                let rows = if index >= transposed_from { layer.outputs } else { 0 };
                 PackedLayer {
                     weights: Matrix::zeros(layer.inputs, columns),
                     transposed: Matrix::zeros(rows, layer.inputs),
@@ -207,7 +222,7 @@ impl Packed {
             .collect();
         let exploration =
             network.exploration.map(|(actions, _)| PackedExploration::empty(network.last_inputs(), actions));
-        Self { layers, exploration, transposes }
+        Self { layers, exploration, transposed_from }
     }
 }
 

@@ -87,10 +87,11 @@ pub struct Scratch {
 impl Scratch {
     /// Working memory for tiles of `network`.
     pub fn new(network: &Network) -> Self {
+        let rows = network.tile_rows();
         Self {
-            layers: network.layers.iter().skip(1).map(|l| Matrix::zeros(TILE, l.inputs)).collect(),
-            outputs: Matrix::zeros(TILE, network.outputs()),
-            exploration: network.exploration.map(|(a, _)| ExplorationScratch::new(TILE, network.last_inputs(), a)),
+            layers: network.layers.iter().skip(1).map(|l| Matrix::zeros(rows, l.inputs)).collect(),
+            outputs: Matrix::zeros(rows, network.outputs()),
+            exploration: network.exploration.map(|(a, _)| ExplorationScratch::new(rows, network.last_inputs(), a)),
             flipped: [
                 Matrix::zeros(network.last_inputs(), TILE),
                 Matrix::zeros(network.outputs(), TILE),
@@ -211,8 +212,12 @@ impl Network {
     /// Whether the last layer has so few outputs that products run faster with rows and columns exchanged: vectors then
     /// lie along the rows, of which there are more. The bits are the same.
     fn is_narrow(&self, tile: &Tile) -> bool {
+        self.has_narrow_head() && tile.inputs.rows() == TILE
+    }
+
+    pub(super) fn has_narrow_head(&self) -> bool {
         let last = self.last();
-        self.layers.len() > 1 && last.outputs <= 8 && last.inputs >= 32 && tile.inputs.rows() == TILE
+        self.layers.len() > 1 && last.outputs <= 8 && last.inputs >= 32 && self.tile_rows() == TILE
     }
 
     /// J^T c of every row apart, row-major \[rows x parameters\]; c are the cotangents in `scratch.outputs`.

@@ -151,7 +151,8 @@ fn jvp_equals_central_differences_and_vjp_is_its_transpose() {
         let rows = 11;
         let case = case(network, rows, &mut rng);
         let v: Vec<f64> = case.theta.iter().map(|_| rng.normal()).collect();
-        let tangent = case.network.pack_tangent(&case.packed, &v);
+        let mut tangent = case.network.tangent();
+        case.network.pack_tangent(&case.packed, &v, &mut tangent);
         let mut scratch = Scratch::new(&case.network);
         case.network.jvp(&case.packed, &tangent, &case.tile, &mut scratch);
         let pushed = scratch.outputs.clone();

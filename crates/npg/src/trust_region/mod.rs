@@ -6,9 +6,8 @@ pub mod bounds;
 pub use promise::{Episodes, Promise};
 
 use crate::linearize::Linearized;
-use crate::network::Tile;
+use crate::network::{TILE, Tile};
 use crate::policy::{ActionRows, Comparer, Difference};
-use crate::reduce;
 use rayon::prelude::*;
 
 /// A new policy against the old one, as averages over the batch's states (weighted as the linearisation is).
@@ -66,7 +65,7 @@ pub struct Signal<'a> {
 pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Comparison {
     let (network, distribution) = (&old.policy.network, &old.policy.distribution);
     let packed = network.pack(theta);
-    let parts: Vec<Comparison> = (0..old.tiles.len())
+    let parts: Vec<Vec<Comparison>> = (0..old.tiles.len())
         .into_par_iter()
         .with_min_len(2)
         .map(|index| {
@@ -76,8 +75,11 @@ pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Compa
                 tile.inputs.row_mut(row).copy_from_slice(before.inputs.row(row));
             }
             network.forward(&packed, &mut tile);
-            let (mut part, mut comparer) = (Comparison::default(), Comparer::new(distribution));
-            for (slot, row) in reduce::tile_rows(old.rows(), index).enumerate() {
+            // A part for each TILE rows, however many the tile has: the order of the additions stays.
+            let mut parts = vec![Comparison::default(); before.rows().div_ceil(TILE)];
+            let mut comparer = Comparer::new(distribution);
+            for (slot, row) in old.cut.rows(index).enumerate() {
+                let part = &mut parts[slot / TILE];
                 let (p, q) = (before.outputs().row(slot), tile.outputs().row(slot));
                 let (source, weight) = (old.source(row), old.weight(row));
                 let action = signal.actions.row(source);
@@ -98,11 +100,11 @@ pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Compa
                     part.discounted.tv += discounts[source] * tv;
                 }
             }
-            part
+            parts
         })
         .collect();
     let mut total = Comparison { tv_exact: distribution.has_exact_total_variation(), ..Comparison::default() };
-    parts.into_iter().for_each(|part| total.add(part));
+    parts.into_iter().flatten().for_each(|part| total.add(part));
     let scale = 1.0 / old.rows() as f64;
     total.means().into_iter().for_each(|mean| *mean *= scale);
     total.surrogate += signal.entropy * (total.entropy - total.entropy_old);

@@ -2,9 +2,9 @@
 
 use crate::config;
 use crate::network::kernels::{AdamStep, Matrix, adam};
-use crate::network::{Network, Packed, Scratch, TILE, Tile};
+use crate::network::{Network, Packed, Scratch, Tile};
 use crate::random::Stream;
-use crate::reduce::{self, Pool};
+use crate::reduce::{self, Cut, Pool};
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
@@ -48,14 +48,17 @@ impl Adam {
         let mut order: Vec<usize> = (0..targets.len()).collect();
         let mut packed = network.pack_with_transposes(theta);
         let mut tiles: Vec<Tile> = Vec::new();
-        tiles.resize_with(reduce::tiles(self.minibatch.min(targets.len())), || Tile::new(network, TILE, true));
-        let scratch = Pool::new();
+        let cut = |rows| Cut::new(rows, network.tile_rows());
+        tiles.resize_with(cut(self.minibatch.min(targets.len())).tiles(), || {
+            Tile::new(network, network.tile_rows(), true)
+        });
+        let scratch = Pool::default();
         let mut loss = 0.0;
         for _ in 0..self.epochs {
             rng.shuffle(&mut order);
             loss = 0.0;
             for minibatch in order.chunks(self.minibatch) {
-                let count = reduce::tiles(minibatch.len());
+                let count = cut(minibatch.len()).tiles();
                 let sums = gradient((network, &packed, &scratch), &mut tiles[..count], minibatch, (inputs, targets));
                 loss += sums[network.parameters()];
                 self.step(theta, &sums[..network.parameters()]);
@@ -80,10 +83,11 @@ fn gradient(
     minibatch: &[usize],
     (inputs, targets): (&Matrix, &[f64]),
 ) -> Vec<f64> {
+    let cut = Cut::new(minibatch.len(), network.tile_rows());
     let parameters = network.parameters();
     let scale = 2.0 / minibatch.len() as f64;
-    reduce::sum_mut(tiles, parameters + 1, (scratch, || Scratch::new(network)), |scratch, index, tile, sum| {
-        let rows = &minibatch[reduce::tile_rows(minibatch.len(), index)];
+    reduce::sum_mut(cut, tiles, parameters + 1, (scratch, || Scratch::new(network)), |scratch, index, tile, sum| {
+        let rows = &minibatch[cut.rows(index)];
         tile.set_rows(rows.len());
         for (slot, &row) in rows.iter().enumerate() {
             tile.inputs.row_mut(slot).copy_from_slice(inputs.row(row));

@@ -7,8 +7,8 @@
 use crate::config;
 use crate::fisher::curvature_product;
 use crate::network::kernels::{Matrix, dot};
-use crate::network::{Network, Scratch, TILE, Tile};
-use crate::reduce::{self, Pool};
+use crate::network::{Network, Scratch, Tile};
+use crate::reduce::{self, Cut, Pool};
 use crate::solve::{CgOptions, conjugate_gradient};
 use crate::step::moved;
 
@@ -29,34 +29,39 @@ impl GaussNewton {
     /// All steps; returns the mean squared error after the last.
     pub(super) fn fit(&mut self, network: &Network, theta: &mut Vec<f64>, inputs: &Matrix, targets: &[f64]) -> f64 {
         let n = targets.len() as f64;
-        let scratch = Pool::new();
+        let cut = Cut::new(targets.len(), network.tile_rows());
+        let (scratch, tangents) = (Pool::default(), Pool::default());
         let mut loss = squared_error(network, theta, inputs, targets) / n;
         for _ in 0..self.steps {
             let packed = network.pack_with_transposes(theta);
             let mut tiles: Vec<Tile> = Vec::new();
-            tiles.resize_with(reduce::tiles(targets.len()), || Tile::new(network, TILE, true));
-            reduce::for_each(&mut tiles, |index, tile| {
-                let range = reduce::tile_rows(targets.len(), index);
+            tiles.resize_with(cut.tiles(), || Tile::new(network, network.tile_rows(), true));
+            reduce::for_each(cut, &mut tiles, |index, tile| {
+                let range = cut.rows(index);
                 tile.set_rows(range.len());
                 for (slot, row) in range.enumerate() {
                     tile.inputs.row_mut(slot).copy_from_slice(inputs.row(row));
                 }
                 network.forward(&packed, tile);
             });
-            let descent: Vec<f64> = reduce::sum(
-                tiles.len(),
-                network.parameters(),
-                (&scratch, || Scratch::new(network)),
-                |scratch, index, sum| {
-                    for (slot, row) in reduce::tile_rows(targets.len(), index).enumerate() {
+            let descent: Vec<f64> =
+                reduce::sum(cut, network.parameters(), (&scratch, || Scratch::new(network)), |scratch, index, sum| {
+                    for (slot, row) in cut.rows(index).enumerate() {
                         let error = targets[row] - f64::from(tiles[index].outputs().row(slot)[0]);
                         scratch.outputs.row_mut(slot)[0] = (error / n) as f32;
                     }
                     network.vjp(&packed, &tiles[index], scratch, sum);
-                },
-            );
-            let product =
-                |v: &[f64]| curvature_product(network, &packed, (&tiles, targets.len()), &scratch, v, |_, _, _| {});
+                });
+            let product = |v: &[f64]| {
+                curvature_product(
+                    network,
+                    &packed,
+                    (&tiles, cut, targets.len()),
+                    (&scratch, &tangents),
+                    v,
+                    |_, _, _| {},
+                )
+            };
             let options =
                 CgOptions { iterations: self.cg_iterations, tolerance: 1e-10, damping: self.damping, start: None };
             let Ok(solution) = conjugate_gradient(product, &descent, options) else {

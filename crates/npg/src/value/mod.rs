@@ -14,7 +14,6 @@ use crate::error::FileFault;
 use crate::network::kernels::{Activation, Matrix};
 use crate::network::{Network, Outputs, TILE, Tile};
 use crate::random::{Purpose, Stream};
-use crate::reduce;
 use rayon::prelude::*;
 
 /// States as baselines see them: network inputs, and the step within the episode.
@@ -181,13 +180,13 @@ fn predict(network: &Network, theta: &[f64], inputs: &Matrix) -> Vec<f64> {
     let packed = network.pack(theta);
     let rows = inputs.rows();
     let mut values = vec![0.0; rows];
-    values.par_chunks_mut(TILE).enumerate().with_min_len(4).for_each_init(
-        || Tile::new(network, TILE, false),
+    let size = network.tile_rows();
+    values.par_chunks_mut(size).enumerate().with_min_len(4 * TILE / size).for_each_init(
+        || Tile::new(network, size, false),
         |tile, (index, values)| {
-            let range = reduce::tile_rows(rows, index);
-            tile.set_rows(range.len());
-            for (slot, row) in range.enumerate() {
-                tile.inputs.row_mut(slot).copy_from_slice(inputs.row(row));
+            tile.set_rows(values.len());
+            for slot in 0..values.len() {
+                tile.inputs.row_mut(slot).copy_from_slice(inputs.row(index * size + slot));
             }
             network.forward(&packed, tile);
             values.iter_mut().enumerate().for_each(|(slot, v)| *v = f64::from(tile.outputs().row(slot)[0]));
