@@ -76,18 +76,20 @@ def show_scaling(store, _tasks):
 def draw(store, path):
     import matplotlib.pyplot as plot
 
+    plot.rcParams["svg.fonttype"] = "none"
     found = curves(store)
     sizes = list(dict.fromkeys(along for _, along in found))
     if not sizes:
         return
-    figure, axes = plot.subplots(1, len(sizes), figsize=(3.6 * len(sizes), 3.6), squeeze=False)
-    for axis, along in zip(axes[0], sizes):
+    figure, axes = plot.subplots(-(-len(sizes) // 3), 3, figsize=(11, 3.4 * -(-len(sizes) // 3)), squeeze=False)
+    for axis, along in zip(axes.flat, sizes):
         for (what, of), points in found.items():
             if of == along:
                 axis.loglog(*zip(*points), marker="o", markersize=3, label=f"{what} ({slope(points):.2f})")
         axis.set_xlabel(along)
         axis.legend(fontsize=7)
         axis.grid(alpha=0.3)
-    axes[0][0].set_ylabel("seconds (slope)")
+    for row in axes:
+        row[0].set_ylabel("seconds (slope)")
     figure.tight_layout()
     figure.savefig(path)

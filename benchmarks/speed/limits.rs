@@ -1,21 +1,20 @@
 //! What npg's parts reach of what this machine can do, one line of JSON each:
-//! `{"what": ..., "threads": n, "seconds": s, "flops": f, "peak": p}` or `"bytes"` in place of the last two. `flops` counts
-//! multiplications and additions, `peak` is what one core's FMA units do in a second, measured just before. Seconds of the
-//! products are the best of many, those of training medians over iterations. Arguments are parts of what to measure.
+//! `{"what": ..., "threads": n, "seconds": s, "flops": f, "peak": p}`, or `"bytes"` for memory. `flops` counts multiplications
+//! and additions, `peak` is what one core's FMA units do in a second, measured just before. Seconds of the products are the
+//! best of many, those of training medians over iterations, with the `"best"` beside. Arguments are parts of what to measure.
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
 
+mod world;
+
 use npg::config::{AlgorithmName, Config, Solver, ValueKind};
-use npg::env::{Action, Ending, Env, Outcome, Space, Spec};
-use npg::linearize::{Linearized, States};
+use npg::env::{Action, Ending, Env, Outcome, Spec};
 use npg::network::kernels::{Left, Matrix, Start, fma_peak, product, seconds};
-use npg::policy::Policy;
-use npg::random::{Purpose, Stream};
+use npg::random::Stream;
 use npg::train::Trainer;
 use serde_json::{Value, json};
 use std::hint::black_box;
+use world::{ACTIONS, INPUTS, World, spec};
 
-const INPUTS: usize = 17;
-const ACTIONS: usize = 6;
 /// Iterations that a median is taken of.
 const ITERATIONS: usize = 200;
 
@@ -104,32 +103,16 @@ fn once(work: impl FnOnce()) -> f64 {
     begin.elapsed().as_secs_f64()
 }
 
-fn spec(inputs: usize, actions: usize) -> Spec {
-    Spec {
-        id: "numbers".into(),
-        observation: Space::cube(inputs, f64::NEG_INFINITY, f64::INFINITY),
-        action: Space::cube(actions, -1.0, 1.0),
-        max_episode_steps: Some(1000),
-        reward_threshold: None,
-    }
-}
-
 /// A Fisher product over 4096 states: F v = J^T M J v, 4 N (W_1 + 2 (W_2 + ... + W_L)) operations.
 fn fisher(what: &str, inputs: usize, hidden: [usize; 2], actions: usize) {
     const ROWS: usize = 4096;
-    let mut config = Config::default();
-    config.policy.hidden = hidden.to_vec();
-    let policy = Policy::new(&config.policy, &config.normalize, &spec(inputs, actions), 0);
-    let mut rng = Stream::new(0, Purpose::Test, 0);
-    let mut states = Matrix::zeros(ROWS, inputs);
-    (0..ROWS).for_each(|row| states.row_mut(row).iter_mut().for_each(|x| *x = rng.normal() as f32));
-    let at = Linearized::new(&policy, States { inputs: &states, weights: None }, 1.0);
-    let v: Vec<f64> = policy.theta.iter().enumerate().map(|(i, _)| (i as f64).sin()).collect();
+    let world = World::new(inputs, &hidden, actions, ROWS);
+    let at = world.at();
     let deep = hidden[0] * hidden[1] + hidden[1] * actions;
     let flops = 4 * ROWS * (inputs * hidden[0] + 2 * deep);
     for threads in [1, 2] {
         let peak = on_threads(1, fma_peak);
-        let time = on_threads(threads, || seconds(|| drop(black_box(at.fisher_product(black_box(&v))))));
+        let time = on_threads(threads, || seconds(|| drop(black_box(at.fisher_product(black_box(&world.v))))));
         print(what, threads, time, json!({"flops": flops, "peak": peak}));
     }
 }
@@ -165,6 +148,7 @@ fn training(name: &str, threads: usize, change: impl FnOnce(&mut Config)) {
     config.rollout.threads = threads;
     config.run.steps = 2048 * ITERATIONS as u64;
     change(&mut config);
+    let peak = on_threads(1, fma_peak);
     let trainer = Trainer::new(config, Box::new(|| Numbers)).expect("a valid configuration");
     let rows: Vec<_> = trainer.map(|iteration| iteration.expect("numbers cannot fail").metrics).collect();
     for (phase, metric) in [
@@ -177,6 +161,6 @@ fn training(name: &str, threads: usize, change: impl FnOnce(&mut Config)) {
     ] {
         let mut times: Vec<f64> = rows.iter().filter_map(|row| row.get(metric)).collect();
         times.sort_unstable_by(f64::total_cmp);
-        print(&format!("{name}: {phase}"), threads, times[times.len() / 2], json!({}));
+        print(&format!("{name}: {phase}"), threads, times[times.len() / 2], json!({"peak": peak, "best": times[0]}));
     }
 }

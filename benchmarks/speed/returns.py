@@ -22,16 +22,18 @@ def contenders(context, task):
 
 def measure(store, context, tasks, _):
     npg = Npg(context.program)
-    for task, (goals, seeds, of_peers, limit) in ((task, GOALS[task]) for task in tasks if task in GOALS):
-        goal = goals[-1]
+    wanted = {task: GOALS[task] for task in tasks if task in GOALS}
+    for task, (goals, seeds, _, _) in wanted.items():
         for seed in range(seeds):
             key = {"part": "return", "task": task, "seed": seed, "who": "npg"}
-            store.once(key, lambda: said(npg.train(task, "--until-return", goal, "--seed", seed, milestones=goals)))
+            more = ["--until-return", goals[-1], "--seed", seed]
+            store.once(key, lambda: said(npg.train(task, *more, milestones=goals)))
+    for task, (goals, _, seeds, limit) in wanted.items():
         for who, peer in contenders(context, task).items():
-            for seed in range(of_peers):
+            for seed in range(seeds):
                 key = {"part": "return", "task": task, "seed": seed, "who": who}
-                more = ["--until", *goals] if "PureJaxRL" not in who else ["--until", goal]
-                store.once(key, lambda: said(peer.train(task, "--steps", limit, "--seed", seed, *more)))
+                more = ["--steps", limit, "--seed", seed, "--until", *goals]
+                store.once(key, lambda: said(peer.train(task, *more)))
 
 
 def said(row):
