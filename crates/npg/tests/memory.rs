@@ -1,4 +1,5 @@
 //! Memory does not grow over a long training.
+#![allow(clippy::unwrap_used)] // a test
 #![cfg(target_os = "linux")]
 
 use npg::config::Config;
