@@ -12,12 +12,12 @@ use std::sync::{Mutex, PoisonError};
 
 /// At most this many partial sums.
 const CHUNKS: usize = 64;
-/// Fewer times [`TILE`] rows are not worth handing to another thread.
+/// Chunks of fewer times [`TILE`] rows are not worth handing to another thread.
 const LEAST_CHUNK: usize = 4;
 
 /// Numbers of a sum that one thread adds up; whole sums of fewer are not worth sharing.
 const SLICE: usize = 1024;
-/// Longer partial sums would be long out of the caches once all are there.
+/// Partial sums of more numbers would be out of the caches once all are there.
 const LONG: usize = 1 << 14;
 
 /// Partial sums to be used again: allocating them anew for every Fisher product costs more page faults than it is worth.
