@@ -67,7 +67,7 @@ fn values(length: usize) -> Vec<f32> {
 fn products() {
     for (depth, columns) in [(17, 64), (64, 64), (64, 16), (256, 256), (348, 64)] {
         let (left, mut b, mut c) = (values(64 * depth), Matrix::zeros(depth, columns), Matrix::zeros(64, columns));
-        b.as_mut_slice().copy_from_slice(&values(depth * columns));
+        values(depth * columns).chunks(columns).enumerate().for_each(|(k, row)| b.row_mut(k).copy_from_slice(row));
         let peak = fma_peak();
         let time = seconds(|| {
             let left = Left { values: black_box(&left), row_stride: depth, k_stride: 1 };

@@ -7,7 +7,7 @@
 
 use super::destination::{AddTo, Destination, Store, unrolled};
 use super::dispatch::{Task, run};
-use super::matrix::{LANE, Matrix};
+use super::matrix::{LANE, Matrix, padded};
 use super::simd::{Simd, Vector};
 
 /// So many f32 are added up before the sum goes on in f64.
@@ -38,7 +38,7 @@ pub struct Left<'a> {
 /// c\[i\]\[j\] = start + sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows` and every padded column j of `b`.
 /// One FMA chain over k in order. `c` and `b` have the same padded stride. Panics where an operand is too small.
 pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Start<'_>, c: &mut Matrix) {
-    let vectors = b.stride() / LANE;
+    let vectors = b.columns().max(c.columns()).div_ceil(LANE);
     assert!(c.stride() == b.stride() && c.rows() >= rows, "shapes of a product disagree");
     let to = Store::new(start, c);
     run(Product { rows, vectors, operands: Operands::new(rows, depth, left, b), chain: usize::MAX, to });
@@ -47,7 +47,7 @@ pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Sta
 /// sum\[i * columns + j\] += sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows`, j < `columns`: chains over at most
 /// [`CHAIN`] k in f32, their additions to `sum` in order, in f64. Panics where an operand is too small.
 pub fn add_product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, columns: usize, sum: &mut [f64]) {
-    assert!(columns <= b.stride(), "shapes of a product disagree");
+    assert!(columns <= padded(b.columns()), "shapes of a product disagree");
     let (operands, to) = (Operands::new(rows, depth, left, b), AddTo::new(rows, columns, sum));
     run(Product { rows, vectors: columns.div_ceil(LANE), operands, chain: CHAIN, to });
 }

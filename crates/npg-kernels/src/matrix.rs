@@ -11,11 +11,18 @@ pub const fn padded(columns: usize) -> usize {
     columns.div_ceil(LANE) * LANE
 }
 
+/// Distance of rows of `columns` columns, in f32: padded, and a line more where rows would lie a multiple of 2 KiB apart.
+/// Blocks of columns would then share an eighth or less of the first cache's sets.
+const fn stride(columns: usize) -> usize {
+    let padded = padded(columns);
+    if padded > 0 && padded.is_multiple_of(512) { padded + LANE } else { padded }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
 struct Line([f32; LANE]);
 
-/// A row-major f32 matrix, aligned to cache lines, its columns padded with zeros to a multiple of [`LANE`].
+/// A row-major f32 matrix, aligned to cache lines, its columns padded with zeros to at least a multiple of [`LANE`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matrix {
     rows: usize,
@@ -26,7 +33,7 @@ pub struct Matrix {
 impl Matrix {
     /// All zeros.
     pub fn zeros(rows: usize, columns: usize) -> Self {
-        Self { rows, columns, data: vec![Line([0.0; LANE]); rows * padded(columns) / LANE] }
+        Self { rows, columns, data: vec![Line([0.0; LANE]); rows * stride(columns) / LANE] }
     }
 
     /// Number of rows.
@@ -39,9 +46,9 @@ impl Matrix {
         self.columns
     }
 
-    /// Distance of one row from the next, in f32: the padded number of columns.
+    /// Distance of one row from the next, in f32: at least the padded number of columns.
     pub fn stride(&self) -> usize {
-        padded(self.columns)
+        stride(self.columns)
     }
 
     /// All values, padding included.
@@ -71,7 +78,7 @@ impl Matrix {
     /// Changes the number of rows; new rows are zero.
     pub fn set_rows(&mut self, rows: usize) {
         self.rows = rows;
-        self.data.resize(rows * padded(self.columns) / LANE, Line([0.0; LANE]));
+        self.data.resize(rows * self.stride() / LANE, Line([0.0; LANE]));
     }
 }
 
@@ -174,9 +181,9 @@ impl<R: Rows> Task for Transpose<'_, R> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let Matrix { rows, columns, ref mut data } = *self.to;
-        let lines = padded(columns) / LANE;
+        let lines = stride(columns) / LANE;
         for j in (0..rows).step_by(LANE) {
-            for line in 0..lines {
+            for line in 0..columns.div_ceil(LANE) {
                 // SAFETY: the caller vouches for the CPU.
                 let mut block = unsafe { [S::F32::splat(0.0); LANE] };
                 for (i, row) in block.iter_mut().enumerate().take(columns - line * LANE) {

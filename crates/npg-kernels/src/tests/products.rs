@@ -1,5 +1,5 @@
 use super::super::dispatch::on_every_path;
-use super::super::{CHAIN, LANE, Left, Matrix, Start, add_column_sums, add_product, pack, padded, product};
+use super::super::{CHAIN, LANE, Left, Matrix, Start, add_column_sums, add_product, pack, padded, product, transpose};
 use super::{Random, bits, bits64};
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ impl Case {
         pack(&random.values((depth + gap) * columns), columns, &mut b);
         let mut c = Matrix::zeros(rows, columns);
         pack(&random.values(rows * columns), columns, &mut c);
-        let mut bias = vec![0.0; padded(columns)];
+        let mut bias = vec![0.0; c.stride()];
         bias[..columns].copy_from_slice(&random.narrow(columns));
         let left = random.narrow((rows + gap) * (depth + gap));
         Self { rows, depth, columns, left, row_stride, k_stride, b, bias, c }
@@ -88,6 +88,30 @@ fn every_path_gives_the_bits_of_the_definition() {
                 }
             }
         }
+    }
+}
+
+/// Rows of such widths lie further apart than their columns ask for.
+#[test]
+fn wide_rows_have_a_stride_of_their_own() {
+    let mut random = Random(8);
+    for columns in [511, 512, 513, 1024] {
+        let case = Case::new(&mut random, 3, 5, columns);
+        assert_eq!(case.b.stride() > padded(columns), columns != 513, "{columns}");
+        let c = case.product(Start::Bias(&case.bias));
+        for i in 0..3 {
+            let expected: Vec<f32> = (0..columns).map(|j| case.chain(0..5, i, j, case.bias[j])).collect();
+            assert_eq!(bits(c.row(i)), bits(&expected));
+        }
+        let (sum, _) = case.sums();
+        for (at, sum) in sum.iter().enumerate() {
+            let (i, j) = (at / columns, at % columns);
+            assert_eq!(*sum, at as f64 + f64::from(case.chain(0..5, i, j, 0.0)));
+        }
+        let (mut transpose_of_c, mut back) = (Matrix::zeros(columns, 3), Matrix::zeros(3, columns));
+        transpose(&c, &mut transpose_of_c);
+        transpose(&transpose_of_c, &mut back);
+        assert_eq!(bits(back.as_slice()), bits(c.as_slice()));
     }
 }
 
