@@ -59,6 +59,7 @@ def main():
         "throughput": throughput.rows_of(store, args.tasks), "physics": throughput.physics_rows(store, args.tasks),
         "return": returns.rows_of(store, args.tasks), "limits": limits.rows_of(store)}, indent=1) + "\n")
     if args.figures:
+        args.figures.mkdir(parents=True, exist_ok=True)
         throughput.draw(store, args.tasks, args.figures / "speed.svg")
         limits.draw(store, args.figures / "scaling.svg")
 

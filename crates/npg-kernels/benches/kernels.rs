@@ -46,7 +46,7 @@ struct Shape {
 impl Shape {
     fn new(name: &'static str, [rows, depth, columns]: [usize; 3], gradient: bool) -> Self {
         let mut b = Matrix::zeros(depth, columns);
-        b.as_mut_slice().copy_from_slice(&values(depth * columns));
+        values(depth * columns).chunks(columns).enumerate().for_each(|(k, row)| b.row_mut(k).copy_from_slice(row));
         let sum = gradient.then(|| vec![0.0; rows * columns]);
         Self { name, rows, depth, columns, left: values(rows * depth), b, c: Matrix::zeros(rows, columns), sum }
     }
