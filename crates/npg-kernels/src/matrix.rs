@@ -36,6 +36,17 @@ impl Matrix {
         Self { rows, columns, data: vec![Line([0.0; LANE]); rows * stride(columns) / LANE] }
     }
 
+    /// The rows of all `parts`, which have `columns` columns, one below the other. Panics where one has not.
+    pub fn concatenate<'a>(columns: usize, parts: impl Iterator<Item = &'a Matrix> + Clone) -> Self {
+        let rows = parts.clone().map(Matrix::rows).sum();
+        let mut data = Vec::with_capacity(rows * stride(columns) / LANE);
+        for part in parts {
+            assert_eq!(part.columns, columns, "matrices of other widths cannot be joined");
+            data.extend_from_slice(&part.data);
+        }
+        Self { rows, columns, data }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows

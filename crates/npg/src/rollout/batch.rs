@@ -90,17 +90,16 @@ impl Batch {
 
     /// One batch of all groups' batches, in order.
     pub(super) fn concatenate(policy: &Policy, blocks: Vec<Batch>) -> Self {
-        let rows = blocks.iter().map(Batch::len).sum();
-        let finals: usize = blocks.iter().map(|b| b.final_steps.len()).sum();
         let mut all = Batch::zeros(policy, 0);
-        all.inputs.set_rows(rows);
-        all.finals.set_rows(finals);
-        all.observations.set_rows(if policy.normalizer.is_some() { rows } else { 0 });
+        let width = policy.inputs();
+        // The two that are large, on two threads.
+        (all.inputs, all.observations) = rayon::join(
+            || Matrix::concatenate(width, blocks.iter().map(|block| &block.inputs)),
+            || Matrix::concatenate(width, blocks.iter().map(|block| &block.observations)),
+        );
+        all.finals = Matrix::concatenate(width, blocks.iter().map(|block| &block.finals));
         for block in blocks {
             let (row, last) = (all.rewards.len(), all.final_steps.len());
-            copy_rows(&block.inputs, &mut all.inputs, row);
-            copy_rows(&block.observations, &mut all.observations, row);
-            copy_rows(&block.finals, &mut all.finals, last);
             all.actions.append(&block.actions);
             all.rewards.extend_from_slice(&block.rewards);
             all.steps.extend_from_slice(&block.steps);
@@ -128,14 +127,4 @@ impl Batch {
         all.episodes.sort_by_key(|episode| episode.ended_at); // stable: environments stay in order
         all
     }
-}
-
-/// Copies all rows of `from`, which may have none where `to` has none (observations that are not kept).
-fn copy_rows(from: &Matrix, to: &mut Matrix, first: usize) {
-    if from.rows() == 0 {
-        return;
-    }
-    let values = from.as_slice();
-    let start = first * to.stride();
-    to.as_mut_slice()[start..start + values.len()].copy_from_slice(values);
 }
