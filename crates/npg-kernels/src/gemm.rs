@@ -36,12 +36,13 @@ pub struct Left<'a> {
 }
 
 /// c\[i\]\[j\] = start + sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows` and every padded column j of `b`.
-/// One FMA chain over k in order. `c` and `b` have the same padded stride. Panics where an operand is too small.
+/// One FMA chain over k in order. `c` and `b` have as many padded columns. Panics where an operand is too small.
 pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Start<'_>, c: &mut Matrix) {
-    let vectors = b.columns().max(c.columns()).div_ceil(LANE);
-    assert!(c.stride() == b.stride() && c.rows() >= rows, "shapes of a product disagree");
+    let columns = padded(b.columns());
+    assert!(padded(c.columns()) == columns && c.rows() >= rows, "shapes of a product disagree");
     let to = Store::new(start, c);
-    run(Product { rows, vectors, operands: Operands::new(rows, depth, left, b), chain: usize::MAX, to });
+    let operands = Operands::new(rows, depth, left, b);
+    run(Product { rows, vectors: columns / LANE, operands, chain: usize::MAX, to });
 }
 
 /// sum\[i * columns + j\] += sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows`, j < `columns`: chains over at most
@@ -55,7 +56,7 @@ pub fn add_product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, column
 /// sum\[j\] += sum of column j over the first `rows` rows, for j < `columns`: chains over at most [`CHAIN`] rows in f32,
 /// their additions in order, in f64. Panics where an operand is too small.
 pub fn add_column_sums(rows: usize, b: &Matrix, columns: usize, sum: &mut [f64]) {
-    assert!(rows <= b.rows() && columns <= b.stride(), "shapes of column sums disagree");
+    assert!(rows <= b.rows() && columns <= padded(b.columns()), "shapes of column sums disagree");
     run(ColumnSums { rows, b, to: AddTo::new(1, columns, sum) });
 }
 

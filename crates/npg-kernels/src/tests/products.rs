@@ -285,6 +285,14 @@ fn a_narrow_result_panics() {
     );
 }
 
+/// The strides are the same.
+#[test]
+#[should_panic(expected = "shapes")]
+fn a_result_wider_by_the_added_line_panics() {
+    let left = Left { values: &[1.0], row_stride: 1, k_stride: 1 };
+    product(1, 1, left, &Matrix::zeros(1, 512), Start::Zero, &mut Matrix::zeros(1, 528));
+}
+
 #[test]
 #[should_panic(expected = "sum")]
 fn a_small_sum_panics() {
