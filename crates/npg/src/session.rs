@@ -5,7 +5,6 @@ use crate::env::EnvSource;
 use crate::error::{Error, FileFault, Result};
 use crate::evaluate::Evaluation;
 use crate::logs::RunLog;
-use crate::npg::Outcome;
 use crate::run_dir::{CheckpointChoice, Provenance, RunDir};
 use crate::train::{Iteration, RestoreError, Trainer};
 use std::time::Instant;
@@ -206,7 +205,7 @@ impl Session {
             let iteration = iteration?;
             log.iteration(iteration.iteration, iteration.steps, iteration.metrics.values());
             tell(Event::Iteration(&iteration));
-            let notes = notes(&iteration);
+            let notes = iteration.notes();
             for note in notes.iter().filter(|note| !said.contains(*note)) {
                 let note = format!("iteration {}: {note}", iteration.iteration);
                 log.say(&note);
@@ -275,16 +274,4 @@ impl Session {
         self.last_saved = (Instant::now(), self.trainer.iterations());
         Ok(())
     }
-}
-
-/// What is out of the ordinary about an iteration.
-fn notes(iteration: &Iteration) -> Vec<String> {
-    let update = match &iteration.outcome {
-        Outcome::Stepped => None,
-        Outcome::NoSignal => Some("no update: all advantages are equal".to_string()),
-        Outcome::LineSearchFailed => Some("no update: the line search found no acceptable step".into()),
-        Outcome::Refused(reason) => Some(format!("update refused: {reason}")),
-    };
-    let value = iteration.value_refused.then(|| "the baseline's fit was refused: it is not finite".to_string());
-    update.into_iter().chain(value).collect()
 }

@@ -47,6 +47,20 @@ pub struct Iteration {
     pub value_refused: bool,
 }
 
+impl Iteration {
+    /// What is out of the ordinary about it, a sentence each; usually nothing.
+    pub fn notes(&self) -> Vec<String> {
+        let update = match &self.outcome {
+            Outcome::Stepped => None,
+            Outcome::NoSignal => Some("no update: all advantages are equal".to_string()),
+            Outcome::LineSearchFailed => Some("no update: the line search found no acceptable step".into()),
+            Outcome::Refused(reason) => Some(format!("update refused: {reason}")),
+        };
+        let value = self.value_refused.then(|| "the baseline's fit was refused: it is not finite".to_string());
+        update.into_iter().chain(value).collect()
+    }
+}
+
 /// Training of one policy on one environment.
 ///
 /// ```
