@@ -33,6 +33,9 @@ metrics! {
     EP_REW_CI95 = "rollout/ep_rew_ci95", "reward",
         "Half width of the 95 % interval (Student t) of that mean.",
         "small against the differences you care about";
+    EP_REW_BATCH = "rollout/ep_rew_batch", "reward",
+        "Mean return of the episodes that ended in this iteration; nan if none did.",
+        "around rollout/ep_rew_mean, and ahead of it where 100 episodes are many iterations";
     EP_LEN_MEAN = "rollout/ep_len_mean", "steps",
         "Mean length of the last 100 finished training episodes.",
         "at most the time limit";

@@ -329,7 +329,7 @@ impl Trainer {
         let seconds = begin.elapsed().as_secs_f64();
         self.clock = (self.clock.0 + seconds, self.clock.1 + batch.len() as u64);
 
-        let mut row = self.episode_metrics();
+        let mut row = self.episode_metrics(&batch);
         row.push(metrics::SAMPLE_SECONDS, sampled);
         row.push(metrics::UPDATE_SECONDS, updated);
         row.push(metrics::GRADIENT_SECONDS, update.seconds.gradient);
@@ -419,12 +419,14 @@ impl Trainer {
         }
     }
 
-    fn episode_metrics(&self) -> Row {
+    fn episode_metrics(&self, batch: &Batch) -> Row {
         let (totals, lengths): (Vec<f64>, Vec<f64>) = self.recent.iter().copied().unzip();
+        let ended: Vec<f64> = batch.episodes.iter().map(|episode| episode.total).collect();
         let interval = stats::mean_interval(&totals);
         let mut row = Row::default();
         row.push(metrics::EP_REW_MEAN, if totals.is_empty() { f64::NAN } else { self.mean_return() });
         row.push(metrics::EP_REW_CI95, 0.5 * (interval.high - interval.low));
+        row.push(metrics::EP_REW_BATCH, stats::mean(&ended));
         row.push(metrics::EP_LEN_MEAN, stats::mean(&lengths));
         row.push(metrics::EPISODES, self.episodes as f64);
         row.push(metrics::FPS, self.clock.1 as f64 / self.clock.0);

@@ -40,6 +40,20 @@ fn exactly_the_requested_steps_also_when_nothing_divides() {
     assert_eq!(steps, [1000, 2000, 2345]);
 }
 
+/// Pendulum's episodes of 200 steps end in every other batch of 100.
+#[test]
+fn the_return_of_a_batch_is_that_of_the_episodes_that_ended_in_it() {
+    let mut config = config(2000);
+    (config.rollout.n_envs, config.rollout.batch_steps) = (5, 500);
+    let rows: Vec<Row> = trainer("Pendulum-v1", config).map(|iteration| iteration.unwrap().metrics).collect();
+    let [first, second, third, fourth] = &rows[..] else { panic!("{} iterations", rows.len()) };
+    let of = |row: &Row, name| row.get(name).unwrap();
+    assert!(of(first, metrics::EP_REW_BATCH).is_nan() && of(third, metrics::EP_REW_BATCH).is_nan());
+    assert_eq!(of(second, metrics::EP_REW_BATCH), of(second, metrics::EP_REW_MEAN));
+    let mean = 0.5 * (of(second, metrics::EP_REW_BATCH) + of(fourth, metrics::EP_REW_BATCH));
+    assert!((of(fourth, metrics::EP_REW_MEAN) - mean).abs() < 1e-9 * mean.abs());
+}
+
 #[test]
 fn threads_do_not_change_a_bit() {
     for id in ["CartPole-v1", "Pendulum-v1"] {
