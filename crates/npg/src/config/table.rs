@@ -194,7 +194,7 @@ policy: Policy, "The policy's network and distribution." {
         log_std_init means the same for every task. Either way the raw action is what log probabilities are of. \
         Unbounded dimensions are executed as they are.";
 }
-value: Value, "The state-value baseline, fitted after the policy's step." {
+value: Value, "The state-value baseline, fitted beside the policy's step to the same batch." {
     kind: Kind::Name(ValueKind::NAMES),
         "Kind of value baseline.",
         "mlp-adam: an MLP trained by Adam on minibatches. mlp-gauss-newton: an MLP trained by a few damped Gauss-Newton \
