@@ -127,6 +127,7 @@ fn figure(curves: &[Curve]) -> Figure {
         Chart {
             title: format!("Relative error of the {}", quantity.name()),
             x_label: "transitions N".into(),
+            y_label: "|estimate - exact| / |exact|".into(),
             scales: [Scale::Log; 2],
             series: dots.chain(laws).collect(),
         }

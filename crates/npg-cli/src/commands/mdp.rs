@@ -186,24 +186,25 @@ impl World {
             stroke: Stroke::solid(hue(index), 1.5),
             mark: if order.len() > 60 { Mark::Line } else { Mark::LineAndDots },
         };
-        let chart = |title: &str, x: &str, series| Chart {
+        let chart = |title: &str, [x, y]: [&str; 2], series| Chart {
             title: title.into(),
             x_label: x.into(),
+            y_label: y.into(),
             scales: [Scale::Linear; 2],
             series,
         };
         let ranked = "states, those of highest V* first";
         let occupancy = self.mdp.evaluate(&self.optimum.policy).occupancy;
         let mut panels = vec![
-            chart("Values", ranked, vec![by_state("V*", 1, &self.optimum.v), by_state("V", 0, &self.at.v)]),
+            chart("Values", [ranked, "value"], vec![by_state("V*", 1, &self.optimum.v), by_state("V", 0, &self.at.v)]),
             chart(
                 "Discounted state distribution d",
-                ranked,
+                [ranked, "probability"],
                 vec![by_state("optimal policy", 1, &occupancy), by_state("policy", 0, &self.at.occupancy)],
             ),
         ];
         if !self.ascent.is_empty() {
-            let gap = chart("Gap to the optimum", "iteration of exact ascent", self.ascent_series());
+            let gap = chart("Gap to the optimum", ["iteration of exact ascent", "J* - J"], self.ascent_series());
             panels.push(Chart { scales: [Scale::Linear, Scale::Log], ..gap });
         }
         charts(&format!("{}, gamma {}", self.name, self.mdp.gamma()), &panels)

@@ -135,12 +135,26 @@ impl Panel {
         Item::Group(Group { class: "data", tooltip: None, clip: Some(clip), items })
     }
 
+    /// What the vertical axis shows, beside its tick labels.
+    pub fn y_label(&self, label: &str) -> Item {
+        Item::Text(Text {
+            at: [self.area.x - 50.0, self.area.y + 0.5 * self.area.height],
+            anchor: Anchor::Middle,
+            text: label.into(),
+            size: TICK_SIZE,
+            weight: Weight::Regular,
+            color: MUTED,
+            is_upward: true,
+        })
+    }
+
     /// Grid and tick labels: what is drawn before the data.
     pub fn frame(&self) -> Item {
         let Rectangle { x: left, y: top, width, height } = self.area;
         let bottom = top + height;
         let label = |at, anchor, text| {
-            Item::Text(Text { at, anchor, text, size: TICK_SIZE, weight: Weight::Regular, color: MUTED })
+            let (weight, is_upward) = (Weight::Regular, false);
+            Item::Text(Text { at, anchor, text, size: TICK_SIZE, weight, color: MUTED, is_upward })
         };
         let mut items = Vec::new();
         for (&tick, text) in self.y.ticks.iter().zip(ticks::labels(&self.y)) {

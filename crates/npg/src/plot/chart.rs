@@ -14,6 +14,8 @@ pub struct Chart {
     pub title: String,
     /// What the horizontal axis is.
     pub x_label: String,
+    /// What the vertical axis is.
+    pub y_label: String,
     /// Spacing of the axes, horizontal and vertical.
     pub scales: [Scale; 2],
     /// What is drawn, from back to front.
@@ -93,7 +95,8 @@ impl Chart {
         };
         let place = [left + 0.5 * width, top + HEIGHT + 40.0];
         let label = text(place, Anchor::Middle, &self.x_label, 12.0, Weight::Regular, MUTED);
-        vec![panel.frame(), panel.data(self.series.iter().map(|s| s.draw(&panel)).collect()), label]
+        let data = panel.data(self.series.iter().map(|s| s.draw(&panel)).collect());
+        vec![panel.frame(), data, label, panel.y_label(&self.y_label)]
     }
 }
 
@@ -130,13 +133,19 @@ mod tests {
         let chart = Chart {
             title: "Return".into(),
             x_label: "iteration".into(),
+            y_label: "of an episode".into(),
             scales: [Scale::Log, Scale::Linear],
             series: vec![series("first", Mark::Line), series("second", Mark::LineAndDots)],
         };
         let svg = charts("Two charts", &[chart.clone(), chart]).to_svg();
-        for (word, count) in
-            [("Two charts", 1), (">Return</text>", 2), (">first</text>", 2), (">iteration</text>", 2), ("<circle", 4)]
-        {
+        for (word, count) in [
+            ("Two charts", 1),
+            (">Return</text>", 2),
+            (">first</text>", 2),
+            (">iteration</text>", 2),
+            (">of an episode</text>", 2),
+            ("<circle", 4),
+        ] {
             assert_eq!(svg.matches(word).count(), count, "{word}\n{svg}");
         }
     }

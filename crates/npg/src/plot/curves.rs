@@ -24,6 +24,8 @@ pub struct CurveOptions {
     pub labels: Vec<String>,
     /// The return at which the task counts as solved, drawn as a line; runs of several environments have none.
     pub threshold: Option<f64>,
+    /// The panels that are drawn, of [`PANELS`]; all that have data where there are none.
+    pub panels: Vec<String>,
     /// Resamples of the bootstrap intervals.
     pub resamples: usize,
     /// Seed of the bootstrap.
@@ -32,9 +34,20 @@ pub struct CurveOptions {
 
 impl Default for CurveOptions {
     fn default() -> Self {
-        Self { title: None, labels: Vec::new(), threshold: None, resamples: 1000, seed: 0 }
+        Self { title: None, labels: Vec::new(), threshold: None, panels: Vec::new(), resamples: 1000, seed: 0 }
     }
 }
+
+impl CurveOptions {
+    fn draws(&self, panel: &str) -> bool {
+        self.panels.is_empty() || self.panels.iter().any(|name| name == panel)
+    }
+}
+
+/// The names of the panels: the large one, then the small ones in their order.
+pub const PANELS: [&str; 5] = [RETURN, QUANTITIES[0].name, QUANTITIES[1].name, QUANTITIES[2].name, QUANTITIES[3].name];
+/// The large panel.
+const RETURN: &str = "return";
 
 /// Width of the figure.
 pub(super) const WIDTH: f64 = 1000.0;
@@ -44,6 +57,8 @@ pub(super) const LEFT: f64 = 64.0;
 pub(super) const RIGHT: f64 = 28.0;
 /// Height of the large panel.
 const HEIGHT: f64 = 360.0;
+/// Height of a small panel.
+const SMALL: f64 = 150.0;
 /// Height of what stands below a panel.
 pub(super) const BELOW: f64 = 44.0;
 /// More small panels than these stand in rows of two.
@@ -121,6 +136,8 @@ impl Run {
 /// seeds have reached; up to four runs also show a thin line for each seed. Seeds that logged at different steps are interpolated linearly
 /// onto a common grid. Dots are evaluations, at the steps that all seeds share, or else of each seed.
 ///
+/// [`CurveOptions::panels`] picks some of the panels; a small one that is alone is as large as the return.
+///
 /// Small panels, for those quantities that were logged: measured and predicted KL divergence of the updates with the
 /// budget, explained variance (drawn down to -1), relative residual of the linear solver, and promised against delivered:
 /// the surrogate's gains and the realized ones, each added up over the updates for which both are known.
@@ -132,13 +149,16 @@ impl Run {
 ///
 /// # Errors
 /// [`Error::Run`] when there is no such directory, it is no run, no iteration has finished, or one of several
-/// environments is not known; [`Error::File`] for a damaged log; [`Error::Config`] when the number of labels is not that
-/// of runs.
+/// environments is not known, or nothing was logged for the panels that are asked for; [`Error::File`] for a damaged log;
+/// [`Error::Config`] when the number of labels is not that of runs, or a panel is unknown or has no place in the figure.
 pub fn learning_curves(runs: &[PathBuf], options: &CurveOptions) -> Result<Figure> {
     let names = names::of(runs);
     if !(options.labels.is_empty() || options.labels.len() == runs.len()) {
         let message = format!("{} labels for {} runs; give one for each", options.labels.len(), runs.len());
         return Err(Error::config("labels", message));
+    }
+    if let Some(unknown) = options.panels.iter().find(|name| !PANELS.contains(&name.as_str())) {
+        return Err(Error::config("panels", format!("`{unknown}` is none; there are {}", PANELS.join(", "))));
     }
     if runs.is_empty() {
         return Err(Error::Run("no run to plot; give at least one run directory".into()));
@@ -150,31 +170,47 @@ pub fn learning_curves(runs: &[PathBuf], options: &CurveOptions) -> Result<Figur
     let drawn: Vec<Run> = runs.iter().zip(labels).enumerate().map(read).collect::<Result<_>>()?;
     let panels = grid::environments(&drawn);
     if panels.len() > 1 {
+        if let Some(panel) = options.panels.iter().find(|name| *name != RETURN) {
+            let message = format!("`{panel}` is drawn for runs of one environment; these are of {}", panels.len());
+            return Err(Error::config("panels", message));
+        }
         return grid::compose(runs, drawn, &panels, options);
     }
     let title = options.title.clone().or(names.environment).unwrap_or_else(|| "Learning curves".into());
-    Ok(compose(&drawn, &title, options))
+    compose(&drawn, &title, options)
 }
 
-fn compose(runs: &[Run], title: &str, options: &CurveOptions) -> Figure {
+fn compose(runs: &[Run], title: &str, options: &CurveOptions) -> Result<Figure> {
     let end = runs.iter().map(Run::end).fold(0.0, f64::max);
-    let (mut items, bottom) = returns(runs, title, end, options);
+    let has_return = options.draws(RETURN);
+    let (mut items, bottom) = match has_return {
+        true => returns(runs, title, end, options),
+        false => heading(runs, title, Shown::diagnostics()),
+    };
     let curves = |quantity: &'static Quantity| (quantity, quantity.curves(runs, options));
     let logged = |(quantity, curves): &(&Quantity, Vec<Curve>)| quantity.is_shown(curves);
-    let drawn: Vec<(&Quantity, Vec<Curve>)> = QUANTITIES.iter().map(curves).filter(logged).collect();
+    let drawn: Vec<(&Quantity, Vec<Curve>)> =
+        QUANTITIES.iter().filter(|quantity| options.draws(quantity.name)).map(curves).filter(logged).collect();
+    if drawn.is_empty() && !has_return {
+        let panels = options.panels.join(", ");
+        return Err(Error::Run(format!(
+            "nothing was logged for {panels}; `npg plot` without --only draws what there is"
+        )));
+    }
     let columns = if drawn.len() > MOST_COLUMNS { 2 } else { drawn.len().max(1) };
     let width = (WIDTH - RIGHT - LEFT * columns as f64) / columns as f64;
+    let size = if drawn.len() == 1 && !has_return { HEIGHT } else { SMALL };
     let mut height = bottom;
     for row in drawn.chunks(columns) {
         let top = height + 34.0;
         for (column, (quantity, curves)) in row.iter().enumerate() {
             let corner = [LEFT + column as f64 * (width + LEFT), top];
-            let (panel, bottom) = quantity.draw(runs, curves, corner, width, end);
+            let (panel, bottom) = quantity.draw(runs, curves, corner, [width, size], end);
             items.extend(panel);
             height = bottom;
         }
     }
-    Figure { width: WIDTH, height: height + 16.0, items }
+    Ok(Figure { width: WIDTH, height: height + 16.0, items })
 }
 
 /// The large panel with the heading of the figure. Returns its items and lower end.
@@ -209,7 +245,7 @@ fn returns(runs: &[Run], title: &str, end: f64, options: &CurveOptions) -> (Vec<
     if curves.iter().flatten().all(|series| series.steps.is_empty()) {
         items.push(empty(&panel, 14.0));
     }
-    items.push(below(&panel));
+    items.extend([below(&panel), panel.y_label("return of an episode")]);
     (items, top + HEIGHT + BELOW)
 }
 
@@ -249,5 +285,5 @@ pub(super) fn below(panel: &Panel) -> Item {
 }
 
 pub(super) fn text(at: Point, anchor: Anchor, text: &str, size: f64, weight: Weight, color: Color) -> Item {
-    Item::Text(Text { at, anchor, text: text.into(), size, weight, color })
+    Item::Text(Text { at, anchor, text: text.into(), size, weight, color, is_upward: false })
 }

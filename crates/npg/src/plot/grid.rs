@@ -62,7 +62,7 @@ pub(super) fn compose(
             Run { label: label.clone(), color: hue(index), dash: dash(index), seeds: std::mem::take(&mut run.seeds) };
     }
     let title = options.title.as_deref().unwrap_or("Learning curves");
-    let shown = Shown { seeds: false, evaluations: runs.iter().any(Run::is_evaluated), threshold: None };
+    let shown = Shown { seeds: false, evaluations: runs.iter().any(Run::is_evaluated), threshold: None, returns: true };
     let (mut items, heading) = heading(&runs, title, shown);
     let (columns, first) = (columns(environments.len()), heading + 22.0 + TITLE);
     let width = (WIDTH - RIGHT) / columns as f64 - LEFT;
@@ -73,6 +73,7 @@ pub(super) fn compose(
         let there: Vec<&Run> = runs.iter().filter(|run| run.environment() == Some(environment)).collect();
         let panel = returns(&there, Rectangle { x, y, width, height: HEIGHT }, options);
         items.extend(panel.0);
+        items.push(panel.1.y_label("return"));
         if index + columns >= environments.len() {
             items.push(below(&panel.1)); // once in each column
         }

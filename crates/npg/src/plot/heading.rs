@@ -17,19 +17,27 @@ pub(super) struct Shown {
     pub(super) evaluations: bool,
     /// The return at which the task counts as solved.
     pub(super) threshold: Option<f64>,
+    /// Returns at all.
+    pub(super) returns: bool,
 }
 
 impl Shown {
     /// What the figure of one environment shows.
     pub(super) fn of(runs: &[Run], options: &CurveOptions) -> Self {
         let evaluations = runs.iter().any(Run::is_evaluated);
-        Self { seeds: runs.len() <= FEW_RUNS, evaluations, threshold: options.threshold }
+        Self { seeds: runs.len() <= FEW_RUNS, evaluations, threshold: options.threshold, returns: true }
+    }
+
+    /// What a figure without returns shows.
+    pub(super) fn diagnostics() -> Self {
+        Self { seeds: false, evaluations: false, threshold: None, returns: false }
     }
 }
 
 /// Title and keys. Returns its items and the upper end of what stands below.
 pub(super) fn heading(runs: &[Run], title: &str, shown: Shown) -> (Vec<Item>, f64) {
-    let quantity = "Return, mean of the last 100 episodes of training";
+    let quantity =
+        if shown.returns { "Return, mean of the last 100 episodes of training" } else { "Diagnostics of training" };
     let mut items = vec![
         text([LEFT, 38.0], Anchor::Start, title, 19.0, Weight::Medium, INK),
         text([LEFT, 60.0], Anchor::Start, quantity, 13.5, Weight::Regular, MUTED),

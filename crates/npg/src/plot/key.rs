@@ -51,6 +51,7 @@ pub fn key_rows(entries: &[Entry], at: Point, width: f64, size: f64) -> (Vec<Ite
             size,
             weight: Weight::Regular,
             color,
+            is_upward: false,
         }));
         x += needed + 1.4 * size;
     }

@@ -35,7 +35,7 @@ pub use arrows::{ArrowStyle, arrow};
 pub use axes::{Axis, Panel, Scale};
 pub use chart::{Chart, Mark, Plotted, charts};
 pub use contours::{Grid, Line};
-pub use curves::{CurveOptions, learning_curves};
+pub use curves::{CurveOptions, PANELS, learning_curves};
 pub use field::{gradient_field, walking};
 pub use font::{Weight, text_width};
 pub use kakade::kakade;

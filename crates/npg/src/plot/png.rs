@@ -126,8 +126,11 @@ fn text(text: &Text, mask: Option<&Mask>, canvas: &mut Canvas) {
         Anchor::Middle => x - 0.5 * width,
         Anchor::End => x - width,
     };
-    let outline = font::outline(&text.text, text.size, text.weight, [left, y]);
-    draw(outline, Some(text.color), None, mask, canvas);
+    let Some(outline) = font::outline(&text.text, text.size, text.weight, [left, y]).finish() else { return };
+    let turn =
+        if text.is_upward { Transform::from_rotate_at(-90.0, x as f32, y as f32) } else { Transform::identity() };
+    let transform = canvas.transform().pre_concat(turn);
+    canvas.pixels.fill_path(&outline, &paint(text.color), FillRule::Winding, transform, mask);
 }
 
 fn paint(color: Color) -> Paint<'static> {
@@ -166,7 +169,7 @@ mod tests {
 
     #[test]
     fn text_is_dark_where_it_stands() {
-        let label = |anchor| {
+        let label = |anchor, is_upward| {
             Item::Text(Text {
                 at: [20.0, 15.0],
                 anchor,
@@ -174,15 +177,22 @@ mod tests {
                 size: 12.0,
                 weight: Weight::Regular,
                 color: Color::hex(0),
+                is_upward,
             })
         };
         let ink = |anchor, columns: std::ops::Range<u32>| {
-            let image = pixels(&Figure { width: 40.0, height: 20.0, items: vec![label(anchor)] });
+            let image = pixels(&Figure { width: 40.0, height: 20.0, items: vec![label(anchor, false)] });
             columns.flat_map(|x| (0..40).map(move |y| (x, y))).any(|(x, y)| rgb(&image, x, y)[0] < 128)
         };
         assert!(ink(Anchor::Start, 40..80) && !ink(Anchor::Start, 0..40));
         assert!(ink(Anchor::End, 0..40) && !ink(Anchor::End, 40..80));
         assert!(ink(Anchor::Middle, 0..40) && ink(Anchor::Middle, 40..80));
+        // Upward, it is left of its place, whatever the anchor, and begins there.
+        let image = pixels(&Figure { width: 40.0, height: 20.0, items: vec![label(Anchor::Start, true)] });
+        let dark = |columns: std::ops::Range<u32>, rows: std::ops::Range<u32>| {
+            columns.flat_map(|x| rows.clone().map(move |y| (x, y))).any(|(x, y)| rgb(&image, x, y)[0] < 128)
+        };
+        assert!(dark(20..40, 10..30) && !dark(42..80, 0..40) && !dark(0..80, 32..40));
     }
 
     /// Loaders are total and so are writers: no figure, however odd, stops the program.

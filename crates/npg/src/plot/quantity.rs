@@ -11,14 +11,16 @@ use super::scene::{Anchor, Item, Point, Rectangle, Stroke, named};
 use super::series::{Series, Summary, summarize};
 use crate::stats::quantile;
 
-/// Height of a small panel.
-const HEIGHT: f64 = 150.0;
 /// Dashes of predicted values.
 const PREDICTED: [f64; 2] = [5.0, 3.0];
 
 /// A quantity that has a small panel.
 pub(super) struct Quantity {
+    /// What `npg plot --only` calls its panel.
+    pub(super) name: &'static str,
     title: &'static str,
+    /// What stands beside the axis.
+    label: &'static str,
     value: fn(&Seed) -> Series,
     /// What the method expected the value to be.
     predicted: Option<fn(&Seed) -> Series>,
@@ -45,7 +47,9 @@ const MEASURED: [&str; 2] = ["measured", "predicted"];
 /// In the order of their panels.
 pub(super) const QUANTITIES: [Quantity; 4] = [
     Quantity {
+        name: "kl",
         title: "KL divergence of an update (nats)",
+        label: "KL, nats",
         value: |seed| seed.series(|row| row.kl),
         predicted: Some(|seed| seed.series(|row| row.kl_predicted)),
         names: MEASURED,
@@ -53,15 +57,19 @@ pub(super) const QUANTITIES: [Quantity; 4] = [
         range: Range::Kl,
     },
     Quantity {
+        name: "gain",
         title: "Promised against delivered, summed",
+        label: "discounted return",
         value: |seed| Ledger::of(&seed.rows).delivered,
         predicted: Some(|seed| Ledger::of(&seed.rows).promised),
-        names: ["delivered", "promised"],
+        names: ["delivered", "promised, on its own batch"],
         errors: Some(|seed| Ledger::of(&seed.rows).errors),
         range: Range::Gain,
     },
     Quantity {
-        title: "Explained variance",
+        name: "explained-variance",
+        title: "Explained variance (cut off below −1)",
+        label: "fraction",
         value: |seed| seed.series(|row| row.explained_variance),
         predicted: None,
         names: MEASURED,
@@ -69,7 +77,9 @@ pub(super) const QUANTITIES: [Quantity; 4] = [
         range: Range::Fraction,
     },
     Quantity {
-        title: "Relative CG residual",
+        name: "residual",
+        title: "Relative residual of conjugate gradients",
+        label: "residual / |g|",
         value: |seed| seed.series(|row| row.cg_residual),
         predicted: None,
         names: MEASURED,
@@ -107,14 +117,21 @@ impl Quantity {
     }
 
     /// Draws the panel whose heading begins at `corner`, for steps up to `end`. Returns its items and lower end.
-    pub(super) fn draw(&self, runs: &[Run], curves: &[Curve], corner: Point, width: f64, end: f64) -> (Vec<Item>, f64) {
-        let [left, y] = corner;
+    pub(super) fn draw(
+        &self,
+        runs: &[Run],
+        curves: &[Curve],
+        corner: Point,
+        size: [f64; 2],
+        end: f64,
+    ) -> (Vec<Item>, f64) {
+        let ([left, y], [width, height]) = (corner, size);
         let predicts = curves.iter().any(|curve| !curve.predicted.steps.is_empty());
         let budgets = if matches!(self.range, Range::Kl) { budgets(runs) } else { Vec::new() };
         let mut items = vec![text(corner, Anchor::Start, self.title, 14.0, Weight::Medium, INK)];
         items.extend(key_rows(&self.key(runs, predicts, !budgets.is_empty()), [left, y + 19.0], width + 20.0, 11.5).0);
         let panel = Panel {
-            area: Rectangle { x: left, y: y + 32.0, width, height: HEIGHT },
+            area: Rectangle { x: left, y: y + 32.0, width, height },
             x: Axis::new(Scale::Linear, 0.0, end, 4),
             y: self.axis(curves, &budgets),
         };
@@ -131,8 +148,8 @@ impl Quantity {
             }
         }
         items.push(panel.data(data));
-        items.push(below(&panel));
-        (items, y + 32.0 + HEIGHT + BELOW)
+        items.extend([below(&panel), panel.y_label(self.label)]);
+        (items, y + 32.0 + height + BELOW)
     }
 
     fn axis(&self, curves: &[Curve], budgets: &[f64]) -> Axis {

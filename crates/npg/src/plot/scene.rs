@@ -157,6 +157,8 @@ pub struct Text {
     pub weight: Weight,
     /// Color of the letters.
     pub color: Color,
+    /// Whether it runs upward, as beside a vertical axis.
+    pub is_upward: bool,
 }
 
 /// Which part of a text stands at its place.

@@ -73,8 +73,12 @@ fn text(text: &Text, svg: &mut String) {
         Weight::Medium => " font-weight=\"500\"",
     };
     let (x, y, size) = (number(text.at[0]), number(text.at[1]), number(text.size));
+    let turn = if text.is_upward { format!(" transform=\"rotate(-90 {x} {y})\"") } else { String::new() };
     let (fill, words) = (fill(Some(text.color)), escape(&text.text));
-    add(svg, format_args!("<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{anchor}{weight}{fill}>{words}</text>\n"));
+    add(
+        svg,
+        format_args!("<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{anchor}{weight}{fill}{turn}>{words}</text>\n"),
+    );
 }
 
 fn group(group: &Group, clips: &mut usize, svg: &mut String) {
@@ -168,6 +172,7 @@ mod tests {
             size: 12.0,
             weight: Weight::Medium,
             color: Color::hex(0),
+            is_upward: false,
         };
         let group = Group {
             class: "series",

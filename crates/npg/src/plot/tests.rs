@@ -105,6 +105,35 @@ fn a_single_seed() {
     }
 }
 
+/// A figure of the named panels.
+fn only(run: &Path, panels: &[&str]) -> crate::Result<String> {
+    let panels = panels.iter().map(|name| (*name).into()).collect();
+    learning_curves(&[run.into()], &CurveOptions { panels, ..CurveOptions::default() }).map(|figure| {
+        look(&format!("only-{}", figure.items.len()), &figure);
+        figure.to_svg()
+    })
+}
+
+#[test]
+fn panels_can_be_drawn_alone_and_every_one_has_labels() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("runs/CartPole-v1/npg-1");
+    synthetic(&run, 0, 2, 60);
+    for panel in super::PANELS {
+        let svg = only(&run, &[panel]).unwrap();
+        assert_eq!((count(&svg, "frame"), svg.matches("rotate(-90").count()), (1, 1), "{panel}");
+        assert!(svg.contains("CartPole-v1") && svg.contains("environment steps"), "{panel}");
+    }
+    assert!(only(&run, &["return"]).unwrap().contains("return of an episode"));
+    assert_eq!(count(&only(&run, &["kl", "residual"]).unwrap(), "frame"), 2);
+    let all = only(&run, &[]).unwrap();
+    assert_eq!((count(&all, "frame"), all.matches("rotate(-90").count()), (5, 5));
+    assert!(only(&run, &["loss"]).unwrap_err().to_string().contains("there are return, kl, gain"));
+    let metrics = "{\"steps\":1000,\"rollout/ep_rew_mean\":1.0}\n";
+    (0..2).for_each(|seed| fs::write(run.join(format!("seed-{seed}/metrics.jsonl")), metrics).unwrap());
+    assert!(only(&run, &["residual"]).unwrap_err().to_string().contains("nothing was logged for residual"));
+}
+
 #[test]
 fn three_seeds_and_eight_runs() {
     let directory = tempfile::tempdir().unwrap();
