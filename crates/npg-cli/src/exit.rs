@@ -30,7 +30,7 @@ pub enum Exit {
 impl Exit {
     fn of(error: &anyhow::Error) -> Self {
         match error.downcast_ref::<Error>() {
-            Some(Error::Config(_) | Error::UnknownEnvironment { .. } | Error::Run(_)) => Exit::Usage,
+            Some(Error::Config(_) | Error::UnknownEnvironment { .. } | Error::Run(_) | Error::Observation(_)) => Exit::Usage,
             Some(Error::Environment { .. }) => Exit::Environment,
             Some(Error::File { .. }) => Exit::File,
             Some(Error::Library { .. }) => Exit::Library,

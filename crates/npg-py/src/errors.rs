@@ -8,7 +8,9 @@ pub(crate) fn exception(error: &npg::Error) -> PyErr {
     use npg::Error;
     let text = error.to_string();
     match error {
-        Error::Config(_) | Error::UnknownEnvironment { .. } | Error::File { .. } => PyValueError::new_err(text),
+        Error::Config(_) | Error::UnknownEnvironment { .. } | Error::File { .. } | Error::Observation(_) => {
+            PyValueError::new_err(text)
+        }
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
         Error::Io { .. } => PyOSError::new_err(text),
         Error::Library { .. } => PyImportError::new_err(text),

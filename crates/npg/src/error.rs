@@ -45,6 +45,9 @@ pub enum Error {
         /// The closest known id.
         nearest: Option<String>,
     },
+    /// An observation that a policy was asked about is not of its space.
+    #[error("{0}")]
+    Observation(String),
     /// An environment broke its contract or reported a failure.
     #[error("environment {environment}, episode {episode}, step {step}: {message}")]
     Environment {

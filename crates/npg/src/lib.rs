@@ -3,7 +3,8 @@
 //! Three nouns are enough to begin:
 //!
 //! * An [`Env`](env::Env) is a simulator. It starts episodes, takes actions, and gives observations, rewards and
-//!   endings. Five are built in ([`env::registry`]); yours implements the same trait.
+//!   endings. Built in are classic control, toy text, linear-quadratic problems and MuJoCo's tasks ([`env::registry`]);
+//!   yours implements the same trait.
 //! * A [`Policy`](policy::Policy) turns an observation into a distribution over actions. Its parameters theta are one
 //!   flat vector; the statistics that normalize its observations and the bounds of its actions are part of it.
 //! * A [`Trainer`](train::Trainer) improves a policy in an environment. It is an iterator: each
@@ -57,6 +58,9 @@
 //! # Ok::<(), npg::Error>(())
 //! ```
 //!
+//! [`load`] opens what the program trained, in one line, and [`Policy::act`](policy::Policy::act) uses it:
+//! `npg::load("runs/CartPole-v1/npg-1")?.act(&observation)?`.
+//!
 //! A [`Session`](session::Session) gives a trainer a run directory: logs, evaluations, checkpoints and resuming, as the
 //! program `npg` does. [`config::Layers`] reads settings as the program does.
 //!
@@ -69,7 +73,7 @@
 //! | the data | [`advantage`], [`rollout`], [`env`](mod@env) |
 //! | closed forms | [`exact`]: worlds in which every quantity of the theory is known; [`convergence`]: the trainer held against them; [`theory`]: its claims, each with its check |
 //! | fixed order | [`random`]: named streams; [`reduce`]: the one place that sums over samples |
-//! | the run | [`config`], [`metrics`], [`train`], [`evaluate`], [`session`] |
+//! | the run | [`config`], [`metrics`], [`train`], [`evaluate`], [`session`], [`trained`] |
 //! | its files | [`checkpoint`], [`run_dir`], [`logs`], [`atomic`] |
 //! | its results | [`stats`], [`plot`] |
 //!
@@ -114,6 +118,7 @@ pub mod metrics;
 pub mod train;
 pub mod evaluate;
 pub mod session;
+pub mod trained;
 
 // Its files.
 pub mod checkpoint;
@@ -128,6 +133,8 @@ pub mod plot;
 
 // What goes wrong.
 mod error;
+
+pub use trained::{load, load_for};
 
 pub use error::{Error, FileFault, Problem, Result, nearest};
 

@@ -2,6 +2,7 @@
 //!
 //! A policy cannot be saved, cloned or loaded without its statistics and its spaces, and evaluation never changes them.
 
+mod acting;
 mod actions;
 mod actor;
 mod bounds;
@@ -9,6 +10,7 @@ mod comparison;
 mod distribution;
 mod heads;
 
+pub use acting::Chosen;
 pub use actions::ActionRows;
 pub use actor::{Actor, HeldNoise};
 pub use bounds::Bounds;

@@ -210,7 +210,24 @@ fn save_policy(policy: &Policy, archive: &mut Archive) {
     archive.insert_f32("example/outputs", &[EXAMPLES, policy.network.outputs()], &outputs);
 }
 
+/// The widths of the policy, in a sentence of their own: lengths of flat vectors tell nobody what has changed.
+fn check_widths(policy: &Policy, archive: &Archive) -> Result<(), FileFault> {
+    let width = |tensor| archive.shape(tensor).map(|shape| shape.last().copied().unwrap_or(0));
+    let (inputs, outputs) = (width("example/inputs")?, width("example/outputs")?);
+    let message = if inputs != policy.inputs() {
+        let needed = policy.inputs();
+        format!("its policy takes observations of {inputs} numbers, and those of this environment have {needed}")
+    } else if outputs != policy.network.outputs() {
+        let needed = policy.network.outputs();
+        format!("its policy has {outputs} outputs for an action, and actions of this environment need {needed}")
+    } else {
+        return Ok(());
+    };
+    Err(FileFault::Mismatch(message))
+}
+
 fn load_policy_state(policy: &mut Policy, archive: &Archive) -> Result<(), FileFault> {
+    check_widths(policy, archive)?;
     policy.theta = archive.f64("policy/theta", &[policy.theta.len()])?;
     if let Some(features) = policy.network.features() {
         let (inputs, count) = (policy.inputs(), features.count());

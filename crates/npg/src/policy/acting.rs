@@ -1,0 +1,88 @@
+//! One observation, one action: for programs that use what was trained.
+
+use super::{Actor, Policy};
+use crate::env::{Action, Space};
+use crate::error::{Error, Result};
+
+/// An action of one's own, as the environment takes it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Chosen {
+    /// Integers: one for a discrete space, one a part for multi-discrete and multi-binary spaces.
+    Integers(Vec<i64>),
+    /// Reals: one a dimension of a box, inside its bounds.
+    Reals(Vec<f64>),
+}
+
+impl Chosen {
+    /// The same, borrowed: what [`crate::env::Env::step`] takes.
+    pub fn as_action(&self) -> Action<'_> {
+        match self {
+            Chosen::Integers(parts) => Action::Integers(parts),
+            Chosen::Reals(values) => Action::Reals(values),
+        }
+    }
+}
+
+impl Policy {
+    /// The most probable action in one state, as the environment executes it. Nothing is learned from it, and the
+    /// statistics of observations stay as they are. Each call prepares the network anew; an [`Actor`] does that once,
+    /// and draws actions too.
+    ///
+    /// # Errors
+    /// [`Error::Observation`] where the observation is of another length than the policy's, not finite, or outside a
+    /// space of indices.
+    pub fn act(&self, observation: &[f64]) -> Result<Chosen> {
+        if observation.len() != self.observation.len() {
+            let (given, taken) = (numbers(observation.len()), self.observation.len());
+            return Err(Error::Observation(format!("an observation of {given}; this policy takes {taken}")));
+        }
+        let mut encoded = vec![0.0; self.observation.encoded_len()];
+        self.observation.encode(observation, &mut encoded).map_err(|(index, value)| {
+            let within = match self.observation {
+                Space::Box { .. } => "it must be finite",
+                _ => "it must be an index of its space",
+            };
+            Error::Observation(format!("observation[{index}] is {value}; {within}"))
+        })?;
+        let mut actor = Actor::new(self, 1);
+        actor.observe(0, &encoded);
+        actor.infer(1);
+        actor.take_mode(0);
+        Ok(match actor.executed(1).row(0) {
+            Action::Integers(parts) => Chosen::Integers(parts.to_vec()),
+            Action::Reals(values) => Chosen::Reals(values.to_vec()),
+        })
+    }
+}
+
+fn numbers(count: usize) -> String {
+    if count == 1 { "1 number".into() } else { format!("{count} numbers") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::env::registry;
+
+    fn policy(id: &str) -> Policy {
+        let (config, source) = (Config::default(), registry::make(id, &toml::Table::new()).unwrap());
+        Policy::new(&config.policy, &config.normalize, &source.spec(), 0)
+    }
+
+    #[test]
+    fn one_observation_gives_one_action() {
+        assert!(matches!(policy("CartPole-v1").act(&[0.1; 4]).unwrap().as_action().index(), 0 | 1));
+        let [torque] = policy("Pendulum-v1").act(&[1.0, 0.0, 0.5]).unwrap().as_action().reals()[..] else { panic!() };
+        assert!((-2.0..=2.0).contains(&torque));
+        assert!(policy("FrozenLake-v1").act(&[15.0]).is_ok());
+    }
+
+    #[test]
+    fn a_wrong_observation_is_named() {
+        let message = |id, observation: &[f64]| policy(id).act(observation).unwrap_err().to_string();
+        assert_eq!(message("CartPole-v1", &[0.0; 5]), "an observation of 5 numbers; this policy takes 4");
+        assert_eq!(message("CartPole-v1", &[0.0, f64::NAN, 0.0, 0.0]), "observation[1] is NaN; it must be finite");
+        assert_eq!(message("FrozenLake-v1", &[16.0]), "observation[0] is 16; it must be an index of its space");
+    }
+}

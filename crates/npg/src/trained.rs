@@ -1,0 +1,112 @@
+//! What was trained, from its files: a policy in one line.
+
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::Archive;
+use crate::env::{Spec, registry};
+use crate::error::{Error, Result};
+use crate::policy::Policy;
+use crate::run_dir::{self, CheckpointChoice};
+use crate::train::{load_policy, saved_config};
+
+/// The policy of a run or of a checkpoint's file, for an environment that npg has itself. Of a run it is the latest
+/// checkpoint, of several seeds the first one's.
+///
+/// ```
+/// # let path = std::env::temp_dir().join("npg-doc-load.safetensors");
+/// # let mut config = npg::config::Config::default();
+/// # config.run.steps = 2048;
+/// # let mut trainer = npg::train::Trainer::new(config, npg::env::registry::make("CartPole-v1", &toml::Table::new())?)?;
+/// # trainer.next();
+/// # trainer.save().write(&path)?;
+/// # let observation = [0.0; 4];
+/// let policy = npg::load(&path)?; // or a run: "runs/CartPole-v1/npg-1"
+/// let action = policy.act(&observation)?.as_action().index();
+/// # assert!(action < 2);
+/// assert_eq!(policy.act(&[0.0; 5]).unwrap_err().to_string(), "an observation of 5 numbers; this policy takes 4");
+/// # std::fs::remove_file(path).expect("it was written");
+/// # Ok::<(), npg::Error>(())
+/// ```
+///
+/// # Errors
+/// Where there is no run, its checkpoint cannot be read or is damaged, or the environment is unknown: one of your own is
+/// for [`load_for`].
+pub fn load(path: impl AsRef<Path>) -> Result<Policy> {
+    let (path, archive) = open(path.as_ref())?;
+    let fault = |fault| Error::File { path: path.clone(), fault };
+    let id: String = archive.field("env").map_err(fault)?;
+    let config = saved_config(&archive).map_err(fault)?;
+    let spec = registry::make(&id, &config.env)?.spec();
+    load_policy(&archive, &spec).map_err(fault)
+}
+
+/// As [`load`], for any environment: `spec` is what its [`Env::spec`](crate::env::Env::spec) says.
+///
+/// # Errors
+/// As [`load`], and [`Error::File`] where the policy was trained in an environment of another id or other spaces.
+pub fn load_for(path: impl AsRef<Path>, spec: &Spec) -> Result<Policy> {
+    let (path, archive) = open(path.as_ref())?;
+    load_policy(&archive, spec).map_err(|fault| Error::File { path, fault })
+}
+
+/// The checkpoint that `path` is or has.
+fn open(path: &Path) -> Result<(PathBuf, Archive)> {
+    if path.is_file() {
+        return Ok((path.into(), Archive::read(path)?));
+    }
+    let opened = run_dir::resolve(path)?[0].open_checkpoint(&CheckpointChoice::Latest)?;
+    Ok((opened.path, opened.archive))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::env::{Ending, Env, Outcome, Space};
+    use crate::random::Stream;
+    use crate::train::Trainer;
+
+    /// Shows as many numbers as it is told to.
+    struct Wide(usize);
+
+    impl Env for Wide {
+        fn spec(&self) -> Spec {
+            Spec {
+                id: "Wide".into(),
+                observation: Space::cube(self.0, -1.0, 1.0),
+                action: Space::Discrete(2),
+                max_episode_steps: None,
+                reward_threshold: None,
+            }
+        }
+
+        fn reset(&mut self, _: &mut Stream, _: &mut [f64]) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn step(&mut self, _: crate::env::Action<'_>, _: &mut Stream, _: &mut [f64]) -> Result<Outcome, String> {
+            Ok(Outcome { reward: 0.0, ending: Ending::Terminated })
+        }
+    }
+
+    #[test]
+    fn another_number_of_observations_is_said_in_numbers() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("wide.safetensors");
+        Trainer::new(Config::default(), Box::new(|| Wide(9))).unwrap().save().write(&path).unwrap();
+        let action = load_for(&path, &Wide(9).spec()).unwrap().act(&[0.0; 9]).unwrap();
+        assert!(action.as_action().index() < 2);
+        let message = load_for(&path, &Wide(10).spec()).unwrap_err().to_string();
+        assert!(
+            message.ends_with("its policy takes observations of 9 numbers, and those of this environment have 10"),
+            "{message}"
+        );
+        let other = Spec { action: Space::Discrete(3), ..Wide(9).spec() };
+        let message = load_for(&path, &other).unwrap_err().to_string();
+        assert!(
+            message.ends_with("its policy has 2 outputs for an action, and actions of this environment need 3"),
+            "{message}"
+        );
+        assert!(matches!(load(&path), Err(Error::UnknownEnvironment { .. })));
+    }
+}
