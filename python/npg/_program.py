@@ -15,7 +15,9 @@ def main() -> int:
         return check_env(sys.argv[2:])
     from npg import _npg
 
-    return _npg.run_program(["npg", *sys.argv[1:]])
+    # With its folder, so that the commands that it prints run where it is not on the path; `python -m` has no such file.
+    program = sys.argv[0] if os.path.basename(sys.argv[0]) == "npg" else "npg"
+    return _npg.run_program([program, *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -17,9 +17,6 @@ pub(crate) use exact::{ConvergenceArgs, FieldArgs, KakadeArgs, MdpArgs, Spaced, 
 #[command(name = "npg", version, max_term_width = 100, arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(after_help = "Begin with `npg train CartPole-v1`.")]
 pub(crate) struct Cli {
-    /// libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the active Python's package
-    #[arg(long, value_name = "PATH", global = true, help_heading = "Libraries")]
-    pub(crate) mujoco_lib: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -45,7 +42,7 @@ pub(crate) enum Command {
     /// Solve a finite Markov decision process exactly: values, gradients, optimum, ascent
     Mdp(MdpArgs),
     /// List the environments
-    Envs,
+    Envs(LibraryArgs),
     /// Check an environment of Gymnasium: spaces, seeding, endings, speed
     #[command(disable_help_flag = true)] // the checker has its own
     CheckEnv {
@@ -59,11 +56,11 @@ pub(crate) enum Command {
         #[arg(value_name = "ENV")]
         environment: Option<String>,
     },
-    /// Explain a configuration key, an environment or a logged metric; all of them without KEY
+    /// Explain a key, metric, column, flag, environment or word of the field; without NAME all keys and metrics
     Explain {
-        /// Such as algorithm.kl_step, kl_step, algorithm or CartPole-v1
-        #[arg(value_name = "KEY")]
-        key: Option<String>,
+        /// Such as algorithm.kl_step, kl, ev, learning_rate, gae or CartPole-v1
+        #[arg(value_name = "NAME", allow_hyphen_values = true)]
+        name: Vec<String>,
     },
     /// Print a shell's completion script
     Completions {
@@ -72,13 +69,22 @@ pub(crate) enum Command {
     },
 }
 
+/// Where libraries are that are opened at run time.
+#[derive(Args)]
+pub(crate) struct LibraryArgs {
+    /// libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the active Python's package
+    #[arg(long, value_name = "PATH", help_heading = "Libraries")]
+    pub(crate) mujoco_lib: Option<PathBuf>,
+}
+
 /// `npg train`
 #[derive(Args)]
 #[command(after_help = "\
 Settings come from, the later the stronger: defaults, the environment's preset, --config, --set, flags.
 `npg presets ENV` prints a preset, `npg explain` all keys.
 
-Columns of the table: return and len are means of the last 100 training episodes; kl and pred the KL of the update in \
+Columns of the table: return and len are means of the last 100 training episodes, batch the mean return of those that \
+ended in this iteration; kl and pred the KL of the update in \
 nats, measured and predicted; cg and res the iterations and relative residual of conjugate gradients; ev the explained \
 variance of the value baseline; entropy (nats) or std of the policy. `npg explain` tells more of each.")]
 pub(crate) struct TrainArgs {
@@ -135,6 +141,8 @@ pub(crate) struct TrainArgs {
     pub(crate) eval_every: Option<i64>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) library: LibraryArgs,
 }
 
 /// How a training run is shown.
@@ -169,6 +177,8 @@ pub(crate) struct EvalArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) library: LibraryArgs,
 }
 
 /// `npg resume`
@@ -181,13 +191,15 @@ pub(crate) struct ResumeArgs {
     pub(crate) steps: Option<i64>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) library: LibraryArgs,
 }
 
 /// `npg plot`
 #[derive(Args)]
 #[command(after_help = "\
-Runs of one environment: the return, and diagnostics below. Runs of several environments: the return alone, with a panel \
-for each environment; the key names the algorithms, or directories where these do not differ.")]
+Runs of one environment: the return, and diagnostics below, or what --only names. Runs of several environments: the return \
+alone, with a panel for each environment; the key names the algorithms, or directories where these do not differ.")]
 pub(crate) struct PlotArgs {
     /// Directories of runs, or of single seeds
     #[arg(required = true, value_name = "RUN")]
@@ -195,6 +207,9 @@ pub(crate) struct PlotArgs {
     /// File to write, .svg or .png
     #[arg(long, short, value_name = "FILE", default_value = "plot.svg")]
     pub(crate) output: PathBuf,
+    /// Draw this panel alone; may be repeated
+    #[arg(long, value_name = "PANEL", value_parser = PossibleValuesParser::new(npg::plot::PANELS))]
+    pub(crate) only: Vec<String>,
 }
 
 /// A whole number as people write them: 50000, 50_000, 5e4, 50k, 1M.

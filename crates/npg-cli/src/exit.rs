@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use npg::Error;
 
-use crate::text;
+use crate::{program, slips, text};
 
 /// What ended the program; the number is its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,9 @@ pub enum Exit {
 impl Exit {
     fn of(error: &anyhow::Error) -> Self {
         match error.downcast_ref::<Error>() {
-            Some(Error::Config(_) | Error::UnknownEnvironment { .. } | Error::Run(_) | Error::Observation(_)) => Exit::Usage,
+            Some(Error::Config(_) | Error::UnknownEnvironment { .. } | Error::Run(_) | Error::Observation(_)) => {
+                Exit::Usage
+            }
             Some(Error::Environment { .. }) => Exit::Environment,
             Some(Error::File { .. }) => Exit::File,
             Some(Error::Library { .. }) => Exit::Library,
@@ -54,7 +56,7 @@ impl std::fmt::Display for Next {
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     let mut stderr = std::io::stderr();
     let label = if text::has_color(stderr.is_terminal()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
-    let _ = writeln!(stderr, "{label} {}", message(error)); // nowhere left to say that stderr is closed
+    let _ = writeln!(stderr, "{label} {}", program::runnable(&message(error))); // nowhere left to say that stderr is closed
     Exit::of(error)
 }
 
@@ -76,9 +78,7 @@ fn message(error: &anyhow::Error) -> String {
             }
             _ => String::new(),
         },
-        Some(Error::UnknownEnvironment { .. }) => {
-            "\n`npg envs` lists all environments; gym:ID is one of Gymnasium's".into()
-        }
+        Some(Error::UnknownEnvironment { id, .. }) => format!("\n{}", slips::about_environment(id)),
         _ => String::new(),
     };
     format!("{}{next}", chain(error))

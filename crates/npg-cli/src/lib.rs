@@ -5,23 +5,31 @@
 mod args;
 mod commands;
 mod exit;
+mod glossary;
+mod program;
 mod progress;
 mod settings;
 mod signals;
+mod slips;
 mod text;
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 pub use exit::Exit;
 
 /// Runs the program with `arguments`, the first of which is its name; says how it ended. Errors are printed.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(name) = arguments.first() {
+        program::called_as(name);
+    }
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
+            let error = slips::with_advice(error, arguments.get(1).is_some_and(|command| command == "train"));
             let _ = error.print(); // nowhere left to say that the stream is closed
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
@@ -29,17 +37,30 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     execute(cli).unwrap_or_else(|error| exit::report(&error))
 }
 
-/// The Python package takes this command before the program sees it.
-fn without_python() -> anyhow::Error {
-    let reason = "`npg check-env` needs Python, and this program has none: `pip install .` in npg's repository gives an \
-                  `npg` that has it";
-    npg::Error::Library { name: "Python", reason: reason.into() }.into()
+/// `npg check-env` without Python: its help, or what it needs. The Python package takes the command before this program
+/// sees it.
+fn check_env(arguments: &[OsString]) -> anyhow::Result<Exit> {
+    let needs = "`npg check-env` needs Python, and this program has none: `pip install .` in npg's repository gives an \
+                 `npg` that has it";
+    if !arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        return Err(npg::Error::Library { name: "Python", reason: needs.into() }.into());
+    }
+    let mut command = Cli::command().bin_name("npg");
+    command.build();
+    let help = command.find_subcommand_mut("check-env").map(clap::Command::render_help);
+    text::print(&format!("{}\n{needs}; there, `--help` lists the options.\n", help.unwrap_or_default()))?;
+    Ok(Exit::Done)
 }
 
 fn execute(cli: Cli) -> anyhow::Result<Exit> {
-    if let Some(path) = cli.mujoco_lib {
-        npg::env::mujoco::use_library(path);
-    }
+    let library = match &cli.command {
+        Command::Train(args) => args.library.mujoco_lib.clone(),
+        Command::Resume(args) => args.library.mujoco_lib.clone(),
+        Command::Eval(args) => args.library.mujoco_lib.clone(),
+        Command::Envs(args) => args.mujoco_lib.clone(),
+        _ => None,
+    };
+    library.into_iter().for_each(npg::env::mujoco::use_library);
     match cli.command {
         Command::Train(args) => return commands::train(&args),
         Command::Resume(args) => return commands::resume(&args),
@@ -50,10 +71,10 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Mdp(args) => text::print(&commands::mdp(&args)?)?,
         Command::Field(args) => text::print(&commands::field(&args)?)?,
         Command::Kakade(args) => text::print(&commands::kakade(&args)?)?,
-        Command::CheckEnv { .. } => return Err(without_python()),
-        Command::Envs => text::print(&commands::envs())?,
+        Command::CheckEnv { arguments } => return check_env(&arguments),
+        Command::Envs(_) => text::print(&commands::envs())?,
         Command::Presets { environment } => text::print(&commands::presets(environment.as_deref())?)?,
-        Command::Explain { key } => text::print(&commands::explain(key.as_deref())?)?,
+        Command::Explain { name } => text::print(&commands::explain(&name.join(" "))?)?,
         Command::Completions { shell } => text::print(&commands::completions(shell))?,
     }
     Ok(Exit::Done)

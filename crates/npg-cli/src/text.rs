@@ -28,7 +28,7 @@ pub(crate) fn print(text: &str) -> std::io::Result<()> {
 pub(crate) fn warn(text: &str) {
     let mut stderr = std::io::stderr();
     let label = if has_color(stderr.is_terminal()) { "\x1b[1;33mnote:\x1b[0m" } else { "note:" };
-    let _ = writeln!(stderr, "{label} {text}"); // nowhere left to say that stderr is closed
+    let _ = writeln!(stderr, "{label} {}", crate::program::runnable(text)); // nowhere left to say that stderr is closed
 }
 
 /// What came out of several seeds, in one line.

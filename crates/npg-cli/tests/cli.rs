@@ -1,12 +1,14 @@
 //! The program from outside: what it prints, and its exit codes.
 
+mod common;
+
 use std::process::{Command, Output};
 
 /// `npg` with the words of `line`, in an empty environment as far as output is concerned, without MuJoCo.
 fn npg(line: &str) -> Output {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("npg"));
     command.env_remove("NO_COLOR").env_remove("TERM").env_remove("COLUMNS");
-    command.env("NPG_MUJOCO_LIB", "/nowhere/libmujoco.so");
+    command.env("NPG_MUJOCO_LIB", "/nowhere/libmujoco.so").env("PATH", common::with_npg_on_path());
     command.args(line.split_whitespace()).output().expect("npg starts")
 }
 
@@ -24,7 +26,7 @@ fn help() {
     exit code 0
     Natural policy gradient: reinforcement learning with steps measured in KL divergence
 
-    Usage: npg [OPTIONS] <COMMAND>
+    Usage: npg <COMMAND>
 
     Commands:
       train        Train a policy
@@ -39,17 +41,13 @@ fn help() {
       envs         List the environments
       check-env    Check an environment of Gymnasium: spaces, seeding, endings, speed
       presets      List the presets, or print one
-      explain      Explain a configuration key, an environment or a logged metric; all of them without
-                   KEY
+      explain      Explain a key, metric, column, flag, environment or word of the field; without NAME
+                   all keys and metrics
       completions  Print a shell's completion script
 
     Options:
       -h, --help     Print help
       -V, --version  Print version
-
-    Libraries:
-          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
-                               active Python's package
 
     Begin with `npg train CartPole-v1`.
     "#);
@@ -97,10 +95,11 @@ fn help() {
     flags.
     `npg presets ENV` prints a preset, `npg explain` all keys.
 
-    Columns of the table: return and len are means of the last 100 training episodes; kl and pred the KL
-    of the update in nats, measured and predicted; cg and res the iterations and relative residual of
-    conjugate gradients; ev the explained variance of the value baseline; entropy (nats) or std of the
-    policy. `npg explain` tells more of each.
+    Columns of the table: return and len are means of the last 100 training episodes, batch the mean
+    return of those that ended in this iteration; kl and pred the KL of the update in nats, measured and
+    predicted; cg and res the iterations and relative residual of conjugate gradients; ev the explained
+    variance of the value baseline; entropy (nats) or std of the policy. `npg explain` tells more of
+    each.
     "#);
     insta::assert_snapshot!(shown("eval -h"), @r#"
     exit code 0
@@ -153,15 +152,13 @@ fn help() {
 
     Options:
       -o, --output <FILE>  File to write, .svg or .png [default: plot.svg]
+          --only <PANEL>   Draw this panel alone; may be repeated [possible values: return, kl, gain,
+                           explained-variance, residual]
       -h, --help           Print help
 
-    Libraries:
-          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
-                               active Python's package
-
-    Runs of one environment: the return, and diagnostics below. Runs of several environments: the return
-    alone, with a panel for each environment; the key names the algorithms, or directories where these
-    do not differ.
+    Runs of one environment: the return, and diagnostics below, or what --only names. Runs of several
+    environments: the return alone, with a panel for each environment; the key names the algorithms, or
+    directories where these do not differ.
     "#);
 }
 
@@ -204,12 +201,17 @@ fn environments_and_presets() {
       /nowhere/libmujoco.so: there is no such file
     `pip install mujoco` gets it
     "#);
-    let list = shown("presets");
+    let list = shown("presets").replace("\ngym:", "\n");
     for preset in npg::config::presets::PRESETS {
         let line = list.lines().find(|line| line.starts_with(preset.environment)).expect("every preset has a line");
         assert!(line.chars().count() <= 100 && line.contains("  npg  "), "{line}");
     }
-    assert!(list.ends_with("\n\n`npg presets ENV` prints one; `npg train ENV` uses it.\n"), "{list}");
+    insta::assert_snapshot!(list.split("\n\n").last().expect("notes"), @r#"
+    `npg presets ENV` prints one; `npg train ENV` uses it. gym: is Gymnasium's, which needs npg's Python
+    package (`pip install .` in npg's repository).
+    "#);
+    assert!(shown("presets").contains("\ngym:LunarLander-v3  "));
+    assert_eq!(shown("presets gym:LunarLander-v3"), shown("presets LunarLander-v3"));
     let preset = include_str!("../../../presets/Pendulum-v1.toml");
     assert_eq!(shown("presets Pendulum-v1"), format!("exit code 0\n{preset}"));
     insta::assert_snapshot!(shown("presets Pendulum"), @r#"
@@ -241,6 +243,11 @@ fn explanations() {
       advantage.gamma      0.99   Discount factor.
       advantage.lambda     0.95   GAE's lambda.
       advantage.normalize  true   Subtract the batch's mean advantage and divide by the standard deviation.
+
+    advantage: How much better an action was than the policy's average in that state.
+
+      advantage.estimator  Advantage estimator.
+      advantage.normalize  Subtract the batch's mean advantage and divide by the standard deviation.
     "#);
     insta::assert_snapshot!(shown("explain CartPole-v1"), @r#"
     exit code 0
@@ -248,18 +255,48 @@ fn explanations() {
 
       env.sutton_barto_reward  false  Reward 0 a step and -1 at the fall, instead of 1 a step.
     "#);
-    assert_eq!(shown("explain kl_step"), shown("explain algorithm.kl_step"));
+    assert!(shown("explain kl_step").starts_with(&shown("explain algorithm.kl_step")));
+    insta::assert_snapshot!(shown("explain lr"), @r#"
+    exit code 0
+    lr: The learning rate of the value baseline. The policy has none: its steps are as long as a budget
+    of KL says.
+
+      value.learning_rate  Adam's learning rate.
+      algorithm.kl_step    KL budget of one step, in nats.
+    "#);
+    insta::assert_snapshot!(shown("explain KL"), @r#"
+    exit code 0
+    KL: Kullback-Leibler divergence between the action distributions before and after an update, in
+    nats, a mean over states. In the progress table, kl is what was measured and pred what was
+    predicted.
+
+    npg/kl: Measured KL(old || new) of the update, mean over the batch's states.
+
+      unit     nats
+      healthy  close to npg/kl_predicted
+
+      npg/kl_predicted       Predicted KL of the step, 1/2 alpha^2 x^T F x, with the undamped F.
+      algorithm.kl_step      KL budget of one step, in nats.
+      algorithm.step = "kl"  Length of a step: alpha from the KL budget, a fixed alpha, or a line search.
+      npg mdp --kl           Predicted KL of each step in nats, instead of its size
+    "#);
+    insta::assert_snapshot!(shown("explain --until-return"), @r#"
+    exit code 0
+    run.until_return: Stop when the mean of the last 100 training episodes reaches this.
+
+      default  "none"
+      takes    a number or "none"
+
+    Needs 100 finished episodes. The run counts as complete.
+
+      npg train --until-return  Stop when the mean of the last 100 training episodes reaches R [run.until_return]
+    "#);
     insta::assert_snapshot!(shown("explain npg/kl_predicted"), @r#"
     exit code 0
     npg/kl_predicted: Predicted KL of the step, 1/2 alpha^2 x^T F x, with the undamped F.
 
       unit     nats
       healthy  equals npg/kl_step for step = "kl"
-    "#);
-    insta::assert_snapshot!(shown("explain hidden"), @r#"
-    exit code 2
-    --- stderr
-    error: hidden: there are policy.hidden and value.hidden; which one?
     "#);
     insta::assert_snapshot!(shown("explain kl_stp"), @r#"
     exit code 2
@@ -292,7 +329,7 @@ fn slips_of_the_command_line() {
 
       tip: a similar subcommand exists: 'train'
 
-    Usage: npg [OPTIONS] <COMMAND>
+    Usage: npg <COMMAND>
 
     For more information, try '--help'.
     "#);
@@ -340,6 +377,76 @@ fn slips_of_the_command_line() {
     Usage: npg train <ENV>
 
     For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn flags_by_other_names_are_answered_with_the_setting() {
+    insta::assert_snapshot!(shown("train CartPole-v1 --lr 0.01"), @r#"
+    exit code 2
+    --- stderr
+    error: unexpected argument '--lr' found
+
+      tip: `--set value.learning_rate=VALUE`. Adam's learning rate.
+      tip: `npg explain lr`: The learning rate of the value baseline. The policy has none: its steps are as long as a budget of KL says.
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(shown("train CartPole-v1 --n-envs=4"), @r#"
+    exit code 2
+    --- stderr
+    error: unexpected argument '--n-envs' found
+
+      tip: a similar argument exists: '--envs'
+
+    Usage: npg train --envs <N> <ENV>
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(shown("train CartPole-v1 --gamma 0.9"), @r#"
+    exit code 2
+    --- stderr
+    error: unexpected argument '--gamma' found
+
+      tip: `--set advantage.gamma=VALUE`. Discount factor.
+      tip: `npg explain gamma`: The discount factor: a reward k steps ahead counts gamma^k.
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(shown("train CartPole-v1 --fancy"), @r#"
+    exit code 2
+    --- stderr
+    error: unexpected argument '--fancy' found
+
+      tip: other settings have no flag: `--set KEY=VALUE`; `npg explain` lists the keys
+
+    For more information, try '--help'.
+    "#);
+}
+
+/// `npg eval` takes no settings.
+#[test]
+fn settings_are_offered_where_they_can_be_given() {
+    assert!(!shown("eval runs --lr 0.01").contains("--set"));
+}
+
+#[test]
+fn environments_of_gymnasium_say_how_to_get_them() {
+    for (line, id) in [("train LunarLander-v3", "LunarLander-v3"), ("train ALE/Pong-v5", "ALE/Pong-v5")] {
+        let text = shown(line);
+        assert!(text.starts_with(&format!("exit code 2\n--- stderr\nerror: unknown environment `{id}`\n")), "{text}");
+        assert!(text.contains("`pip install .`") && text.contains(&format!("`npg train gym:{id}`")), "{text}");
+    }
+    insta::assert_snapshot!(shown("check-env --help"), @r#"
+    exit code 0
+    Check an environment of Gymnasium: spaces, seeding, endings, speed
+
+    Usage: npg check-env [ID]...
+
+    Arguments:
+      [ID]...  Gymnasium's id, such as LunarLander-v3, and options of the checker
+
+    `npg check-env` needs Python, and this program has none: `pip install .` in npg's repository gives an `npg` that has it; there, `--help` lists the options.
     "#);
 }
 

@@ -148,11 +148,22 @@ fn figures() {
     place.done("plot t/seed-0 -o one.png");
     let (plot, both) = (place.read("plot.svg"), place.read("both.svg"));
     assert!(plot.starts_with("<svg") && plot.trim_end().ends_with("</svg>"));
-    for text in
-        ["CartPole-v1", ">o (2 seeds)", ">t", "KL divergence", "Explained variance", "CG residual", "threshold 475"]
-    {
+    for text in [
+        "CartPole-v1",
+        ">o (2 seeds)",
+        ">t",
+        "KL divergence",
+        "Explained variance",
+        "conjugate gradients",
+        "threshold 475",
+    ] {
         assert!(both.contains(text), "{text}");
     }
+    place.done("plot o t --only return --only kl -o two.svg");
+    let two = place.read("two.svg");
+    assert_eq!((both.matches("\"frame\"").count(), two.matches("\"frame\"").count()), (5, 2));
+    assert!(two.contains(">return of an episode<") && two.contains(">KL, nats<") && !two.contains("Explained"));
+    assert_eq!(place.npg("plot o --only loss").code, Some(2));
     assert!(std::fs::read(place.path("one.png")).unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
 
     place.done(&format!("{} --steps 2000 --out a --quiet", SMALL.replace("CartPole-v1", "Acrobot-v1")));

@@ -218,7 +218,7 @@ fn damaged_runs() {
     exit code 0
     CartPole-v1, npg, seed 0, 2k steps: o/seed-0
     passed over: cannot use o/seed-0/checkpoints/step-000000002000.safetensors: it is not a checkpoint of npg
-    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
+    steps  steps/s    eta   return ± 95 %   batch    len      kl    pred  cg     res      ev  entropy
     "#);
     for name in place.names("o/seed-0/checkpoints") {
         place.damage(&format!("o/seed-0/checkpoints/{name}"), |bytes| bytes.truncate(300));

@@ -55,7 +55,7 @@ fn screen(text: &str) -> Vec<String> {
 fn a_table_in_place() {
     let place = Place::new();
     let line = format!("{SMALL} --steps 10000 --out o --force");
-    for (width, columns) in [(120, 11), (80, 11), (60, 7)] {
+    for (width, columns) in [(120, 12), (80, 11), (60, 7)] {
         let text = on_terminal(&place, &line, width, &[]);
         assert!(text.contains("\x1b[36m━"), "a bar in color");
         let lines = screen(&text);

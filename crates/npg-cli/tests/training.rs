@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::process::Command;
+
 use common::{Ended, Place, SMALL, with_numbers_hidden};
 use npg::metrics::METRICS;
 
@@ -29,7 +31,7 @@ fn in_a_pipe() {
     insta::assert_snapshot!(with_numbers_hidden(&ended.shown()), @r#"
     exit code 0
     CartPole-v1, npg, seed 3, 1.23k steps: runs/CartPole-v1/npg-1/seed-3
-    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
+    steps  steps/s    eta   return ± 95 %   batch    len      kl    pred  cg     res      ev  entropy
     [row of 500]
     [row of 1k]
     evaluation, 1k steps: return # (std #), length #, 3 episodes
@@ -47,6 +49,21 @@ fn in_a_pipe() {
     CartPole-v1, npg, seed 3, 1234 steps
     done after 1234 steps
     "#);
+}
+
+#[test]
+fn the_commands_that_a_run_ends_with_work_where_npg_is_not_on_the_path() {
+    let place = Place::new();
+    let ended = Ended::from(place.command_off_path(&format!("{SMALL} --steps 1000")).output().unwrap());
+    let commands: Vec<&str> =
+        ended.out.lines().filter(|line| line.starts_with("  ") && line.contains("/seed-0")).collect();
+    assert_eq!(commands.len(), 3, "{}", ended.out);
+    for command in commands {
+        let done = Command::new("sh").args(["-c", command]).current_dir(place.path(".")).output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+    let slip = Ended::from(place.command_off_path("train Chess").output().unwrap());
+    assert!(slip.err.contains("/npg envs` lists all environments"), "{}", slip.err);
 }
 
 #[test]
@@ -123,13 +140,13 @@ fn several_seeds_one_after_the_other() {
     assert_eq!(shown.len() + 1, ended.out.lines().count());
     insta::assert_snapshot!(with_numbers_hidden(&shown.join("\n")), @r#"
     CartPole-v1, trpo, seed 0, 1k steps: runs/CartPole-v1/trpo-1/seed-0
-    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
+    steps  steps/s    eta   return ± 95 %   batch    len      kl    pred  cg     res      ev  entropy
     [row of 500]
     [row of 1k]
     evaluation, 1k steps: return # (std #), length #, 3 episodes
     seed 0 done: 1k steps in # s (# steps/s); final return #, best #
     CartPole-v1, trpo, seed 1, 1k steps: runs/CartPole-v1/trpo-1/seed-1
-    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
+    steps  steps/s    eta   return ± 95 %   batch    len      kl    pred  cg     res      ev  entropy
     [row of 500]
     [row of 1k]
     evaluation, 1k steps: return # (std #), length #, 3 episodes

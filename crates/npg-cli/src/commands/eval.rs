@@ -74,7 +74,10 @@ pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
     let title = first.filter(|first| environments.all(|other| other.as_ref() == Some(first)));
     let source = title.as_ref().and_then(|id| registry::make(id, &toml::Table::new()).ok());
     let threshold = source.and_then(|source| source.spec().reward_threshold);
-    let figure = learning_curves(&args.runs, &CurveOptions { title, threshold, ..CurveOptions::default() })?;
+    let figure = learning_curves(
+        &args.runs,
+        &CurveOptions { title, threshold, panels: args.only.clone(), ..CurveOptions::default() },
+    )?;
     figure.save(&args.output)?;
     Ok(format!("{}\n", args.output.display()))
 }

@@ -1,8 +1,9 @@
 //! `npg presets [ENV]`: the settings that come with npg.
 
 use npg::config::{Layers, presets};
+use npg::env::registry::{self, GYMNASIUM_SCHEME};
 
-use crate::text;
+use crate::{program, text};
 
 /// A table of all presets, or the TOML of one.
 pub(crate) fn presets(environment: Option<&str>) -> npg::Result<String> {
@@ -17,12 +18,15 @@ pub(crate) fn presets(environment: Option<&str>) -> npg::Result<String> {
         let header = preset.header();
         let measured = header.lines().find_map(|line| line.strip_prefix("Measured:")).unwrap_or("-");
         let measured = measured.split(" (").next().unwrap_or(measured).trim(); // how it was measured is too long
+        let is_native = registry::ids().any(|id| id == preset.environment);
         rows.push([
-            preset.environment.into(),
+            if is_native { preset.environment.into() } else { format!("{GYMNASIUM_SCHEME}{}", preset.environment) },
             config.algorithm.name.name().into(),
             text::count(config.run.steps as f64),
             measured.into(),
         ]);
     }
-    Ok(text::columns(&rows) + "\n`npg presets ENV` prints one; `npg train ENV` uses it.\n")
+    let notes = "\n`npg presets ENV` prints one; `npg train ENV` uses it. gym: is Gymnasium's, which needs npg's \
+                 Python\npackage (`pip install .` in npg's repository).\n";
+    Ok(text::columns(&rows) + &program::runnable(notes))
 }

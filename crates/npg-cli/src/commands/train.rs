@@ -16,7 +16,7 @@ use crate::exit::{Exit, Next};
 use crate::progress::{Done, Evaluation, Progress, ProgressRow, Start};
 use crate::settings;
 use crate::signals::Stop;
-use crate::text;
+use crate::{program, text};
 
 /// `npg train ENV`
 ///
@@ -156,7 +156,11 @@ impl<'a> Show<'a> {
         };
         if !summary.finished {
             let steps = summary.steps;
-            progress.stopped(&format!("stopped after {steps} of {total} steps; go on with: npg resume {}", self.whole));
+            progress.stopped(&format!(
+                "stopped after {steps} of {total} steps; go on with: {} resume {}",
+                program::name(),
+                self.whole
+            ));
             return Ok(None);
         }
         if summary.reached_return {
@@ -176,15 +180,15 @@ impl<'a> Show<'a> {
 
     /// The last lines: what came out of several runs, and the exact next commands.
     fn end(&self, summaries: &[Summary]) -> String {
-        let whole = &self.whole;
+        let (npg, whole) = (program::name(), &self.whole);
         let mut text = String::new();
         let returns: Vec<f64> = summaries.iter().filter_map(|summary| summary.final_return).collect();
         if self.is_several && returns.len() > 1 {
             text = format!("{}\n", text::mean_over_seeds("final return", &returns));
         }
-        text += &format!("  npg eval {whole}\n  npg plot {whole} -o curve.svg\n");
+        text += &format!("  {npg} eval {whole}\n  {npg} plot {whole} -o curve.svg\n");
         if let Some(steps) = summaries.iter().map(|summary| summary.steps).max() {
-            text += &format!("  npg resume {whole} --steps {}\n", 2 * steps);
+            text += &format!("  {npg} resume {whole} --steps {}\n", 2 * steps);
         }
         text
     }

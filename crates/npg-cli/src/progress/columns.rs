@@ -23,9 +23,9 @@ fn finite(number: Option<f64>, text: fn(f64) -> String) -> Option<String> {
     number.filter(|number| number.is_finite()).map(text)
 }
 
-/// An episode's length: four digits leave no room for a decimal.
-fn length(number: f64) -> String {
-    if number < 999.95 { decimal(number) } else { format!("{number:.0}") }
+/// An episode's length, or a return in a narrow column: four digits leave no room for a decimal.
+fn narrow(number: f64) -> String {
+    if number.abs() < 999.95 { decimal(number) } else { format!("{number:.0}") }
 }
 
 /// Everything close to 1 in decimals, the hopelessly negative in powers of ten.
@@ -33,19 +33,20 @@ fn fraction(number: f64) -> String {
     if number > -9.9995 { format!("{number:.3}") } else { format!("{number:.0e}") }
 }
 
-/// All of them fit into 79 columns, for the terminals of 80 that people have.
-static COLUMNS: [Column; 11] = [
+/// All but one of them fit into 79 columns, for the terminals of 80 that people have.
+static COLUMNS: [Column; 12] = [
     Column { title: |_| "steps", width: 5, rank: 0, cell: |row| Some(count(row.steps as f64)) },
     Column { title: |_| "steps/s", width: 7, rank: 4, cell: |row| finite(row.steps_per_second, count) },
     Column { title: |_| "eta", width: 5, rank: 2, cell: |row| finite(row.eta_seconds, clock) },
     Column { title: |_| "return ± 95 %", width: 14, rank: 1, cell: returns },
-    Column { title: |_| "len", width: 5, rank: 5, cell: |row| finite(row.length_mean, length) },
+    Column { title: |_| "batch", width: 6, rank: 5, cell: |row| finite(row.return_batch, narrow) },
+    Column { title: |_| "len", width: 5, rank: 6, cell: |row| finite(row.length_mean, narrow) },
     Column { title: |_| "kl", width: 6, rank: 3, cell: |row| finite(row.kl, short) },
-    Column { title: |_| "pred", width: 6, rank: 6, cell: |row| finite(row.kl_predicted, short) },
-    Column { title: |_| "cg", width: 2, rank: 9, cell: |row| finite(row.cg_iterations, count) },
-    Column { title: |_| "res", width: 6, rank: 10, cell: |row| finite(row.cg_residual, short) },
-    Column { title: |_| "ev", width: 6, rank: 8, cell: |row| finite(row.explained_variance, fraction) },
-    Column { title: |row| row.spread_label, width: 7, rank: 7, cell: |row| finite(row.spread, short) },
+    Column { title: |_| "pred", width: 6, rank: 7, cell: |row| finite(row.kl_predicted, short) },
+    Column { title: |_| "cg", width: 2, rank: 10, cell: |row| finite(row.cg_iterations, count) },
+    Column { title: |_| "res", width: 6, rank: 11, cell: |row| finite(row.cg_residual, short) },
+    Column { title: |_| "ev", width: 6, rank: 9, cell: |row| finite(row.explained_variance, fraction) },
+    Column { title: |row| row.spread_label, width: 7, rank: 8, cell: |row| finite(row.spread, short) },
 ];
 
 /// How many columns are shown, the most important ones, and the blanks between them.
@@ -86,4 +87,11 @@ impl Layout {
             columns.map(|column| format!("{:>width$}", cell(column), width = column.width)).collect();
         cells.join(&" ".repeat(self.gap))
     }
+}
+
+/// The heads of all columns; of the last one both that it can have.
+#[cfg(test)]
+pub(super) fn heads() -> Vec<&'static str> {
+    let rows = ["std", "entropy"].map(|spread_label| ProgressRow { spread_label, ..ProgressRow::default() });
+    rows.iter().flat_map(|row| COLUMNS.iter().map(|column| (column.title)(row))).collect()
 }

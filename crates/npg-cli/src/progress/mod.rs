@@ -15,7 +15,7 @@ use npg::metrics::{self, Row};
 use plain::Plain;
 
 use crate::args::OutputArgs;
-use crate::text;
+use crate::{program, text};
 
 /// One state of a training run. What is not known (yet) is None and shown as "-".
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,8 @@ pub(crate) struct ProgressRow {
     pub(crate) return_mean: Option<f64>,
     /// Half width of its 95 % confidence interval.
     pub(crate) return_ci95: Option<f64>,
+    /// Mean return of the episodes that ended in this iteration.
+    pub(crate) return_batch: Option<f64>,
     /// Mean length of the last training episodes.
     pub(crate) length_mean: Option<f64>,
     /// Measured KL of the step, nats.
@@ -64,6 +66,7 @@ impl ProgressRow {
             eta_seconds: steps_per_second.map(|rate| total_steps.saturating_sub(steps) as f64 / rate),
             return_mean: metrics.get(metrics::EP_REW_MEAN),
             return_ci95: metrics.get(metrics::EP_REW_CI95),
+            return_batch: metrics.get(metrics::EP_REW_BATCH),
             length_mean: metrics.get(metrics::EP_LEN_MEAN),
             kl: metrics.get(metrics::KL),
             kl_predicted: metrics.get(metrics::KL_PREDICTED),
@@ -184,6 +187,7 @@ impl<W: Write> Progress<W> {
 
     /// Something that a reader of the table should know.
     pub(crate) fn note(&mut self, note: &str) {
+        let note = &program::runnable(note);
         let text = match &mut self.display {
             Display::Live(live) => live.note(note),
             Display::Plain(_) => format!("{note}\n"),
@@ -245,6 +249,12 @@ impl<W: Write> Progress<W> {
             let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         }
     }
+}
+
+/// The heads of the table's columns.
+#[cfg(test)]
+pub(crate) fn heads() -> Vec<&'static str> {
+    columns::heads()
 }
 
 #[cfg(test)]

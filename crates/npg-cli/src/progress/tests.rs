@@ -11,6 +11,7 @@ fn rows(total: u64, step: u64) -> Vec<ProgressRow> {
             eta_seconds: Some((total - steps) as f64 / 1000.0),
             return_mean: Some(20.0 + 470.0 * t),
             return_ci95: Some(12.34),
+            return_batch: Some(30.0 + 470.0 * t),
             length_mean: Some(20.0 + 470.0 * t),
             kl: Some(0.00981),
             kl_predicted: Some(0.01),
@@ -68,9 +69,9 @@ fn shown(display: Display) -> String {
 fn lines_in_a_pipe() {
     insta::assert_snapshot!(shown(Display::Plain(Plain::default())), @r#"
     CartPole-v1, npg, seed 0, 100k steps: runs/CartPole-v1/npg-1/seed-0
-    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
-      50k     251k   0:50    255.0 ± 12.3  255.0  0.0098  0.0100  10  0.0432   0.450   0.5175
-     100k     251k   0:00    490.0 ± 12.3  490.0  0.0098  0.0100  10  0.0432   0.900   0.3450
+    steps  steps/s    eta   return ± 95 %   batch    len      kl    pred  cg     res      ev  entropy
+      50k     251k   0:50    255.0 ± 12.3   265.0  255.0  0.0098  0.0100  10  0.0432   0.450   0.5175
+     100k     251k   0:00    490.0 ± 12.3   500.0  490.0  0.0098  0.0100  10  0.0432   0.900   0.3450
     evaluation, 50k steps: return 480.2 (std 12.5), length 480.2, 20 episodes
     no signal: all advantages are equal
     seed 0 done: 100k steps in 0.4 s (250k steps/s); final return 489.3, best -
@@ -114,8 +115,8 @@ fn missing_values_are_dashes() {
         ..ProgressRow::default()
     };
     insta::assert_snapshot!(Plain::default().update(&row, 0.0), @r#"
-    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev      std
-      512        -      -               -      -       -       -   -       -       -        -
+    steps  steps/s    eta   return ± 95 %   batch    len      kl    pred  cg     res      ev      std
+      512        -      -               -       -      -       -       -   -       -       -        -
     "#);
 }
 
@@ -207,13 +208,13 @@ fn screen(width: usize, has_color: bool, until: u64) -> Screen {
 #[test]
 fn a_terminal_in_the_middle_of_a_run() {
     insta::assert_snapshot!(screen(110, false, 46_000).lines.join("\n"), @r#"
-    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
-      10k     251k   1:30     67.0 ± 12.3   67.0  0.0098  0.0100  10  0.0432   0.090   0.6555
-      20k     251k   1:20    114.0 ± 12.3  114.0  0.0098  0.0100  10  0.0432   0.180   0.6210
+    steps  steps/s    eta   return ± 95 %   batch    len      kl    pred  cg     res      ev  entropy
+      10k     251k   1:30     67.0 ± 12.3    77.0   67.0  0.0098  0.0100  10  0.0432   0.090   0.6555
+      20k     251k   1:20    114.0 ± 12.3   124.0  114.0  0.0098  0.0100  10  0.0432   0.180   0.6210
     a note
-      30k     251k   1:10    161.0 ± 12.3  161.0  0.0098  0.0100  10  0.0432   0.270   0.5865
-      40k     251k   1:00    208.0 ± 12.3  208.0  0.0098  0.0100  10  0.0432   0.360   0.5520
-      46k     251k   0:54    236.2 ± 12.3  236.2  0.0098  0.0100  10  0.0432   0.414   0.5313
+      30k     251k   1:10    161.0 ± 12.3   171.0  161.0  0.0098  0.0100  10  0.0432   0.270   0.5865
+      40k     251k   1:00    208.0 ± 12.3   218.0  208.0  0.0098  0.0100  10  0.0432   0.360   0.5520
+      46k     251k   0:54    236.2 ± 12.3   246.2  236.2  0.0098  0.0100  10  0.0432   0.414   0.5313
     ━━━━━━━━━━━━━━━━━━────────────────────── 46 %
     "#);
 }
@@ -221,36 +222,36 @@ fn a_terminal_in_the_middle_of_a_run() {
 #[test]
 fn a_terminal_at_the_end() {
     insta::assert_snapshot!(screen(110, true, 100_000).lines.join("\n"), @r#"
-    steps  steps/s    eta   return ± 95 %    len      kl    pred  cg     res      ev  entropy
-      10k     251k   1:30     67.0 ± 12.3   67.0  0.0098  0.0100  10  0.0432   0.090   0.6555
-      20k     251k   1:20    114.0 ± 12.3  114.0  0.0098  0.0100  10  0.0432   0.180   0.6210
+    steps  steps/s    eta   return ± 95 %   batch    len      kl    pred  cg     res      ev  entropy
+      10k     251k   1:30     67.0 ± 12.3    77.0   67.0  0.0098  0.0100  10  0.0432   0.090   0.6555
+      20k     251k   1:20    114.0 ± 12.3   124.0  114.0  0.0098  0.0100  10  0.0432   0.180   0.6210
     a note
-      30k     251k   1:10    161.0 ± 12.3  161.0  0.0098  0.0100  10  0.0432   0.270   0.5865
-      40k     251k   1:00    208.0 ± 12.3  208.0  0.0098  0.0100  10  0.0432   0.360   0.5520
-      50k     251k   0:50    255.0 ± 12.3  255.0  0.0098  0.0100  10  0.0432   0.450   0.5175
-      60k     251k   0:40    302.0 ± 12.3  302.0  0.0098  0.0100  10  0.0432   0.540   0.4830
-      70k     251k   0:30    349.0 ± 12.3  349.0  0.0098  0.0100  10  0.0432   0.630   0.4485
-      80k     251k   0:20    396.0 ± 12.3  396.0  0.0098  0.0100  10  0.0432   0.720   0.4140
-      90k     251k   0:10    443.0 ± 12.3  443.0  0.0098  0.0100  10  0.0432   0.810   0.3795
-     100k     251k   0:00    490.0 ± 12.3  490.0  0.0098  0.0100  10  0.0432   0.900   0.3450
+      30k     251k   1:10    161.0 ± 12.3   171.0  161.0  0.0098  0.0100  10  0.0432   0.270   0.5865
+      40k     251k   1:00    208.0 ± 12.3   218.0  208.0  0.0098  0.0100  10  0.0432   0.360   0.5520
+      50k     251k   0:50    255.0 ± 12.3   265.0  255.0  0.0098  0.0100  10  0.0432   0.450   0.5175
+      60k     251k   0:40    302.0 ± 12.3   312.0  302.0  0.0098  0.0100  10  0.0432   0.540   0.4830
+      70k     251k   0:30    349.0 ± 12.3   359.0  349.0  0.0098  0.0100  10  0.0432   0.630   0.4485
+      80k     251k   0:20    396.0 ± 12.3   406.0  396.0  0.0098  0.0100  10  0.0432   0.720   0.4140
+      90k     251k   0:10    443.0 ± 12.3   453.0  443.0  0.0098  0.0100  10  0.0432   0.810   0.3795
+     100k     251k   0:00    490.0 ± 12.3   500.0  490.0  0.0098  0.0100  10  0.0432   0.900   0.3450
     "#);
 }
 
 #[test]
 fn a_narrow_terminal_shows_what_matters_most() {
     insta::assert_snapshot!(screen(60, false, 33_000).lines.join("\n"), @r#"
-    steps steps/s   eta  return ± 95 %   len     kl   pred
-      10k    251k  1:30    67.0 ± 12.3  67.0 0.0098 0.0100
-      20k    251k  1:20   114.0 ± 12.3 114.0 0.0098 0.0100
+    steps steps/s   eta  return ± 95 %  batch   len     kl
+      10k    251k  1:30    67.0 ± 12.3   77.0  67.0 0.0098
+      20k    251k  1:20   114.0 ± 12.3  124.0 114.0 0.0098
     a note
-      30k    251k  1:10   161.0 ± 12.3 161.0 0.0098 0.0100
-      32k    251k  1:08   170.4 ± 12.3 170.4 0.0098 0.0100
+      30k    251k  1:10   161.0 ± 12.3  171.0 161.0 0.0098
+      32k    251k  1:08   170.4 ± 12.3  180.4 170.4 0.0098
     ━━━━━━━━━━━━──────────────────────────── 32 %
     "#);
     insta::assert_snapshot!(screen(80, false, 12_000).lines.join("\n"), @r#"
-    steps steps/s   eta  return ± 95 %   len     kl   pred cg    res     ev entropy
-      10k    251k  1:30    67.0 ± 12.3  67.0 0.0098 0.0100 10 0.0432  0.090  0.6555
-      11k    251k  1:29    71.7 ± 12.3  71.7 0.0098 0.0100 10 0.0432  0.099  0.6520
+    steps steps/s   eta  return ± 95 %  batch   len     kl   pred cg     ev entropy
+      10k    251k  1:30    67.0 ± 12.3   77.0  67.0 0.0098 0.0100 10  0.090  0.6555
+      11k    251k  1:29    71.7 ± 12.3   81.7  71.7 0.0098 0.0100 10  0.099  0.6520
     ━━━━──────────────────────────────────── 11 %
     "#);
     for width in 10..120 {

@@ -13,6 +13,14 @@ use tempfile::TempDir;
 pub(crate) const SMALL: &str = "train CartPole-v1 --set rollout.batch_steps=500 --set policy.hidden=[8] --set value.hidden=[8] \
                          --set value.epochs=2 --set run.eval_episodes=3";
 
+/// The search path with the folder of the tested program in front.
+pub(crate) fn with_npg_on_path() -> std::ffi::OsString {
+    let npg = Path::new(assert_cmd::cargo::cargo_bin!("npg"));
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let folders = npg.parent().map(PathBuf::from).into_iter().chain(std::env::split_paths(&rest));
+    std::env::join_paths(folders).unwrap()
+}
+
 /// A working directory for the program.
 pub(crate) struct Place(TempDir);
 
@@ -32,8 +40,15 @@ impl Place {
         self.0.path().join(inside)
     }
 
-    /// `npg` with the words of `line`.
+    /// `npg` with the words of `line`, on the path as a user has it.
     pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = self.command_off_path(line);
+        command.env("PATH", with_npg_on_path());
+        command
+    }
+
+    /// As [`Place::command`], where no shell would find it by its name.
+    pub(crate) fn command_off_path(&self, line: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("npg"));
         for name in ["NO_COLOR", "TERM", "COLUMNS", "RUST_BACKTRACE"] {
             command.env_remove(name);
@@ -164,7 +179,7 @@ fn tensors(path: &Path) -> (Value, Vec<u8>) {
 pub(crate) fn with_numbers_hidden(text: &str) -> String {
     let hidden = |line: &str| -> String {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let is_row = words.len() == 13 && words[4] == "±" || words.len() == 11 && words[3] == "-";
+        let is_row = words.len() == 14 && words[4] == "±" || words.len() == 12 && words[3] == "-";
         if is_row && words[0] != "steps" {
             return format!("[row of {}]", words[0]);
         }

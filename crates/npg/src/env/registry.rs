@@ -82,6 +82,11 @@ pub fn use_gymnasium(make: MakeForeign) {
     let _ = GYMNASIUM.set(make); // a later call changes nothing, as documented
 }
 
+/// Whether [`use_gymnasium`] was called.
+pub fn has_gymnasium() -> bool {
+    GYMNASIUM.get().is_some()
+}
+
 fn make_gymnasium(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>> {
     let Some(make) = GYMNASIUM.get() else {
         let reason = format!(
