@@ -21,7 +21,8 @@ fn metrics_page() -> String {
         same. Names follow Stable-Baselines3 where the quantity is the same; `npg/...` and `trust_region/...` are npg's\n\
         own ([the latter explained](trust-region.md); none of them with `trust_region.report = false`). Numbers that an\n\
         iteration does not have are null in JSON and `NaN` in CSV. What environments measure beside rewards, such as numbers in\n\
-        Gymnasium's `info`, is logged as `env/<name>`, the mean over the batch; progress.csv has those of its first row.\n\n\
+        Gymnasium's `info`, is logged as `env/<name>`, the mean over the batch; progress.csv gets a\n\
+        column for it when it first comes.\n\n\
         | name | unit | what it is | when all is well |\n|---|---|---|---|\n",
     );
     for metric in METRICS {

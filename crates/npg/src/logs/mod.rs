@@ -1,7 +1,7 @@
 //! What a run writes while it runs: metrics.jsonl, progress.csv, eval.csv, TensorBoard events, log.txt.
 //!
 //! Every row is handed to the operating system at once, so that `tail -f` follows the run and a killed process
-//! loses nothing. Nothing is synced to disk: a row costs microseconds. A file that cannot be written is given up
+//! loses nothing; only where a table gets a column it is written anew, in one piece. Nothing is synced to disk: a row costs microseconds. A file that cannot be written is given up
 //! with one warning, and the run and the other files go on.
 
 mod crc32c;
@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::atomic::write_atomically;
 use crate::run_dir::RunDir;
 use crate::utc;
 use rows::{Csv, Cut};
@@ -107,16 +108,14 @@ impl RunLog {
     pub fn iteration(&mut self, iteration: u64, steps: u64, metrics: &[(&str, f64)]) {
         let counts = [("iteration", iteration), ("steps", steps)];
         self.metrics.write(rows::json_line(&counts, metrics).as_bytes());
-        let (sink, csv) = &mut self.progress;
-        sink.write(csv.row(&counts, metrics).as_bytes());
+        write_table(&mut self.progress, &counts, metrics);
         self.events.write(&tensorboard::scalars_record(wall_time(), steps, "", metrics));
         self.report();
     }
 
     /// Writes the row of an evaluation after `steps` environment steps; TensorBoard shows `x` as `eval/x`.
     pub fn evaluation(&mut self, steps: u64, results: &[(&str, f64)]) {
-        let (sink, csv) = &mut self.eval;
-        sink.write(csv.row(&[("steps", steps)], results).as_bytes());
+        write_table(&mut self.eval, &[("steps", steps)], results);
         self.events.write(&tensorboard::scalars_record(wall_time(), steps, "eval/", results));
         self.report();
     }
@@ -151,6 +150,14 @@ impl RunLog {
     }
 }
 
+/// Adds a row to a table, which first gets the columns that it lacks.
+fn write_table((sink, csv): &mut (Sink, Csv), counts: &[(&str, u64)], metrics: &[(&str, f64)]) {
+    if let Some(wide) = csv.widened(|| sink.text(), metrics) {
+        sink.replace(wide.as_bytes());
+    }
+    sink.write(csv.row(counts, metrics).as_bytes());
+}
+
 /// A file to which whole rows are added, until it fails once.
 #[derive(Debug)]
 struct Sink {
@@ -182,6 +189,22 @@ impl Sink {
                 let _ = file.set_len(self.length);
                 self.give_up(&error);
             }
+        }
+    }
+
+    /// What is in the file; None if it is no plain file any more, or too long to be written anew.
+    fn text(&self) -> Option<String> {
+        const LONGEST: u64 = 64 << 20;
+        let is_plain = std::fs::symlink_metadata(&self.path).is_ok_and(|found| found.is_file());
+        (self.file.is_some() && is_plain && self.length <= LONGEST).then(|| std::fs::read_to_string(&self.path).ok())?
+    }
+
+    /// Puts `bytes` in the place of the whole file, in one piece.
+    fn replace(&mut self, bytes: &[u8]) {
+        let replaced = write_atomically(&self.path, bytes).map_err(io::Error::other);
+        match replaced.and_then(|()| OpenOptions::new().append(true).open(&self.path)) {
+            Ok(file) => (self.length, self.file) = (bytes.len() as u64, Some(file)),
+            Err(error) => self.give_up(&error),
         }
     }
 

@@ -41,26 +41,56 @@ fn push_number(to: &mut String, value: f64, nan: &str, infinity: &str, minus_inf
     }
 }
 
-/// The columns of a CSV file, fixed by its header: those of the first row.
+/// Most times that a file gets columns: each time it is written anew.
+const MOST_WIDENINGS: usize = 100;
+
+/// The columns of a CSV file: those of its header, which is that of the first row until a metric is new.
 #[derive(Debug)]
 pub(super) struct Csv {
     /// Names of the counts that come first.
     first: Vec<&'static str>,
     /// Names of all columns; None before there is a header.
     columns: Option<Vec<String>>,
-    /// The first metric without a column, said once: "has no column for ...".
+    /// The first metric that got no column, said once: "has no column for ...".
     pub(super) complaint: Option<String>,
     complained: bool,
+    widenings: usize,
 }
 
 impl Csv {
     /// A file that has no header yet, and whose first columns are counts of these names.
     pub(super) fn new(first: &[&'static str]) -> Self {
-        Self { first: first.to_vec(), columns: None, complaint: None, complained: false }
+        Self { first: first.to_vec(), columns: None, complaint: None, complained: false, widenings: 0 }
+    }
+
+    /// The whole file `text` with columns for those of `metrics` that have none yet: at the end, empty in the rows that
+    /// are there. None if all have one, if the columns are fixed by now, or if `text` is not of this header.
+    pub(super) fn widened(&mut self, text: impl FnOnce() -> Option<String>, metrics: &[(&str, f64)]) -> Option<String> {
+        let columns = self.columns.as_mut()?;
+        // Rows mostly have the same metrics, at the same places.
+        let is_new = |at: usize, name: &str| {
+            columns.get(at + self.first.len()).is_none_or(|column| column != name)
+                && !columns.iter().any(|column| column == name)
+        };
+        let names = metrics.iter().enumerate().filter(|(at, (name, _))| is_new(*at, name));
+        let new: Vec<&str> = names.map(|(_, (name, _))| *name).collect();
+        if new.is_empty() || self.widenings == MOST_WIDENINGS {
+            return None;
+        }
+        let text = text()?;
+        let (header, rows) = text.split_once('\n').filter(|(header, _)| split(header) == *columns)?;
+        let empty = ",".repeat(new.len());
+        let mut wide = header.to_string();
+        new.iter().for_each(|name| wide.extend([",", quoted(name).as_str()]));
+        wide.push('\n');
+        rows.lines().for_each(|row| wide.extend([row, empty.as_str(), "\n"]));
+        columns.extend(new.into_iter().map(str::to_string));
+        self.widenings += 1;
+        Some(wide)
     }
 
     /// A row, after the header if it is the first one. Columns without a metric stay empty; a metric without a
-    /// column is left out, since a file whose columns change can no longer be read as a table.
+    /// column is left out, and said.
     pub(super) fn row(&mut self, counts: &[(&str, u64)], metrics: &[(&str, f64)]) -> String {
         let mut text = String::with_capacity(24 * (counts.len() + metrics.len()));
         if self.columns.is_none() {
@@ -91,7 +121,7 @@ impl Csv {
             let missing = metrics.iter().find(|(name, _)| !columns.iter().any(|column| column == name));
             if let Some((name, _)) = missing {
                 self.complained = true;
-                self.complaint = Some(format!("has no column for {name}, which was not in its first row"));
+                self.complaint = Some(format!("has no column for {name}, and can get no more"));
             }
         }
         text

@@ -80,22 +80,60 @@ fn numbers_read_back_exactly() {
 }
 
 #[test]
-fn columns_stay_those_of_the_first_row() {
+fn a_metric_that_comes_later_gets_a_column() {
     let directory = tempfile::tempdir().unwrap();
     let run = RunDir::new(directory.path());
     let mut log = RunLog::create(&run);
     log.iteration(1, 10, &[("a", 1.0), ("b", 2.0)]);
     log.iteration(2, 20, &[("b", 3.0)]);
-    assert!(log.take_warnings().is_empty());
-    log.iteration(3, 30, &[("new", 5.0), ("b", 4.0), ("a", 6.0)]);
-    log.iteration(4, 40, &[("new", 5.0)]);
+    log.iteration(3, 30, &[("new, one", 5.0), ("b", 4.0), ("a", 6.0)]);
+    log.iteration(4, 40, &[("new, one", 7.0), ("newer", 8.0)]);
+    log.iteration(5, 50, &[("a", 9.0)]);
+    assert_eq!(log.take_warnings(), [""; 0]);
+    let before = text(run.progress());
+    let rows = "1,10,1,2,,\n2,20,,3,,\n3,30,6,4,5,\n4,40,,,7,8\n";
+    assert_eq!(before, format!("iteration,steps,a,b,\"new, one\",newer\n{rows}5,50,9,,,\n"));
+    // Nothing else is left in the directory, and a resumed run knows the columns.
+    let mut log = RunLog::resume(&run, 40);
+    log.iteration(5, 50, &[("a", 9.0)]);
+    log.iteration(6, 60, &[("newest", 1.0)]);
+    assert_eq!(log.take_warnings(), [""; 0]);
+    assert!(text(run.progress()).ends_with("5,50,9,,,,\n6,60,,,,,1\n"), "{}", text(run.progress()));
+    let hidden = std::fs::read_dir(run.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
+    assert_eq!(hidden.count(), 0);
+}
+
+#[test]
+fn a_table_does_not_get_columns_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let mut log = RunLog::create(&run);
+    for k in 1..=200 {
+        log.iteration(k, k, &[(&format!("x{k}"), k as f64), ("a", 1.0)]);
+    }
     let warnings = log.take_warnings();
-    assert_eq!(warnings.len(), 1);
-    assert!(
-        warnings[0].ends_with("progress.csv has no column for new, which was not in its first row"),
-        "{warnings:?}"
-    );
-    assert_eq!(text(run.progress()), "iteration,steps,a,b\n1,10,1,2\n2,20,,3\n3,30,6,4\n4,40,,\n");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].ends_with("progress.csv has no column for x102, and can get no more"), "{warnings:?}");
+    let table = text(run.progress());
+    let widths: Vec<usize> = table.lines().map(|row| row.split(',').count()).collect();
+    assert_eq!((widths.len(), widths[0]), (201, 2 + 2 + 100));
+    assert!(widths.iter().all(|width| *width == widths[0]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_table_that_is_a_device_keeps_its_columns() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    std::os::unix::fs::symlink("/dev/null", run.progress()).unwrap();
+    let mut log = RunLog::create(&run);
+    log.iteration(1, 10, &[("a", 1.0)]);
+    log.iteration(2, 20, &[("new", 1.0)]);
+    let warnings = log.take_warnings();
+    assert!(warnings[0].ends_with("progress.csv has no column for new, and can get no more"), "{warnings:?}");
+    assert!(run.progress().is_symlink());
 }
 
 #[test]
