@@ -201,7 +201,7 @@ pub(crate) struct ResumeArgs {
 Runs of one environment: the return, and diagnostics below, or what --only names. Runs of several environments: the return \
 alone, with a panel for each environment; the key names the algorithms, or directories where these do not differ.")]
 pub(crate) struct PlotArgs {
-    /// Directories of runs, or of single seeds
+    /// Directories of runs, of single seeds, or a tensorboard_log of the Python agents
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
     /// File to write, .svg or .png

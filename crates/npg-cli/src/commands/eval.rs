@@ -1,8 +1,10 @@
 //! `npg eval` and `npg plot`.
 
+use std::path::PathBuf;
+
 use npg::env::registry;
 use npg::evaluate::{Plan, evaluate};
-use npg::plot::{CurveOptions, Format, learning_curves};
+use npg::plot::{CurveOptions, Format, learning_curves, runs_in};
 use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 
 use super::trained::Trained;
@@ -68,16 +70,20 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
 /// `npg plot RUN...`
 pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
     Format::of_figure(&args.output)?;
-    let runs: Vec<Vec<RunDir>> = args.runs.iter().map(|run| run_dir::resolve(run)).collect::<npg::Result<_>>()?;
+    let drawn: Vec<PathBuf> = args.runs.iter().flat_map(|run| runs_in(run)).collect();
+    // A folder of a tensorboard_log has metrics, but nothing to go on from.
+    let seeds = |run: &PathBuf| match RunDir::new(run) {
+        alone if alone.metrics().is_file() => Ok(vec![alone]),
+        _ => run_dir::resolve(run),
+    };
+    let runs: Vec<Vec<RunDir>> = drawn.iter().map(seeds).collect::<npg::Result<_>>()?;
     let mut environments = runs.iter().flatten().map(|run| Provenance::read(&run.provenance()).map(|it| it.env));
     let first = environments.next().flatten();
     let title = first.filter(|first| environments.all(|other| other.as_ref() == Some(first)));
     let source = title.as_ref().and_then(|id| registry::make(id, &toml::Table::new()).ok());
     let threshold = source.and_then(|source| source.spec().reward_threshold);
-    let figure = learning_curves(
-        &args.runs,
-        &CurveOptions { title, threshold, panels: args.only.clone(), ..CurveOptions::default() },
-    )?;
+    let options = CurveOptions { title, threshold, panels: args.only.clone(), ..CurveOptions::default() };
+    let figure = learning_curves(&drawn, &options)?;
     figure.save(&args.output)?;
     Ok(format!("{}\n", args.output.display()))
 }

@@ -41,6 +41,7 @@ pub use font::{Weight, text_width};
 pub use kakade::kakade;
 pub use key::{Entry, Swatch, key_rows};
 pub use palette::{BAND_ALPHA, GRID, INK, MUTED, dash, hue};
+pub use runs::runs_in;
 pub use scene::{Anchor, Circle, Color, Figure, Format, Group, Item, Path, Point, Rectangle, Stroke, Text, named};
 
 #[cfg(test)]

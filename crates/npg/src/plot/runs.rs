@@ -79,6 +79,25 @@ pub(super) fn read(run: &Path) -> Result<Vec<Seed>> {
     Ok(seeds)
 }
 
+/// The runs that `directory` stands for in a figure: itself, or the folders in a `tensorboard_log` of the Python agents, each
+/// of which is a call of `learn`, such as `NPG_1`; those without a finished iteration are left out.
+pub fn runs_in(directory: &Path) -> Vec<PathBuf> {
+    let is_written = |path: &PathBuf| fs::metadata(path.join("metrics.jsonl")).is_ok_and(|found| found.len() > 0);
+    let alone = || vec![directory.to_path_buf()];
+    if directory.join("metrics.jsonl").exists() || has_seeds(directory) {
+        return alone();
+    }
+    let Ok(entries) = fs::read_dir(directory) else { return alone() };
+    let mut inside: Vec<PathBuf> = entries.filter_map(|it| it.ok().map(|it| it.path())).filter(is_written).collect();
+    // NPG_2 stands before NPG_10.
+    inside.sort_by_key(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (stem, number) = name.rsplit_once('_').unwrap_or((&name, ""));
+        (stem.to_owned(), number.parse::<u64>().unwrap_or(0), name.clone())
+    });
+    if inside.is_empty() { alone() } else { inside }
+}
+
 fn seed_directories(run: &Path) -> Result<Vec<PathBuf>> {
     if run.join("metrics.jsonl").is_file() {
         return Ok(vec![run.to_path_buf()]);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{CurveOptions, Figure, learning_curves};
+use super::{CurveOptions, Figure, learning_curves, runs_in};
 use crate::random::{Purpose, Stream};
 
 /// Writes `seeds` noisy learning curves of `iterations` into `run`, each with its own grid of steps.
@@ -255,6 +255,32 @@ fn rows_written_again_replace_the_earlier_ones() {
     let seeds = super::runs::read(directory.path()).unwrap();
     let rows: Vec<_> = seeds[0].rows.iter().map(|row| (row.steps, row.return_mean)).collect();
     assert_eq!(rows, [(1.0, Some(10.0)), (2.0, Some(25.0))]);
+}
+
+#[test]
+fn a_tensorboard_log_of_the_python_agents_is_a_run_for_each_folder() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    for name in ["NPG_10", "NPG_2", "mine", "TRPO_1", "NPG_3"] {
+        fs::create_dir_all(root.join(name)).unwrap();
+        fs::write(root.join(name).join("metrics.jsonl"), "{\"steps\":1,\"rollout/ep_rew_mean\":2}\n").unwrap();
+    }
+    fs::write(root.join("NPG_3/metrics.jsonl"), "").unwrap(); // has just begun
+    fs::create_dir_all(root.join("other")).unwrap();
+    let names = |runs: Vec<PathBuf>| -> Vec<String> {
+        runs.iter().map(|run| run.strip_prefix(root).unwrap().display().to_string()).collect()
+    };
+    let runs = runs_in(root);
+    assert_eq!(names(runs.clone()), ["NPG_2", "NPG_10", "TRPO_1", "mine"]);
+    let svg = learning_curves(&runs, &CurveOptions::default()).unwrap().to_svg();
+    assert_eq!(count(&svg, "series"), 4);
+    // Everything else stands for itself, also what does not exist.
+    assert_eq!(names(runs_in(&root.join("NPG_3"))), ["NPG_3"]);
+    assert_eq!(names(runs_in(&root.join("other"))), ["other"]);
+    assert_eq!(names(runs_in(&root.join("absent"))), ["absent"]);
+    fs::create_dir_all(root.join("run/seed-0")).unwrap();
+    fs::write(root.join("run/seed-0/metrics.jsonl"), "{\"steps\":1}\n").unwrap();
+    assert_eq!(names(runs_in(&root.join("run"))), ["run"]);
 }
 
 #[test]
