@@ -55,9 +55,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|preset| preset.environment)
 }
 
-/// The preset of `environment`, if there is one. Gymnasium's environment of the same name is the same task.
+/// The preset of `environment`, if there is one. Gymnasium's environment of the same name is the same task, and so is ours
+/// where Gymnasium steps it, `npg/<name>`.
 pub fn find(environment: &str) -> Option<&'static Preset> {
     let environment = environment.strip_prefix(GYMNASIUM_SCHEME).unwrap_or(environment);
+    let environment = environment.strip_prefix("npg/").unwrap_or(environment);
     PRESETS.iter().find(|preset| preset.environment == environment)
 }
 

@@ -4,6 +4,7 @@
 
 mod probe;
 mod report;
+mod schedule;
 mod state;
 
 use report::{Advantages, Delivery};
@@ -178,6 +179,11 @@ impl Trainer {
     /// Iterations done so far.
     pub fn iterations(&self) -> u64 {
         self.iteration
+    }
+
+    /// Episodes finished so far.
+    pub fn episodes(&self) -> u64 {
+        self.episodes
     }
 
     /// Seconds of training, those before a resume included: sampling and updates, nothing else.

@@ -15,7 +15,7 @@ const EPSILON: f64 = 1e-8;
 pub struct Adam {
     epochs: usize,
     minibatch: usize,
-    learning_rate: f64,
+    pub(crate) learning_rate: f64,
     /// First moments.
     pub(super) m: Vec<f64>,
     /// Second moments.
