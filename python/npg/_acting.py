@@ -88,6 +88,7 @@ class Acting:
         Raises:
             ValueError: if it is no element of the space.
         """
+        self._refuse_whole_results(observation)
         rows, is_batch = self._rows_of(observation)
         actions = self._policy.act(rows, deterministic)
         codec = self._resolved.actions
@@ -98,6 +99,20 @@ class Acting:
         else:
             chosen = codec.batch(actions)
         return (chosen if is_batch else chosen[0]), None
+
+    def _refuse_whole_results(self, observation: Any) -> None:
+        """What reset() and step() return has the observation in it, and NumPy would say something else about it."""
+        of = {2: "reset", 4: "step", 5: "step"}
+        if not (
+            isinstance(observation, (tuple, list)) and len(observation) in of and isinstance(observation[-1], dict)
+        ):
+            return
+        if type(self.observation_space).__name__ != "Tuple":
+            returned = "(observation, info)" if len(observation) == 2 else "a whole step"
+            raise ValueError(
+                f"predict was given {returned}, as {of[len(observation)]}() returns it; give it the observation alone: "
+                "observation, info = env.reset()"
+            )
 
     def _rows_of(self, observation: Any) -> tuple[NDArray[np.float64], bool]:
         """Rows of shape (count, numbers of an observation), and whether a batch was given."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tomllib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,31 @@ from npg._sources import Resolved, resolve, to_toml, toml_value
 SUFFIX = ".safetensors"
 
 
-def file_of(path: str | Path) -> Path:
-    """The file, whose ending may have been left out."""
+def file_of(path: str | Path, checkpoint: str = "latest") -> Path:
+    """The file, whose ending may have been left out, or that is this checkpoint of a run's directory.
+
+    Raises:
+        ValueError: for a directory that is no run, or a run of several seeds.
+    """
     path = Path(path)
+    if path.is_dir() and not path.with_name(path.name + SUFFIX).is_file():
+        return _in_run(path, checkpoint)
     if path.suffix or not path.name:
         return path
     candidates = [path.with_name(path.name + suffix) for suffix in (SUFFIX, ".zip")]  # `.zip` is Stable-Baselines3's
     return next((candidate for candidate in candidates if candidate.exists()), path)
+
+
+def _in_run(directory: Path, checkpoint: str) -> Path:
+    try:
+        file, passed_over = _npg.checkpoint_of(directory, checkpoint)
+    except ValueError as error:
+        files = sorted(each.name for each in directory.iterdir() if each.suffix == SUFFIX)
+        hint = f"; it holds {', '.join(files[:5])}: give a file" if files else ""
+        raise ValueError(f"{error}{hint}") from None
+    for reason in passed_over:
+        warnings.warn(f"passed over: {reason}", UserWarning, stacklevel=4)
+    return file
 
 
 def trained(

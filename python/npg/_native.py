@@ -79,6 +79,8 @@ class NativeVectorEnv(_VectorEnv):
             raise ValueError(f"autoreset_mode is {autoreset_mode!r}; it must be NEXT_STEP, SAME_STEP or DISABLED")
         self.metadata = {"render_modes": [], "autoreset_mode": self._mode if modes is None else modes[self._mode]}
         self.render_mode = None
+        #: Of the first reset that is given none.
+        self.first_seed: int | None = None
         self._group: _npg.NativeGroup | None = None
         self._rows = np.zeros((num_envs, self._width(spec["observation"])))
         #: Which environments begin an episode with the next step.
@@ -99,6 +101,7 @@ class NativeVectorEnv(_VectorEnv):
             options: `reset_mask`, which environments to reset, shape (num_envs,); and states to begin in, one row an
                 environment: `state` for classic control and toy text, `qpos` and `qvel` for MuJoCo.
         """
+        seed, self.first_seed = self.first_seed if seed is None else seed, None
         options = dict(options or {})
         mask = np.asarray(options.pop("reset_mask", np.ones(self.num_envs, bool)), bool)
         states = self._states(options)

@@ -87,6 +87,11 @@ def _of_policy(arguments: Mapping[str, Any]) -> Settings:
 
 
 def _value(name: str, value: Any) -> str:
+    if callable(value):
+        raise TypeError(
+            f"{name} is a function ({value!r}); of the arguments only learning_rate and target_kl may be functions of the "
+            "remaining progress. A callback can do more: it may set them anew after each iteration"
+        )
     try:
         return toml_value(value)
     except TypeError as error:

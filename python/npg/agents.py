@@ -10,26 +10,25 @@ import os
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from npg import _npg
-from npg._acting import Acting
 from npg._files import SUFFIX, check_spaces, file_of, lasting_options, trained
+from npg._logger import Logger
+from npg._schedules import SCHEDULED, Schedule, Scheduled, at_the_beginning
 from npg._settings import check_mappings, check_numbers, collect
 from npg._sources import Resolved, resolve, to_toml
 
 if TYPE_CHECKING:
+    from npg.callbacks import BaseCallback
     from npg.progress import Progress
-
-#: Called after each iteration with the agent and the iteration's metrics; training stops where it returns False.
-Callback = Callable[["Agent", dict[str, Any]], Any]
 
 _AS_MANY = "an id, or a callable that makes an environment, serves any number"
 
 
-class Agent(Acting):
+class Agent(Scheduled):
     """A policy, its baseline, and their training on an environment.
 
     Settings that are not given come from npg's preset of the environment, if there is one, else from npg's defaults;
@@ -39,7 +38,8 @@ class Agent(Acting):
         policy: `"MlpPolicy"`, `"LinearPolicy"`, `"RbfPolicy"`, or `"MultiInputPolicy"`, which is an MLP too.
         env: id of an environment (npg's own if it has it, else Gymnasium's; `"gym:ID"` is always Gymnasium's), a
             `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, or a callable that makes one of these.
-        learning_rate: step size of the critic's Adam.
+        learning_rate: step size of the critic's Adam; or a function of the remaining progress, which falls from 1 to 0 in the
+            course of `learn`, called before each iteration.
         n_steps: steps of each environment in an iteration. Given with an id or a callable and without `n_envs`, it means
             one environment, as in Stable-Baselines3.
         batch_size: minibatch of the critic.
@@ -53,13 +53,15 @@ class Agent(Acting):
         use_sde: state-dependent exploration.
         sde_sample_freq: steps that an exploration matrix is held for (8); -1 for `n_steps`, as long as the batch.
         normalize_advantage: subtract the batch's mean from advantages and divide by their standard deviation.
-        target_kl: KL budget of a step, nats; constant, where a preset would let it fall.
+        target_kl: KL budget of a step, nats; constant, where a preset would let it fall; or a function, as for
+            `learning_rate`.
         sub_sampling_factor: F is estimated on every that many-th state.
         policy_kwargs: `net_arch` (widths, or `{"pi": widths, "vf": widths}`), `activation_fn` (a name, or a class of that
             name, such as torch's), `log_std_init`.
         verbose: 1 prints a line for each iteration.
         seed: seed of all random streams.
         tensorboard_log: directory for metrics (TensorBoard events, CSV, JSON lines); each `learn` makes a folder in it.
+        ent_coef: coefficient of the policy's entropy in its objective.
         n_envs: number of environments, for ids and callables.
         env_kwargs: options of an environment that is named by its id.
         vectorization: `sync` or `async` (processes), for Gymnasium's ids and callables.
@@ -82,7 +84,7 @@ class Agent(Acting):
         self,
         policy: str,
         env: Any,
-        learning_rate: float | None = None,
+        learning_rate: float | Schedule | None = None,
         n_steps: int | None = None,
         batch_size: int | None = None,
         gamma: float | None = None,
@@ -95,13 +97,14 @@ class Agent(Acting):
         use_sde: bool = False,
         sde_sample_freq: int | None = None,
         normalize_advantage: bool | None = None,
-        target_kl: float | None = None,
+        target_kl: float | Schedule | None = None,
         sub_sampling_factor: int | None = None,
         policy_kwargs: Mapping[str, Any] | None = None,
         verbose: int = 0,
         seed: int | None = None,
         tensorboard_log: str | None = None,
         *,
+        ent_coef: float | None = None,
         n_envs: int | None = None,
         env_kwargs: Mapping[str, Any] | None = None,
         vectorization: str = "sync",
@@ -132,6 +135,7 @@ class Agent(Acting):
         if resolved.n_envs is not None and n_envs not in (None, resolved.n_envs):
             raise ValueError(f"n_envs is {n_envs}, but env has {resolved.n_envs} environments")
         options = lasting_options(resolved, env_kwargs)
+        (learning_rate, target_kl), functions = at_the_beginning(learning_rate=learning_rate, target_kl=target_kl)
         given = {
             "env_kwargs": {f"env.{key}": value for key, value in options.items()},
             "learning_rate": {"value.learning_rate": learning_rate},
@@ -148,6 +152,7 @@ class Agent(Acting):
                 "algorithm.kl_step": target_kl,
                 "algorithm.kl_step_schedule": None if target_kl is None else "constant",
             },
+            "ent_coef": {"algorithm.entropy_coefficient": ent_coef},
             "sub_sampling_factor": {"algorithm.fisher_fraction": sub_sampling_factor and 1.0 / sub_sampling_factor},
             "seed": {"run.seed": _fresh_seed() if seed is None else seed},
             "n_envs": {"rollout.n_envs": n_envs if resolved.n_envs is None else resolved.n_envs},
@@ -156,7 +161,7 @@ class Agent(Acting):
         }
         config = collect(self._ALGORITHM, policy, policy_kwargs or {}, given, (use_sde, sde_sample_freq, n_steps))
         self._start(resolved, _npg.resolve(resolved.id, preset, config), timeout)
-        self.verbose, self.tensorboard_log = verbose, tensorboard_log
+        self.verbose, self.tensorboard_log, self._functions = verbose, tensorboard_log, functions
 
     def _start(self, resolved: Resolved, config: str, timeout: float) -> None:
         self._resolved, self.timeout = resolved, timeout
@@ -170,6 +175,8 @@ class Agent(Acting):
         #: Whether the last iteration was not finished, and whether one is under way.
         self._is_midway = self._is_learning = False
         self._process = os.getpid()
+        self._functions, self._lost_functions = {}, []
+        self.logger = Logger()
         self._log: _npg.RunLog | None = None
         self._policy = self._trainer.policy()
 
@@ -178,7 +185,7 @@ class Agent(Acting):
     def learn(
         self,
         total_timesteps: int,
-        callback: Callback | Sequence[Callback] | None = None,
+        callback: Any = None,
         log_interval: int = 1,
         tb_log_name: str | None = None,
         reset_num_timesteps: bool = True,
@@ -188,11 +195,14 @@ class Agent(Acting):
 
         Args:
             total_timesteps: transitions, of all environments together; the last iteration is shorter where they do not
-                divide. Schedules begin anew and end with them.
-            callback: called after each iteration with the agent and its metrics; False stops training. Or several.
+                divide. Functions of the remaining progress go from 1 to 0 over them; `kl_step_schedule` counts all
+                transitions of the agent.
+            callback: an `npg.BaseCallback`; a function, called after each iteration with the agent and its metrics, that
+                stops training where it returns False; or a list of these.
             log_interval: iterations between lines, with `verbose=1`.
             tb_log_name: name of the folder in `tensorboard_log`; the algorithm's by default.
-            reset_num_timesteps: False goes on with the last call's logs. `num_timesteps` always goes on.
+            reset_num_timesteps: False goes on with the last call's logs, and with the remaining progress of all transitions.
+                `num_timesteps` always goes on.
             progress_bar: shows a bar.
 
         Raises:
@@ -201,16 +211,12 @@ class Agent(Acting):
             TimeoutError: if the environment hangs. The processes of an `AsyncVectorEnv` are ended then. The agent can be
                 saved, and go on after `set_env`.
         """
+        from npg.callbacks.base import Locals, as_callback
         from npg.progress import Progress, new_folder
 
         if not total_timesteps >= 0:
             raise ValueError(f"total_timesteps is {total_timesteps}; it must not be negative")
-        callbacks = [] if callback is None else list(callback) if isinstance(callback, Sequence) else [callback]
-        for each in callbacks:
-            if not callable(each):
-                raise TypeError(
-                    f"callback is {each!r}; it must be callable with the agent and its metrics, or a list of such"
-                )
+        called = as_callback(callback)
         if self._is_learning:
             raise RuntimeError("learn is running already: in a callback, or in another thread")
         if self._process != os.getpid():
@@ -223,17 +229,24 @@ class Agent(Acting):
         if self._is_midway and self._trainer.is_usable:  # the environments stand somewhere inside of a batch
             self._restart(self._resolved, self.config.get("env", {}))
         self._synchronize()
+        self._say_lost_functions()
         self._trainer.set_total_steps(total)
         if self.tensorboard_log is None:
             self._log = None
         elif reset_num_timesteps or self._log is None:
-            self._log = _npg.RunLog(new_folder(Path(self.tensorboard_log), tb_log_name or self._ALGORITHM.upper()))
+            folder = new_folder(Path(self.tensorboard_log), tb_log_name or self._ALGORITHM.upper())
+            self._log = _npg.RunLog(folder, self._resolved.id)
         progress = Progress(self, total, log_interval if self.verbose else 0, progress_bar, self._log)
+        self._span = (self.num_timesteps if reset_num_timesteps else 0, total)
         self._is_learning = True
         try:
-            self._iterate(callbacks, progress)
+            called.init_callback(self)
+            called.on_training_start(Locals(self=self, total_timesteps=total), {})
+            self._iterate(called, progress)
+            called.on_training_end()
         except KeyboardInterrupt:
             self._settle_interrupt(progress)
+            called.on_training_end()
         except (EOFError, ConnectionError):  # of an AsyncVectorEnv's processes, which Ctrl-C reaches first
             try:
                 time.sleep(0.2)
@@ -258,8 +271,11 @@ class Agent(Acting):
         if self._trainer.is_usable:
             self._trainer.set_policy(self._policy)
 
-    def _iterate(self, callbacks: list[Callback], progress: Progress) -> None:
-        while True:
+    def _iterate(self, callback: BaseCallback, progress: Progress) -> None:
+        begin, end = self._span
+        while self.num_timesteps < end:
+            callback.on_rollout_start()
+            self._follow_functions((end - self.num_timesteps) / (end - begin))
             self._is_midway = True
             try:
                 metrics = self._trainer.step(self.timeout)
@@ -271,9 +287,12 @@ class Agent(Acting):
                 return
             self._policy = self._trainer.policy()
             self.history.append(metrics)
-            answers = [call(self, metrics) for call in callbacks]  # all of them are called
-            progress.iteration(metrics)  # with what they added
-            if any(answer is False for answer in answers):
+            self.logger.begin(metrics)
+            goes_on = callback.on_step()
+            callback.on_rollout_end()
+            self.logger.end()
+            progress.iteration(metrics)  # with what callbacks added
+            if not goes_on:
                 return
 
     def _abandon(self) -> None:
@@ -285,6 +304,11 @@ class Agent(Acting):
     def num_timesteps(self) -> int:
         """Transitions so far."""
         return self._trainer.steps
+
+    @property
+    def num_episodes(self) -> int:
+        """Episodes finished so far."""
+        return self._trainer.episodes
 
     def __repr__(self) -> str:
         return f"<npg.{type(self).__name__} on {self._resolved.id}, {self.num_timesteps:,} steps>"
@@ -302,7 +326,8 @@ class Agent(Acting):
             raise ValueError(f"path is {str(path)!r}; it must name a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._synchronize()
-        self._trainer.save(path if path.suffix else path.with_name(path.name + SUFFIX))
+        file = path if path.suffix else path.with_name(path.name + SUFFIX)
+        self._trainer.save(file, sorted({*self._functions, *self._lost_functions}))
 
     @classmethod
     def load(
@@ -315,10 +340,12 @@ class Agent(Acting):
         env_kwargs: Mapping[str, Any] | None = None,
         timeout: float = 60.0,
     ) -> Self:
-        """The agent in a file of `save`, or in a checkpoint of the program.
+        """The agent in a file of `save`, in a checkpoint of the program, or in a run's directory: the latest one there.
+
+        `npg.load` does the same for whichever algorithm it is.
 
         Args:
-            path: the file; the ending may be left out.
+            path: the file, whose ending may be left out, or a directory of a run with one seed.
             env: as for the constructor. Environments that are named by their id need not be given.
             device: must be a CPU.
             verbose: as for the constructor.
@@ -352,7 +379,7 @@ class Agent(Acting):
         kept = None if env is None and env_kwargs is None else lasting_options(resolved, options)
         agent._trainer = trained(file, header, resolved, kept)
         agent._settle()
-        agent.verbose = verbose
+        agent.verbose, agent._lost_functions = verbose, [name for name in header["functions"] if name in SCHEDULED]
         return agent
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -361,7 +388,8 @@ class Agent(Acting):
         with tempfile.TemporaryDirectory() as folder:
             self.save(Path(folder) / "agent")
             content = file_of(Path(folder) / "agent").read_bytes()
-        return _of_bytes, (type(self), content, None if isinstance(given, str) else given, self.timeout, self.verbose)
+        arguments = (type(self), content, None if isinstance(given, str) else given, self.timeout, self.verbose)
+        return _of_bytes, arguments, {"_functions": self._functions, "_lost_functions": self._lost_functions}
 
     def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None) -> None:
         """Goes on with another environment of the same spaces (bounds of observations aside); its episodes begin anew.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npg import _npg
+from npg._logger import as_number
 
 if TYPE_CHECKING:
     from npg.agents import Agent
@@ -38,12 +39,12 @@ class Progress:
         self._begin, self._done, self._total = time.monotonic(), agent.num_timesteps, total
         self._every, self._with_bar, self._lines = every, with_bar, 0
         self._log = log
+        self._said: set[str] = set()
 
     def iteration(self, metrics: dict[str, Any]) -> None:
         """Takes in an iteration."""
         if self._log is not None:
-            numbers = [(key, value) for key, value in metrics.items() if "/" in key]
-            for warning in self._log.iteration(metrics["iteration"], metrics["steps"], numbers):
+            for warning in self._log.iteration(metrics["iteration"], metrics["steps"], self._numbers(metrics)):
                 self.say(warning)
         if self._every and metrics["iteration"] % self._every == 0:
             if self._with_bar:
@@ -51,6 +52,18 @@ class Progress:
             self._line(metrics)
         if self._with_bar:
             self._bar(metrics)
+
+    def _numbers(self, metrics: dict[str, Any]) -> list[tuple[str, float]]:
+        """What the logs hold. What is no number is left out, and said: a metric is no reason to stop training."""
+        numbers = []
+        for key, value in metrics.items():
+            number = None if key in ("iteration", "steps", "refused") else as_number(value)
+            if number is not None:
+                numbers.append((key, number))
+            elif "/" in key and key not in self._said:
+                self._said.add(key)
+                self.say(f"metric {key} is a {type(value).__name__}; the logs hold numbers only, so it is not there")
+        return numbers
 
     def _line(self, metrics: dict[str, Any]) -> None:
         if self._lines % 30 == 0:

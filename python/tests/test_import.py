@@ -43,3 +43,9 @@ def test_names() -> None:
     assert npg.__version__.count(".") == 2
     with pytest.raises(AttributeError, match="'npg' has no attribute 'PPO'"):
         npg.PPO  # noqa: B018
+
+
+def test_only_public_names_are_listed() -> None:
+    assert dir(npg) == sorted([*npg.__all__, "__version__"])
+    listed = run("import npg; npg.NPG; npg.make_vec_env; npg.callbacks; print(*dir(npg))").split()
+    assert listed == dir(npg)

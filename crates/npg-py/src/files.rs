@@ -1,17 +1,33 @@
-//! Files of runs: a checkpoint's header, and the logs of a run.
+//! Files of runs: a checkpoint's header, the checkpoints of a run, and its logs.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use npg::checkpoint::Archive;
 use npg::logs::RunLog as Inner;
-use npg::run_dir::RunDir;
+use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::errors::exception;
+use crate::errors::{exception, mistake};
 
-/// What a checkpoint says about itself: `npg`, `env`, `algo`, `seed`, `iteration`, `steps`, `config` (TOML).
+/// The checkpoint `latest` or `best`, or the file of that name, of a run's directory with one seed; and why newer ones were
+/// passed over.
+#[pyfunction]
+pub(crate) fn checkpoint_of(run: PathBuf, which: &str) -> PyResult<(PathBuf, Vec<String>)> {
+    let seeds = run_dir::resolve(&run).map_err(|error| mistake(error.to_string()))?;
+    let [seed] = &seeds[..] else {
+        let (first, run) = (seeds[0].path().display(), run.display());
+        return Err(mistake(format!("{run} has {} seeds, each with an agent: name one, such as {first}", seeds.len())));
+    };
+    let opened = seed.open_checkpoint(&CheckpointChoice::from(which)).map_err(|error| match error {
+        npg::Error::Run(text) => mistake(text),
+        error => exception(&error),
+    })?;
+    Ok((opened.path, opened.skipped.iter().map(ToString::to_string).collect()))
+}
+
+/// What a checkpoint says about itself: `npg`, `env`, `algo`, `seed`, `iteration`, `steps`, `config` (TOML), `functions`.
 #[pyfunction]
 pub(crate) fn read_header(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>> {
     let archive = Archive::read(&path).map_err(|error| exception(&error))?;
@@ -23,6 +39,8 @@ pub(crate) fn read_header(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, P
     for name in ["seed", "iteration", "steps"] {
         header.set_item(name, archive.field::<u64>(name).map_err(fault)?)?;
     }
+    // Absent where no argument was a function, as in the program's checkpoints.
+    header.set_item("functions", archive.field::<Vec<String>>("functions").unwrap_or_default())?;
     Ok(header)
 }
 
@@ -33,10 +51,13 @@ pub(crate) struct RunLog(Mutex<Inner>);
 
 #[pymethods]
 impl RunLog {
-    /// Begins the logs of a run in a directory that exists.
+    /// Begins the logs of a run on an environment in a directory that exists. What tells `npg plot` the environment is
+    /// worth no failure.
     #[new]
-    fn new(directory: PathBuf) -> Self {
-        Self(Mutex::new(Inner::create(&RunDir::new(directory))))
+    fn new(directory: PathBuf, environment: &str) -> Self {
+        let run = RunDir::new(directory);
+        let _ = Provenance::of_this_process(environment).record(&run.provenance());
+        Self(Mutex::new(Inner::create(&run)))
     }
 
     /// Writes an iteration's row; returns warnings.

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _npg {
     #[pymodule_export]
-    use crate::files::{RunLog, read_header};
+    use crate::files::{RunLog, checkpoint_of, read_header};
     #[pymodule_export]
     use crate::functions::{
         advantages, compare, conjugate_gradient, fisher_product, log_prob, policy_gradient, step_size,

@@ -153,9 +153,12 @@ impl Trainer {
         self.inner_mut()?.initialize_from(&policy.inner).map_err(|error| exception(&error))
     }
 
-    /// Writes everything that the next iteration depends on.
-    fn save(&mut self, path: PathBuf) -> PyResult<()> {
+    /// Writes everything that the next iteration depends on, and which arguments were functions, that no file can hold.
+    fn save(&mut self, path: PathBuf, functions: Vec<String>) -> PyResult<()> {
         let mut archive = self.archive()?;
+        if !functions.is_empty() {
+            archive.header["functions"] = functions.into();
+        }
         // What the program's runs say of their evaluations: none yet, so that `npg resume` can go on with the file.
         archive.header["best_return"] = None::<f64>.into();
         archive.header["evaluated"] = vec![Some(0), None].into();
@@ -168,6 +171,16 @@ impl Trainer {
         Ok(())
     }
 
+    /// Sets the KL budget of the following steps, nats.
+    fn set_kl_step(&mut self, kl_step: f64) -> PyResult<()> {
+        self.inner_mut()?.set_kl_step(kl_step).map_err(|error| exception(&error))
+    }
+
+    /// Sets the step size of the critic's Adam in the following fits.
+    fn set_learning_rate(&mut self, learning_rate: f64) -> PyResult<()> {
+        self.inner_mut()?.set_value_learning_rate(learning_rate).map_err(|error| exception(&error))
+    }
+
     /// Transitions so far.
     #[getter]
     fn steps(&mut self) -> PyResult<u64> {
@@ -178,6 +191,12 @@ impl Trainer {
     #[getter]
     fn iterations(&mut self) -> PyResult<u64> {
         self.number("iteration")
+    }
+
+    /// Episodes finished so far.
+    #[getter]
+    fn episodes(&mut self) -> PyResult<u64> {
+        self.number("episodes")
     }
 
     /// The configuration, as TOML.
@@ -221,6 +240,7 @@ impl Trainer {
         match (&mut self.inner, &self.before) {
             (None, Some(before)) => before.field(name).map_err(|fault| mistake(fault.to_string())),
             _ if name == "steps" => Ok(self.inner_mut()?.steps()),
+            _ if name == "episodes" => Ok(self.inner_mut()?.episodes()),
             _ => Ok(self.inner_mut()?.iterations()),
         }
     }

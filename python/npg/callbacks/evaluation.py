@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from npg._groups import autoreset_mode
+from npg.callbacks.base import BaseCallback, ConvertCallback, EventCallback, as_callback
 
 if TYPE_CHECKING:
     from npg.agents import Agent
@@ -119,17 +120,33 @@ def _made(env: Any, env_kwargs: Mapping[str, Any] | None) -> tuple[Any, bool]:
         raise TypeError("env_kwargs goes with an id; this environment is made already, or makes itself")
     if isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
         return env, False
-    if callable(env):
-        return env(), True
-    raise TypeError(f"env is a {type(env).__name__}; it must be an id, an environment, or a callable that makes one")
+    if not callable(env):
+        raise TypeError(
+            f"env is a {type(env).__name__}; it must be an id, an environment, or a callable that makes one"
+        )
+    made = env()
+    if not isinstance(made, (gymnasium.Env, gymnasium.vector.VectorEnv)):
+        raise TypeError(f"env() returned a {type(made).__name__}; it must make a gymnasium.Env or a VectorEnv")
+    return made, True
 
 
-class EvalCallback:
+class _OfEvaluation(ConvertCallback):
+    """A function of the agent and the mean return of an evaluation."""
+
+    SECOND = "a mean return"
+
+    def _second(self) -> Any:
+        return self.parent.last_mean_reward if isinstance(self.parent, EvalCallback) else None
+
+
+class EvalCallback(EventCallback):
     """A callback that evaluates the agent now and then and keeps the best one.
 
     Args:
-        eval_env: what `evaluate_policy` takes; not the environment that is trained on.
-        callback_on_new_best: called with the agent and its mean return when that is the best so far; False stops.
+        eval_env: what `evaluate_policy` takes; not the environment that is trained on. What is named by an id, or made by a
+            callable or a class, is made once, at once.
+        callback_on_new_best: called when the mean return is the best so far: an object such as
+            `StopTrainingOnRewardThreshold`, or a function of the agent and that mean; False stops. Or a list of these.
         callback_after_eval: called likewise after every evaluation.
         n_eval_episodes: episodes of an evaluation.
         eval_freq: transitions between evaluations (Stable-Baselines3 counts steps of each environment).
@@ -140,13 +157,17 @@ class EvalCallback:
         verbose: 1 prints a line for each evaluation.
         warn: of no meaning.
         env_kwargs: options of an environment that is named by its id.
+
+    Raises:
+        TypeError: for what is no environment and makes none.
+        ValueError: when `learn` begins, for an environment of other spaces than the agent's, or the one that it is trained on.
     """
 
     def __init__(
         self,
         eval_env: Any,
-        callback_on_new_best: Callable[[Agent, float], Any] | None = None,
-        callback_after_eval: Callable[[Agent, float], Any] | None = None,
+        callback_on_new_best: Any = None,
+        callback_after_eval: Any = None,
         n_eval_episodes: int = 5,
         eval_freq: int = 10_000,
         log_path: str | Path | None = None,
@@ -158,62 +179,91 @@ class EvalCallback:
         *,
         env_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
+        super().__init__(as_callback(callback_after_eval, "callback_after_eval", _OfEvaluation), verbose)
         if n_eval_episodes < 1 or eval_freq < 1:
             raise ValueError(f"n_eval_episodes and eval_freq must be positive, got {n_eval_episodes} and {eval_freq}")
         if render:
             raise ValueError("render is not supported; leave it out")
-        for name, given in (
-            ("callback_on_new_best", callback_on_new_best),
-            ("callback_after_eval", callback_after_eval),
-        ):
-            if given is not None and not callable(given):
-                raise TypeError(f"{name} is {given!r}; it must be callable with the agent and a mean return")
-        self._env, self._episodes, self._every = eval_env, n_eval_episodes, eval_freq
-        self._save_path, self._log_path = best_model_save_path, log_path
-        self._deterministic, self._verbose, self._env_kwargs = deterministic, verbose, env_kwargs
-        self._on_new_best, self._after = callback_on_new_best, callback_after_eval
+        self.callback_on_new_best = as_callback(callback_on_new_best, "callback_on_new_best", _OfEvaluation)
+        self.eval_env, self._is_ours = _made(eval_env, env_kwargs)
+        self.n_eval_episodes, self.eval_freq, self.deterministic = n_eval_episodes, eval_freq, deterministic
+        self.best_model_save_path, self.log_path = best_model_save_path, log_path
         #: Best mean return so far.
         self.best_mean_reward = -np.inf
         #: Mean return of the last evaluation.
         self.last_mean_reward = -np.inf
-        self._last: int | None = None
+        self._last = 0
         self._results: list[tuple[int, list[float], list[int]]] = []
 
-    def __call__(self, agent: Agent, metrics: dict[str, Any]) -> bool:
-        """Evaluates if a multiple of `eval_freq` has been passed; False if training is to stop."""
-        steps = int(metrics["steps"])
-        before, self._last = self._last or 0, steps
-        if steps // self._every == before // self._every:
-            return True
-        if self._env is agent.get_env() and not isinstance(self._env, str) and hasattr(self._env, "step"):
+    def _children(self) -> list[BaseCallback]:
+        return [self.callback_on_new_best, self.callback]
+
+    def _init_callback(self) -> None:
+        super()._init_callback()
+        if not _singles(self.eval_env).isdisjoint(_singles(self.model.get_env())):
             raise ValueError("eval_env is the environment that is trained on; give another one, an id or a callable")
+        check_spaces_of(self.model, self.eval_env)
+
+    def _on_training_start(self) -> None:
+        self._last = self.num_timesteps
+        super()._on_training_start()
+
+    def _on_step(self) -> bool:
+        """Evaluates if a multiple of `eval_freq` has been passed; False if training is to stop."""
+        before, self._last = self._last, self.num_timesteps
+        if self._last // self.eval_freq == before // self.eval_freq:
+            return True
         returns, lengths = evaluate_policy(
-            agent,
-            self._env,
-            self._episodes,
-            self._deterministic,
-            return_episode_rewards=True,
-            env_kwargs=self._env_kwargs,
+            self.model, self.eval_env, self.n_eval_episodes, self.deterministic, return_episode_rewards=True
         )
         self.last_mean_reward = float(np.mean(returns))
-        metrics["eval/mean_reward"] = self.last_mean_reward
-        self._results.append((steps, returns, lengths))
+        self.logger.record("eval/mean_reward", self.last_mean_reward)
+        self.logger.record("eval/mean_ep_length", np.mean(lengths))
+        self._results.append((self.num_timesteps, returns, lengths))
         self._write()
-        if self._verbose:
-            print(f"evaluation after {steps:,} steps: {self.last_mean_reward:.2f} ± {np.std(returns):.2f}", flush=True)
-        goes_on = self._after is None or self._after(agent, self.last_mean_reward) is not False
-        if self.last_mean_reward <= self.best_mean_reward:
-            return goes_on
+        if self.verbose:
+            mean, deviation = self.last_mean_reward, np.std(returns)
+            print(f"evaluation after {self.num_timesteps:,} steps: {mean:.2f} ± {deviation:.2f}", flush=True)
+        goes_on = not self.last_mean_reward > self.best_mean_reward or self._on_new_best()  # NaN is no best
+        return self._on_event() and goes_on
+
+    def _on_new_best(self) -> bool:
         self.best_mean_reward = self.last_mean_reward
-        if self._save_path is not None:
-            Path(self._save_path).mkdir(parents=True, exist_ok=True)
-            agent.save(Path(self._save_path) / "best_model")
-        return (self._on_new_best is None or self._on_new_best(agent, self.best_mean_reward) is not False) and goes_on
+        if self.best_model_save_path is not None:
+            self.model.save(Path(self.best_model_save_path) / "best_model")
+        return self.callback_on_new_best.on_step()
+
+    def close(self) -> None:
+        """Closes the environment, if it was made here."""
+        if self._is_ours:
+            self.eval_env.close()
 
     def _write(self) -> None:
-        if self._log_path is None:
+        if self.log_path is None:
             return
-        Path(self._log_path).mkdir(parents=True, exist_ok=True)
+        Path(self.log_path).mkdir(parents=True, exist_ok=True)
         steps, returns, lengths = (np.array(column) for column in zip(*self._results, strict=True))
-        file = Path(self._log_path) / "evaluations.npz"
+        file = Path(self.log_path) / "evaluations.npz"
         np.savez(file, timesteps=steps, results=returns, ep_lengths=lengths)
+
+
+def check_spaces_of(model: Any, env: Any) -> None:
+    """Raises a ValueError if an agent cannot act in an environment, whose bounds may be others."""
+    for name in ("observation_space", "action_space"):
+        of_model, of_env = getattr(model, name), getattr(env, f"single_{name}" if hasattr(env, "num_envs") else name)
+        if type(of_model) is not type(of_env) or of_model.shape != of_env.shape or _size(of_model) != _size(of_env):
+            raise ValueError(f"the {name} of eval_env is {of_env}, and the agent's {of_model}")
+
+
+def _size(space: Any) -> int:
+    from gymnasium.spaces.utils import flatdim
+
+    return int(flatdim(space))
+
+
+def _singles(env: Any) -> set[int]:
+    """Which environments these are, whatever is wrapped around them; none where they are still to be made."""
+    if isinstance(env, (str, type)) or not hasattr(env, "step"):
+        return set()
+    inner = getattr(env, "unwrapped", env)
+    return {id(inner)}.union(*(_singles(each) for each in getattr(inner, "envs", ())))

@@ -1,0 +1,154 @@
+"""`make_vec_env`, as Stable-Baselines3 has it, for Gymnasium's vector environments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import gymnasium.vector
+
+from npg import _npg
+
+if TYPE_CHECKING:
+    _Wrapper = gymnasium.Wrapper[Any, Any, Any, Any]
+    _VectorEnv = gymnasium.vector.VectorEnv[Any, Any, Any]
+else:
+    _Wrapper = gymnasium.Wrapper
+
+_BY_NAME = {
+    "sync": gymnasium.vector.SyncVectorEnv,
+    "async": gymnasium.vector.AsyncVectorEnv,
+    "DummyVecEnv": gymnasium.vector.SyncVectorEnv,
+    "SubprocVecEnv": gymnasium.vector.AsyncVectorEnv,
+}
+
+
+def make_vec_env(
+    env_id: str | Callable[..., gymnasium.Env[Any, Any]],
+    n_envs: int = 1,
+    seed: int | None = None,
+    start_index: int = 0,
+    monitor_dir: None = None,
+    wrapper_class: Callable[..., gymnasium.Env[Any, Any]] | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
+    vec_env_cls: Any = None,
+    vec_env_kwargs: Mapping[str, Any] | None = None,
+    monitor_kwargs: None = None,
+    wrapper_kwargs: Mapping[str, Any] | None = None,
+) -> _VectorEnv:
+    """Several environments of one kind as a `gymnasium.vector.VectorEnv`, which resets an ended episode in the same step.
+
+    An agent needs it only for what `n_envs`, `env_kwargs` and `vectorization` of its own do not do: `npg.NPG("MlpPolicy",
+    "LunarLander-v3", n_envs=16)` makes them itself, and steps npg's own environments much faster.
+
+    Args:
+        env_id: an id (npg's own environment if it has it, else Gymnasium's; `"gym:ID"` is always Gymnasium's), or a class or
+            another callable that makes a `gymnasium.Env`.
+        n_envs: how many.
+        seed: environment i begins with `seed + start_index + i` where `reset` is given none. An agent gives its own.
+        start_index: number of the first one, for the seeds.
+        monitor_dir, monitor_kwargs: must be left out; agents measure returns themselves.
+        wrapper_class: put around each environment.
+        env_kwargs: arguments of the environment, or of the callable.
+        vec_env_cls: Gymnasium's `SyncVectorEnv` (the default), `AsyncVectorEnv` (processes) or a class that is made as they
+            are; or `"sync"` or `"async"`.
+        vec_env_kwargs: arguments of that class, such as `autoreset_mode`.
+        wrapper_kwargs: arguments of the wrapper.
+
+    Raises:
+        ValueError: for an argument that is not supported.
+        TypeError: for an `env_id` of another kind.
+    """
+    if monitor_dir is not None or monitor_kwargs is not None:
+        raise ValueError(
+            "monitor_dir and monitor_kwargs are not supported, leave them out: agents measure returns and lengths themselves; "
+            "wrapper_class=gymnasium.wrappers.RecordEpisodeStatistics puts them into info"
+        )
+    if not n_envs >= 1:
+        raise ValueError(f"n_envs is {n_envs}; it must be at least 1")
+    first = None if seed is None else seed + start_index
+    name = env_id if isinstance(env_id, str) else None
+    if name in _npg.native_ids() and wrapper_class is None and vec_env_cls is None:
+        return _native(str(name), n_envs, first, {**(env_kwargs or {}), **(vec_env_kwargs or {})})
+    maker = _maker(env_id, env_kwargs or {})
+
+    def make(index: int) -> Callable[[], gymnasium.Env[Any, Any]]:
+        def one() -> gymnasium.Env[Any, Any]:
+            env = maker()
+            if not isinstance(env, gymnasium.Env):
+                raise TypeError(f"env_id made a {type(env).__name__}; it must make a gymnasium.Env")
+            if wrapper_class is not None:
+                env = wrapper_class(env, **(wrapper_kwargs or {}))
+            return env if first is None else _FirstSeed(env, first + index)
+
+        return one
+
+    makers = [make(index) for index in range(n_envs)]
+    made: _VectorEnv = _class(vec_env_cls)(makers, **{**_same_step(), **(vec_env_kwargs or {})})
+    if name is not None and wrapper_class is None and not env_kwargs:
+        made.spec = gymnasium.spec(_registered(name))  # so that agents know its preset, and files its id
+    return made
+
+
+def _maker(env_id: Any, arguments: Mapping[str, Any]) -> Callable[[], Any]:
+    if isinstance(env_id, str):
+        name = _registered(env_id)
+        return lambda: gymnasium.make(name, **arguments)
+    if not callable(env_id):
+        raise TypeError(
+            f"env_id is a {type(env_id).__name__}; it must be an id, or a callable that makes an environment: one that is made "
+            "already cannot be had several times"
+        )
+    return lambda: env_id(**arguments)
+
+
+def _registered(name: str) -> str:
+    """The name under which Gymnasium knows an id."""
+    return f"npg/{name}" if name in _npg.native_ids() else name.removeprefix("gym:")
+
+
+def _native(name: str, n_envs: int, seed: int | None, arguments: dict[str, Any]) -> _VectorEnv:
+    from npg._native import NativeVectorEnv
+
+    made = NativeVectorEnv(name, n_envs, arguments.pop("autoreset_mode", "SAME_STEP"), **arguments)
+    made.first_seed = seed
+    if not arguments:
+        made.spec = gymnasium.spec(f"npg/{name}")
+    return made
+
+
+def _class(given: Any) -> Any:
+    """The class of the vector environment; Stable-Baselines3's own, which have another interface, are refused."""
+    if given is None:
+        return gymnasium.vector.SyncVectorEnv
+    if isinstance(given, str) and given in ("sync", "async"):
+        return _BY_NAME[given]
+    name = getattr(given, "__name__", str(given))
+    if name in _BY_NAME:
+        raise ValueError(
+            f"vec_env_cls is {name}, a VecEnv of Stable-Baselines3; npg takes Gymnasium's: gymnasium.vector."
+            f"{_BY_NAME[name].__name__}"
+        )
+    if not callable(given):
+        raise TypeError(f"vec_env_cls is {given!r}; it must be a class such as gymnasium.vector.AsyncVectorEnv")
+    return given
+
+
+def _same_step() -> dict[str, Any]:
+    """The autoreset mode in which no step is lost to a reset; before Gymnasium 1.1 there is but one."""
+    modes = getattr(gymnasium.vector, "AutoresetMode", None)
+    return {} if modes is None else {"autoreset_mode": modes.SAME_STEP}
+
+
+class _FirstSeed(_Wrapper):
+    """Begins with this seed, unless it is given another one."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], seed: int) -> None:
+        super().__init__(env)
+        self._seed: int | None = seed
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """As the environment's, with the seed of the constructor the first time."""
+        seed, self._seed = self._seed if seed is None else seed, None
+        return self.env.reset(seed=seed, options=options)
