@@ -148,7 +148,7 @@ fn help() {
     Usage: npg plot [OPTIONS] <RUN>...
 
     Arguments:
-      <RUN>...  Directories of runs, or of single seeds
+      <RUN>...  Directories of runs, of single seeds, or a tensorboard_log of the Python agents
 
     Options:
       -o, --output <FILE>  File to write, .svg or .png [default: plot.svg]
