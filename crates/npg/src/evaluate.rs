@@ -10,8 +10,9 @@ use rayon::prelude::*;
 /// Episodes stepped together on one thread.
 const LANES: usize = 8;
 
-/// Longest episode, in steps, of an environment without a time limit: a policy may never end it.
-const LONGEST: u32 = 10_000;
+/// Longest episode of an evaluation, in steps, where nothing else limits it: a policy may never end it. The Python package
+/// cuts there as well.
+pub const LONGEST: u32 = 50_000;
 
 /// Which episodes to run.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,8 @@ pub struct Evaluation {
     pub returns: Vec<f64>,
     /// Steps of each episode.
     pub lengths: Vec<f64>,
+    /// How many episodes had not ended by themselves and were cut.
+    pub cut: usize,
 }
 
 impl Evaluation {
@@ -48,11 +51,20 @@ impl Evaluation {
     pub fn length_mean(&self) -> f64 {
         stats::mean(&self.lengths)
     }
+
+    /// What is to be said where episodes were cut.
+    pub fn note(&self) -> Option<String> {
+        let longest = self.lengths.iter().fold(0.0, |longest: f64, length| longest.max(*length));
+        (self.cut > 0).then(|| {
+            let (cut, episodes) = (self.cut, self.lengths.len());
+            format!("{cut} of {episodes} evaluation episodes had not ended after {longest} steps and were cut there")
+        })
+    }
 }
 
 /// Runs the planned episodes on the current thread pool. Episode i draws from streams of its own, so results do not
-/// depend on the number of threads; the policy and its statistics stay as they are. Where the environment has no time
-/// limit, an episode is cut after 10,000 steps.
+/// depend on the number of threads; the policy and its statistics stay as they are. An episode that neither ends nor has a
+/// time limit is cut after [`LONGEST`] steps, or after the limit that the spec informs of, where that is longer.
 ///
 /// # Errors
 /// [`Error::Environment`] where the environment fails or gives something that is not finite.
@@ -68,6 +80,7 @@ pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<E
         let part = part?;
         all.returns.extend(part.returns);
         all.lengths.extend(part.lengths);
+        all.cut += part.cut;
     }
     Ok(all)
 }
@@ -77,6 +90,8 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
     let lanes = LANES.min(plan.episodes - first);
     let spec = source.spec();
     let (space, width) = (&spec.observation, spec.observation.len());
+    let limit = spec.max_episode_steps.filter(|_| !source.ends_episodes());
+    let longest = f64::from(limit.unwrap_or(spec.max_episode_steps.unwrap_or(0).max(LONGEST)));
     let stream = |purpose| (0..lanes).map(|i| Stream::new(plan.seed, purpose, (first + i) as u64)).collect::<Vec<_>>();
     let (mut environment, mut action) = (stream(Purpose::EvaluationEnvironment), stream(Purpose::EvaluationAction));
     let mut noise = vec![HeldNoise::default(); lanes];
@@ -85,7 +100,7 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
     let mut raw = vec![0.0; lanes * width];
     let mut encoded = vec![0.0; lanes * space.encoded_len()];
     let mut outcomes = vec![Outcome { reward: 0.0, ending: Ending::Running }; lanes];
-    let mut result = Evaluation { returns: vec![0.0; lanes], lengths: vec![0.0; lanes] };
+    let mut result = Evaluation { returns: vec![0.0; lanes], lengths: vec![0.0; lanes], cut: 0 };
     let error = |lane: usize, step: f64, message: String| Error::Environment {
         environment: lane,
         episode: (first + lane) as u64,
@@ -143,8 +158,9 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
             }
             result.returns[lane] += reward;
             result.lengths[lane] += 1.0;
-            let timed_out = result.lengths[lane] >= f64::from(spec.max_episode_steps.unwrap_or(LONGEST));
-            is_done[lane] = timed_out || ending != Ending::Running;
+            let is_cut = ending == Ending::Running && result.lengths[lane] >= longest;
+            result.cut += usize::from(is_cut && limit.is_none());
+            is_done[lane] = is_cut || ending != Ending::Running;
             if !is_done[lane] {
                 encode(lane, result.lengths[lane], observation, &mut encoded)?;
             }
@@ -154,4 +170,76 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
         }
     }
     Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::env::{Action, Env, EnvGroup, Space, Spec};
+
+    /// Ends after so many steps, if ever, and tells the limit.
+    struct Long {
+        length: Option<u32>,
+        limit: Option<u32>,
+        step: u32,
+    }
+
+    impl Env for Long {
+        fn spec(&self) -> Spec {
+            let observation = Space::Box { low: vec![0.0], high: vec![1.0] };
+            let (id, action) = ("Long".into(), Space::Discrete(2));
+            Spec { id, observation, action, max_episode_steps: self.limit, reward_threshold: None }
+        }
+
+        fn reset(&mut self, _rng: &mut Stream, observation: &mut [f64]) -> Result<(), String> {
+            self.step = 0;
+            observation.fill(0.0);
+            Ok(())
+        }
+
+        fn step(&mut self, _: Action<'_>, _: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
+            observation.fill(0.0);
+            self.step += 1;
+            let ending = if self.length == Some(self.step) { Ending::Terminated } else { Ending::Running };
+            Ok(Outcome { reward: 1.0, ending })
+        }
+    }
+
+    /// Environments that end their episodes themselves.
+    struct Own<S>(S);
+
+    impl<S: EnvSource> EnvSource for Own<S> {
+        fn spec(&self) -> Spec {
+            self.0.spec()
+        }
+
+        fn group(&self, count: usize) -> crate::Result<Box<dyn EnvGroup>> {
+            self.0.group(count)
+        }
+
+        fn ends_episodes(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn episodes_are_cut_where_nothing_else_ends_them() {
+        let lengths = |length, limit, ends_itself| {
+            let source = move || Long { length, limit, step: 0 };
+            let source: Box<dyn EnvSource> = if ends_itself { Box::new(Own(source)) } else { Box::new(source) };
+            let config = Config::default();
+            let policy = Policy::new(&config.policy, &config.normalize, &source.spec(), 0);
+            let plan = Plan { episodes: 2, seed: 0, stochastic: false };
+            let evaluation = evaluate(&policy, source.as_ref(), plan).unwrap();
+            assert_eq!(evaluation.note().is_some(), evaluation.cut > 0);
+            (evaluation.length_mean(), evaluation.cut)
+        };
+        let longest = f64::from(LONGEST);
+        assert_eq!(lengths(None, None, false), (longest, 2));
+        assert_eq!(lengths(None, Some(30), false), (30.0, 0)); // a time limit
+        assert_eq!(lengths(Some(70), Some(30), true), (70.0, 0)); // of information
+        assert_eq!(lengths(None, Some(LONGEST + 9), true), (longest + 9.0, 2));
+        assert_eq!(lengths(Some(LONGEST + 9), Some(LONGEST + 9), true), (longest + 9.0, 0));
+    }
 }

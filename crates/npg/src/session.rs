@@ -202,7 +202,14 @@ impl Session {
     fn train(&mut self, stop: impl Fn() -> bool, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
         let mut said = Vec::new();
         while let Some(iteration) = self.trainer.step() {
-            let iteration = iteration?;
+            let iteration = match iteration {
+                // The environment was ended for it, in the middle of a batch; nothing has been learned from that yet.
+                Err(error) if stop() => {
+                    log.say(&format!("the iteration under way is given up: {error}"));
+                    return self.save();
+                }
+                other => other?,
+            };
             log.iteration(iteration.iteration, iteration.steps, iteration.metrics.values());
             tell(Event::Iteration(&iteration));
             let notes = iteration.notes();
@@ -214,7 +221,10 @@ impl Session {
             said = notes; // what goes on for several iterations is said once
             log.take_warnings().into_iter().for_each(|warning| tell(Event::Warning(warning)));
             if self.trainer.is_done() || self.is_evaluation_due() {
-                self.evaluate(log, tell)?;
+                match self.evaluate(log, tell) {
+                    Err(error) if stop() => log.say(&format!("the evaluation is given up: {error}")),
+                    other => other?,
+                }
             }
             let is_stopped = stop();
             if self.trainer.is_done() || is_stopped || self.is_save_due() {
@@ -245,6 +255,10 @@ impl Session {
             ("episodes", evaluation.returns.len() as f64),
         ];
         log.evaluation(steps, &results);
+        if let Some(note) = evaluation.note() {
+            log.say(&note);
+            tell(Event::Note(note));
+        }
         if self.best.is_none_or(|best| mean > best) {
             self.best = Some(mean);
             self.archive().write(self.run.best())?;

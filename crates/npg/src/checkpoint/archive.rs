@@ -195,6 +195,14 @@ impl Archive {
         T::deserialize(value).map_err(|error| FileFault::Mismatch(format!("`{key}`: {error}")))
     }
 
+    /// Names of the options of its environment that the archive could not hold, such as functions in Python.
+    ///
+    /// # Errors
+    /// If the field is something else.
+    pub fn unsaved_options(&self) -> Result<Vec<String>, FileFault> {
+        if self.header.get("unsaved_options").is_none() { Ok(Vec::new()) } else { self.field("unsaved_options") }
+    }
+
     /// Names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)

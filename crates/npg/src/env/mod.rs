@@ -28,7 +28,8 @@ pub struct Spec {
     pub observation: Space,
     /// Space of actions.
     pub action: Space,
-    /// Time limit in steps: a longer episode is truncated, which is not termination.
+    /// Time limit in steps: a longer episode is truncated, which is not termination. Information only where
+    /// [`EnvSource::ends_episodes`].
     pub max_episode_steps: Option<u32>,
     /// Mean return at which the environment counts as solved.
     pub reward_threshold: Option<f64>,
@@ -269,6 +270,11 @@ pub trait EnvSource: Send + Sync {
     /// keep all threads busy; environments behind one lock are best stepped all together.
     fn group_size(&self, _n_envs: usize) -> usize {
         4
+    }
+    /// Whether the environments end their episodes themselves, time limits included: then nothing is counted beside them, and
+    /// [`Spec::max_episode_steps`] is information.
+    fn ends_episodes(&self) -> bool {
+        false
     }
     /// Whether sampling uses one thread only. The baseline is then fitted while the next batch is sampled, which changes no
     /// result; a batch that was sampled ahead is lost where training is stopped, so this is for environments that cannot

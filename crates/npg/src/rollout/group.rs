@@ -54,6 +54,24 @@ impl Lane {
     }
 }
 
+/// What a group begins with.
+pub(super) struct Beginning {
+    /// Index of its first environment.
+    pub(super) first: usize,
+    pub(super) seed: u64,
+    /// How often the training run has got new environments.
+    pub(super) restarts: u64,
+    /// Whether the time limit of the spec is counted here.
+    pub(super) counts_limit: bool,
+}
+
+impl Beginning {
+    /// Lane i's stream: after a restart another one, or a simulator that failed would fail at the same draw again.
+    fn stream(&self, purpose: Purpose, i: usize) -> Stream {
+        Stream::new(self.seed, purpose, (self.restarts << 32) + (self.first + i) as u64)
+    }
+}
+
 /// A group of environments and everything that goes on between two batches.
 pub(super) struct Group {
     environments: Box<dyn EnvGroup>,
@@ -67,10 +85,10 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(environments: Box<dyn EnvGroup>, spec: &Spec, first: usize, seed: u64) -> Result<Self> {
+    pub(super) fn new(environments: Box<dyn EnvGroup>, spec: &Spec, beginning: Beginning) -> Result<Self> {
         let count = environments.len();
         let lane = |i: usize| Lane {
-            action_stream: Stream::new(seed, Purpose::Action, (first + i) as u64),
+            action_stream: beginning.stream(Purpose::Action, i),
             episode: 0,
             step: 0,
             total: 0.0,
@@ -79,9 +97,9 @@ impl Group {
             noise: HeldNoise::default(),
         };
         Ok(Self {
-            first,
-            limit: spec.max_episode_steps,
-            streams: (0..count).map(|i| Stream::new(seed, Purpose::Environment, (first + i) as u64)).collect(),
+            first: beginning.first,
+            limit: spec.max_episode_steps.filter(|_| beginning.counts_limit),
+            streams: (0..count).map(|i| beginning.stream(Purpose::Environment, i)).collect(),
             lanes: (0..count).map(lane).collect(),
             observations: vec![0.0; count * spec.observation.encoded_len()],
             space: spec.observation.clone(),
@@ -225,6 +243,10 @@ impl Group {
                 segment_step[lane] = 0;
             }
         }
+    }
+
+    pub(super) fn begin_anew(&mut self) {
+        self.lanes.iter_mut().for_each(|lane| lane.started = false);
     }
 
     fn finish(&mut self, lane: usize, ended_at: usize, batch: &mut Batch) {

@@ -12,7 +12,7 @@ pub use group::Snapshot;
 use crate::env::EnvSource;
 use crate::error::{Error, Result};
 use crate::policy::Policy;
-use group::Group;
+use group::{Beginning, Group};
 use rayon::prelude::*;
 
 /// All training environments, between batches.
@@ -29,11 +29,23 @@ impl Sampler {
     /// # Errors
     /// What the source says when it cannot make a group.
     pub fn new(source: &dyn EnvSource, n_envs: usize, gamma: f64, seed: u64) -> Result<Self> {
+        Self::after_restarts(source, n_envs, gamma, seed, 0)
+    }
+
+    /// As [`Sampler::new`], where a training run has got new environments `restarts` times: each time, the random streams are
+    /// others.
+    ///
+    /// # Errors
+    /// As [`Sampler::new`].
+    pub fn after_restarts(source: &dyn EnvSource, n_envs: usize, gamma: f64, seed: u64, restarts: u64) -> Result<Self> {
         let spec = source.spec();
         let size = source.group_size(n_envs).max(1);
         let groups = (0..n_envs)
             .step_by(size)
-            .map(|first| Group::new(source.group(size.min(n_envs - first))?, &spec, first, seed))
+            .map(|first| {
+                let beginning = Beginning { first, seed, restarts, counts_limit: !source.ends_episodes() };
+                Group::new(source.group(size.min(n_envs - first))?, &spec, beginning)
+            })
             .collect::<Result<Vec<_>>>()?;
         Ok(Self { groups, n_envs, gamma })
     }
@@ -57,6 +69,11 @@ impl Sampler {
             .collect();
         let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
         Ok(Batch::concatenate(policy, blocks))
+    }
+
+    /// Drops the episodes under way: the next batch begins with a reset of every environment.
+    pub fn begin_anew(&mut self) {
+        self.groups.iter_mut().for_each(Group::begin_anew);
     }
 
     /// The state of every environment; None for the whole if one of them cannot give its state.

@@ -107,10 +107,16 @@ impl RunDir {
     /// The id of the environment that a checkpoint is of, which must be the run's own (as far as its provenance tells).
     ///
     /// # Errors
-    /// [`Error::File`] for another environment, or a checkpoint that names none.
+    /// [`Error::File`] for another environment, or a checkpoint that names none, or not all of its options.
     pub fn environment_of(&self, opened: &OpenedCheckpoint) -> Result<String> {
         let fault = |fault| Error::File { path: opened.path.clone(), fault };
         let id: String = opened.archive.field("env").map_err(fault)?;
+        let unsaved = opened.archive.unsaved_options().map_err(fault)?;
+        if !unsaved.is_empty() {
+            let unsaved = unsaved.join(", ");
+            let message = format!("it is of {id} with options that no file can hold ({unsaved}): load it in Python");
+            return Err(fault(FileFault::Mismatch(message)));
+        }
         match Provenance::read(&self.provenance()) {
             Some(run) if run.env != id => {
                 Err(fault(FileFault::Mismatch(format!("it is of {id}, and this run is of {}", run.env))))

@@ -86,6 +86,10 @@ pub struct Trainer {
     returns: Option<Normalizer>,
     /// The next batch, where it was sampled ahead.
     ahead: Option<Sampled>,
+    /// Whether batches may be sampled ahead.
+    may_sample_ahead: bool,
+    /// How often training has gone on with new environments.
+    restarts: u64,
     /// x of the last step, for momentum and warm starts.
     last_direction: Option<Vec<f64>>,
     iteration: u64,
@@ -123,6 +127,11 @@ impl Trainer {
     /// # Errors
     /// Everything wrong with the configuration at once; an environment that cannot be made.
     pub fn new(config: Config, source: Box<dyn EnvSource>) -> Result<Self> {
+        Self::begin(config, source, 0)
+    }
+
+    /// As [`Trainer::new`], after so many changes of the environments.
+    fn begin(config: Config, source: Box<dyn EnvSource>, restarts: u64) -> Result<Self> {
         let problems = config.validate();
         if !problems.is_empty() {
             return Err(Error::Config(problems));
@@ -136,10 +145,15 @@ impl Trainer {
         let policy = Policy::new(&config.policy, &config.normalize, &spec, seed);
         Ok(Self {
             baseline: Baseline::new(&config.value, policy.inputs(), seed),
-            sampler: Sampler::new(source.as_ref(), config.rollout.n_envs, config.advantage.gamma, seed)?,
+            sampler: {
+                let (count, gamma) = (config.rollout.n_envs, config.advantage.gamma);
+                Sampler::after_restarts(source.as_ref(), count, gamma, seed, restarts)?
+            },
             returns: config.normalize.returns.then(|| Normalizer::new(Moments::new(1), config.normalize.clip)),
             policy,
             ahead: None,
+            may_sample_ahead: true,
+            restarts,
             last_direction: None,
             iteration: 0,
             steps: 0,
@@ -200,6 +214,19 @@ impl Trainer {
         }
         self.config.run.steps = steps;
         is_dropped
+    }
+
+    /// Whether a batch may be sampled before the iteration that comes before it is over. Not where someone acts on the
+    /// environments between iterations, or stops early and counts their steps. No result depends on it otherwise.
+    pub fn set_samples_ahead(&mut self, may: bool) {
+        self.may_sample_ahead = may;
+    }
+
+    /// Drops the episodes under way: the next batch begins with a reset of every environment. For environments that somebody
+    /// else has stepped or reset.
+    pub fn begin_episodes_anew(&mut self) {
+        self.ahead = None;
+        self.sampler.begin_anew();
     }
 
     /// Whether all steps are done, or the return is reached.
@@ -292,7 +319,8 @@ impl Trainer {
         let of_policy = Signal { actions: &batch.actions, advantages: &signal, entropy, discounts };
         let mut order = Stream::new(self.config.run.seed, Purpose::Minibatch, self.iteration);
         let (policy, algorithm, last) = (&self.policy, &self.config.algorithm, self.last_direction.as_deref());
-        let (baseline, samples_ahead) = (&mut self.baseline, self.source.samples_on_one_thread());
+        let samples_ahead = self.may_sample_ahead && self.source.samples_on_one_thread();
+        let baseline = &mut self.baseline;
         let updating = Instant::now();
         let (update, fitted) = rayon::join(
             || update(policy, states_of_policy, of_policy, algorithm, kl_step, last),

@@ -38,6 +38,7 @@ impl Trainer {
             "seconds": self.seconds(),
             "config": self.config.to_toml(),
             "environments_saved": environments.is_some(),
+            "restarts": self.restarts,
         });
         save_policy(&self.policy, &mut archive);
         self.baseline.save(&mut archive);
@@ -68,25 +69,26 @@ impl Trainer {
         check_environment(archive, &source.spec())?;
         check_policy_size(archive, &config)?;
         check_state_size(archive, &config)?;
-        let mut trainer = Trainer::restore_learned(archive, source)?;
+        let mut trainer = Trainer::restore_learned(archive, source, restarts(archive)?)?;
         let snapshots = load_snapshots(trainer.config.rollout.n_envs, trainer.policy.inputs(), archive)?;
         trainer.sampler.load(&snapshots).map_err(RestoreError::Other)?;
         Ok((trainer, archive.field("environments_saved")?))
     }
 
-    /// As [`Trainer::restore`], but on other environments of the same spaces, whose episodes begin anew.
+    /// As [`Trainer::restore`], but on other environments of the same spaces, whose episodes begin anew, with seeds and noise
+    /// that no environment before them had.
     ///
     /// # Errors
     /// As [`Trainer::restore`].
     pub fn restore_elsewhere(archive: &Archive, source: Box<dyn EnvSource>) -> Result<Self, RestoreError> {
         check_policy_size(archive, &config(archive)?)?;
-        Self::restore_learned(archive, source)
+        Self::restore_learned(archive, source, restarts(archive)? + 1)
     }
 
     /// Everything but the environments.
-    fn restore_learned(archive: &Archive, source: Box<dyn EnvSource>) -> Result<Self, RestoreError> {
+    fn restore_learned(archive: &Archive, source: Box<dyn EnvSource>, restarts: u64) -> Result<Self, RestoreError> {
         let config = config(archive)?;
-        let mut trainer = Trainer::new(config, source).map_err(RestoreError::Other)?;
+        let mut trainer = Trainer::begin(config, source, restarts).map_err(RestoreError::Other)?;
         load_policy_state(&mut trainer.policy, archive)?;
         trainer.baseline.load(archive)?;
         if let Some(returns) = &mut trainer.returns {
@@ -109,6 +111,14 @@ impl Trainer {
         trainer.seconds_before = archive.field("seconds")?;
         Ok(trainer)
     }
+}
+
+/// How often training has gone on with new environments; absent in older files.
+fn restarts(archive: &Archive) -> Result<u64, FileFault> {
+    if archive.header.get("restarts").is_none() {
+        return Ok(0);
+    }
+    count("restarts", archive.field("restarts")?)
 }
 
 /// Absent before the first iteration and without reports: then the next one has no gain to report.
