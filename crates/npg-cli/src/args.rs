@@ -121,6 +121,9 @@ pub(crate) struct TrainArgs {
     /// How environments of Gymnasium step: one after the other, or in processes [env.vectorization]
     #[arg(long, value_name = "HOW", value_parser = PossibleValuesParser::new(["sync", "async"]))]
     pub(crate) vectorization: Option<String>,
+    /// Seconds that a call into an environment of Gymnasium may take, inf for any [env.timeout_seconds, 60]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub(crate) env_timeout: Option<f64>,
     /// Directory of the run; a folder seed-<S> is made in it [default: runs/<ENV>/<ALGO>-<k>]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

@@ -19,6 +19,7 @@ use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 pub use exit::Exit;
+pub use signals::is_asked_to_stop;
 
 /// Runs the program with `arguments`, the first of which is its name; says how it ended. Errors are printed.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {

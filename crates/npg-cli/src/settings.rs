@@ -36,6 +36,9 @@ fn layers(args: &TrainArgs) -> npg::Result<Layers> {
     if let Some(how) = &args.vectorization {
         layers.flag("--vectorization", "env.vectorization", how.as_str());
     }
+    if let Some(seconds) = args.env_timeout {
+        layers.flag("--env-timeout", "env.timeout_seconds", seconds);
+    }
     if let Some(name) = &args.algo {
         layers.flag("--algo", "algorithm.name", name.as_str());
     }

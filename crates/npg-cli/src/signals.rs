@@ -1,13 +1,21 @@
 //! SIGINT and SIGTERM: the first one asks the run to stop after its iteration, a second one kills the program.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::Exit;
+
+/// The signal that the first listener has heard.
+static HEARD: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
+
+/// Whether a signal has asked the program to stop.
+pub fn is_asked_to_stop() -> bool {
+    HEARD.get().is_some_and(|signal| signal.load(Ordering::Relaxed) != 0)
+}
 
 /// Which signal has arrived, if any.
 pub(crate) struct Stop {
@@ -25,6 +33,7 @@ impl Stop {
             flag::register(number, Arc::clone(&asked))?;
             flag::register_usize(number, Arc::clone(&signal), number as usize)?;
         }
+        HEARD.get_or_init(|| Arc::clone(&signal));
         Ok(Self { signal })
     }
 

@@ -75,6 +75,8 @@ fn help() {
                                  repeated [env.KEY]
           --vectorization <HOW>  How environments of Gymnasium step: one after the other, or in
                                  processes [env.vectorization] [possible values: sync, async]
+          --env-timeout <S>      Seconds that a call into an environment of Gymnasium may take, inf for
+                                 any [env.timeout_seconds, 60]
           --out <DIR>            Directory of the run; a folder seed-<S> is made in it [default:
                                  runs/<ENV>/<ALGO>-<k>]
           --force                Overwrite a run that --out DIR holds already

@@ -53,9 +53,11 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
             ("return_max", max.into()),
             ("length_mean", length.into()),
             ("seed", args.seed.into()),
+            ("cut", result.cut.into()),
             ("checkpoint", checkpoint.to_string().into()),
         ])
     } else {
+        result.note().iter().for_each(|note| text::warn(note));
         let how = if args.stochastic { "sampled" } else { "deterministic" };
         let spread = if std.is_finite() { format!(" ± {std:.2} ({min:.2} to {max:.2})") } else { String::new() };
         let episodes = if args.episodes == 1 { "episode" } else { "episodes" };
