@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from npg._loading import load as load
     from npg._npg import __version__ as __version__
     from npg._vector import make_vec_env as make_vec_env
+    from npg._warnings import TrainingWarning as TrainingWarning
     from npg.agents import NPG as NPG
     from npg.agents import TRPO as TRPO
     from npg.agents import VPG as VPG
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 #: Where public names come from.
 _HOMES = {
+    "TrainingWarning": "npg._warnings",
     "NPG": "npg.agents",
     "TRPO": "npg.agents",
     "VPG": "npg.agents",
@@ -72,6 +74,7 @@ __all__ = [
     "StopTrainingOnMaxEpisodes",
     "StopTrainingOnNoModelImprovement",
     "StopTrainingOnRewardThreshold",
+    "TrainingWarning",
     "callbacks",
     "check_env",
     "evaluate_policy",

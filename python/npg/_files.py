@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import tomllib
 import warnings
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from npg import _npg
-from npg._sources import Resolved, resolve, to_toml, toml_value
+from npg._sources import GYMNASIUM, PROGRAMS, Resolved, resolve, to_toml
 
 SUFFIX = ".safetensors"
 
@@ -42,30 +41,53 @@ def _in_run(directory: Path, checkpoint: str) -> Path:
     return file
 
 
-def trained(
-    file: Path, header: Mapping[str, Any], resolved: Resolved, options: Mapping[str, Any] | None
-) -> _npg.Trainer:
-    """The trainer in a file; where its environment is another one, or `options` are given, its episodes begin anew."""
+def trained(file: Path, header: Mapping[str, Any], resolved: Resolved) -> _npg.Trainer:
+    """The trainer in a file; where its environment, or an option of it, is another one, episodes begin anew."""
     name: str = header["env"]
-    if not options and (resolved.id == name or not (name.startswith("gym:") or name in _npg.native_ids())):
-        return _npg.Trainer.load(file, resolved.source)[0]
-    own = dict(tomllib.loads(header["config"]).get("env", {}))
-    vectorization = own.pop("vectorization", "sync")
-    saved = resolve(name, own, vectorization)
-    check_spaces(saved, resolved)
-    return _npg.Trainer.load(file, saved.source)[0].with_source(resolved.source, to_toml(options or {}))
+    options = resolved.saved_options()
+    is_same = resolved.id == name and _own(options) == _own(saved_options(header)) and not resolved.unsaved_options()
+    if is_same or not is_id(name):
+        return _npg.Trainer.load(file, resolved.source, None)[0]
+    if not header["unsaved_options"]:
+        check_spaces(resolve(name, _own(saved_options(header))), resolved)
+    return _npg.Trainer.load(file, resolved.source, to_toml(options))[0]
 
 
-def lasting_options(resolved: Resolved, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The options that are saved with an agent: all of a native environment's, of others those that TOML can hold."""
-    if resolved.actions is None:
-        return dict(options or {})
-    lasting = {}
-    for name, value in (options or {}).items():
-        with contextlib.suppress(TypeError):
-            toml_value(value)
-            lasting[name] = value
-    return lasting
+def is_id(name: str) -> bool:
+    """Whether an environment can be made by that name."""
+    return name.startswith(GYMNASIUM) or name in _npg.native_ids()
+
+
+def saved_options(header: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the environment in a file's header."""
+    return dict(tomllib.loads(header["config"]).get("env", {}))
+
+
+def wanted(
+    file: Path, header: Mapping[str, Any], env: Any, env_kwargs: Mapping[str, Any] | None
+) -> tuple[Any, dict[str, Any], str]:
+    """What an agent in a file is to be trained on: environment, options, vectorization.
+
+    Raises:
+        ValueError: if the file does not say, or does not say all of it.
+    """
+    name, given = header["env"], dict(env_kwargs or {})
+    if env is not None and env != name:
+        return env, given, "sync"
+    if not is_id(name):
+        raise ValueError(f"{file} is of {name}, which has no id: give env")
+    missing = [option for option in header["unsaved_options"] if option not in given]
+    if missing:
+        raise ValueError(
+            f"{file} is of {name} with env_kwargs that no file can hold: {', '.join(missing)}. Give them again as env_kwargs, or "
+            "give env"
+        )
+    saved = saved_options(header)
+    return name, {**_own(saved), **given}, saved.get("vectorization", "sync")
+
+
+def _own(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in PROGRAMS}
 
 
 def check_spaces(old: Resolved, new: Resolved) -> None:

@@ -4,23 +4,29 @@
     reset(index, seed) -> array | None   first observation; None if the next step begins the episode
     step(which | None, actions) -> (observations, rewards, endings)
     take_measures() -> [(name, sum, count)]
+    begin_anew()                         somebody else may have moved the environments: all are reset next
     close()                              when no more is wanted of it
     abandon() -> bool                    ends a step that hangs, if that is possible
     at                                   the environment of the call that raised
+    calls, calls_at_once                 calls into single environments so far; most of them before `calls` tells it
+    touch                                whether somebody else moves the environments
 
 Rows of `observations` are the true observations after the step, also where an episode ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from npg._calls import interrupts_wait
 from npg._spaces import Actions, Observations
+from npg._touch import Touch
 
 if TYPE_CHECKING:
     import gymnasium
@@ -39,12 +45,17 @@ class Group(Protocol):
 
     steps_together: bool
     at: int
+    calls: int
+    calls_at_once: int
+    touch: Touch
 
     def reset(self, index: int, seed: int | None) -> NDArray[Any] | None: ...
 
     def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step: ...
 
     def take_measures(self) -> list[tuple[str, float, int]]: ...
+
+    def begin_anew(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -120,6 +131,7 @@ class SyncGroup:
     """
 
     steps_together = False
+    calls_at_once = 1
 
     def __init__(
         self,
@@ -128,8 +140,9 @@ class SyncGroup:
         actions: Actions,
         owned: bool = True,
     ) -> None:
-        self.at = 0
+        self.at = self.calls = 0
         self._environments, self._is_owned = list(environments), owned
+        self.touch = Touch(self._environments)
         self._observations, self._actions = observations, actions
         self._rows = np.empty((len(self._environments), observations.width), observations.dtype)
         self._measures = Measures()
@@ -137,7 +150,12 @@ class SyncGroup:
     def reset(self, index: int, seed: int | None) -> NDArray[Any]:
         """The first observation of environment `index`."""
         self.at = index
-        result = self._environments[index].reset(seed=seed)
+        self.calls += 1
+        self.touch.is_inside = True
+        try:
+            result = self._environments[index].reset(seed=seed)
+        finally:
+            self.touch.is_inside = False
         if not (isinstance(result, tuple) and len(result) == 2):
             raise TypeError(
                 f"reset() returned {_shown(result)}; it must return (observation, info). `npg check-env` says more"
@@ -153,8 +171,10 @@ class SyncGroup:
         environments, write, add_info = self._environments, self._observations.write, self._measures.add_info
         row = 0
         chosen = self._actions.each(actions)
+        self.touch.is_inside = True
         try:
             for row, lane in enumerate(lanes):
+                self.calls += 1
                 observation, reward, terminated, truncated, info = environments[lane].step(chosen[row])
                 write(observation, rows[row])
                 rewards[row] = reward
@@ -168,11 +188,16 @@ class SyncGroup:
             self.at = lanes[row]
             error.add_note(f"npg: in step({_shown(chosen[row])}) of environment {self.at}")
             raise
+        finally:
+            self.touch.is_inside = False
         return rows, rewards, endings
 
     def take_measures(self) -> list[tuple[str, float, int]]:
         """(name, sum, count) of the numbers in `info` since the last call."""
         return self._measures.take()
+
+    def begin_anew(self) -> None:
+        """Nothing is kept here between two calls."""
 
     def close(self) -> None:
         """Closes the environments, if they were made for this group."""
@@ -195,14 +220,20 @@ class VectorGroup:
     steps_together = True
 
     def __init__(self, environment: gymnasium.vector.VectorEnv[Any, Any, Any], owned: bool = True) -> None:
-        self.at = 0
+        self.at = self.calls = 0
         self._environment, self._is_owned = environment, owned
+        self.touch = Touch([environment])
         self._observations = Observations(environment.single_observation_space)
         self._actions = Actions(environment.single_action_space)
         self._mode = autoreset_mode(environment)
         self._count = int(environment.num_envs)
+        #: Processes of an AsyncVectorEnv; without any, environments step one after the other in one call.
+        self._processes = getattr(environment.unwrapped, "processes", ())
+        self.calls_at_once = 1 if self._processes else self._count
         #: Rows that `reset` gives: the first ones of new episodes, where they are there already.
         self._first: NDArray[Any] | None = None
+        #: Which of them are of a reset of all, and wait for being given.
+        self._fresh = np.zeros(self._count, bool)
         #: Which environments begin an episode with the next step.
         self._begins = np.zeros(self._count, bool)
         self._has_begins = False
@@ -212,16 +243,18 @@ class VectorGroup:
         """The first observation of environment `index`, if it is there already."""
         self.at = index
         if self._first is None or (seed is not None and index == 0):
-            result = self._environment.reset(seed=seed)  # all of them, from consecutive seeds
+            result = self._called(lambda: self._environment.reset(seed=seed))  # all of them, from consecutive seeds
             self._first = self._observations.batch(result[0], self._count).copy()
             self._begins[:] = self._has_begins = False
-        elif self._mode == "next-step" and seed is None:
+            self._fresh[:] = True
+        elif self._mode == "next-step" and not self._fresh[index]:
             self._begins[index] = self._has_begins = True
             return None
-        elif self._mode == "disabled" and seed is None:
+        elif self._mode == "disabled" and not self._fresh[index]:
             mask = np.arange(self._count) == index
-            result = self._environment.reset(options={"reset_mask": mask})
+            result = self._called(lambda: self._environment.reset(options={"reset_mask": mask}))
             self._first[index] = self._observations.batch(result[0], self._count)[index]
+        self._fresh[index] = False
         row: NDArray[Any] = self._first[index].copy()
         return row
 
@@ -230,7 +263,7 @@ class VectorGroup:
         assert which is None, "all of them step together"
         chosen = self._actions.batch(actions)
         try:
-            observations, rewards, terminated, truncated, infos = self._environment.step(chosen)
+            observations, rewards, terminated, truncated, infos = self._called(lambda: self._environment.step(chosen))
         except Exception as error:
             error.add_note(
                 f"npg: in step({_shown(chosen)}) of {self._count} environments; it does not say of which one"
@@ -249,6 +282,16 @@ class VectorGroup:
             self._begins[:] = self._has_begins = False
         return rows, np.asarray(rewards, np.float64), endings
 
+    def _called(self, call: Callable[[], Any]) -> Any:
+        """What a call into the environment gives. Ctrl-C would leave answers of processes behind, for the next call."""
+        self.calls += 1
+        self.touch.is_inside = True
+        try:
+            with interrupts_wait() if self._processes else contextlib.nullcontext():
+                return call()
+        finally:
+            self.touch.is_inside = False
+
     def _with_finals(self, rows: NDArray[Any], infos: dict[str, Any], ended: NDArray[np.intp]) -> NDArray[Any]:
         """The rows with the last observations of episodes that ended, instead of the first of the next ones."""
         finals = next((infos[name] for name in _FINAL_OBSERVATIONS if name in infos), None)
@@ -266,6 +309,10 @@ class VectorGroup:
         """(name, sum, count) of the numbers in `infos` since the last call."""
         return self._measures.take()
 
+    def begin_anew(self) -> None:
+        """Lets the next `reset` reset all environments."""
+        self._first = None
+
     def close(self) -> None:
         """Closes the vector environment, if it was made for this group."""
         if self._is_owned:
@@ -273,10 +320,15 @@ class VectorGroup:
 
     def abandon(self) -> bool:
         """Ends the processes of an AsyncVectorEnv that hangs, and so the step that waits for them; whether there are any."""
-        processes = getattr(self._environment.unwrapped, "processes", ())
-        for process in processes:
+        for process in self._processes:
             process.terminate()
-        return bool(processes)
+        for process in self._processes:
+            process.join(1.0)
+            if process.is_alive():  # it does not heed the signal
+                process.kill()
+        if self._processes:
+            self._environment.unwrapped.closed = True  # nothing is left to close
+        return bool(self._processes)
 
 
 def _endings(terminated: Any, truncated: Any) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ def load(
     checkpoint: str = "latest",
     verbose: int = 0,
     env_kwargs: Mapping[str, Any] | None = None,
-    timeout: float = 60.0,
+    timeout: float | None = 60.0,
 ) -> Agent:
     """The agent that `save` or the program `npg` has written, of the class that it is of.
 

@@ -13,11 +13,16 @@ def main() -> int:
         from npg.check_env import main as check_env
 
         return check_env(sys.argv[2:])
-    from npg import _npg
+    from npg import _calls, _npg
 
     # With its folder, so that the commands that it prints run where it is not on the path; `python -m` has no such file.
     program = sys.argv[0] if os.path.basename(sys.argv[0]) == "npg" else "npg"
-    return _npg.run_program([program, *sys.argv[1:]])
+    _calls.in_program = True
+    try:
+        with _calls.hung_calls_end():
+            return _npg.run_program([program, *sys.argv[1:]])
+    except KeyboardInterrupt:
+        os._exit(130)  # before the program listens itself; the thread that it runs on would go on
 
 
 if __name__ == "__main__":

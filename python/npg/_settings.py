@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npg._sources import toml_value
+from npg._sources import option_value, toml_value
 
 #: Policy names of Stable-Baselines3, and ours.
 POLICIES = {"MlpPolicy": "mlp", "MultiInputPolicy": "mlp", "LinearPolicy": "linear", "RbfPolicy": "rbf"}
@@ -45,7 +45,7 @@ def collect(
     for name, keys in given.items():
         for key, value in keys.items():
             if value is not None:
-                settings.append((name, key, _value(name, value)))
+                settings.append((name, key, option_value(value) if name == "env_kwargs" else _value(name, value)))
     if use_sde:
         settings.append(("use_sde", "policy.std", toml_value("sde")))
     if sde_sample_freq is not None:
@@ -103,6 +103,12 @@ def check_mappings(**arguments: Any) -> None:
     for name, value in arguments.items():
         if not isinstance(value, (Mapping, NoneType)):
             raise TypeError(f"{name} is a {type(value).__name__}; it must be a dictionary")
+
+
+def check_timeout(timeout: float | None) -> None:
+    """Raises a ValueError for a time-out that is neither positive nor None."""
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"timeout is {timeout}; it must be positive, in seconds, or None")
 
 
 def check_numbers(**arguments: Any) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
+import threading
+import time
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +25,15 @@ if TYPE_CHECKING:
     Make = Callable[[], gymnasium.Env[Any, Any]]
 
 GYMNASIUM = "gym:"
+
+#: Options that the program keeps beside the environment's own.
+PROGRAMS = ("vectorization", "timeout_seconds")
+
+#: What Gymnasium takes where nothing is said.
+_DRAWS_NOTHING = ("render_mode", None)
+
+#: Seconds that a call into an environment may take, in the program.
+_TIMEOUT = 60.0
 
 
 @dataclass
@@ -38,6 +52,29 @@ class Resolved:
     groups: list[Group] = field(default_factory=list)
     #: What the user gave.
     given: Any = None
+    #: The options of an environment that is named by its id, all of them.
+    options: dict[str, Any] = field(default_factory=dict)
+    #: `sync` or `async`.
+    vectorization: str = "sync"
+
+    @property
+    def is_callers(self) -> bool:
+        """Whether the environments are the caller's, who may step and reset them as well."""
+        return bool(self.groups) and not isinstance(self.given, str)
+
+    def saved_options(self) -> dict[str, Any]:
+        """The options that a file can hold, and how Gymnasium's environments step."""
+        if self.actions is None:
+            return dict(self.options)
+        saved = {name: value for name, value in self.options.items() if _is_lasting(value)}
+        if self.vectorization != "sync" and isinstance(self.given, str):
+            saved["vectorization"] = self.vectorization
+        return saved
+
+    def unsaved_options(self) -> list[str]:
+        """Names of the options that no file can hold."""
+        saved = self.saved_options()
+        return [name for name, value in self.options.items() if name not in saved and (name, value) != _DRAWS_NOTHING]
 
     def spaces(self) -> tuple[Any, Any]:
         """Gymnasium's spaces of one observation and of one action."""
@@ -62,7 +99,7 @@ def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization
         TypeError: if `env` is none of these.
     """
     resolved = _resolve(env, env_kwargs, vectorization)
-    resolved.given = env
+    resolved.given, resolved.options, resolved.vectorization = env, dict(env_kwargs or {}), vectorization
     return resolved
 
 
@@ -91,7 +128,7 @@ def _resolve(env: Any, env_kwargs: Mapping[str, Any] | None, vectorization: str)
             return _of_vector(first)
         if not isinstance(first, gymnasium.Env):
             raise TypeError(f"env() returned a {type(first).__name__}; it must make a gymnasium.Env")
-        return _of_makers(env, _name(first), first.spec, vectorization, first=first)
+        return _of_makers(env, _name(first), vectorization, first)
     raise TypeError(
         f"env is a {type(env).__name__}; it must be an id, a gymnasium.Env, a gymnasium.vector.VectorEnv, or a callable "
         "that makes one"
@@ -104,21 +141,27 @@ def of_gymnasium(name: str, options: str) -> _npg.Source:
     vectorization = arguments.pop("vectorization", "sync")
     if vectorization not in ("sync", "async"):
         raise ValueError(f"env.vectorization is {vectorization!r}; it must be 'sync' or 'async'")
-    return _of_id(name, arguments, vectorization).source
+    timeout = arguments.pop("timeout_seconds", _TIMEOUT)
+    if not (isinstance(timeout, (int, float)) and timeout > 0):
+        raise ValueError(f"env.timeout_seconds is {timeout!r}; it must be a positive number")
+    return _of_id(name, arguments, vectorization, None if math.isinf(timeout) else float(timeout)).source
 
 
-def _of_id(name: str, options: dict[str, Any], vectorization: str) -> Resolved:
+def _of_id(name: str, options: dict[str, Any], vectorization: str, timeout: float | None = None) -> Resolved:
     import gymnasium
 
     def make() -> gymnasium.Env[Any, Any]:
         return gymnasium.make(name, disable_env_checker=True, **options)
 
     first = make()
-    return _of_makers(make, GYMNASIUM + name, first.spec, vectorization, first=first)
+    return _of_makers(make, GYMNASIUM + name, vectorization, first, timeout)
 
 
-def _of_makers(make: Make, name: str, spec: Any, vectorization: str, first: gymnasium.Env[Any, Any]) -> Resolved:
+def _of_makers(
+    make: Make, name: str, vectorization: str, first: gymnasium.Env[Any, Any], timeout: float | None = None
+) -> Resolved:
     """An environment that can be made as often as it is wanted; `first` is one that is made already."""
+    spec = first.spec
     observations, actions = Observations(first.observation_space), Actions(first.action_space)
     unused = [first]
     if vectorization == "async":
@@ -132,10 +175,7 @@ def _of_makers(make: Make, name: str, spec: Any, vectorization: str, first: gymn
             raise ValueError("env() returned the same environment twice; each call must make a new one")
         return SyncGroup(environments, observations, actions)
 
-    description = _description(name, observations, actions, spec)
-    if vectorization == "async":
-        description["max_episode_steps"] = None  # as for vector environments
-    return _resolved(group, description, None, observations, actions)
+    return _resolved(group, _description(name, observations, actions, spec), None, observations, actions, timeout)
 
 
 def _of_single(env: gymnasium.Env[Any, Any]) -> Resolved:
@@ -160,15 +200,25 @@ def _async(makers: list[Make]) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
 
 
 class _Undisturbed:
-    """Makes an environment whose process leaves Ctrl-C to the one that trains."""
+    """Makes an environment whose process leaves Ctrl-C to the one that trains, and can be ended by it."""
 
     def __init__(self, make: Make) -> None:
         self._make = make
 
     def __call__(self) -> gymnasium.Env[Any, Any]:
-        if multiprocessing.parent_process() is not None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
         return self._make()
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process after the one that trains, whatever has ended that and whatever hangs here."""
+    multiprocessing.connection.wait([parent])
+    time.sleep(2.0)  # an environment that does not hang is closed meanwhile
+    os._exit(1)
 
 
 def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Resolved:
@@ -180,8 +230,8 @@ def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Resolved:
             raise ValueError(f"{_name(env)} has {env.num_envs} environments, and {count} are needed")
         return VectorGroup(env, owned=False)
 
-    # It truncates by itself. A limit that the trainer counts would end episodes that the environment goes on with.
-    description = _description(_name(env), observations, actions, None)
+    spec = getattr(env, "spec", None)
+    description = _description(_name(env), observations, actions, spec)
     return _resolved(group, description, int(env.num_envs), observations, actions)
 
 
@@ -191,6 +241,7 @@ def _resolved(
     n_envs: int | None,
     observations: Observations,
     actions: Actions,
+    timeout: float | None = None,
 ) -> Resolved:
     groups: list[Group] = []
 
@@ -198,10 +249,12 @@ def _resolved(
         groups[:] = [make(count)]
         return groups[0]
 
-    return Resolved(_npg.Source(group, description), n_envs, observations, actions, description["id"], groups)
+    source = _npg.Source(group, description, timeout)
+    return Resolved(source, n_envs, observations, actions, description["id"], groups)
 
 
 def _description(name: str, observations: Observations, actions: Actions, spec: Any) -> dict[str, Any]:
+    """What is fixed about an environment. It ends its episodes itself; its time limit is information."""
     return {
         "id": name,
         "observation": observations.description,
@@ -218,7 +271,20 @@ def _name(env: Any) -> str:
 
 def to_toml(options: Mapping[str, Any]) -> str:
     """The options as a TOML document."""
-    return "".join(f"{name} = {toml_value(value)}\n" for name, value in options.items())
+    return "".join(f"{toml_value(name)} = {option_value(value)}\n" for name, value in options.items())
+
+
+def option_value(value: Any) -> str:
+    """As `toml_value`, but dictionaries are possible as well.
+
+    Raises:
+        TypeError: if TOML has no such value.
+    """
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return "{" + ", ".join(f"{toml_value(key)} = {option_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(option_value(item) for item in value) + "]"
+    return toml_value(value)
 
 
 def toml_value(value: Any) -> str:
@@ -234,9 +300,9 @@ def toml_value(value: Any) -> str:
         value = item()  # a NumPy scalar
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
+    if isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's escapes are no surrogates
-    if isinstance(value, int):
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
         return str(value)
     if isinstance(value, float):
         return repr(value)  # inf and nan are TOML's as well
@@ -245,3 +311,12 @@ def toml_value(value: Any) -> str:
     raise TypeError(
         f"{value!r} is a {type(value).__name__}; numbers, strings, booleans and lists of these are possible"
     )
+
+
+def _is_lasting(value: Any) -> bool:
+    """Whether TOML can hold it."""
+    try:
+        option_value(value)
+    except TypeError:
+        return False
+    return True

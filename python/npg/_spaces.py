@@ -223,6 +223,6 @@ class Actions:
         return actions.astype(self._dtype, copy=False).reshape((len(rows), *self._shape))
 
     def each(self, rows: Rows) -> Sequence[Any]:
-        """The same as a sequence of single actions; those of a Discrete space are integers."""
+        """The same as a sequence of single actions; those of a Discrete space are integers of its type."""
         actions: Any = self.batch(rows)
-        return [np.int64(action) for action in actions] if self._is_index else actions
+        return list(actions) if self._is_index else actions

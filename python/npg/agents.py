@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from npg import _npg
-from npg._files import SUFFIX, check_spaces, file_of, lasting_options, trained
+from npg._calls import hung_calls_end
+from npg._files import SUFFIX, check_spaces, file_of, trained, wanted
 from npg._logger import Logger
 from npg._schedules import SCHEDULED, Schedule, Scheduled, at_the_beginning
-from npg._settings import check_mappings, check_numbers, collect
+from npg._settings import check_mappings, check_numbers, check_timeout, collect
 from npg._sources import Resolved, resolve, to_toml
+from npg._warnings import Warned
 
 if TYPE_CHECKING:
     from npg.callbacks import BaseCallback
@@ -68,7 +70,7 @@ class Agent(Scheduled):
         threads: worker threads; 0 for all cores. Results do not depend on it.
         preset: whether to use npg's preset of the environment.
         settings: any other settings by their keys, such as `{"algorithm.momentum": 0.9}`; `npg explain` lists them.
-        timeout: seconds that a call into the environment may take before it counts as hung.
+        timeout: seconds that a call into the environment may take before it counts as hung; None for any time.
         stats_window_size: must be 100, the episodes of running means.
         device: must be a CPU.
         rollout_buffer_class, rollout_buffer_kwargs, _init_setup_model: as Stable-Baselines3's defaults, for its scripts.
@@ -111,7 +113,7 @@ class Agent(Scheduled):
         threads: int | None = None,
         preset: bool = True,
         settings: Mapping[str, Any] | None = None,
-        timeout: float = 60.0,
+        timeout: float | None = 60.0,
         stats_window_size: int = 100,
         device: str = "auto",
         rollout_buffer_class: None = None,
@@ -127,17 +129,15 @@ class Agent(Scheduled):
         _check_device(device)
         check_mappings(policy_kwargs=policy_kwargs, env_kwargs=env_kwargs, settings=settings)
         check_numbers(n_steps=n_steps, n_envs=n_envs, sub_sampling_factor=sub_sampling_factor, timeout=timeout)
-        if not timeout > 0:
-            raise ValueError(f"timeout is {timeout}; it must be positive, in seconds")
+        check_timeout(timeout)
         resolved = resolve(env, env_kwargs, vectorization)
         if resolved.n_envs is None and n_envs is None and n_steps is not None:
             n_envs = 1  # as Stable-Baselines3 makes of an id
         if resolved.n_envs is not None and n_envs not in (None, resolved.n_envs):
             raise ValueError(f"n_envs is {n_envs}, but env has {resolved.n_envs} environments")
-        options = lasting_options(resolved, env_kwargs)
         (learning_rate, target_kl), functions = at_the_beginning(learning_rate=learning_rate, target_kl=target_kl)
         given = {
-            "env_kwargs": {f"env.{key}": value for key, value in options.items()},
+            "env_kwargs": {f"env.{key}": value for key, value in resolved.saved_options().items()},
             "learning_rate": {"value.learning_rate": learning_rate},
             "batch_size": {"value.minibatch": batch_size},
             "gamma": {"advantage.gamma": gamma},
@@ -163,7 +163,7 @@ class Agent(Scheduled):
         self._start(resolved, _npg.resolve(resolved.id, preset, config), timeout)
         self.verbose, self.tensorboard_log, self._functions = verbose, tensorboard_log, functions
 
-    def _start(self, resolved: Resolved, config: str, timeout: float) -> None:
+    def _start(self, resolved: Resolved, config: str, timeout: float | None) -> None:
         self._resolved, self.timeout = resolved, timeout
         self._trainer = _npg.Trainer(resolved.source, config)
         self._settle()
@@ -177,6 +177,7 @@ class Agent(Scheduled):
         self._process = os.getpid()
         self._functions, self._lost_functions = {}, []
         self.logger = Logger()
+        self._warned = Warned()
         self._log: _npg.RunLog | None = None
         self._policy = self._trainer.policy()
 
@@ -196,9 +197,11 @@ class Agent(Scheduled):
         Args:
             total_timesteps: transitions, of all environments together; the last iteration is shorter where they do not
                 divide. Functions of the remaining progress go from 1 to 0 over them; `kl_step_schedule` counts all
-                transitions of the agent.
+                transitions of the agent. An environment that you gave, or a callable, begins with a reset; one that npg made
+                from its id goes on with its episodes.
             callback: an `npg.BaseCallback`; a function, called after each iteration with the agent and its metrics, that
-                stops training where it returns False; or a list of these.
+                stops training where it returns False; or a list of these. What it sets in the environment acts from the next
+                step on, and episodes begin anew where it steps or resets it.
             log_interval: iterations between lines, with `verbose=1`.
             tb_log_name: name of the folder in `tensorboard_log`; the algorithm's by default.
             reset_num_timesteps: False goes on with the last call's logs, and with the remaining progress of all transitions.
@@ -208,8 +211,11 @@ class Agent(Scheduled):
         Raises:
             Exception: whatever the environment raises, with the environment, step and action as a note. The agent is as it
                 was after the last iteration.
-            TimeoutError: if the environment hangs. The processes of an `AsyncVectorEnv` are ended then. The agent can be
-                saved, and go on after `set_env`.
+            TimeoutError: if the environment hangs. The call is ended, and so are the processes of an `AsyncVectorEnv`. The
+                agent can be saved, and go on, also with another environment after `set_env`.
+
+        Warns:
+            TrainingWarning: once a cause, where an update or a fit is refused, or finds nothing to do.
         """
         from npg.callbacks.base import Locals, as_callback
         from npg.progress import Progress, new_folder
@@ -226,11 +232,14 @@ class Agent(Scheduled):
         total = self.num_timesteps + int(total_timesteps)
         if total == self.num_timesteps:
             return self
-        if self._is_midway and self._trainer.is_usable:  # the environments stand somewhere inside of a batch
-            self._restart(self._resolved, self.config.get("env", {}))
+        if self._is_midway:  # the environments stand somewhere inside of a batch
+            self._restart(self._resolved)
+        elif self._resolved.is_callers:
+            self._begin_anew()
         self._synchronize()
         self._say_lost_functions()
         self._trainer.set_total_steps(total)
+        self._trainer.set_samples_ahead(callback is None)
         if self.tensorboard_log is None:
             self._log = None
         elif reset_num_timesteps or self._log is None:
@@ -240,10 +249,15 @@ class Agent(Scheduled):
         self._span = (self.num_timesteps if reset_num_timesteps else 0, total)
         self._is_learning = True
         try:
-            called.init_callback(self)
-            called.on_training_start(Locals(self=self, total_timesteps=total), {})
-            self._iterate(called, progress)
-            called.on_training_end()
+            with contextlib.ExitStack() as stack:
+                if self._resolved.groups:
+                    stack.enter_context(hung_calls_end())
+                for group in () if callback is None else self._resolved.groups:
+                    stack.enter_context(group.touch.watched())
+                called.init_callback(self)
+                called.on_training_start(Locals(self=self, total_timesteps=total), {})
+                self._iterate(called, progress)
+                called.on_training_end()
         except KeyboardInterrupt:
             self._settle_interrupt(progress)
             called.on_training_end()
@@ -276,18 +290,20 @@ class Agent(Scheduled):
         while self.num_timesteps < end:
             callback.on_rollout_start()
             self._follow_functions((end - self.num_timesteps) / (end - begin))
+            if any([group.touch.take() for group in self._resolved.groups]):  # noqa: C419 (all of them)
+                self._warned.warn(
+                    ["a callback has stepped or reset the environment that is trained on: its episodes begin anew"]
+                )
+                self._begin_anew()
             self._is_midway = True
-            try:
-                metrics = self._trainer.step(self.timeout)
-            finally:
-                if not self._trainer.is_usable:
-                    self._abandon()
+            metrics = self._trainer.step(self.timeout)
             self._is_midway = False
             if metrics is None:
                 return
             self._policy = self._trainer.policy()
             self.history.append(metrics)
             self.logger.begin(metrics)
+            self._warned.warn(metrics["notes"])
             goes_on = callback.on_step()
             callback.on_rollout_end()
             self.logger.end()
@@ -295,10 +311,11 @@ class Agent(Scheduled):
             if not goes_on:
                 return
 
-    def _abandon(self) -> None:
-        """Ends what hangs where it can be ended: a thread that wakes up in the course of Python's exit would crash it."""
-        if any([group.abandon() for group in self._resolved.groups]):  # noqa: C419 (all of them)
-            self._trainer.join(2.0)
+    def _begin_anew(self) -> None:
+        """Lets all episodes begin anew: somebody else may have moved the environments."""
+        for group in self._resolved.groups:
+            group.begin_anew()
+        self._trainer.begin_episodes_anew()
 
     @property
     def num_timesteps(self) -> int:
@@ -327,7 +344,8 @@ class Agent(Scheduled):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._synchronize()
         file = path if path.suffix else path.with_name(path.name + SUFFIX)
-        self._trainer.save(file, sorted({*self._functions, *self._lost_functions}))
+        functions = sorted({*self._functions, *self._lost_functions})
+        self._trainer.save(file, functions, self._resolved.unsaved_options())
 
     @classmethod
     def load(
@@ -338,7 +356,7 @@ class Agent(Scheduled):
         *,
         verbose: int = 0,
         env_kwargs: Mapping[str, Any] | None = None,
-        timeout: float = 60.0,
+        timeout: float | None = 60.0,
     ) -> Self:
         """The agent in a file of `save`, in a checkpoint of the program, or in a run's directory: the latest one there.
 
@@ -349,64 +367,63 @@ class Agent(Scheduled):
             env: as for the constructor. Environments that are named by their id need not be given.
             device: must be a CPU.
             verbose: as for the constructor.
-            env_kwargs: options of an environment that is named by its id. Those of the saved agent need not be given, if
-                they are numbers, text, booleans or lists.
+            env_kwargs: options of an environment that is named by its id. Those of the saved agent need not be given, but for
+                what no file can hold (functions, objects, None); what is given goes before them.
             timeout: as for the constructor.
 
         Raises:
             FileNotFoundError, ValueError: if there is no such file, or it is none of npg's, damaged, of another
-                environment or of another algorithm.
+                environment or of another algorithm, or if an option of its environment is missing.
         """
         _check_device(device)
+        check_timeout(timeout)
         file = file_of(path)
         header = _npg.read_header(file)
         if header["algo"] != cls._ALGORITHM:
             raise ValueError(f"{file} is of {header['algo'].upper()}; load it with npg.{header['algo'].upper()}.load")
-        config = tomllib.loads(header["config"])
-        name = header["env"] if env is None else env
-        if env is None and not name.startswith("gym:") and name not in _npg.native_ids():
-            raise ValueError(f"{file} is of {name}, which has no id: give env")
-        options = config.get("env", {}) if env is None and env_kwargs is None else dict(env_kwargs or {})
-        vectorization = (
-            options.pop("vectorization", "sync") if name == header["env"] else "sync"
-        )  # the program's option
-        resolved = resolve(name, options, vectorization)
-        count = config["rollout"]["n_envs"]
+        resolved = resolve(*wanted(file, header, env, env_kwargs))
+        count = tomllib.loads(header["config"])["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
             raise ValueError(f"env has {resolved.n_envs} environments, and the agent in {file} {count}; {_AS_MANY}")
+        agent = cls._of(resolved, trained(file, header, resolved), timeout, verbose)
+        agent._lost_functions = [name for name in header["functions"] if name in SCHEDULED]
+        return agent
+
+    @classmethod
+    def _of(cls, resolved: Resolved, trainer: _npg.Trainer, timeout: float | None, verbose: int) -> Self:
         agent = cls.__new__(cls)
-        agent._resolved, agent.timeout = resolved, timeout
-        kept = None if env is None and env_kwargs is None else lasting_options(resolved, options)
-        agent._trainer = trained(file, header, resolved, kept)
+        agent._resolved, agent._trainer, agent.timeout = resolved, trainer, timeout
         agent._settle()
-        agent.verbose, agent._lost_functions = verbose, [name for name in header["functions"] if name in SCHEDULED]
+        agent.verbose = verbose
         return agent
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle and copy.deepcopy: a file of `save`, and the environment where it has no id."""
-        given = self.get_env()
+        """For pickle and copy.deepcopy: a file of `save`, and the environment with all of its options."""
+        resolved = self._resolved
+        environment = resolved.given, resolved.options, resolved.vectorization
         with tempfile.TemporaryDirectory() as folder:
             self.save(Path(folder) / "agent")
             content = file_of(Path(folder) / "agent").read_bytes()
-        arguments = (type(self), content, None if isinstance(given, str) else given, self.timeout, self.verbose)
+        arguments = (type(self), content, environment, self.timeout, self.verbose)
         return _of_bytes, arguments, {"_functions": self._functions, "_lost_functions": self._lost_functions}
 
-    def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None) -> None:
-        """Goes on with another environment of the same spaces (bounds of observations aside); its episodes begin anew.
+    def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None, vectorization: str = "sync") -> None:
+        """Goes on with another environment of the same spaces (bounds of observations aside); its episodes begin anew, with
+        seeds and noise that none before had.
 
         Raises:
             ValueError: for other spaces, or another number of environments.
         """
-        resolved = resolve(env, env_kwargs)
+        resolved = resolve(env, env_kwargs, vectorization)
         check_spaces(self._resolved, resolved)
         count = self.config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
             raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}; {_AS_MANY}")
-        self._restart(resolved, lasting_options(resolved, env_kwargs))
+        self._restart(resolved)
 
-    def _restart(self, resolved: Resolved, options: Mapping[str, Any]) -> None:
+    def _restart(self, resolved: Resolved) -> None:
         """Goes on with episodes that begin anew."""
-        self._trainer = self._trainer.with_source(resolved.source, to_toml(options))
+        self._trainer = self._trainer.with_source(resolved.source, to_toml(resolved.saved_options()))
         self._resolved, self._is_midway = resolved, False
 
 
@@ -428,11 +445,14 @@ class VPG(Agent):
     _ALGORITHM = "vpg"
 
 
-def _of_bytes(cls: type[Agent], content: bytes, env: Any, timeout: float, verbose: int) -> Agent:
+def _of_bytes(
+    cls: type[Agent], content: bytes, environment: tuple[Any, dict[str, Any], str], timeout: float | None, verbose: int
+) -> Agent:
+    resolved = resolve(*environment)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"agent{SUFFIX}"
         file.write_bytes(content)
-        return cls.load(file, env=env, timeout=timeout, verbose=verbose)
+        return cls._of(resolved, _npg.Trainer.load(file, resolved.source, None)[0], timeout, verbose)
 
 
 def _check_device(device: object) -> None:

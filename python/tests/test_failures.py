@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -214,10 +212,9 @@ def test_an_environment_that_hangs_is_noticed(tiny: Tiny, tmp_path: Path) -> Non
     assert time.monotonic() - began < 1.5
     assert agent.num_timesteps == 64 and agent.config["run"]["seed"] == 0
     is_usable(agent, theta, tmp_path)
-    with pytest.raises(RuntimeError, match="set_env"):
-        agent.learn(64)
+    assert agent.learn(64).num_timesteps == 128  # it hung once
     agent.set_env(Scripted({}))
-    assert agent.learn(64).num_timesteps == 128
+    assert agent.learn(64).num_timesteps == 192
 
 
 def test_processes_of_environments_that_hang_are_ended(tiny: Tiny) -> None:
@@ -256,99 +253,6 @@ def test_a_process_with_a_hung_environment_ends(is_async: bool) -> None:
     result = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=20)
     assert result.returncode == 0, result.stderr
     assert result.stdout == "noticed True (1,)\n"
-
-
-INTERRUPTED = """
-import os, signal, sys, threading
-sys.path.insert(0, {here!r})
-import npg
-from environments import Scripted
-agent = npg.NPG("MlpPolicy", {env}, n_steps=64, preset=False, seed=0)
-def interrupt(agent, metrics):
-    if metrics["iteration"] == 3:
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-assert agent.learn(10**9, callback=interrupt) is agent
-done = agent.num_timesteps
-agent.save("interrupted")
-loaded = npg.NPG.load("interrupted", env={env})
-assert done >= 192 and loaded.num_timesteps == done
-assert (loaded.policy.theta == agent.policy.theta).all()
-assert agent.learn(64).num_timesteps == done + 64
-print("went on")
-"""
-
-
-@pytest.mark.parametrize("env", ["'CartPole-v1'", "Scripted({})"])
-def test_an_interrupt_ends_learn_and_nothing_else(env: str, tmp_path: Path) -> None:
-    script = INTERRUPTED.format(here=str(HERE), env=env)
-    result = subprocess.run(
-        [sys.executable, "-c", script], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=30
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == "went on\n" and "interrupted after" in result.stderr
-
-
-def started(script: str, folder: Path) -> subprocess.Popen[str]:
-    """A script in a process group of its own, once it has printed its first line."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", script],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None and process.stdout.readline() == "begun\n"
-    return process
-
-
-SLOW = """
-import time, gymnasium, numpy as np, npg
-class Slow(gymnasium.Env):
-    observation_space, action_space = gymnasium.spaces.Box(-1, 1, (1,)), gymnasium.spaces.Discrete(2)
-    pause, told = 0.3, False
-    def reset(self, *, seed=None, options=None): return np.zeros(1, np.float32), {}
-    def step(self, action):
-        if not Slow.told:
-            Slow.told = True
-            print("begun", flush=True)
-        time.sleep(Slow.pause)
-        return np.zeros(1, np.float32), 1.0, False, False, {}
-agent = npg.NPG("MlpPolicy", Slow(), n_steps=200).learn(1000)
-Slow.pause = 0.0
-print(agent.learn(200).num_timesteps)
-"""
-
-
-def test_an_interrupt_stops_a_slow_environment_between_steps(tmp_path: Path) -> None:
-    process = started(SLOW, tmp_path)
-    begin = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
-    assert (process.returncode, out) == (0, "200\n"), err
-    assert time.monotonic() - begin < 5.0  # a batch takes a minute
-
-
-ASYNC = """
-import gymnasium.vector, npg
-if __name__ == "__main__":
-    begun = lambda agent, metrics: print("begun", flush=True) if metrics["iteration"] == 1 else None
-    agent = npg.NPG("MlpPolicy", {env}, n_steps=64, {more}).learn(10**9, callback=begun)
-    print(agent.learn(64).num_timesteps > 64)
-"""
-OWN = "gymnasium.vector.AsyncVectorEnv([lambda: gymnasium.make('CartPole-v1')] * 2)"
-
-
-@pytest.mark.parametrize(("env", "more"), [("'gym:CartPole-v1'", "n_envs=2, vectorization='async'"), (OWN, "")])
-def test_an_interrupt_of_all_processes(env: str, more: str, tmp_path: Path) -> None:
-    """A terminal tells the environments' processes as well. Those of the user's own vector end with it."""
-    process = started(ASYNC.format(env=env, more=more), tmp_path)
-    time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert "interrupted after" in err
-    if env != OWN:
-        assert (process.returncode, out) == (0, "True\n"), err
 
 
 def test_learning_in_a_forked_process_is_refused(tiny: Callable[..., dict[str, Any]]) -> None:

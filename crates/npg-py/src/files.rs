@@ -27,7 +27,8 @@ pub(crate) fn checkpoint_of(run: PathBuf, which: &str) -> PyResult<(PathBuf, Vec
     Ok((opened.path, opened.skipped.iter().map(ToString::to_string).collect()))
 }
 
-/// What a checkpoint says about itself: `npg`, `env`, `algo`, `seed`, `iteration`, `steps`, `config` (TOML), `functions`.
+/// What a checkpoint says about itself: `npg`, `env`, `algo`, `seed`, `iteration`, `steps`, `config` (TOML), `functions`, and
+/// `unsaved_options`, names of the options of its environment that it does not hold.
 #[pyfunction]
 pub(crate) fn read_header(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>> {
     let archive = Archive::read(&path).map_err(|error| exception(&error))?;
@@ -41,6 +42,7 @@ pub(crate) fn read_header(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, P
     }
     // Absent where no argument was a function, as in the program's checkpoints.
     header.set_item("functions", archive.field::<Vec<String>>("functions").unwrap_or_default())?;
+    header.set_item("unsaved_options", archive.unsaved_options().map_err(fault)?)?;
     Ok(header)
 }
 

@@ -4,6 +4,7 @@ mod arrays;
 mod errors;
 mod files;
 mod functions;
+mod link;
 mod native;
 mod policy;
 mod source;
@@ -31,20 +32,44 @@ mod _npg {
 
     use pyo3::prelude::*;
     use std::ffi::OsString;
+    use std::sync::mpsc::channel;
+
+    use crate::link::{Desk, Farewell, is_lost, make_calls, set_program};
+    use pyo3::exceptions::PyRuntimeError;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         npg::env::registry::use_gymnasium(crate::source::make_gymnasium);
         let prefix: std::path::PathBuf = module.py().import("sys")?.getattr("prefix")?.extract()?;
         npg::env::mujoco::use_python(prefix);
+        module.add("LONGEST_EPISODE", npg::evaluate::LONGEST)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 
-    /// Runs the program with these arguments, the first of which is its name; returns its exit code.
+    /// Runs the program with these arguments, the first of which is its name; returns its exit code. Environments in Python
+    /// are called on this thread.
     #[pyfunction]
-    fn run_program(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
-        py.detach(|| npg_cli::run(arguments) as u8)
+    fn run_program(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<u8> {
+        let (sender, calls) = channel();
+        set_program(Some(Desk::here(py, sender.clone())?));
+        let work = move || {
+            let _farewell = Farewell(sender);
+            let code = npg_cli::run(arguments) as u8;
+            if is_lost() {
+                std::process::exit(i32::from(code)); // the thread that would do so is inside of an environment for ever
+            }
+            code
+        };
+        let program = std::thread::Builder::new().name("npg".into()).stack_size(STACK).spawn(work)?;
+        let result = make_calls(py, calls, |py| py.check_signals());
+        set_program(None);
+        result?;
+        let panicked = |_| PyRuntimeError::new_err("the program panicked; this is a bug in npg");
+        program.join().map_err(panicked)
     }
+
+    /// That of a main thread.
+    const STACK: usize = 8 << 20;
 
     /// Ids of the native environments.
     #[pyfunction]

@@ -8,116 +8,44 @@
 //! step(which | None, actions) -> (observations, rewards, endings)
 //! take_measures() -> [(name, sum, count)]
 //! at                                   the environment of the call that raised
+//! calls                                calls into single environments so far
+//! calls_at_once                        most of them between two looks at `calls`
 //! ```
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::Arc;
 
 use npg::env::{Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec};
 use npg::random::Stream;
 use numpy::{PyArray1, PyReadonlyArray1};
-use pyo3::exceptions::PyBaseException;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::arrays::{matrix, read};
 use crate::errors::{exception, mistake};
-
-/// What groups of environments tell whoever waits for them.
-#[derive(Debug)]
-pub(crate) struct Link {
-    /// What an environment raised.
-    raised: Mutex<Option<PyErr>>,
-    origin: Instant,
-    /// Whether there is any Python behind it.
-    is_python: bool,
-    /// Milliseconds from `origin` to the beginning of the call into Python that is under way, plus 1; 0 for none.
-    since: AtomicU64,
-    /// Whether no further call is wanted.
-    is_stopped: AtomicBool,
-}
-
-impl Link {
-    fn new(is_python: bool) -> Arc<Self> {
-        Arc::new(Self {
-            raised: Mutex::new(None),
-            is_python,
-            origin: Instant::now(),
-            since: AtomicU64::new(0),
-            is_stopped: AtomicBool::new(false),
-        })
-    }
-
-    /// Whether environments are Python's.
-    pub(crate) fn is_python(&self) -> bool {
-        self.is_python
-    }
-
-    fn now(&self) -> u64 {
-        self.origin.elapsed().as_millis() as u64 + 1
-    }
-
-    /// Seconds that the call into Python under way has taken.
-    pub(crate) fn seconds_in_call(&self) -> f64 {
-        match self.since.load(Ordering::Relaxed) {
-            0 => 0.0,
-            since => self.now().saturating_sub(since) as f64 * 1e-3,
-        }
-    }
-
-    /// What an environment raised, once.
-    pub(crate) fn take_raised(&self) -> Option<PyErr> {
-        self.raised.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take()
-    }
-
-    /// Says whether further calls are to fail: the iteration under way then ends with an error.
-    pub(crate) fn stop(&self, is_stopped: bool) {
-        self.is_stopped.store(is_stopped, Ordering::Relaxed);
-    }
-
-    /// Calls into Python; what it raises is kept, and a message of it given.
-    fn call<T>(&self, object: &Py<PyAny>, f: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Result<T, Fault> {
-        if self.is_stopped.load(Ordering::Relaxed) {
-            return Err(Fault { environment: 0, message: "it was interrupted".into() });
-        }
-        self.since.store(self.now(), Ordering::Relaxed);
-        let result = Python::attach(|py| {
-            let object = object.bind(py);
-            f(object).map_err(|error| {
-                let environment = object.getattr("at").and_then(|at| at.extract()).unwrap_or(0);
-                let message = format!("it raised {}", describe(error.value(py)));
-                *self.raised.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(error);
-                Fault { environment, message }
-            })
-        });
-        self.since.store(0, Ordering::Relaxed);
-        result
-    }
-}
-
-/// Such as "ValueError: bad action".
-fn describe(error: &Bound<'_, PyBaseException>) -> String {
-    let name = error.get_type().name().map_or_else(|_| "an exception".into(), |name| name.to_string());
-    format!("{name}: {error}")
-}
+use crate::link::{Link, describe, for_program};
 
 /// A source of environments that are written in Python, or a native one by its id.
 #[pyclass(module = "npg._npg", frozen)]
 #[derive(Debug)]
 pub(crate) struct Source {
-    make: Option<Py<PyAny>>,
+    make: Option<Arc<Py<PyAny>>>,
     pub(crate) spec: Spec,
-    pub(crate) link: Arc<Link>,
+    /// Most seconds of a call, for the program.
+    timeout: Option<f64>,
 }
+
+/// A source as the library takes it, and what is shared with its environments.
+pub(crate) type Linked = (Box<dyn EnvSource>, Arc<Link>);
 
 #[pymethods]
 impl Source {
     /// `make(count)` gives a group of environments, and `spec` says what is fixed about them: `id`, `observation` and
-    /// `action` (spaces), `max_episode_steps`, `reward_threshold`.
+    /// `action` (spaces), `max_episode_steps`, `reward_threshold`. `timeout`: most seconds of a call, in the program.
     #[new]
-    fn new(make: Py<PyAny>, spec: &Bound<'_, PyDict>) -> PyResult<Self> {
-        Ok(Self { make: Some(make), spec: read_spec(spec)?, link: Link::new(true) })
+    #[pyo3(signature = (make, spec, timeout = None))]
+    fn new(make: Py<PyAny>, spec: &Bound<'_, PyDict>, timeout: Option<f64>) -> PyResult<Self> {
+        Ok(Self { make: Some(Arc::new(make)), spec: read_spec(spec)?, timeout })
     }
 
     /// The native environment of that id; its options come with the configuration.
@@ -125,7 +53,7 @@ impl Source {
     pub(crate) fn native(id: &str, options: &str) -> PyResult<Self> {
         let options: toml::Table = options.parse().map_err(|error| mistake(format!("env: {error}")))?;
         let source = npg::env::registry::make(id, &options).map_err(|error| exception(&error))?;
-        Ok(Self { make: None, spec: source.spec(), link: Link::new(false) })
+        Ok(Self { make: None, spec: source.spec(), timeout: None })
     }
 
     /// What is fixed about the environments, as [`Source::new`] takes it.
@@ -137,20 +65,22 @@ impl Source {
 
 impl Source {
     /// As the library takes it; `options` are those of a native environment.
-    pub(crate) fn for_library(&self, py: Python<'_>, options: &toml::Table) -> PyResult<Box<dyn EnvSource>> {
-        match &self.make {
-            None => npg::env::registry::make(&self.spec.id, options).map_err(|error| exception(&error)),
-            Some(make) => Ok(Box::new(PythonSource {
-                make: make.clone_ref(py),
-                spec: self.spec.clone(),
-                link: Arc::clone(&self.link),
-            })),
-        }
+    pub(crate) fn for_library(&self, options: &toml::Table) -> PyResult<Linked> {
+        let Some(make) = &self.make else {
+            let source = npg::env::registry::make(&self.spec.id, options).map_err(|error| exception(&error))?;
+            return Ok((source, Link::new(false, false)));
+        };
+        let link = Link::new(true, false);
+        Ok((self.linked(make, &link), link))
+    }
+
+    fn linked(&self, make: &Arc<Py<PyAny>>, link: &Arc<Link>) -> Box<dyn EnvSource> {
+        Box::new(PythonSource { make: Arc::clone(make), spec: self.spec.clone(), link: Arc::clone(link) })
     }
 }
 
 struct PythonSource {
-    make: Py<PyAny>,
+    make: Arc<Py<PyAny>>,
     spec: Spec,
     link: Arc<Link>,
 }
@@ -161,9 +91,9 @@ impl EnvSource for PythonSource {
     }
 
     fn group(&self, count: usize) -> Result<Box<dyn EnvGroup>, npg::Error> {
-        let made = self.link.call(&self.make, |make| {
+        let made = self.link.call(&self.make, move |make| {
             let object = make.call1((count,))?;
-            Ok((object.getattr("steps_together")?.extract()?, object.unbind()))
+            Ok((object.getattr("steps_together")?.extract()?, Arc::new(object.unbind())))
         });
         let (together, object) = made.map_err(|fault| npg::Error::Environment {
             environment: fault.environment,
@@ -172,9 +102,8 @@ impl EnvSource for PythonSource {
             message: fault.message,
         })?;
         let width = self.spec.observation.len();
-        let group =
-            PythonGroup { object, count, width, together, link: Arc::clone(&self.link), seeded: vec![false; count] };
-        Ok(Box::new(group))
+        let (link, seeded) = (Arc::clone(&self.link), vec![false; count]);
+        Ok(Box::new(PythonGroup { object, count, width, together, link, seeded, seen: Vec::new() }))
     }
 
     /// They all step behind one lock.
@@ -185,16 +114,23 @@ impl EnvSource for PythonSource {
     fn samples_on_one_thread(&self) -> bool {
         true
     }
+
+    /// As Gymnasium has it: a wrapper may hide or prolong what the spec says.
+    fn ends_episodes(&self) -> bool {
+        true
+    }
 }
 
 struct PythonGroup {
-    object: Py<PyAny>,
+    object: Arc<Py<PyAny>>,
     count: usize,
     width: usize,
     together: bool,
     link: Arc<Link>,
     /// Whether an environment has been given its seed.
     seeded: Vec<bool>,
+    /// Room for observations, which goes to the thread that makes the call and comes back.
+    seen: Vec<f64>,
 }
 
 impl EnvGroup for PythonGroup {
@@ -205,10 +141,18 @@ impl EnvGroup for PythonGroup {
     fn reset(&mut self, index: usize, rng: &mut Stream, observation: &mut [f64]) -> Result<(), Fault> {
         // As Gymnasium advises: a seed for the first reset, none for the later ones.
         let seed = (!std::mem::replace(&mut self.seeded[index], true)).then(|| rng.below(1 << 31));
-        self.link.call(&self.object, |object| {
+        let width = observation.len();
+        let first = self.link.call(&self.object, move |object| {
             let first = object.call_method1(pyo3::intern!(object.py(), "reset"), (index, seed))?;
-            if first.is_none() { Ok(()) } else { read(&first, observation, "the observation of reset()") }
-        })
+            if first.is_none() {
+                return Ok(None);
+            }
+            let mut seen = vec![0.0; width];
+            read(&first, &mut seen, "the observation of reset()")?;
+            Ok(Some(seen))
+        })?;
+        first.iter().for_each(|first| observation.copy_from_slice(first));
+        Ok(())
     }
 
     fn step(
@@ -220,33 +164,37 @@ impl EnvGroup for PythonGroup {
         outcomes: &mut [Outcome],
     ) -> Result<(), Fault> {
         debug_assert_eq!(observations.len(), which.len() * self.width);
-        self.link.call(&self.object, |object| {
+        let mut seen = std::mem::take(&mut self.seen);
+        seen.resize(observations.len(), 0.0);
+        let chosen = Chosen::new(actions);
+        let which = (which.len() < self.count).then(|| which.to_vec());
+        let rows = outcomes.len();
+        let (seen, rewards, endings) = self.link.call(&self.object, move |object| {
             let py = object.py();
-            let which = (which.len() < self.count).then(|| PyArray1::from_slice(py, which));
-            let actions = match actions {
-                Actions::Integers { values, columns } => matrix(py, values, columns)?.into_any(),
-                Actions::Reals { values, columns } => matrix(py, values, columns)?.into_any(),
-            };
-            let result = object.call_method1(pyo3::intern!(py, "step"), (which, actions))?;
-            let (seen, rewards, endings): (Bound<'_, PyAny>, PyReadonlyArray1<'_, f64>, PyReadonlyArray1<'_, u8>) =
+            let which = which.map(|which| PyArray1::from_vec(py, which));
+            let result = object.call_method1(pyo3::intern!(py, "step"), (which, chosen.to_python(py)?))?;
+            let (found, rewards, endings): (Bound<'_, PyAny>, PyReadonlyArray1<'_, f64>, PyReadonlyArray1<'_, u8>) =
                 result.extract()?;
-            read(&seen, observations, "the observations of step()")?;
-            let (rewards, endings) = (rewards.as_slice()?, endings.as_slice()?);
-            if rewards.len() != outcomes.len() || endings.len() != outcomes.len() {
-                let (got, wanted) = (rewards.len().min(endings.len()), outcomes.len());
-                return Err(mistake(format!("step() gave {got} rewards or endings, not {wanted}")));
+            read(&found, &mut seen, "the observations of step()")?;
+            let (rewards, endings) = (rewards.as_slice()?.to_vec(), endings.as_slice()?.to_vec());
+            if rewards.len() != rows || endings.len() != rows {
+                let got = rewards.len().min(endings.len());
+                return Err(mistake(format!("step() gave {got} rewards or endings, not {rows}")));
             }
-            for ((outcome, reward), ending) in outcomes.iter_mut().zip(rewards).zip(endings) {
-                let ending = match ending {
-                    0 => Ending::Running,
-                    1 => Ending::Terminated,
-                    2 => Ending::Truncated,
-                    _ => Ending::Began,
-                };
-                *outcome = Outcome { reward: *reward, ending };
-            }
-            Ok(())
-        })
+            Ok((seen, rewards, endings))
+        })?;
+        observations.copy_from_slice(&seen);
+        self.seen = seen;
+        for ((outcome, reward), ending) in outcomes.iter_mut().zip(rewards).zip(endings) {
+            let ending = match ending {
+                0 => Ending::Running,
+                1 => Ending::Terminated,
+                2 => Ending::Truncated,
+                _ => Ending::Began,
+            };
+            *outcome = Outcome { reward, ending };
+        }
+        Ok(())
     }
 
     fn save(&self, _index: usize) -> Option<Vec<f64>> {
@@ -262,8 +210,15 @@ impl EnvGroup for PythonGroup {
     }
 
     fn take_measures(&mut self) -> Vec<Measure> {
-        let taken: Result<Vec<(String, f64, u64)>, Fault> =
-            self.link.call(&self.object, |object| object.call_method0("take_measures")?.extract());
+        let taken = self.link.call(&self.object, |object| {
+            let taken: PyResult<Vec<(String, f64, u64)>> =
+                object.call_method0("take_measures").and_then(|taken| taken.extract());
+            match taken {
+                // Nothing depends on them, least of all the next failure's report.
+                Err(error) if error.is_instance_of::<PyException>(object.py()) => Ok(Vec::new()),
+                taken => taken,
+            }
+        });
         let measures = taken.unwrap_or_default().into_iter();
         measures.map(|(name, sum, count)| Measure { name, sum, count }).collect()
     }
@@ -272,19 +227,47 @@ impl EnvGroup for PythonGroup {
 /// Environments are processes or windows as well: they are closed, not left to the collector.
 impl Drop for PythonGroup {
     fn drop(&mut self) {
-        let _ = Python::try_attach(|py| self.object.bind(py).call_method0("close").map(drop)); // nobody is left to be told
+        self.link.close(&self.object);
+    }
+}
+
+/// Actions on their way to the thread that makes calls.
+enum Chosen {
+    Integers(Vec<i64>, usize),
+    Reals(Vec<f64>, usize),
+}
+
+impl Chosen {
+    fn new(actions: Actions<'_>) -> Self {
+        match actions {
+            Actions::Integers { values, columns } => Self::Integers(values.to_vec(), columns),
+            Actions::Reals { values, columns } => Self::Reals(values.to_vec(), columns),
+        }
+    }
+
+    /// As an array of one row each.
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match self {
+            Self::Integers(values, columns) => matrix(py, values, *columns)?.into_any(),
+            Self::Reals(values, columns) => matrix(py, values, *columns)?.into_any(),
+        })
     }
 }
 
 /// The environment `gym:id` with keyword arguments `options`, for the program.
 pub(crate) fn make_gymnasium(id: &str, options: &toml::Table) -> npg::Result<Box<dyn EnvSource>> {
-    Python::attach(|py| {
-        let text = toml::to_string(options).expect("a table that was read can be written");
-        let module = py.import("npg._sources")?;
-        let source = module.call_method1("of_gymnasium", (id, text))?;
-        source.cast::<Source>()?.get().for_library(py, options)
-    })
-    .map_err(|error: PyErr| {
+    let text = toml::to_string(options).expect("a table that was read can be written");
+    let name = id.to_owned();
+    let made = for_program(move |py| -> PyResult<Box<dyn EnvSource>> {
+        let source = py.import("npg._sources")?.call_method1("of_gymnasium", (name, text))?;
+        let source = source.cast::<Source>()?.get();
+        let make = source.make.as_ref().ok_or_else(|| mistake("Gymnasium's environments are made in Python"))?;
+        let link = Link::new(true, true);
+        link.set_timeout(source.timeout);
+        Ok(source.linked(make, &link))
+    });
+    let ended = || npg::Error::Run("the program is ending".into());
+    made.ok_or_else(ended)?.map_err(|error| {
         Python::attach(|py| {
             if error.is_instance_of::<pyo3::exceptions::PyImportError>(py) {
                 npg::Error::Library { name: "Gymnasium", reason: error.value(py).to_string() }

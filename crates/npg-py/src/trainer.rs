@@ -1,31 +1,29 @@
-//! Training, one iteration at a time. An iteration runs on a thread of its own, so that the caller can be interrupted and
-//! notices an environment that hangs.
+//! Training, one iteration at a time. An iteration runs on a thread of its own, so that the caller can be interrupted; the
+//! caller's thread meanwhile makes its calls into environments.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use npg::FileFault;
 use npg::checkpoint::Archive;
 use npg::config::{Config, Layers};
 use npg::train::{Iteration, RestoreError, Trainer as Inner, saved_config};
-use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::{exception, mistake};
+use crate::link::{Desk, Farewell, Link, Message, make_calls};
 use crate::policy::Policy;
-use crate::source::{Link, Source};
+use crate::source::Source;
 
-/// How often a waiting caller looks for signals and for environments that hang.
-const WATCH: Duration = Duration::from_millis(50);
-
-/// How long an interrupted iteration may take to end by itself; then it is stopped before the next step.
+/// How long an interrupted iteration may take to end by itself; then it is stopped before its next call.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long a step may take that is to be stopped; then the iteration is given up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to stop then; after that the iteration is given up.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a thread gives back with its iteration.
 type Outcome = (Box<Inner>, Option<npg::Result<Iteration>>);
@@ -34,12 +32,10 @@ type Outcome = (Box<Inner>, Option<npg::Result<Iteration>>);
 #[pyclass(module = "npg._npg")]
 #[derive(Debug)]
 pub(crate) struct Trainer {
-    /// None after an environment has hung: it may still be inside.
+    /// None after an iteration was given up.
     inner: Option<Mutex<Box<Inner>>>,
-    /// State before the iteration under way, where environments are Python's and can hang in it.
+    /// State before the iteration under way.
     before: Option<Archive>,
-    /// The thread of the last iteration.
-    thread: Option<JoinHandle<()>>,
     link: Arc<Link>,
 }
 
@@ -65,81 +61,84 @@ impl Trainer {
     #[new]
     fn new(py: Python<'_>, source: &Source, config: &str) -> PyResult<Self> {
         let config = Config::from_toml("config", config).map_err(|error| exception(&error))?;
-        let environments = source.for_library(py, &config.env)?;
-        let link = Arc::clone(&source.link);
+        let (environments, link) = source.for_library(&config.env)?;
         let inner = py.detach(|| Inner::new(config, environments)).map_err(|error| raised(&link, &error))?;
-        Ok(Self::of(inner, &link))
+        Ok(Self::of(inner, link))
     }
 
-    /// The trainer in a checkpoint; whether the environments go on with their episodes.
+    /// The trainer in a checkpoint; whether the environments go on with their episodes. With `options`, as of
+    /// [`Trainer::with_source`], the environments are others.
     #[staticmethod]
-    fn load(py: Python<'_>, path: PathBuf, source: &Source) -> PyResult<(Self, bool)> {
+    fn load(py: Python<'_>, path: PathBuf, source: &Source, options: Option<&str>) -> PyResult<(Self, bool)> {
         let archive = Archive::read(&path).map_err(|error| exception(&error))?;
         let fault = |fault| exception(&npg::Error::File { path: path.clone(), fault });
+        if let Some(options) = options {
+            return Ok((Self::elsewhere(py, archive, source, options, fault)?, false));
+        }
         let config = saved_config(&archive).map_err(fault)?;
-        let environments = source.for_library(py, &config.env)?;
+        let (environments, link) = source.for_library(&config.env)?;
         let restored = py.detach(|| Inner::restore(&archive, environments));
         let (inner, continued) = restored.map_err(|error| match error {
             RestoreError::Fault(f) => fault(f),
-            RestoreError::Other(error) => raised(&source.link, &error),
+            RestoreError::Other(error) => raised(&link, &error),
         })?;
-        Ok((Self::of(inner, &source.link), continued))
+        Ok((Self::of(inner, link), continued))
     }
 
-    /// A trainer in the same state on another source of environments, whose episodes begin anew. `options` are those of a
-    /// native environment, as TOML.
+    /// A trainer in the same state on another source of environments, whose episodes begin anew. `options` are those that
+    /// are saved with it, as TOML.
     fn with_source(&mut self, py: Python<'_>, source: &Source, options: &str) -> PyResult<Self> {
-        let mut archive = self.archive()?;
-        let mut config = saved_config(&archive).map_err(|fault| mistake(fault.to_string()))?;
-        config.env = options.parse().map_err(|error| mistake(format!("env_kwargs: {error}")))?;
-        archive.header["config"] = config.to_toml().into();
-        archive.header["env"] = source.spec.id.clone().into();
-        drop(source.link.take_raised()); // of the environments before
-        source.link.stop(false);
-        let environments = source.for_library(py, &config.env)?;
-        let restored = py.detach(|| Inner::restore_elsewhere(&archive, environments));
-        let inner = restored.map_err(|error| match error {
-            RestoreError::Fault(fault) => mistake(fault.to_string()),
-            RestoreError::Other(error) => raised(&source.link, &error),
-        })?;
-        Ok(Self::of(inner, &source.link))
+        let archive = self.archive()?;
+        Self::elsewhere(py, archive, source, options, |fault| mistake(fault.to_string()))
     }
 
-    /// One iteration: its metrics, with `iteration`, `steps` and `outcome`; None when training is done.
+    /// Says whether batches may be sampled ahead of the iteration that they are for.
+    fn set_samples_ahead(&mut self, may: bool) -> PyResult<()> {
+        self.inner_mut()?.set_samples_ahead(may);
+        Ok(())
+    }
+
+    /// Lets all episodes begin anew with the next iteration.
+    fn begin_episodes_anew(&mut self) -> PyResult<()> {
+        self.inner_mut()?.begin_episodes_anew();
+        Ok(())
+    }
+
+    /// One iteration: its metrics, with `iteration`, `steps`, `notes` and `refused`; None when training is done.
     ///
-    /// A call into an environment that takes longer than `timeout` seconds is a TimeoutError, after which this trainer
-    /// cannot go on, but can be saved as it was before the iteration. KeyboardInterrupt lets the iteration end, if it does so within seconds.
-    fn step<'py>(&mut self, py: Python<'py>, timeout: f64) -> PyResult<Option<Bound<'py, PyDict>>> {
+    /// Environments are called on this thread. A call that takes longer than `timeout` seconds is ended by a TimeoutError.
+    /// KeyboardInterrupt lets the iteration end, if it does so within seconds; else this trainer cannot go on, but it can be
+    /// saved as it was before.
+    #[pyo3(signature = (timeout))]
+    fn step<'py>(&mut self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyDict>>> {
         let mut trainer = self.take()?;
+        self.before = Some(trainer.save());
+        let (sender, calls) = channel();
+        self.link.set_desk(Some(Desk::here(py, sender.clone())?));
+        self.link.set_timeout(timeout);
         self.link.stop(false);
-        self.before = self.link.is_python().then(|| trainer.save());
-        let (sender, receiver) = channel::<Outcome>();
+        let (given, outcome) = channel::<Outcome>();
         let work = move || {
+            let _farewell = Farewell(sender);
             let result = trainer.step();
-            let _ = sender.send((trainer, result)); // whoever waited has given up: it is said already
+            let _ = given.send((trainer, result)); // whoever waited has given up: it is said already
         };
-        self.thread = Some(std::thread::Builder::new().name("npg-trainer".into()).spawn(work)?);
-        let (result, interrupt) = self.wait(py, receiver, timeout)?;
-        if let Some(interrupt) = interrupt {
+        std::thread::Builder::new().name("npg-trainer".into()).spawn(work)?;
+        let interrupt = self.wait(py, calls);
+        let Ok((trainer, result)) = outcome.try_recv() else {
+            let panicked = || PyRuntimeError::new_err("the training thread panicked; this is a bug in npg");
+            return Err(interrupt.unwrap_or_else(panicked));
+        };
+        self.link.set_desk(None);
+        self.inner = Some(Mutex::new(trainer));
+        if let Some(interrupt) = interrupt.or_else(|| self.link.take_interrupt(py)) {
             return Err(interrupt);
         }
         match result {
             None => Ok(None),
-            Some(Ok(iteration)) => self.metrics(py, &iteration).map(Some),
+            Some(Ok(iteration)) => metrics(py, &iteration).map(Some),
             Some(Err(error)) => Err(raised(&self.link, &error)),
         }
-    }
-
-    /// Waits for the thread of an iteration that hung, at most that long; whether it has ended.
-    fn join(&self, py: Python<'_>, seconds: f64) -> bool {
-        let begin = Instant::now();
-        let has_ended = || self.thread.as_ref().is_none_or(JoinHandle::is_finished);
-        py.detach(|| {
-            while !has_ended() && begin.elapsed().as_secs_f64() < seconds {
-                std::thread::sleep(WATCH / 10);
-            }
-            has_ended()
-        })
     }
 
     /// The policy as it is now, a copy.
@@ -153,8 +152,9 @@ impl Trainer {
         self.inner_mut()?.initialize_from(&policy.inner).map_err(|error| exception(&error))
     }
 
-    /// Writes everything that the next iteration depends on, and which arguments were functions, that no file can hold.
-    fn save(&mut self, path: PathBuf, functions: Vec<String>) -> PyResult<()> {
+    /// Writes everything that the next iteration depends on; and names what no file can hold: arguments that were functions,
+    /// and options of the environment.
+    fn save(&mut self, path: PathBuf, functions: Vec<String>, unsaved_options: Vec<String>) -> PyResult<()> {
         let mut archive = self.archive()?;
         if !functions.is_empty() {
             archive.header["functions"] = functions.into();
@@ -162,6 +162,9 @@ impl Trainer {
         // What the program's runs say of their evaluations: none yet, so that `npg resume` can go on with the file.
         archive.header["best_return"] = None::<f64>.into();
         archive.header["evaluated"] = vec![Some(0), None].into();
+        if !unsaved_options.is_empty() {
+            archive.header["unsaved_options"] = unsaved_options.into();
+        }
         archive.write(path).map_err(|error| exception(&error))
     }
 
@@ -216,14 +219,34 @@ impl Trainer {
 }
 
 impl Trainer {
-    fn of(inner: Inner, link: &Arc<Link>) -> Self {
-        Self { inner: Some(Mutex::new(Box::new(inner))), before: None, thread: None, link: Arc::clone(link) }
+    fn of(inner: Inner, link: Arc<Link>) -> Self {
+        Self { inner: Some(Mutex::new(Box::new(inner))), before: None, link }
+    }
+
+    /// The trainer in an archive, on another source of environments.
+    fn elsewhere(
+        py: Python<'_>,
+        mut archive: Archive,
+        source: &Source,
+        options: &str,
+        fault: impl Fn(FileFault) -> PyErr,
+    ) -> PyResult<Self> {
+        let mut config = saved_config(&archive).map_err(&fault)?;
+        config.env = options.parse().map_err(|error| mistake(format!("env_kwargs: {error}")))?;
+        archive.header["config"] = config.to_toml().into();
+        archive.header["env"] = source.spec.id.clone().into();
+        let (environments, link) = source.for_library(&config.env)?;
+        let restored = py.detach(|| Inner::restore_elsewhere(&archive, environments));
+        let inner = restored.map_err(|error| match error {
+            RestoreError::Fault(f) => fault(f),
+            RestoreError::Other(error) => raised(&link, &error),
+        })?;
+        Ok(Self::of(inner, link))
     }
 
     fn lost() -> PyErr {
         PyRuntimeError::new_err(
-            "an environment hung in the last iteration, so training cannot go on with it: give another one to set_env, or \
-             save the agent",
+            "the last iteration was given up; the agent is as it was before: learn goes on from there",
         )
     }
 
@@ -255,60 +278,38 @@ impl Trainer {
         Ok(inner.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
-    /// Waits for the thread's iteration; gives it, and the KeyboardInterrupt that came meanwhile.
-    fn wait(
-        &mut self,
-        py: Python<'_>,
-        mut receiver: Receiver<Outcome>,
-        timeout: f64,
-    ) -> PyResult<(Option<npg::Result<Iteration>>, Option<PyErr>)> {
-        let mut interrupt: Option<(PyErr, Instant)> = None;
-        loop {
-            let received;
-            (received, receiver) = py.detach(move || (receiver.recv_timeout(WATCH), receiver));
-            match received {
-                Ok((trainer, result)) => {
-                    self.inner = Some(Mutex::new(trainer));
-                    return Ok((result, interrupt.map(|(error, _)| error)));
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(PyRuntimeError::new_err("the training thread panicked; this is a bug in npg"));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
+    /// Makes the iteration's calls until it is over, or given up; gives the KeyboardInterrupt that came meanwhile.
+    fn wait(&self, py: Python<'_>, calls: Receiver<Message>) -> Option<PyErr> {
+        let mut since: Option<(PyErr, Instant)> = None;
+        let patience = if self.link.is_python() { GRACE + PATIENCE } else { GRACE };
+        let result = make_calls(py, calls, |py| {
             if let Err(error) = py.check_signals() {
-                interrupt.get_or_insert((error, Instant::now()));
+                since.get_or_insert((error, Instant::now()));
             }
-            if let Some((error, since)) = interrupt.take() {
-                if since.elapsed() > GRACE + PATIENCE {
-                    return Err(error);
-                }
-                self.link.stop(since.elapsed() > GRACE);
-                interrupt = Some((error, since));
-            }
-            let seconds = self.link.seconds_in_call();
-            if seconds > timeout {
-                return Err(PyTimeoutError::new_err(format!(
-                    "a call into the environment has taken {seconds:.1} s; if that is no hang, give a longer timeout than {timeout} s"
-                )));
-            }
-        }
+            let Some((error, begin)) = &since else { return Ok(()) };
+            self.link.stop(begin.elapsed() > GRACE);
+            if begin.elapsed() > patience { Err(error.clone_ref(py)) } else { Ok(()) }
+        });
+        result.err().or(since.map(|(error, _)| error))
     }
+}
 
-    fn metrics<'py>(&self, py: Python<'py>, iteration: &Iteration) -> PyResult<Bound<'py, PyDict>> {
-        let row = PyDict::new(py);
-        row.set_item("iteration", iteration.iteration)?;
-        row.set_item("steps", iteration.steps)?;
-        for (name, value) in iteration.metrics.values() {
-            row.set_item(name, value)?;
-        }
-        let refused = match &iteration.outcome {
-            npg::npg::Outcome::Refused(reason) => Some(reason.as_str()),
-            _ => None,
-        };
-        row.set_item("refused", refused)?;
-        Ok(row)
+fn metrics<'py>(py: Python<'py>, iteration: &Iteration) -> PyResult<Bound<'py, PyDict>> {
+    let row = PyDict::new(py);
+    row.set_item("iteration", iteration.iteration)?;
+    row.set_item("steps", iteration.steps)?;
+    for (name, value) in iteration.metrics.values() {
+        row.set_item(name, value)?;
     }
+    let notes = iteration.notes();
+    let refused = match &iteration.outcome {
+        npg::npg::Outcome::Stepped => None,
+        npg::npg::Outcome::Refused(reason) => Some(reason.clone()),
+        _ => notes.first().cloned(),
+    };
+    row.set_item("refused", refused)?;
+    row.set_item("notes", notes)?;
+    Ok(row)
 }
 
 /// What the environment raised, with where it was as a note; else the library's error.

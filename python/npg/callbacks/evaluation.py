@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from npg import _npg
 from npg._groups import autoreset_mode
+from npg._warnings import TrainingWarning
 from npg.callbacks.base import BaseCallback, ConvertCallback, EventCallback, as_callback
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def evaluate_policy(
     *,
     seed: int | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
+    max_episode_steps: int | None = None,
 ) -> Any:
     """Runs whole episodes.
 
@@ -43,75 +47,101 @@ def evaluate_policy(
         warn: of no meaning.
         seed: of the first reset.
         env_kwargs: options of an environment that is named by its id.
+        max_episode_steps: an episode that has not ended after so many steps is cut, with a warning; 50,000 by default, or the
+            environment's registered limit where that is longer, as `npg eval` has it.
 
     Returns:
         (mean, standard deviation) of the returns, or (returns, lengths).
+
+    Warns:
+        TrainingWarning: if episodes were cut.
     """
     if render or callback is not None:
         raise ValueError("render and callback are not supported; leave them out")
     if n_eval_episodes < 1:
         raise ValueError(f"n_eval_episodes is {n_eval_episodes}; it must be at least 1")
+    if max_episode_steps is not None and max_episode_steps < 1:
+        raise ValueError(f"max_episode_steps is {max_episode_steps}; it must be at least 1")
     made, is_ours = _made(env, env_kwargs)
     try:
         episodes = _episodes_of_vector if hasattr(made, "num_envs") else _episodes
-        returns, lengths = episodes(model, made, n_eval_episodes, deterministic, seed)
+        longest = _longest(made) if max_episode_steps is None else max_episode_steps
+        returns, lengths, cut = episodes(model, made, n_eval_episodes, (deterministic, seed), longest)
     finally:
         if is_ours:
             made.close()
+    if cut:
+        text = f"{cut} of {n_eval_episodes} evaluation episodes had not ended after {longest} steps and were cut there"
+        warnings.warn(f"{text}; max_episode_steps sets another limit", TrainingWarning, stacklevel=2)
     mean = float(np.mean(returns))
     if reward_threshold is not None:
         assert mean > reward_threshold, f"the mean return is {mean:.2f}, not above {reward_threshold:.2f}"
     return (returns, lengths) if return_episode_rewards else (mean, float(np.std(returns)))
 
 
-Episodes = tuple[list[float], list[int]]
+#: Returns and lengths, and how many episodes were cut.
+Episodes = tuple[list[float], list[int], int]
 
 
-def _episodes(model: Agent, env: Any, count: int, deterministic: bool, seed: int | None) -> Episodes:
-    returns, lengths = [], []
+def _longest(env: Any) -> int:
+    """Steps after which an episode is cut: the same as in the program."""
+    registered = getattr(getattr(env, "spec", None), "max_episode_steps", None)
+    return max(_npg.LONGEST_EPISODE, registered or 0)
+
+
+def _episodes(model: Agent, env: Any, count: int, how: tuple[bool, int | None], longest: int) -> Episodes:
+    deterministic, seed = how
+    returns, lengths, cut = [], [], 0
     for episode in range(count):
         observation, _ = env.reset(seed=seed if episode == 0 else None)
         total, length, is_over = 0.0, 0, False
-        while not is_over:
+        while not is_over and length < longest:
             action, _ = model.predict(observation, deterministic=deterministic)
             observation, reward, terminated, truncated, _ = env.step(action)
             total, length, is_over = total + float(reward), length + 1, bool(terminated or truncated)
         returns.append(total)
         lengths.append(length)
-    return returns, lengths
+        cut += not is_over
+    return returns, lengths, cut
 
 
-def _episodes_of_vector(model: Agent, env: Any, count: int, deterministic: bool, seed: int | None) -> Episodes:
+def _episodes_of_vector(model: Agent, env: Any, count: int, how: tuple[bool, int | None], longest: int) -> Episodes:
     """Each environment runs its share of the episodes, so that short ones are not preferred."""
     mode = autoreset_mode(env)
+    deterministic, seed = how
     shares = np.full(env.num_envs, count // env.num_envs) + (np.arange(env.num_envs) < count % env.num_envs)
     totals, steps, begins = np.zeros(env.num_envs), np.zeros(env.num_envs, int), np.zeros(env.num_envs, bool)
+    waits = np.zeros(env.num_envs, bool)  # those whose episode was cut, until they begin another one
     returns: list[float] = []
     lengths: list[int] = []
+    cut = 0
     observation, _ = env.reset(seed=seed)
     while shares.any():
         action, _ = model.predict(observation, deterministic=deterministic)
         observation, rewards, terminated, truncated, _ = env.step(action)
         totals, steps = totals + np.where(begins, 0.0, rewards), steps + ~begins
         ended = np.asarray(terminated | truncated, bool)
-        for index in np.flatnonzero(ended):
-            if shares[index] > 0:
-                shares[index] -= 1
-                returns.append(float(totals[index]))
-                lengths.append(int(steps[index]))
+        over = ~ended & (steps >= longest)
+        for index in np.flatnonzero((ended | over) & ~waits & (shares > 0)):
+            shares[index] -= 1
+            returns.append(float(totals[index]))
+            lengths.append(int(steps[index]))
+            cut += int(over[index])
         totals[ended], steps[ended] = 0.0, 0
+        waits = (waits | over) & ~ended
         begins = ended if mode == "next-step" else np.zeros_like(ended)
-        if mode == "disabled" and ended.any():
+        if waits[shares > 0].all() and shares.any():  # no single one of them can be reset in every mode
+            observation, _ = env.reset()
+            totals[:], steps[:], begins[:], waits[:] = 0.0, 0, False, False
+        elif mode == "disabled" and ended.any():
             observation, _ = env.reset(options={"reset_mask": ended})
-    return returns, lengths
+    return returns, lengths, cut
 
 
 def _made(env: Any, env_kwargs: Mapping[str, Any] | None) -> tuple[Any, bool]:
     """The environment, and whether it was made here."""
     import gymnasium
     import gymnasium.vector
-
-    from npg import _npg
 
     if isinstance(env, str):
         name = f"npg/{env}" if env in _npg.native_ids() else env.removeprefix("gym:")
@@ -157,6 +187,7 @@ class EvalCallback(EventCallback):
         verbose: 1 prints a line for each evaluation.
         warn: of no meaning.
         env_kwargs: options of an environment that is named by its id.
+        max_episode_steps: as for `evaluate_policy`.
 
     Raises:
         TypeError: for what is no environment and makes none.
@@ -178,6 +209,7 @@ class EvalCallback(EventCallback):
         warn: bool = True,
         *,
         env_kwargs: Mapping[str, Any] | None = None,
+        max_episode_steps: int | None = None,
     ) -> None:
         super().__init__(as_callback(callback_after_eval, "callback_after_eval", _OfEvaluation), verbose)
         if n_eval_episodes < 1 or eval_freq < 1:
@@ -188,6 +220,7 @@ class EvalCallback(EventCallback):
         self.eval_env, self._is_ours = _made(eval_env, env_kwargs)
         self.n_eval_episodes, self.eval_freq, self.deterministic = n_eval_episodes, eval_freq, deterministic
         self.best_model_save_path, self.log_path = best_model_save_path, log_path
+        self.max_episode_steps = max_episode_steps
         #: Best mean return so far.
         self.best_mean_reward = -np.inf
         #: Mean return of the last evaluation.
@@ -214,7 +247,12 @@ class EvalCallback(EventCallback):
         if self._last // self.eval_freq == before // self.eval_freq:
             return True
         returns, lengths = evaluate_policy(
-            self.model, self.eval_env, self.n_eval_episodes, self.deterministic, return_episode_rewards=True
+            self.model,
+            self.eval_env,
+            self.n_eval_episodes,
+            self.deterministic,
+            return_episode_rewards=True,
+            max_episode_steps=self.max_episode_steps,
         )
         self.last_mean_reward = float(np.mean(returns))
         self.logger.record("eval/mean_reward", self.last_mean_reward)

@@ -1,0 +1,380 @@
+//! Calls into Python, made by the thread that asked for training.
+//!
+//! The library samples on threads of its own. An environment in Python, though, may depend on its caller's thread and context
+//! (context variables, NumPy's error state, an event loop, signal handlers, SQLite connections), so no thread of the library
+//! calls one: it sends the call to the caller's thread, which waits in `Trainer.step`, or in `run_program` for the program, and
+//! makes it there.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use npg::env::Fault;
+use pyo3::exceptions::{PyBaseException, PyException, PyTimeoutError};
+use pyo3::prelude::*;
+
+/// How often whoever waits looks for signals and for calls that hang.
+const WATCH: Duration = Duration::from_millis(50);
+
+/// How long a thread that makes calls looks for the next one before it sleeps: waking up takes as long.
+const SPIN: Duration = Duration::from_micros(30);
+
+/// How long closing environments may take before nobody waits for it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the program lets an iteration go on after a signal.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The thread that makes calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    calls: Sender<Message>,
+    /// As Python counts threads.
+    thread: u64,
+}
+
+impl Desk {
+    /// This thread, which makes the calls that `calls` sends.
+    pub(crate) fn here(py: Python<'_>, calls: Sender<Message>) -> PyResult<Self> {
+        Ok(Self { calls, thread: py.import("threading")?.call_method0("get_ident")?.extract()? })
+    }
+}
+
+/// To the thread that makes calls.
+pub(crate) enum Message {
+    /// A call to make.
+    Call(Box<dyn FnOnce(Python<'_>) + Send>),
+    /// No more will come.
+    Over,
+}
+
+/// Says that no more calls come, when it is dropped: also by a panic.
+pub(crate) struct Farewell(pub(crate) Sender<Message>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let _ = self.0.send(Message::Over); // nobody is left to be told
+    }
+}
+
+/// The thread that makes calls for the program's environments, while it runs.
+static PROGRAM: Mutex<Option<Desk>> = Mutex::new(None);
+
+/// Whether a call of the program's cannot be ended: its thread is lost then.
+static IS_LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whoever makes calls for the program's environments from now on.
+pub(crate) fn set_program(desk: Option<Desk>) {
+    *locked(&PROGRAM) = desk;
+}
+
+/// Whether a call of the program's cannot be ended.
+pub(crate) fn is_lost() -> bool {
+    IS_LOST.load(Ordering::Relaxed)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Makes calls until no more come; `between` is asked after each, and now and then, and ends it by an error.
+pub(crate) fn make_calls(
+    py: Python<'_>,
+    mut calls: Receiver<Message>,
+    mut between: impl FnMut(Python<'_>) -> PyResult<()>,
+) -> PyResult<()> {
+    loop {
+        let received;
+        (received, calls) = py.detach(move || (next(&calls), calls));
+        match received {
+            Ok(Message::Call(call)) => call(py),
+            Ok(Message::Over) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        between(py)?;
+    }
+}
+
+fn next(calls: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
+    let begin = Instant::now();
+    while begin.elapsed() < SPIN {
+        match calls.try_recv() {
+            Ok(message) => return Ok(message),
+            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => std::hint::spin_loop(),
+        }
+    }
+    calls.recv_timeout(WATCH)
+}
+
+/// Makes one call for the program where its calls are made; here, if there is no such thread.
+pub(crate) fn for_program<T: Send + 'static>(call: impl FnOnce(Python<'_>) -> T + Send + 'static) -> Option<T> {
+    let Some(desk) = locked(&PROGRAM).clone() else { return Some(Python::attach(call)) };
+    let (answer, answers) = sync_channel(1);
+    let made = move |py: Python<'_>| {
+        let _ = answer.send(call(py)); // whoever waited has given up
+    };
+    desk.calls.send(Message::Call(Box::new(made))).ok()?;
+    answers.recv().ok()
+}
+
+/// What a trainer's environments and whoever waits for them have in common.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// Whether there is any Python behind it.
+    is_python: bool,
+    /// Whether it is the program's.
+    is_program: bool,
+    /// Who makes calls; None where they are made at once, by whoever wants them.
+    desk: Mutex<Option<Desk>>,
+    /// What an environment raised.
+    raised: Mutex<Option<PyErr>>,
+    origin: Instant,
+    /// Milliseconds from `origin` to the beginning of the call into Python that is under way, plus 1; 0 for none.
+    since: AtomicU64,
+    /// Calls into single environments that a group had made when it was last looked at.
+    calls: AtomicU64,
+    /// Most milliseconds that a call may take; 0 for any.
+    timeout: AtomicU64,
+    /// Whether the call under way has taken longer.
+    is_expired: AtomicBool,
+    /// Whether no further call is wanted.
+    is_stopped: AtomicBool,
+    /// When the program was seen to be asked to stop.
+    asked: Mutex<Option<Instant>>,
+}
+
+impl Link {
+    pub(crate) fn new(is_python: bool, is_program: bool) -> Arc<Self> {
+        Arc::new(Self {
+            is_python,
+            is_program,
+            desk: Mutex::new(if is_program { locked(&PROGRAM).clone() } else { None }),
+            raised: Mutex::new(None),
+            origin: Instant::now(),
+            since: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            timeout: AtomicU64::new(0),
+            is_expired: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
+            asked: Mutex::new(None),
+        })
+    }
+
+    /// Whether environments are Python's.
+    pub(crate) fn is_python(&self) -> bool {
+        self.is_python
+    }
+
+    /// Who makes calls from now on.
+    pub(crate) fn set_desk(&self, desk: Option<Desk>) {
+        *locked(&self.desk) = desk;
+    }
+
+    /// Most seconds that a call into an environment may take.
+    pub(crate) fn set_timeout(&self, seconds: Option<f64>) {
+        let milliseconds = seconds.map_or(0, |seconds| (seconds * 1e3).clamp(1.0, 1e15) as u64);
+        self.timeout.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// What an environment raised, once.
+    pub(crate) fn take_raised(&self) -> Option<PyErr> {
+        locked(&self.raised).take()
+    }
+
+    /// What an environment raised, once, if it is no ordinary exception: KeyboardInterrupt, SystemExit.
+    pub(crate) fn take_interrupt(&self, py: Python<'_>) -> Option<PyErr> {
+        let mut raised = locked(&self.raised);
+        raised.take_if(|error| !error.is_instance_of::<PyException>(py))
+    }
+
+    /// Says whether further calls are to fail: the iteration under way then ends with an error.
+    pub(crate) fn stop(&self, is_stopped: bool) {
+        self.is_stopped.store(is_stopped, Ordering::Relaxed);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed) || self.asked_for() > GRACE
+    }
+
+    /// How long ago the program was asked to stop.
+    fn asked_for(&self) -> Duration {
+        if !self.is_program || !npg_cli::is_asked_to_stop() {
+            return Duration::ZERO;
+        }
+        locked(&self.asked).get_or_insert_with(Instant::now).elapsed()
+    }
+
+    /// Calls into Python on the thread that makes calls; what it raises is kept, and a message of it given.
+    pub(crate) fn call<T: Send + 'static>(
+        self: &Arc<Self>,
+        object: &Arc<Py<PyAny>>,
+        f: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        if self.is_stopped() {
+            return Err(fault("it was interrupted"));
+        }
+        let Some(desk) = locked(&self.desk).clone() else {
+            return Python::attach(|py| self.make(object.bind(py), f));
+        };
+        let (answer, answers) = sync_channel(1);
+        let (link, callee) = (Arc::clone(self), Arc::clone(object));
+        let made = move |py: Python<'_>| {
+            let _ = answer.send(link.make(callee.bind(py), f)); // whoever waited has given up
+        };
+        let gone = || fault("training has ended already");
+        desk.calls.send(Message::Call(Box::new(made))).map_err(|_| gone())?;
+        loop {
+            match answers.recv_timeout(self.tick()) {
+                Ok(result) => return result,
+                Err(RecvTimeoutError::Disconnected) => return Err(gone()),
+                Err(RecvTimeoutError::Timeout) => self.watch(object, desk.thread)?,
+            }
+        }
+    }
+
+    /// Closes a group of environments where its calls are made; here, if nobody makes them any more.
+    pub(crate) fn close(&self, object: &Arc<Py<PyAny>>) {
+        let (answer, answers) = sync_channel::<()>(1);
+        let callee = Arc::clone(object);
+        let close = move |py: Python<'_>| {
+            let _ = callee.bind(py).call_method0("close"); // nobody is left to be told
+            drop(answer);
+        };
+        let desk = locked(&self.desk).clone();
+        match desk.map(|desk| desk.calls.send(Message::Call(Box::new(close)))) {
+            Some(Ok(())) => {
+                let _ = answers.recv_timeout(PATIENCE);
+            }
+            _ => {
+                let _ = Python::try_attach(|py| object.bind(py).call_method0("close").map(drop));
+            }
+        }
+    }
+
+    /// The call itself.
+    fn make<T>(&self, object: &Bound<'_, PyAny>, f: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Result<T, Fault> {
+        self.since.store(self.now(), Ordering::Relaxed);
+        let mut result = f(object);
+        let taken = self.seconds_in_call();
+        self.since.store(0, Ordering::Relaxed);
+        if self.is_expired.swap(false, Ordering::Relaxed) {
+            settle(object.py());
+            let is_told = |error: &PyErr| {
+                error.is_instance_of::<PyTimeoutError>(object.py()) && !error.value(object.py()).to_string().is_empty()
+            };
+            if !result.as_ref().is_err_and(is_told) {
+                let error = PyTimeoutError::new_err(self.overdue(taken));
+                error.set_cause(object.py(), result.err());
+                result = Err(error);
+            }
+        }
+        result.map_err(|error| {
+            let environment = object.getattr("at").and_then(|at| at.extract()).unwrap_or(0);
+            let message = format!("it raised {}", describe(error.value(object.py())));
+            *locked(&self.raised) = Some(error);
+            Fault { environment, message }
+        })
+    }
+
+    fn now(&self) -> u64 {
+        self.origin.elapsed().as_millis() as u64 + 1
+    }
+
+    /// Seconds that the call into Python under way has taken.
+    fn seconds_in_call(&self) -> f64 {
+        match self.since.load(Ordering::Relaxed) {
+            0 => 0.0,
+            since => self.now().saturating_sub(since) as f64 * 1e-3,
+        }
+    }
+
+    /// Most seconds that a call may take.
+    fn limit(&self) -> f64 {
+        match self.timeout.load(Ordering::Relaxed) {
+            0 => f64::INFINITY,
+            milliseconds => milliseconds as f64 * 1e-3,
+        }
+    }
+
+    /// How often a call under way is looked at.
+    fn tick(&self) -> Duration {
+        Duration::from_secs_f64((self.limit() / 10.0).clamp(0.02, 0.5))
+    }
+
+    /// Looks at the call under way, and ends it if it has taken too long.
+    fn watch(&self, object: &Py<PyAny>, thread: u64) -> Result<(), Fault> {
+        let is_asked = self.asked_for() > GRACE;
+        if self.limit().is_infinite() && !is_asked {
+            return Ok(());
+        }
+        Python::attach(|py| {
+            // With Python's lock in hand, the call is either over or under way until this returns.
+            let object = object.bind(py);
+            let calls = object.getattr("calls").and_then(|calls| calls.extract()).unwrap_or(0);
+            let since = self.since.load(Ordering::Relaxed);
+            if since == 0 {
+                return Ok(());
+            }
+            if self.calls.swap(calls, Ordering::Relaxed) != calls && !is_asked {
+                self.since.store(self.now(), Ordering::Relaxed); // by now it is inside of another environment
+                return Ok(());
+            }
+            let at_once = object.getattr("calls_at_once").and_then(|n| n.extract()).unwrap_or(1.0);
+            let (seconds, limit) = (self.seconds_in_call(), if is_asked { 0.0 } else { at_once * self.limit() });
+            if seconds <= limit {
+                return Ok(());
+            }
+            self.end_call(object, thread, seconds)
+        })
+    }
+
+    /// Ends the call under way in a thread, which has taken so many seconds, if that is possible.
+    fn end_call(&self, object: &Bound<'_, PyAny>, thread: u64, seconds: f64) -> Result<(), Fault> {
+        self.is_expired.store(true, Ordering::Relaxed);
+        let message = self.overdue(seconds);
+        let tried =
+            calls_module(object.py()).and_then(|module| module.call_method1("end_call", (object, thread, &message)));
+        let is_hopeless = tried.and_then(|answer| answer.extract()).unwrap_or(false);
+        if is_hopeless && self.is_program {
+            IS_LOST.store(true, Ordering::Relaxed);
+            return Err(fault(&message));
+        }
+        Ok(())
+    }
+
+    /// What is said of a call that has taken so many seconds.
+    fn overdue(&self, seconds: f64) -> String {
+        if self.asked_for() > GRACE {
+            return format!("a call into the environment was ended after {seconds:.1} s, on request");
+        }
+        let remedy = if self.is_program { "--env-timeout" } else { "timeout" };
+        format!(
+            "a call into the environment has taken {seconds:.1} s; if that is no hang, give a longer {remedy} than {} s",
+            self.limit()
+        )
+    }
+}
+
+fn fault(message: &str) -> Fault {
+    Fault { environment: 0, message: message.into() }
+}
+
+/// Says that a call that was to be ended is over. What was raised to end it may come as late as here.
+fn settle(py: Python<'_>) {
+    let settled = || calls_module(py).and_then(|module| module.call_method0("settle"));
+    if settled().is_err() {
+        let _ = settled(); // it is raised once
+    }
+}
+
+fn calls_module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    py.import("npg._calls")
+}
+
+/// Such as "ValueError: bad action".
+pub(crate) fn describe(error: &Bound<'_, PyBaseException>) -> String {
+    let name = error.get_type().name().map_or_else(|_| "an exception".into(), |name| name.to_string());
+    format!("{name}: {error}")
+}
