@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npg import _npg
+from npg._arrays import doubles, plain
 from npg._files import file_of
 from npg._sources import Resolved
 
@@ -118,15 +119,19 @@ class Acting:
         """Rows of shape (count, numbers of an observation), and whether a batch was given."""
         codec, (width, _) = self._resolved.observations, self._policy.sizes
         if codec is None:
-            array = np.asarray(observation, np.float64)
+            rows = doubles(observation, "observation")
             shape = () if self._resolved.source.spec["observation"][0] == "discrete" else (width,)
-            lead = array.ndim - len(shape)
-            if lead not in (0, 1) or array.shape[lead:] != shape:
-                raise ValueError(f"an observation of shape {array.shape}, but the space has {shape}")
-            return np.ascontiguousarray(array.reshape(-1, width)), lead == 1
+            lead = rows.ndim - len(shape)
+            if lead not in (0, 1) or rows.shape[lead:] != shape:
+                batched = f"(n, {width})" if shape else "(n,)"
+                raise ValueError(
+                    f"an observation of shape {rows.shape}, but the space has {shape}, and a batch {batched}"
+                )
+            return rows.reshape(rows.shape[0] if lead else 1, width), lead == 1
         count = codec.count(observation)
-        rows = codec.one(observation).reshape(1, -1) if count is None else codec.batch(observation, count)
-        return np.ascontiguousarray(rows, np.float64), count is not None
+        if count is None:
+            return plain(codec.one(observation), np.float64).reshape(1, -1), False
+        return plain(codec.batch(observation, count), np.float64), True
 
     @property
     def policy(self) -> _npg.Policy:
@@ -148,7 +153,7 @@ class Acting:
                 given = ", ".join(sorted(map(str, load_path_or_dict))) or "nothing"
                 raise ValueError(f"load_path_or_dict has {given}; it must have policy/theta and nothing else")
             if "policy/theta" in load_path_or_dict:
-                self._policy.theta = np.ascontiguousarray(load_path_or_dict["policy/theta"], np.float64)
+                self._policy.theta = doubles(load_path_or_dict["policy/theta"], "policy/theta")
         else:
             self._policy = _npg.Policy.load(file_of(load_path_or_dict), self._resolved.source)
         self._trainer.set_policy(self._policy)

@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from npg._arrays import doubles, flag, flags, measured, number, shown
 from npg._calls import interrupts_wait
 from npg._spaces import Actions, Observations
 from npg._touch import Touch
@@ -38,6 +40,12 @@ Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint8]]
 
 #: Where vector environments that reset in the same step put the last observations: Gymnasium 1.0 and later, and before.
 _FINAL_OBSERVATIONS = ("final_obs", "final_observation")
+
+#: Most names of numbers in `info` that become metrics: some environments make a new one each step.
+MOST_MEASURES = 200
+
+#: Names that `env/` has already.
+_TAKEN = ("diverged",)
 
 
 class Group(Protocol):
@@ -63,61 +71,128 @@ class Group(Protocol):
 
 
 class Measures:
-    """Sums of the numbers that environments put into `info`."""
+    """Sums of the numbers that environments put into `info`.
+
+    Metrics must never stop training: what is no number is left out, and whatever looking at it raises stays here.
+    """
 
     def __init__(self) -> None:
         self._sums: dict[str, list[float]] = {}
+        #: What has been said already, and the names that have ever been.
+        self._said: set[str] = set()
+        self._names: set[str] = set()
 
-    def add(self, name: str, total: float, count: int = 1) -> None:
+    def add(self, name: Any, total: float, count: int = 1) -> None:
         """Adds values with this sum."""
         entry = self._sums.get(name)
-        if entry is None:
-            self._sums[name] = [total, count]
-        else:
+        if entry is not None:
             entry[0] += total
             entry[1] += count
+        elif self._is_name(name):
+            self._sums[name] = [total, count]
 
-    def add_info(self, info: dict[str, Any]) -> None:
+    def add_info(self, info: Any) -> None:
         """Adds the numbers in the `info` of one environment."""
-        for name, value in info.items():
-            if isinstance(value, (float, int, np.number, np.bool_)):  # bool is an int
-                self.add(name, float(value))
-            elif name == "episode" and isinstance(value, dict):  # of the wrapper RecordEpisodeStatistics
-                for key in ("r", "l"):
-                    if key in value:  # arrays of one number before Gymnasium 1.0
-                        self.add(f"episode/{key}", float(np.ravel(value[key])[0]))
+        try:
+            self._add_info(info)
+        except Exception as error:  # noqa: BLE001 (whatever an environment's objects do)
+            self._say("info", f"could not be read: {type(error).__name__}: {error}")
 
-    def add_batch(self, infos: dict[str, Any], stepped: NDArray[np.bool_]) -> None:
-        """Adds the numbers in the `infos` of a vector environment: arrays, each with a mask `_name`.
+    def add_batch(self, infos: Any, stepped: NDArray[np.bool_]) -> None:
+        """Adds the numbers in the `infos` of a vector environment: arrays, each with a mask `_name`, or one dictionary for
+        each environment.
 
         `stepped` says which entries are of a step; the others are of a reset.
         """
-        for name, values in infos.items():
-            mask = infos.get(f"_{name}")
-            if name == "final_info" and isinstance(values, dict):
-                self.add_batch(values, np.ones_like(stepped))
-            elif name == "final_info":  # an array of dictionaries before Gymnasium 1.0
-                for info in values[mask]:
-                    self.add_info(info)
-            elif name == "episode" and isinstance(values, dict):  # of the wrapper RecordEpisodeStatistics
-                for key in ("r", "l"):  # no reset has them
-                    own = values.get(f"_{key}", mask)
-                    self._add_array(f"episode/{key}", values.get(key), own, np.ones_like(stepped))
-            elif name not in _FINAL_OBSERVATIONS:
-                self._add_array(name, values, mask, stepped)
-
-    def _add_array(self, name: str, values: Any, mask: NDArray[np.bool_] | None, stepped: NDArray[np.bool_]) -> None:
-        if mask is None or not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "fiub":
-            return
-        chosen = values[mask & stepped]
-        if chosen.size:
-            self.add(name, float(chosen.sum()), int(chosen.size))
+        try:
+            self._add_batch(infos, stepped)
+        except Exception as error:  # noqa: BLE001
+            self._say("infos", f"could not be read: {type(error).__name__}: {error}")
 
     def take(self) -> list[tuple[str, float, int]]:
         """(name, sum, count) since the last call."""
         taken = [(name, total, int(count)) for name, (total, count) in self._sums.items() if math.isfinite(total)]
         self._sums = {}
         return taken
+
+    def _add_info(self, info: Any) -> None:
+        if not isinstance(info, Mapping):
+            self._say("info", f"is {shown(info)}; it must be a dictionary")
+            return
+        for name, value in info.items():
+            if name == "episode" and isinstance(value, Mapping):  # of the wrapper RecordEpisodeStatistics
+                for key in ("r", "l"):
+                    if key in value:  # arrays of one number before Gymnasium 1.0
+                        each = value[key]
+                        self._add_number(f"episode/{key}", each.item() if getattr(each, "size", 0) == 1 else each)
+            elif isinstance(value, (float, int, np.generic)):  # bool is an int
+                self._add_number(name, value)
+
+    def _add_number(self, name: Any, value: Any) -> None:
+        found = measured(value)
+        if found is not None:
+            self.add(name, found)
+        elif not isinstance(value, (str, bytes)):
+            self._say(f"info[{name!r}]", f"is {shown(value)}, which is no number that a metric can have")
+
+    def _add_batch(self, infos: Any, stepped: NDArray[np.bool_]) -> None:
+        if isinstance(infos, (list, tuple)):  # of the wrapper DictInfoToList
+            for info, is_stepped in zip(infos, stepped, strict=False):
+                if is_stepped or not isinstance(info, Mapping):
+                    self._add_info(info)
+            return
+        if not isinstance(infos, Mapping):
+            self._say("infos", f"is {shown(infos)}; it must be a dictionary of arrays")
+            return
+        for name, values in infos.items():
+            mask = infos.get(f"_{name}")
+            if name == "final_info" and isinstance(values, Mapping):
+                self._add_batch(values, np.ones_like(stepped))
+            elif name == "final_info":  # an array of dictionaries before Gymnasium 1.0
+                for info in values[mask]:
+                    self._add_info(info)
+            elif name == "episode" and isinstance(values, Mapping):  # of the wrapper RecordEpisodeStatistics
+                for key in ("r", "l"):  # no reset has them
+                    own = values.get(f"_{key}", mask)
+                    self._add_array(f"episode/{key}", values.get(key), own, np.ones_like(stepped))
+            elif name not in _FINAL_OBSERVATIONS:
+                self._add_array(name, values, mask, stepped)
+
+    def _add_array(self, name: Any, values: Any, mask: Any, stepped: NDArray[np.bool_]) -> None:
+        is_batch = isinstance(values, np.ndarray) and values.shape == stepped.shape and values.dtype.kind in "fiub"
+        if mask is None or not is_batch:
+            return
+        if not (isinstance(mask, np.ndarray) and mask.shape == stepped.shape and mask.dtype.kind == "b"):
+            self._say(f"infos['_{name}']", f"is {shown(mask)}; it must be a boolean for each environment")
+            return
+        chosen = values[mask & stepped]
+        if chosen.size:
+            self.add(name, float(chosen.sum(dtype=np.float64)), int(chosen.size))
+
+    def _is_name(self, name: Any) -> bool:
+        """Whether a metric can be called so; what cannot is said once."""
+        if name in self._names:
+            return True
+        if not isinstance(name, str):
+            self._say(f"info[{name!r}]", "has a key that is no text")
+        elif not name or not name.isprintable():  # surrogates and line ends are not
+            self._say(f"info[{name!r}]", "has a name that log files cannot hold")
+        elif name in _TAKEN:
+            self._say(f"info[{name!r}]", "has the name of a metric of npg's own")
+        elif len(self._names) == MOST_MEASURES:
+            self._say("info", f"has more than {MOST_MEASURES} names of numbers; {name!r} and all further ones")
+        else:
+            self._names.add(str(name))
+            return True
+        return False
+
+    def _say(self, what: str, text: str) -> None:
+        """Warns once of something that is left out of the metrics."""
+        if what in self._said or len(self._said) > MOST_MEASURES:
+            return
+        self._said.add(what)
+        with contextlib.suppress(Warning):  # where warnings are errors
+            warnings.warn(f"{what} {text}: left out of the metrics", RuntimeWarning, stacklevel=2)
 
 
 class SyncGroup:
@@ -145,6 +220,7 @@ class SyncGroup:
         self.touch = Touch(self._environments)
         self._observations, self._actions = observations, actions
         self._rows = np.empty((len(self._environments), observations.width), observations.dtype)
+        self._names = [f"environment {index}: " for index in range(len(self._environments))]
         self._measures = Measures()
 
     def reset(self, index: int, seed: int | None) -> NDArray[Any]:
@@ -153,14 +229,10 @@ class SyncGroup:
         self.calls += 1
         self.touch.is_inside = True
         try:
-            result = self._environments[index].reset(seed=seed)
+            observation = _of_reset(self._environments[index].reset(seed=seed))
         finally:
             self.touch.is_inside = False
-        if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(
-                f"reset() returned {_shown(result)}; it must return (observation, info). `npg check-env` says more"
-            )
-        return self._observations.one(result[0])
+        return self._observations.one(observation, f"{self._names[index]}after reset(), ")
 
     def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step:
         """Steps the environments `which`, or all of them."""
@@ -168,25 +240,26 @@ class SyncGroup:
         rows = self._rows[: len(lanes)]
         rewards = np.empty(len(lanes))
         endings = np.zeros(len(lanes), np.uint8)
-        environments, write, add_info = self._environments, self._observations.write, self._measures.add_info
+        environments, names = self._environments, self._names
+        write, add_info = self._observations.write, self._measures.add_info
         row = 0
         chosen = self._actions.each(actions)
         self.touch.is_inside = True
         try:
             for row, lane in enumerate(lanes):
                 self.calls += 1
-                observation, reward, terminated, truncated, info = environments[lane].step(chosen[row])
-                write(observation, rows[row])
-                rewards[row] = reward
-                if terminated:
+                observation, reward, terminated, truncated, info = _of_step(environments[lane].step(chosen[row]))
+                write(observation, rows[row], names[lane])
+                rewards[row] = number(reward, "the reward of environment", lane)
+                if flag(terminated, "terminated of environment", lane):
                     endings[row] = TERMINATED
-                elif truncated:
+                elif flag(truncated, "truncated of environment", lane):
                     endings[row] = TRUNCATED
-                if info:
+                if type(info) is not dict or info:
                     add_info(info)
         except Exception as error:
             self.at = lanes[row]
-            error.add_note(f"npg: in step({_shown(chosen[row])}) of environment {self.at}")
+            error.add_note(f"npg: in step({shown(chosen[row])}) of environment {self.at}")
             raise
         finally:
             self.touch.is_inside = False
@@ -243,8 +316,9 @@ class VectorGroup:
         """The first observation of environment `index`, if it is there already."""
         self.at = index
         if self._first is None or (seed is not None and index == 0):
-            result = self._called(lambda: self._environment.reset(seed=seed))  # all of them, from consecutive seeds
-            self._first = self._observations.batch(result[0], self._count).copy()
+            # All of them, from consecutive seeds.
+            observations = _of_reset(self._called(lambda: self._environment.reset(seed=seed)))
+            self._first = self._rows_of(observations, "after reset(), ").copy()
             self._begins[:] = self._has_begins = False
             self._fresh[:] = True
         elif self._mode == "next-step" and not self._fresh[index]:
@@ -252,8 +326,8 @@ class VectorGroup:
             return None
         elif self._mode == "disabled" and not self._fresh[index]:
             mask = np.arange(self._count) == index
-            result = self._called(lambda: self._environment.reset(options={"reset_mask": mask}))
-            self._first[index] = self._observations.batch(result[0], self._count)[index]
+            observations = _of_reset(self._called(lambda: self._environment.reset(options={"reset_mask": mask})))
+            self._first[index] = self._rows_of(observations, "after reset(), ")[index]
         self._fresh[index] = False
         row: NDArray[Any] = self._first[index].copy()
         return row
@@ -263,24 +337,28 @@ class VectorGroup:
         assert which is None, "all of them step together"
         chosen = self._actions.batch(actions)
         try:
-            observations, rewards, terminated, truncated, infos = self._called(lambda: self._environment.step(chosen))
+            result = self._called(lambda: self._environment.step(chosen))
+            observations, rewards, terminated, truncated, infos = _of_step(result)
         except Exception as error:
             error.add_note(
-                f"npg: in step({_shown(chosen)}) of {self._count} environments; it does not say of which one"
+                f"npg: in step({shown(chosen)}) of {self._count} environments; it does not say of which one"
             )
             raise
-        rows = self._observations.batch(observations, self._count)
-        endings = _endings(terminated, truncated)
+        rows = self._rows_of(observations)
+        endings = _endings(terminated, truncated, self._count)
         if self._mode == "same-step" and endings.any():
             self._first = rows.copy()
             rows = self._with_finals(rows, infos, np.flatnonzero(endings))
-        if infos:
+        if type(infos) is not dict or infos:
             resets = self._begins if self._mode == "next-step" else endings > 0
             self._measures.add_batch(infos, np.ones_like(resets) if self._mode == "disabled" else ~resets)
         if self._has_begins:
             endings[self._begins] = BEGAN
             self._begins[:] = self._has_begins = False
-        return rows, np.asarray(rewards, np.float64), endings
+        return rows, doubles(rewards, "rewards", (self._count,)), endings
+
+    def _rows_of(self, observations: Any, when: str = "") -> NDArray[Any]:
+        return self._observations.batch(observations, self._count, when)
 
     def _called(self, call: Callable[[], Any]) -> Any:
         """What a call into the environment gives. Ctrl-C would leave answers of processes behind, for the next call."""
@@ -302,7 +380,7 @@ class VectorGroup:
             )
         rows = rows.copy()
         for index in ended:
-            self._observations.write(_element(finals, index), rows[index])
+            self._observations.write(_element(finals, index), rows[index], f"environment {index}: the last one, ")
         return rows
 
     def take_measures(self) -> list[tuple[str, float, int]]:
@@ -331,10 +409,34 @@ class VectorGroup:
         return bool(self._processes)
 
 
-def _endings(terminated: Any, truncated: Any) -> NDArray[np.uint8]:
+def _of_reset(result: Any) -> Any:
+    """The observation in what `reset` returned."""
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise TypeError(
+            f"reset() returned {_counted(result)}; it must return (observation, info). `npg check-env` says more"
+        )
+    return result[0]
+
+
+def _of_step(result: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """What `step` returned, if that is five values."""
+    if isinstance(result, (tuple, list)) and len(result) == 5:
+        return tuple(result)
+    raise TypeError(
+        f"step() returned {_counted(result)}; it must return (observation, reward, terminated, truncated, info). "
+        "`npg check-env` says more"
+    )
+
+
+def _counted(result: Any) -> str:
+    """Such as "4 values: (...)"."""
+    return f"{len(result)} values: {shown(result)}" if isinstance(result, tuple) else shown(result)
+
+
+def _endings(terminated: Any, truncated: Any, count: int) -> NDArray[np.uint8]:
     """How each environment's episode stands; one that terminated and was truncated at once has terminated."""
-    endings = np.array(terminated, bool).view(np.uint8)  # a copy, in which True is TERMINATED
-    cut = np.asarray(truncated, bool)
+    endings = flags(terminated, "terminated", (count,)).astype(np.uint8)  # True is TERMINATED
+    cut = flags(truncated, "truncated", (count,))
     if cut.any():
         endings[cut & (endings == RUNNING)] = TRUNCATED
     return endings
@@ -372,7 +474,3 @@ def autoreset_mode(environment: gymnasium.vector.VectorEnv[Any, Any, Any]) -> st
         )
     return known[name]
 
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else text[:197] + "..."

@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from npg import _npg
+from npg._arrays import array, doubles, flags, plain
 from npg._sources import to_toml
 
 if TYPE_CHECKING:
@@ -103,10 +104,8 @@ class NativeVectorEnv(_VectorEnv):
         """
         seed, self.first_seed = self.first_seed if seed is None else seed, None
         options = dict(options or {})
-        mask = np.asarray(options.pop("reset_mask", np.ones(self.num_envs, bool)), bool)
+        mask = flags(options.pop("reset_mask", np.ones(self.num_envs, bool)), "reset_mask", (self.num_envs,))
         states = self._states(options)
-        if mask.shape != (self.num_envs,):
-            raise ValueError(f"reset_mask has shape {mask.shape}, not ({self.num_envs},)")
         if self._group is None:
             entropy = np.random.SeedSequence().entropy
             first = int(entropy) % 2**63 if isinstance(entropy, int) else 0
@@ -126,13 +125,20 @@ class NativeVectorEnv(_VectorEnv):
         return self._observations(), {}
 
     def _states(self, options: Info) -> NDArray[np.float64] | None:
-        parts = [options.pop(key) for key in ("state", "qpos", "qvel") if key in options]
+        parts = [(key, options.pop(key)) for key in ("state", "qpos", "qvel") if key in options]
         if options:
             raise ValueError(f"unknown options: {', '.join(options)}; known: reset_mask, state, qpos, qvel")
         if not parts:
             return None
-        rows = [np.asarray(part, np.float64).reshape(self.num_envs, -1) for part in parts]
-        return np.ascontiguousarray(np.concatenate(rows, axis=1))
+        rows = []
+        for key, part in parts:
+            values = doubles(part, key)
+            if values.ndim < 2 and self.num_envs == 1:
+                values = values.reshape(1, -1)  # of one environment, as `NativeEnv` takes them
+            if values.ndim != 2 or len(values) != self.num_envs:
+                raise ValueError(f"{key} has shape {values.shape}; it must have {self.num_envs} rows")
+            rows.append(values)
+        return plain(np.concatenate(rows, axis=1), np.float64)
 
     def step(self, actions: Any) -> tuple[Rows, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
         """Steps all environments; actions outside of the space are an error for indices, and clipped for boxes."""
@@ -142,14 +148,14 @@ class NativeVectorEnv(_VectorEnv):
             raise RuntimeError(
                 f"environment {int(np.argmax(self._ended))} has ended: reset it with options={{'reset_mask': ...}}"
             )
-        space, array = self.single_action_space, np.asarray(actions)
-        if isinstance(space, spaces.Box):
-            array = np.clip(np.asarray(array, np.float64), space.low, space.high)
-        self._check_actions(array)
+        space, chosen = self.single_action_space, array(actions, "actions")
+        if isinstance(space, spaces.Box) and chosen.shape == self.action_space.shape:
+            chosen = np.clip(chosen.astype(np.float64), space.low, space.high)
+        self._check_actions(chosen)
         begin = self._ended if self._mode == "NEXT_STEP" else np.zeros(self.num_envs, bool)
         reset_ended = self._mode == "SAME_STEP"
         self._rows, finals, rewards, terminated, truncated = self._group.step(
-            np.ascontiguousarray(array).reshape(-1), begin, reset_ended
+            plain(chosen, chosen.dtype).reshape(-1), begin, reset_ended
         )
         ended, infos = terminated | truncated, {}
         if reset_ended and ended.any():

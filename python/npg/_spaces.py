@@ -6,11 +6,13 @@ space on its own stays what it is. Anything else is refused by its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from npg._arrays import array, plain, shown
 
 if TYPE_CHECKING:
     import gymnasium
@@ -34,12 +36,15 @@ def _refused(space: gymnasium.Space[Any], place: str, supported: str) -> TypeErr
     )
 
 
-def _misshapen(values: NDArray[Any], shape: tuple[int, ...] | None) -> ValueError:
-    return ValueError(f"an observation of shape {values.shape}, but the space has {shape}")
+def _misshapen(what: str, shape: tuple[int, ...], wanted: str) -> ValueError:
+    return ValueError(f"{what} of shape {shape}, but the space has {wanted}")
 
 
 class Observations:
     """Turns observations of a space into rows of `width` numbers.
+
+    What an environment or a caller gives is checked, not made to fit: the shape is the space's, an index is an integer of
+    the space, a bit is 0 or 1. Numbers of a Box are taken beyond its bounds.
 
     Args:
         space: the observation space of one environment.
@@ -47,134 +52,184 @@ class Observations:
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
         self.space = space
-        parts = _parts(space, "the observation space")
-        self.is_plain = _kind(space) == "Box"
+        self._parts = parts = _parts(space, "the observation space")
         if _kind(space) in ("Dict", "Tuple"):
             low = np.concatenate([part.low for part in parts]) if parts else np.zeros(0)
             high = np.concatenate([part.high for part in parts]) if parts else np.zeros(0)
             self.description: Description = ("box", low.tolist(), high.tolist())
-            self._parts = parts
         else:
             self.description = _describe(space)
-            self._parts = [_whole(space, parts[0])]
-        self.width = sum(part.width for part in self._parts)
+            parts[0].keep_indices()
+        self.width = sum(part.width for part in parts)
         #: Type of the rows: f32 where nothing is lost by it.
-        dtypes = [np.dtype(part.dtype) for part in self._parts]
-        self.dtype = np.dtype(np.float32) if all(dtype == np.float32 for dtype in dtypes) else np.dtype(np.float64)
+        is_single = all(np.dtype(part.dtype) == np.float32 for part in parts)
+        self.dtype = np.dtype(np.float32 if is_single else np.float64)
 
-    def write(self, observation: Any, row: Rows) -> None:
-        """Writes one observation into `row`, shape (width,)."""
-        if self.is_plain:
-            values = np.asarray(observation)
-            if values.size != self.width:
-                raise _misshapen(values, self.space.shape)
-            row[:] = values.reshape(-1)
-            return
+    def write(self, observation: Any, row: Rows, whose: str = "") -> None:
+        """Writes one observation into `row`, shape (width,); messages begin with `whose`.
+
+        Raises:
+            TypeError, ValueError: if it is no element of the space, bounds aside.
+        """
         begin = 0
         for part in self._parts:
-            row[begin : begin + part.width] = part.encode(observation, 1)[0]
+            row[begin : begin + part.width] = part.encode(observation, None, whose)[0]
             begin += part.width
 
-    def one(self, observation: Any) -> Rows:
+    def one(self, observation: Any, whose: str = "") -> Rows:
         """One observation as an array of shape (width,)."""
         row = np.empty(self.width, self.dtype)
-        self.write(observation, row)
+        self.write(observation, row, whose)
         return row
 
-    def batch(self, observations: Any, count: int) -> Rows:
-        """`count` observations, batched as Gymnasium's vector environments do, as an array of shape (count, width)."""
-        if self.is_plain:
-            return self._parts[0].encode(observations, count).astype(self.dtype, copy=False)
-        return np.concatenate([part.encode(observations, count) for part in self._parts], axis=1)
+    def batch(self, observations: Any, count: int, whose: str = "") -> Rows:
+        """`count` observations, batched as Gymnasium's vector environments do, in C order, shape (count, width)."""
+        if len(self._parts) == 1:
+            return plain(self._parts[0].encode(observations, count, whose), self.dtype)
+        rows = np.empty((count, self.width), self.dtype)
+        begin = 0
+        for part in self._parts:
+            rows[:, begin : begin + part.width] = part.encode(observations, count, whose)
+            begin += part.width
+        return rows
 
     def count(self, observation: Any) -> int | None:
         """How many observations a batch holds; None for a single one.
 
         Raises:
-            ValueError: if it is neither.
+            TypeError, ValueError: if it is neither, by the shape of any part.
         """
-        part = self._parts[0]
-        shape = np.shape(part.find(observation))
-        lead = len(shape) - part.dimensions
-        if lead not in (0, 1) or shape[lead:] != part.shape:
-            raise ValueError(f"an observation of shape {shape}, but the space has {part.shape}")
-        return shape[0] if lead else None
+        count: int | None = None
+        for index, part in enumerate(self._parts):
+            found = array(part.find(observation, "observation"), "observation" + part.name)
+            own = found.shape[0] if found.ndim == len(part.shape) + 1 else None
+            if found.shape != (part.shape if own is None else (own, *part.shape)):
+                batched = ", ".join(["n", *map(str, part.shape)]) + ("" if part.shape else ",")
+                raise _misshapen(f"an observation{part.name}", found.shape, f"{part.shape}, and a batch ({batched})")
+            if index > 0 and own != count:
+                raise ValueError(
+                    f"an observation{part.name} of shape {found.shape}, but its other parts "
+                    + ("are no batch" if count is None else f"are a batch of {count}")
+                )
+            count = own
+        return count
 
 
 class _Part:
-    """A space without parts inside the observation space: where it is, and its rows."""
+    """A space without parts inside the observation space: where it is, and its rows.
 
-    def __init__(self, path: tuple[Any, ...], space: gymnasium.Space[Any]) -> None:
-        self.path = path
+    Args:
+        path: the keys that lead to it, and whether each is of a Tuple.
+        space: the space.
+    """
+
+    def __init__(self, path: tuple[tuple[Any, bool], ...], space: gymnasium.Space[Any]) -> None:
+        self.path, self.name = path, _place(path)
         self.dtype: Any = np.float64
-        kind, whole = _kind(space), space  # Gymnasium's classes are told apart by name: it is not imported here
-        found: Any = whole
-        self.shape: tuple[int, ...] = found.shape
-        self.dimensions = len(self.shape)
+        kind, found = _kind(space), space  # Gymnasium's classes are told apart by name: it is not imported here
+        whole: Any = found
+        self.shape: tuple[int, ...] = tuple(whole.shape)
+        #: How many numbers the environment gives.
+        self._size = int(np.prod(self.shape))
+        #: First and last index of each number, where they are indices or bits.
+        self._first, self._last = np.zeros(self._size, np.int64), np.ones(self._size, np.int64)
+        self._is_box, self._is_one_hot, self._is_kept = kind == "Box", kind in ("Discrete", "MultiDiscrete"), False
         if kind == "Box":
-            self.low, self.high = (np.asarray(bound, np.float64).reshape(-1) for bound in (found.low, found.high))
-            self.dtype = found.dtype
-            self.rows: Callable[[Any, int], Rows] = lambda x, count: np.asarray(x).reshape(count, -1)
+            self.low, self.high = _bounds(whole)
+            self.dtype = whole.dtype
         elif kind == "MultiBinary":
-            size = int(np.prod(found.shape))
-            self.low, self.high = np.zeros(size), np.ones(size)
-            self.rows = lambda x, count: np.asarray(x, np.float64).reshape(count, -1)
-        elif kind == "Discrete":
-            self._set_one_hot(np.array([found.n]), np.array([found.start]))
+            self.low, self.high = np.zeros(self._size), np.ones(self._size)
         else:
-            starts = np.asarray(getattr(found, "start", 0)) + np.zeros_like(found.nvec)
-            self._set_one_hot(found.nvec.reshape(-1), starts.reshape(-1))
+            counts = np.asarray(whole.n if kind == "Discrete" else whole.nvec, np.int64)
+            starts = np.asarray(getattr(whole, "start", 0), np.int64) + np.zeros_like(counts)
+            self._first, self._last = starts.reshape(-1), (starts + (counts - 1)).reshape(-1)
+            total = int(counts.sum())
+            self.low, self.high = np.broadcast_to(0.0, total), np.broadcast_to(1.0, total)
         self.width = len(self.low)
 
-    def _set_one_hot(self, sizes: NDArray[np.int64], starts: NDArray[np.int64]) -> None:
-        self.low, self.high = np.zeros(int(sizes.sum())), np.ones(int(sizes.sum()))
-        offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    def keep_indices(self) -> None:
+        """For a space on its own: indices stay indices, counted from 0. The library checks them."""
+        self._is_kept = not self._is_box
+        if self._is_kept:
+            self.width = self._size
 
-        def rows(x: Any, count: int) -> Rows:
-            indices = np.asarray(x, np.int64).reshape(count, -1) - starts
-            if ((indices < 0) | (indices >= sizes)).any():
-                raise ValueError(f"an index outside of its space: {np.asarray(x).tolist()}")
-            encoded = np.zeros((count, len(self.low)))
-            np.put_along_axis(encoded, indices + offsets, 1.0, axis=1)
-            return encoded
+    def encode(self, observation: Any, count: int | None, whose: str) -> Rows:
+        """This part's rows of `count` observations, or of a single one, shape (count or 1, width)."""
+        given = self.find(observation, f"{whose}observation")
+        is_usual = type(given) is np.ndarray and given.dtype.kind in "fiub"
+        found = given if is_usual else array(given, f"{whose}observation{self.name}")
+        wanted = self.shape if count is None else (count, *self.shape)
+        if found.shape != wanted:
+            noun, space = ("an observation", "") if count is None else ("observations", f" of {count} environments")
+            raise _misshapen(f"{whose}{noun}{self.name}", found.shape, f"{wanted}{space}")
+        rows: Rows = found.reshape((1 if count is None else count, self._size))  # in C order, whatever the memory's
+        if self._is_box:
+            return rows
+        return rows.astype(np.float64) - self._first if self._is_kept else self._encoded(rows, wanted, whose)
 
-        self.rows = rows
+    def _encoded(self, rows: Rows, shape: tuple[int, ...], whose: str) -> Rows:
+        """Checked indices as one-hot vectors, and checked bits."""
+        is_bad = ~((rows >= self._first) & (rows <= self._last))
+        if rows.dtype.kind == "f":
+            is_bad |= rows != np.floor(rows)
+        if is_bad.any():
+            row, column = (int(i) for i in np.argwhere(is_bad)[0])
+            at = [int(i) for i in np.unravel_index(row * self._size + column, shape)] if shape else ""
+            raise ValueError(
+                f"{whose}an index outside of its space: {rows[row, column]}, of observation{self.name}{at}; it must be an "
+                f"integer from {self._first[column]} to {self._last[column]}"
+            )
+        if not self._is_one_hot:
+            return rows
+        indices = rows.astype(np.int64) - self._first
+        counts = self._last - self._first + 1
+        encoded = np.zeros((len(rows), self.width), np.uint8)
+        np.put_along_axis(encoded, indices + (np.cumsum(counts) - counts), 1, axis=1)
+        return encoded
 
-    def encode(self, observation: Any, count: int) -> Rows:
-        """This part's rows, shape (count, width), of `count` observations."""
-        found = self.find(observation)
-        rows = self.rows(found, count)
-        if rows.shape[1] != self.width:
-            raise _misshapen(np.asarray(found), self.shape)
-        return rows
-
-    def find(self, observation: Any) -> Any:
+    def find(self, observation: Any, name: str) -> Any:
         """This part of an observation, or of a batch of them."""
-        for key in self.path:
-            observation = observation[key]
+        for depth, (key, is_of_tuple) in enumerate(self.path):
+            if not isinstance(observation, (tuple, list) if is_of_tuple else Mapping):
+                wanted = "a tuple" if is_of_tuple else "a dictionary"
+                raise TypeError(f"{name}{_place(self.path[:depth])} is {shown(observation)}; it must be {wanted}")
+            try:
+                observation = observation[key]
+            except LookupError:
+                parts = f"{len(observation)} parts" if is_of_tuple else f"the keys {list(observation)}"
+                raise ValueError(f"{name}{_place(self.path[:depth])} has {parts}, and no {key!r}") from None
         return observation
 
 
-def _whole(space: gymnasium.Space[Any], part: _Part) -> _Part:
-    """A space on its own: indices stay indices, counted from 0."""
-    found: Any = space
-    if _kind(space) == "Discrete":
-        part.rows = lambda x, count: np.asarray(x, np.float64).reshape(count, 1) - found.start
-        part.width = 1
-    elif _kind(space) == "MultiDiscrete":
-        starts = (np.asarray(getattr(found, "start", 0)) + np.zeros_like(found.nvec)).reshape(-1)
-        part.rows = lambda x, count: np.asarray(x, np.float64).reshape(count, -1) - starts
-        part.width = len(starts)
-    return part
+def _place(path: tuple[tuple[Any, bool], ...]) -> str:
+    return "".join(f"[{key!r}]" for key, _ in path)
 
 
-def _parts(space: gymnasium.Space[Any], place: str, path: tuple[Any, ...] = ()) -> list[_Part]:
+def _bounds(box: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bounds of a Box, flat; infinite where it has none, though its integers cannot say so.
+
+    Raises:
+        ValueError: for bounds that are NaN, or low above high.
+    """
+    low, high = (np.array(bound, np.float64, order="C").reshape(-1) for bound in (box.low, box.high))
+    for bound, name, none in ((low, "bounded_below", -np.inf), (high, "bounded_above", np.inf)):
+        bound[~np.broadcast_to(getattr(box, name, True), box.shape).reshape(-1)] = none
+    is_bad = ~(low <= high)
+    if is_bad.any():
+        index = int(np.argmax(is_bad))
+        raise ValueError(
+            f"element {index} of {box} has low {low[index]:g} and high {high[index]:g}; low must not be above high"
+        )
+    return low, high
+
+
+def _parts(space: gymnasium.Space[Any], place: str, path: tuple[tuple[Any, bool], ...] = ()) -> list[_Part]:
     kind, found = _kind(space), space
     spaces: Any = getattr(found, "spaces", None)
     if kind == "Dict":
-        return [part for key, inner in spaces.items() for part in _parts(inner, f"{place}[{key!r}]", (*path, key))]
+        return [part for key, inner in spaces.items() for part in _parts(inner, f"{place}[{key!r}]", (*path, (key, False)))]
     if kind == "Tuple":
-        return [part for key, inner in enumerate(spaces) for part in _parts(inner, f"{place}[{key}]", (*path, key))]
+        return [part for key, inner in enumerate(spaces) for part in _parts(inner, f"{place}[{key}]", (*path, (key, True)))]
     if kind not in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
         raise _refused(space, place, "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these")
     return [_Part(path, space)]
@@ -184,8 +239,8 @@ def _describe(space: gymnasium.Space[Any]) -> Description:
     found: Any = space
     match _kind(space):
         case "Box":
-            low, high = (np.asarray(bound, np.float64).reshape(-1).tolist() for bound in (found.low, found.high))
-            return ("box", low, high)
+            low, high = _bounds(found)
+            return ("box", low.tolist(), high.tolist())
         case "Discrete":
             return ("discrete", int(found.n))
         case "MultiDiscrete":
@@ -202,27 +257,42 @@ class Actions:
     """
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
-        kind, found = _kind(space), space
+        kind = _kind(space)
         if kind not in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
             raise _refused(space, "the action space", "Box, Discrete, MultiDiscrete and MultiBinary")
-        self.space: Any = found
+        self.space: Any = space
         self.description = _describe(space)
         self._start: NDArray[Any] | None = None
         if kind in ("Discrete", "MultiDiscrete"):
-            start = np.asarray(getattr(found, "start", 0)).reshape(-1)
+            start = np.asarray(getattr(space, "start", 0)).reshape(-1)
             self._start = start if start.any() else None
         self._dtype, self._shape = np.dtype(self.space.dtype), tuple(self.space.shape or ())
         self._is_index = kind == "Discrete"
-        self._is_rounded = kind == "Box" and np.issubdtype(self.space.dtype, np.integer)
+        #: Least and greatest floats that are integers of a Box of integers or booleans.
+        self._ends: tuple[Any, Any] | None = None
+        if kind == "Box" and self._dtype.kind in "iub":
+            box: Any = space
+            self._ends = _floats_inside(box.low, box.high)
 
     def batch(self, rows: Rows) -> NDArray[Any]:
         """Rows of shape (count, columns) as actions of a vector environment: shape (count, *shape of the space)."""
         actions = rows if self._start is None else rows + self._start
-        if self._is_rounded:
-            actions = np.rint(actions)
+        if self._ends is not None:
+            actions = np.clip(np.rint(actions), *self._ends)
         return actions.astype(self._dtype, copy=False).reshape((len(rows), *self._shape))
 
     def each(self, rows: Rows) -> Sequence[Any]:
         """The same as a sequence of single actions; those of a Discrete space are integers of its type."""
         actions: Any = self.batch(rows)
         return list(actions) if self._is_index else actions
+
+
+def _floats_inside(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The bounds as floats that lie within them: 2**63 - 1 is none, and would wrap where it is rounded up."""
+    ends = [np.array(bound, np.float64).reshape(-1) for bound in (low, high)]
+    for end, bound, inwards in ((ends[0], low, np.inf), (ends[1], high, -np.inf)):
+        for index, exact in enumerate(bound.reshape(-1).tolist()):
+            is_outside = int(end[index]) < exact if inwards > 0 else int(end[index]) > exact
+            if is_outside:
+                end[index] = np.nextafter(end[index], inwards)
+    return ends[0], ends[1]

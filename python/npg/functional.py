@@ -26,17 +26,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npg import _npg
+from npg._arrays import array, doubles, flags
 
 Vector = NDArray[np.float64]
 
 
-def _rows(array: ArrayLike) -> NDArray[np.float64]:
-    values = np.ascontiguousarray(array, np.float64)
-    return values.reshape(-1, 1) if values.ndim == 1 else values
+def _rows(values: ArrayLike, what: str) -> NDArray[np.float64]:
+    rows = doubles(values, what)
+    return rows.reshape(-1, 1) if rows.ndim == 1 else rows
 
 
-def _vector(array: ArrayLike) -> Vector:
-    return np.ascontiguousarray(array, np.float64).reshape(-1)
+def _vector(values: ArrayLike, what: str) -> Vector:
+    """An array of one axis; a column or a row of a matrix is one too."""
+    vector = doubles(values, what)
+    if sum(length != 1 for length in vector.shape) > 1:
+        raise ValueError(f"{what} has shape {vector.shape}; it must be one vector")
+    return vector.reshape(-1)
 
 
 def fisher_product(policy: _npg.Policy, observations: ArrayLike, v: ArrayLike) -> Vector:
@@ -51,7 +56,7 @@ def fisher_product(policy: _npg.Policy, observations: ArrayLike, v: ArrayLike) -
     Returns:
         Shape (p,). Passes are float32, so its relative error is about 1e-6.
     """
-    return _npg.fisher_product(policy, _rows(observations), _vector(v))
+    return _npg.fisher_product(policy, _rows(observations, "observations"), _vector(v, "v"))
 
 
 def policy_gradient(
@@ -73,8 +78,8 @@ def policy_gradient(
     Returns:
         Shape (p,).
     """
-    rows = _rows(observations)
-    return _npg.policy_gradient(policy, rows, _rows(actions), _vector(advantages), entropy_coefficient)
+    rows, taken = _rows(observations, "observations"), _rows(actions, "actions")
+    return _npg.policy_gradient(policy, rows, taken, _vector(advantages, "advantages"), entropy_coefficient)
 
 
 def conjugate_gradient(
@@ -99,10 +104,13 @@ def conjugate_gradient(
     Raises:
         ValueError: if a product is not finite or the curvature not positive.
     """
-    values = _vector(g)
+    values = _vector(g, "g")
 
     def call(v: Vector) -> NDArray[np.float64]:
-        return np.ascontiguousarray(product(v), np.float64)
+        image = _vector(product(v), "the product")
+        if len(image) != len(values):
+            raise ValueError(f"the product has {len(image)} numbers, and g {len(values)}")
+        return image
 
     return _npg.conjugate_gradient(call, values, iterations, tolerance, damping)
 
@@ -128,7 +136,7 @@ def log_prob(policy: _npg.Policy, observations: ArrayLike, actions: ArrayLike) -
         observations: states, shape (n, d).
         actions: raw actions, shape (n, k).
     """
-    return _npg.log_prob(policy, _rows(observations), _rows(actions))
+    return _npg.log_prob(policy, _rows(observations, "observations"), _rows(actions, "actions"))
 
 
 def compare(
@@ -148,8 +156,8 @@ def compare(
         `kl_reverse` KL(pi' || pi), `tv` and `tv_max` total variations (exact if `tv_exact`, else bounds), `entropy` of
         pi' and `entropy_old` of pi.
     """
-    rows = _rows(observations)
-    return _npg.compare(policy, _vector(theta), rows, _rows(actions), _vector(advantages))
+    rows, taken = _rows(observations, "observations"), _rows(actions, "actions")
+    return _npg.compare(policy, _vector(theta, "theta"), rows, taken, _vector(advantages, "advantages"))
 
 
 def kl(policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike) -> float:
@@ -160,9 +168,9 @@ def kl(policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike) -> float:
         theta: parameters of pi', shape (p,).
         observations: states, shape (n, d).
     """
-    rows = _rows(observations)
+    rows = _rows(observations, "observations")
     actions = np.zeros((len(rows), policy.sizes[1]))
-    return float(_npg.compare(policy, _vector(theta), rows, actions, np.zeros(len(rows)))["kl"])
+    return float(_npg.compare(policy, _vector(theta, "theta"), rows, actions, np.zeros(len(rows)))["kl"])
 
 
 def gae(
@@ -191,7 +199,18 @@ def gae(
     Returns:
         A, of the rewards' shape. Value targets are A + V.
     """
-    shape = np.shape(rewards)
-    arrays = [_rows(array) for array in (rewards, values, next_values)]
-    flags = [np.ascontiguousarray(array, bool).reshape(arrays[0].shape) for array in (terminated, truncated)]
-    return _npg.advantages(arrays[0], arrays[1], arrays[2], flags[0], flags[1], gamma, lambda_).reshape(shape)
+    shape = array(rewards, "rewards").shape
+    if len(shape) not in (1, 2):
+        raise ValueError(f"rewards has shape {shape}; it must have (steps,) or (steps, environments)")
+    named = (("rewards", rewards), ("values", values), ("next_values", next_values))
+    r, v, next_v = (_columns(doubles(given, what), what, len(shape)) for what, given in named)
+    ends = (("terminated", terminated), ("truncated", truncated))
+    ended, cut = (_columns(flags(given, what), what, len(shape)) for what, given in ends)
+    return _npg.advantages(r, v, next_v, ended, cut, gamma, lambda_).reshape(shape)
+
+
+def _columns(values: NDArray[Any], what: str, axes: int) -> NDArray[Any]:
+    """One column an environment."""
+    if values.ndim != axes:
+        raise ValueError(f"{what} has shape {values.shape}; it must have {axes} axes, as rewards has")
+    return values.reshape(-1, 1) if axes == 1 else values

@@ -120,3 +120,135 @@ def test_statistics_of_a_wrapped_vector_environment(tiny: Tiny) -> None:
     agent = npg.NPG("MlpPolicy", vector_wrappers.RecordEpisodeStatistics(vector), **tiny()).learn(128)
     assert agent.metrics["env/episode/r"] == pytest.approx(agent.metrics["rollout/ep_rew_mean"], rel=1e-5)
     assert agent.metrics["env/episode/l"] == 20
+
+
+class Hostile:
+    """Raises whatever is asked of it."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("do not touch")
+
+
+class Angry(dict[str, Any]):
+    """A dictionary that cannot be looked through."""
+
+    def items(self) -> Any:
+        raise RuntimeError("no items today")
+
+
+ODD_INFOS: list[Any] = [
+    {"x": np.timedelta64(1, "s")},
+    {"x": np.datetime64("2020-01-01")},
+    {"x": 2**2000},
+    {"x": np.complex64(1j)},
+    {"x": Hostile(), "y": np.zeros(3), "z": "text", "n": None},
+    {"episode": {"r": "much", "l": None}},
+    {"episode": {"r": np.zeros(0), "l": [1, 2]}},
+    {"episode": 3.0},
+    {"episode": Angry()},
+    {3: 1.0},
+    {("a", "b"): 2.0},
+    {None: 1.0},
+    {"\ud800": 1.0},
+    {"two\nlines": 1.0, "": 2.0},
+    {"inf": float("inf"), "nan": float("nan")},
+    {"diverged": 5.0},
+    Angry(a=1.0),
+    None,
+    [1, 2],
+    "text",
+    3.0,
+]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("odd", ODD_INFOS, ids=lambda odd: ascii(type(odd).__name__))
+def test_nothing_in_info_stops_training(odd: Any, tiny: Tiny) -> None:
+    """What else is measured is measured, and an error of the environment is told by its own name."""
+
+    class Odd(Counting):
+        def step(self, action: int) -> Any:
+            *result, info = super().step(action)
+            return (*result, odd if self.steps % 2 else info)
+
+    agent = npg.NPG("MlpPolicy", Odd(fails_at=200), **tiny()).learn(128)
+    assert agent.num_timesteps == 128
+    assert "env/number" in agent.metrics and all(isinstance(name, str) for name in agent.metrics)
+    with pytest.raises(ZeroDivisionError, match="the simulator broke"):
+        agent.learn(128)
+
+
+@pytest.mark.filterwarnings("error")
+def test_warnings_that_are_errors_do_not_stop_training_either(tiny: Tiny) -> None:
+    class Odd(Counting):
+        def step(self, action: int) -> Any:
+            return (*super().step(action)[:-1], {3: 1.0, "good": 2.0})
+
+    assert npg.NPG("MlpPolicy", Odd(), **tiny()).learn(64).metrics["env/good"] == 2
+
+
+def test_what_is_left_out_is_said_once() -> None:
+    measures = Measures()
+    with pytest.warns(RuntimeWarning) as told:
+        for _ in range(3):
+            measures.add_info({"big": 2**2000, 3: 1.0, "good": 1.0, "text": "never a number", "array": np.zeros(3)})
+    assert [str(each.message) for each in told] == [
+        f"info['big'] is {str(2**2000)[:197]}..., which is no number that a metric can have: left out of the metrics",
+        "info[3] has a key that is no text: left out of the metrics",
+    ]
+    assert measures.take() == [("good", 3.0, 3)]
+
+
+def test_names_that_never_end_are_bounded() -> None:
+    measures = Measures()
+    with pytest.warns(RuntimeWarning, match="more than 200 names") as told:
+        for step in range(1000):
+            measures.add_info({f"goal_{step}": 1.0})
+            if step % 7 == 0:
+                measures.take()
+    assert len(told) == 1
+    measures.take()
+    measures.add_info({"goal_3": 1.0, "goal_900": 1.0})
+    assert measures.take() == [("goal_3", 1.0, 1)]
+
+
+YES = np.array([True, False, True])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"x": np.ones(3), "_x": np.ones(2, bool)},
+        {"x": np.ones(3), "_x": [True, False, True]},
+        {"x": np.ones(3), "_x": np.array([1, 0, 1])},
+        {"x": np.ones(2), "_x": YES},
+        {"x": np.array([1, None, 2]), "_x": YES},
+        {3: np.ones(3), "_3": YES},
+        {"episode": {"r": None, "l": np.ones(2)}, "_episode": YES},
+        {"final_info": np.array([None, 3, {"a": 1}], object), "_final_info": YES},
+        {"final_info": 3},
+        [{"a": 1.0}, None, {3: 1.0}],
+        Angry(),
+        3.0,
+    ],
+    ids=lambda odd: ascii(type(odd).__name__),
+)
+def test_nothing_in_the_infos_of_a_vector_raises(odd: Any) -> None:
+    measures = Measures()
+    measures.add_batch(odd, np.ones(3, bool))
+    measures.add_batch({"good": np.arange(3.0), "_good": YES}, np.ones(3, bool))
+    assert ("good", 2.0, 2) in measures.take()
+
+
+def test_infos_as_a_list_of_dictionaries(tiny: Tiny) -> None:
+    """As the wrapper DictInfoToList makes them."""
+    vector_wrappers = getattr(wrappers, "vector", None)
+    if vector_wrappers is None:
+        pytest.skip("this Gymnasium has no wrappers for vector environments")
+    vector = gymnasium.vector.SyncVectorEnv([lambda: Counting(0), lambda: Counting(1)])
+    agent = npg.NPG("MlpPolicy", vector_wrappers.DictInfoToList(vector), **tiny()).learn(128)
+    assert agent.num_timesteps == 128
+    plain = gymnasium.vector.SyncVectorEnv([lambda: Counting(0), lambda: Counting(1)])
+    other = npg.NPG("MlpPolicy", plain, **tiny()).learn(128)
+    assert agent.metrics["env/number"] == other.metrics["env/number"]

@@ -1,33 +1,92 @@
 //! NumPy arrays as slices, and back.
+//!
+//! A slice is of the memory, and memory may be in any order: only an array that says that it is in C order is read as it lies.
+//! All others go through `npg._arrays`, which knows every layout and type that NumPy can make.
 
-use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use crate::errors::mistake;
 
-/// Writes an array of any float, integer or boolean type into `to`, in C order; `what` names it in messages.
-pub(crate) fn read(array: &Bound<'_, PyAny>, to: &mut [f64], what: &str) -> PyResult<()> {
-    fn copy<T: Element + Copy>(array: &Bound<'_, PyAny>, to: &mut [f64], f: impl Fn(T) -> f64) -> Option<PyResult<()>> {
-        let array: PyReadonlyArrayDyn<'_, T> = array.extract().ok()?;
-        if array.len() != to.len() {
-            return Some(Err(mistake(format!("it has {} numbers, not {}", array.len(), to.len()))));
+/// An array of numbers as f64 in C order, whatever its caller had.
+pub(crate) struct Doubles<'py>(PyReadonlyArrayDyn<'py, f64>);
+
+impl<'py> Doubles<'py> {
+    /// Any array, list or number; `what` names it in messages.
+    pub(crate) fn of(array: &Bound<'py, PyAny>, what: &str) -> PyResult<Self> {
+        if let Some(array) = as_it_lies::<f64>(array) {
+            return Ok(Self(array));
         }
-        match array.as_slice() {
-            Ok(slice) => to.iter_mut().zip(slice).for_each(|(slot, x)| *slot = f(*x)),
-            Err(_) => to.iter_mut().zip(array.as_array().iter()).for_each(|(slot, x)| *slot = f(*x)),
-        }
-        Some(Ok(()))
+        let convert = array.py().import("npg._arrays")?.getattr("doubles")?;
+        Ok(Self(convert.call1((array, what))?.extract()?))
     }
-    let read = copy::<f32>(array, to, f64::from)
+
+    /// An array of one axis and of `length` numbers.
+    pub(crate) fn vector(array: &Bound<'py, PyAny>, length: usize, what: &str) -> PyResult<Self> {
+        let array = Self::of(array, what)?;
+        match array.shape() {
+            [n] if *n == length => Ok(array),
+            [n] => Err(mistake(format!("{what}: {n} numbers, not {length}"))),
+            shape => Err(mistake(format!("{what} has shape {shape:?}; it must have [{length}]"))),
+        }
+    }
+
+    /// An array of rows with `columns` numbers each.
+    pub(crate) fn rows(array: &Bound<'py, PyAny>, columns: usize, what: &str) -> PyResult<Self> {
+        let array = Self::of(array, what)?;
+        match array.shape() {
+            [_, n] if *n == columns => Ok(array),
+            [_, n] => Err(mistake(format!("{what}: {n} columns, but {columns} are expected"))),
+            shape => Err(mistake(format!("{what} has shape {shape:?}; it must have [rows, {columns}]"))),
+        }
+    }
+
+    /// Length of each axis.
+    pub(crate) fn shape(&self) -> &[usize] {
+        self.0.shape()
+    }
+
+    /// The numbers, in C order.
+    pub(crate) fn values(&self) -> &[f64] {
+        self.0.as_slice().expect("checked when it was made")
+    }
+}
+
+/// The array if it has this type and lies in C order, aligned.
+fn as_it_lies<'py, T: Element>(array: &Bound<'py, PyAny>) -> Option<PyReadonlyArrayDyn<'py, T>> {
+    let array: PyReadonlyArrayDyn<'_, T> = array.extract().ok()?;
+    // A slice is given of Fortran's order too.
+    (array.is_c_contiguous() && array.as_slice().is_ok()).then_some(array)
+}
+
+/// Writes an array of any type of number into `to`, in C order; `what` names it in messages.
+pub(crate) fn read(array: &Bound<'_, PyAny>, to: &mut [f64], what: &str) -> PyResult<()> {
+    fn copy<T: Element + Copy>(array: &Bound<'_, PyAny>, to: &mut [f64], f: impl Fn(T) -> f64) -> Option<usize> {
+        let array = as_it_lies::<T>(array)?;
+        let slice = array.as_slice().ok()?;
+        if slice.len() == to.len() {
+            to.iter_mut().zip(slice).for_each(|(slot, x)| *slot = f(*x));
+        }
+        Some(slice.len())
+    }
+    let length = copy::<f32>(array, to, f64::from)
         .or_else(|| copy::<f64>(array, to, |x| x))
         .or_else(|| copy::<i64>(array, to, |x| x as f64))
-        .or_else(|| copy::<u8>(array, to, f64::from))
-        .or_else(|| copy::<i32>(array, to, f64::from))
-        .or_else(|| copy::<bool>(array, to, |x| f64::from(u8::from(x))));
-    match read {
-        Some(result) => result.map_err(|error| mistake(format!("{what}: {}", error.value(array.py())))),
-        None => Err(mistake(format!("{what}: an array of numbers expected, got {}", array.get_type().name()?))),
+        .or_else(|| copy::<u8>(array, to, f64::from));
+    let length = match length {
+        Some(length) => length,
+        None => {
+            let array = Doubles::of(array, what)?;
+            if array.values().len() == to.len() {
+                to.copy_from_slice(array.values());
+            }
+            array.values().len()
+        }
+    };
+    if length == to.len() {
+        return Ok(());
     }
+    Err(mistake(format!("{what}: it has {length} numbers, not {}", to.len())))
 }
 
 /// An array of `rows` rows.
@@ -38,12 +97,4 @@ pub(crate) fn matrix<'py, T: Element + Copy>(
 ) -> PyResult<Bound<'py, PyArray2<T>>> {
     let rows = values.len().checked_div(columns).unwrap_or(0);
     PyArray1::from_slice(py, values).reshape([rows, columns])
-}
-
-/// The rows of a C-ordered f64 matrix of `columns` columns.
-pub(crate) fn rows<'a>(array: &'a PyReadonlyArray2<'_, f64>, columns: usize, what: &str) -> PyResult<&'a [f64]> {
-    if array.shape()[1] != columns {
-        return Err(mistake(format!("{what}: {} columns, but {columns} are expected", array.shape()[1])));
-    }
-    array.as_slice().map_err(|_| mistake(format!("{what}: the array is not C-contiguous")))
 }

@@ -6,35 +6,27 @@ use npg::network::kernels::Matrix;
 use npg::policy::ActionRows;
 use npg::solve::CgOptions;
 use npg::trust_region::{Comparison, Signal};
-use numpy::{
-    IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
-};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::arrays::{Doubles, read};
 use crate::errors::mistake;
 use crate::policy::Policy;
-
-/// A vector whose length is right.
-fn vector<'a>(array: &'a PyReadonlyArray1<'_, f64>, length: usize, what: &str) -> PyResult<&'a [f64]> {
-    let values = array.as_slice().map_err(|_| mistake(format!("{what}: the array is not contiguous")))?;
-    if values.len() == length {
-        Ok(values)
-    } else {
-        Err(mistake(format!("{what}: {} numbers, not {length}", values.len())))
-    }
-}
+use crate::threads::on_all_cores;
 
 /// Raw actions of the policy's kind, one row a state.
 fn actions(policy: &Policy, array: &Bound<'_, PyAny>, rows: usize) -> PyResult<ActionRows> {
     let distribution = &policy.inner.distribution;
     let columns = distribution.columns();
-    let mut values = vec![0.0; rows * columns];
-    crate::arrays::read(array, &mut values, "actions")?;
+    let array = Doubles::rows(array, columns, "actions")?;
+    if array.shape()[0] != rows {
+        return Err(mistake(format!("actions: {} rows for {rows} states", array.shape()[0])));
+    }
+    let values = array.values().to_vec();
     if distribution.is_real() {
         return Ok(ActionRows::Reals { values, columns });
     }
-    let values: Vec<i64> = values.into_iter().map(|x| x as i64).collect();
     let sizes: Vec<i64> = distribution
         .heads()
         .iter()
@@ -45,18 +37,20 @@ fn actions(policy: &Policy, array: &Bound<'_, PyAny>, rows: usize) -> PyResult<A
         })
         .collect();
     for (index, (action, size)) in values.iter().zip(sizes.iter().cycle()).enumerate() {
-        if !(0..*size).contains(action) {
+        if action.fract() != 0.0 || !(0..*size).contains(&(*action as i64)) {
             let (row, column) = (index / columns, index % columns);
-            return Err(mistake(format!("actions[{row}, {column}] is {action}; it must be in 0..{size}")));
+            return Err(mistake(format!(
+                "actions[{row}, {column}] is {action}; it must be in 0..{size}, and an integer"
+            )));
         }
     }
-    Ok(ActionRows::Integers { values, columns })
+    Ok(ActionRows::Integers { values: values.into_iter().map(|x| x as i64).collect(), columns })
 }
 
 /// States and the raw actions taken in them.
 fn samples(
     policy: &Policy,
-    observations: &PyReadonlyArray2<'_, f64>,
+    observations: &Bound<'_, PyAny>,
     taken: &Bound<'_, PyAny>,
 ) -> PyResult<(Matrix, ActionRows)> {
     let inputs = policy.inputs(observations)?;
@@ -73,13 +67,14 @@ fn states(inputs: &Matrix) -> States<'_> {
 pub(crate) fn fisher_product<'py>(
     py: Python<'py>,
     policy: &Policy,
-    observations: PyReadonlyArray2<'py, f64>,
-    v: PyReadonlyArray1<'py, f64>,
+    observations: &Bound<'py, PyAny>,
+    v: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let inputs = policy.inputs(&observations)?;
-    let v = vector(&v, policy.inner.theta.len(), "v")?;
-    let inner = &policy.inner;
-    Ok(py.detach(|| Linearized::new(inner, states(&inputs), 1.0).fisher_product(v)).into_pyarray(py))
+    let inputs = policy.inputs(observations)?;
+    let v = Doubles::vector(v, policy.inner.theta.len(), "v")?;
+    let (inner, v) = (&policy.inner, v.values());
+    let product = py.detach(|| on_all_cores(|| Linearized::new(inner, states(&inputs), 1.0).fisher_product(v)))?;
+    Ok(product.into_pyarray(py))
 }
 
 /// g: see `npg.functional.policy_gradient`.
@@ -87,18 +82,20 @@ pub(crate) fn fisher_product<'py>(
 pub(crate) fn policy_gradient<'py>(
     py: Python<'py>,
     policy: &Policy,
-    observations: PyReadonlyArray2<'py, f64>,
+    observations: &Bound<'py, PyAny>,
     taken: &Bound<'py, PyAny>,
-    advantages: PyReadonlyArray1<'py, f64>,
+    advantages: &Bound<'py, PyAny>,
     entropy_coefficient: f64,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let (inputs, actions) = samples(policy, &observations, taken)?;
-    let advantages = vector(&advantages, inputs.rows(), "advantages")?;
-    let inner = &policy.inner;
+    let (inputs, actions) = samples(policy, observations, taken)?;
+    let advantages = Doubles::vector(advantages, inputs.rows(), "advantages")?;
+    let (inner, advantages) = (&policy.inner, advantages.values());
     let gradient = py.detach(|| {
-        let at = Linearized::new(inner, states(&inputs), 1.0);
-        npg::gradient::policy_gradient(&at, &actions, advantages, entropy_coefficient)
-    });
+        on_all_cores(|| {
+            let at = Linearized::new(inner, states(&inputs), 1.0);
+            npg::gradient::policy_gradient(&at, &actions, advantages, entropy_coefficient)
+        })
+    })?;
     Ok(gradient.into_pyarray(py))
 }
 
@@ -107,15 +104,17 @@ pub(crate) fn policy_gradient<'py>(
 pub(crate) fn log_prob<'py>(
     py: Python<'py>,
     policy: &Policy,
-    observations: PyReadonlyArray2<'py, f64>,
+    observations: &Bound<'py, PyAny>,
     taken: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let (inputs, actions) = samples(policy, &observations, taken)?;
+    let (inputs, actions) = samples(policy, observations, taken)?;
     let inner = &policy.inner;
     let values: Vec<f64> = py.detach(|| {
-        let at = Linearized::new(inner, states(&inputs), 1.0);
-        (0..at.rows()).map(|row| inner.distribution.log_prob(at.outputs(row), actions.row(row))).collect()
-    });
+        on_all_cores(|| {
+            let at = Linearized::new(inner, states(&inputs), 1.0);
+            (0..at.rows()).map(|row| inner.distribution.log_prob(at.outputs(row), actions.row(row))).collect()
+        })
+    })?;
     Ok(values.into_pyarray(py))
 }
 
@@ -124,20 +123,22 @@ pub(crate) fn log_prob<'py>(
 pub(crate) fn compare<'py>(
     py: Python<'py>,
     policy: &Policy,
-    theta: PyReadonlyArray1<'py, f64>,
-    observations: PyReadonlyArray2<'py, f64>,
+    theta: &Bound<'py, PyAny>,
+    observations: &Bound<'py, PyAny>,
     taken: &Bound<'py, PyAny>,
-    advantages: PyReadonlyArray1<'py, f64>,
+    advantages: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (inputs, actions) = samples(policy, &observations, taken)?;
-    let advantages = vector(&advantages, inputs.rows(), "advantages")?;
-    let theta = vector(&theta, policy.inner.theta.len(), "theta")?;
-    let inner = &policy.inner;
+    let (inputs, actions) = samples(policy, observations, taken)?;
+    let advantages = Doubles::vector(advantages, inputs.rows(), "advantages")?;
+    let theta = Doubles::vector(theta, policy.inner.theta.len(), "theta")?;
+    let (inner, advantages, theta) = (&policy.inner, advantages.values(), theta.values());
     let signal = Signal { actions: &actions, advantages, entropy: 0.0, discounts: None };
     let comparison = py.detach(|| {
-        let at = Linearized::new(inner, states(&inputs), 1.0);
-        npg::trust_region::compare(&at, theta, signal)
-    });
+        on_all_cores(|| {
+            let at = Linearized::new(inner, states(&inputs), 1.0);
+            npg::trust_region::compare(&at, theta, signal)
+        })
+    })?;
     let Comparison { surrogate, kl, kl_max, kl_reverse, tv, tv_max, tv_exact, entropy, entropy_old, .. } = comparison;
     let fields = PyDict::new(py);
     for (name, value) in [
@@ -161,18 +162,19 @@ pub(crate) fn compare<'py>(
 pub(crate) fn conjugate_gradient<'py>(
     py: Python<'py>,
     product: &Bound<'py, PyAny>,
-    g: PyReadonlyArray1<'py, f64>,
+    g: &Bound<'py, PyAny>,
     iterations: usize,
     tolerance: f64,
     damping: f64,
 ) -> PyResult<(Bound<'py, PyArray1<f64>>, usize, f64)> {
-    let g = g.as_slice()?;
+    let g = Doubles::of(g, "g")?;
+    let g = g.values();
     let mut raised = None;
     let raised_in = std::cell::RefCell::new(&mut raised);
     let call = |v: &[f64]| -> PyResult<Vec<f64>> {
         let image = product.call1((PyArray1::from_slice(py, v),))?;
         let mut values = vec![0.0; v.len()];
-        crate::arrays::read(&image, &mut values, "the product")?;
+        read(&image, &mut values, "the product")?;
         Ok(values)
     };
     let apply = |v: &[f64]| {
@@ -204,33 +206,37 @@ pub(crate) fn step_size(kl_step: f64, x_f_x: f64) -> PyResult<f64> {
 #[expect(clippy::too_many_arguments, reason = "the arguments of the Python function")]
 pub(crate) fn advantages<'py>(
     py: Python<'py>,
-    rewards: PyReadonlyArray2<'py, f64>,
-    values: PyReadonlyArray2<'py, f64>,
-    next_values: PyReadonlyArray2<'py, f64>,
-    terminated: PyReadonlyArray2<'py, bool>,
-    truncated: PyReadonlyArray2<'py, bool>,
+    rewards: &Bound<'py, PyAny>,
+    values: &Bound<'py, PyAny>,
+    next_values: &Bound<'py, PyAny>,
+    terminated: &Bound<'py, PyAny>,
+    truncated: &Bound<'py, PyAny>,
     gamma: f64,
     lambda: f64,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (steps, columns) = (rewards.shape()[0], rewards.shape()[1]);
-    for (name, shape) in [
-        ("values", values.shape()),
-        ("next_values", next_values.shape()),
-        ("terminated", terminated.shape()),
-        ("truncated", truncated.shape()),
-    ] {
-        if shape != rewards.shape() {
-            return Err(mistake(format!("{name} has shape {shape:?}, rewards {:?}", rewards.shape())));
+    let rewards = Doubles::of(rewards, "rewards")?;
+    let &[steps, columns] = rewards.shape() else {
+        return Err(mistake(format!("rewards has shape {:?}; it must have [steps, environments]", rewards.shape())));
+    };
+    let alike = |array: &Bound<'py, PyAny>, what: &str| {
+        let array = Doubles::of(array, what)?;
+        if array.shape() == [steps, columns] {
+            return Ok(array);
         }
-    }
-    let (rewards, values, next_values) = (rewards.as_array(), values.as_array(), next_values.as_array());
-    let (terminated, truncated) = (terminated.as_array(), truncated.as_array());
+        Err(mistake(format!("{what} has shape {:?}, rewards {:?}", array.shape(), [steps, columns])))
+    };
+    let (values, next_values) = (alike(values, "values")?, alike(next_values, "next_values")?);
+    let (terminated, truncated) = (alike(terminated, "terminated")?, alike(truncated, "truncated")?);
     let mut result = vec![0.0; steps * columns];
     for column in 0..columns {
+        let of = |array: &Doubles<'py>| -> Vec<f64> {
+            array.values().iter().skip(column).step_by(columns).copied().collect()
+        };
+        let (terminated, truncated) = (of(&terminated), of(&truncated));
         let mut segments = Vec::new();
         let mut begin = 0;
         for step in 0..steps {
-            let end = match (terminated[[step, column]], truncated[[step, column]]) {
+            let end = match (terminated[step] != 0.0, truncated[step] != 0.0) {
                 (true, _) => SegmentEnd::Terminated,
                 (false, true) => SegmentEnd::Truncated(step),
                 (false, false) if step + 1 == steps => SegmentEnd::Cut(step),
@@ -239,8 +245,7 @@ pub(crate) fn advantages<'py>(
             segments.push(Segment { rows: begin..step + 1, first_step: 0, end });
             begin = step + 1;
         }
-        let of = |array: numpy::ndarray::ArrayView2<'_, f64>| array.column(column).to_vec();
-        let (rewards, values, finals) = (of(rewards), of(values), of(next_values));
+        let (rewards, values, finals) = (of(&rewards), of(&values), of(&next_values));
         let advantages = npg::advantage::advantages(&segments, &rewards, &values, &finals, gamma, lambda);
         advantages.into_iter().enumerate().for_each(|(step, a)| result[step * columns + column] = a);
     }

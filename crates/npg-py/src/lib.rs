@@ -8,6 +8,7 @@ mod link;
 mod native;
 mod policy;
 mod source;
+mod threads;
 mod trainer;
 
 use pyo3::prelude::*;

@@ -2,14 +2,15 @@
 
 use npg::env::{Actions, Ending, EnvGroup, Fault, Outcome, Space};
 use npg::random::{Purpose, Stream};
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use rayon::prelude::*;
 use std::sync::Mutex;
 
-use crate::arrays::{matrix, read, rows};
+use crate::arrays::{Doubles, matrix, read};
 use crate::errors::{exception, mistake};
+use crate::threads::on_all_cores;
 
 /// Environments of one chunk: large enough to make the hand-over to a thread cheap.
 const CHUNK: usize = 64;
@@ -170,10 +171,10 @@ impl NativeGroup {
         py: Python<'py>,
         mask: PyReadonlyArray1<'py, bool>,
         seeds: PyReadonlyArray1<'py, i64>,
-        observations: PyReadonlyArray2<'py, f64>,
+        observations: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let (mask, seeds) = (mask.as_slice()?, seeds.as_slice()?);
-        let mut seen = rows(&observations, self.width, "observations")?.to_vec();
+        let mut seen = Doubles::rows(observations, self.width, "observations")?.values().to_vec();
         let width = self.width;
         for chunk in self.chunks() {
             for i in 0..chunk.steps.len() {
@@ -195,15 +196,16 @@ impl NativeGroup {
         &mut self,
         py: Python<'py>,
         index: usize,
-        state: PyReadonlyArray1<'py, f64>,
+        state: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let state = Doubles::of(state, "state")?;
         let mut observation = vec![0.0; self.width];
         let count = self.count;
         let chunk = self.chunks().get_mut(index / CHUNK).filter(|chunk| index - chunk.first < chunk.steps.len());
         let chunk = chunk.ok_or_else(|| mistake(format!("environment {index} of {count}")))?;
         let i = index - chunk.first;
         chunk.steps[i] = 0;
-        let result = chunk.group.begin_at(i, state.as_slice()?, &mut observation);
+        let result = chunk.group.begin_at(i, state.values(), &mut observation);
         result.map_err(|fault| mistake(format!("environment {index}: {}", fault.message)))?;
         Ok(observation.into_pyarray(py))
     }
@@ -238,6 +240,7 @@ impl NativeGroup {
         let mut rewards = vec![0.0; count];
         let (mut terminated, mut truncated) = (vec![false; count], vec![false; count]);
         let chunks = self.chunks();
+        let is_small = chunks.len() == 1; // no thread is worth its while
         let mut slots = Vec::with_capacity(chunks.len());
         let mut rest =
             (&mut observations[..], &mut finals[..], &mut rewards[..], &mut terminated[..], &mut truncated[..]);
@@ -251,13 +254,14 @@ impl NativeGroup {
             slots.push(Slots { observations: a, finals: c, rewards: e, terminated: g, truncated: i });
             rest = (b, d, f, h, j);
         }
-        py.detach(|| {
+        let step = || {
             chunks.par_iter_mut().zip(slots).try_for_each(|(chunk, slots)| {
                 let first = chunk.first;
                 chunk.step(actions, begin, reset_ended, limit, slots).map_err(|fault| (fault, first))
             })
-        })
-        .map_err(|(fault, first)| failed(&fault, first))?;
+        };
+        py.detach(|| if is_small { Ok(step()) } else { on_all_cores(step) })?
+            .map_err(|(fault, first)| failed(&fault, first))?;
         let finals = matrix(py, &finals, width)?;
         Ok((
             matrix(py, &observations, width)?,

@@ -2,10 +2,10 @@
 
 use npg::policy::{Actor, HeldNoise, Policy as Inner};
 use npg::random::{Purpose, Stream};
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 
-use crate::arrays::{matrix, rows};
+use crate::arrays::{Doubles, matrix};
 use crate::errors::{exception, mistake};
 
 /// A stochastic policy pi(a|s): network, distribution, observation statistics, action space.
@@ -26,13 +26,14 @@ impl Policy {
     }
 
     /// Network inputs of observations of shape (rows, numbers of an observation).
-    pub(crate) fn inputs(&self, observations: &PyReadonlyArray2<'_, f64>) -> PyResult<npg::network::kernels::Matrix> {
+    pub(crate) fn inputs(&self, observations: &Bound<'_, PyAny>) -> PyResult<npg::network::kernels::Matrix> {
+        let observations = Doubles::rows(observations, self.inner.observation.len(), "observations")?;
         let count = observations.shape()[0];
         if count == 0 {
             return Err(mistake("observations has no rows"));
         }
         let mut inputs = npg::network::kernels::Matrix::zeros(count, self.inner.inputs());
-        encode(&self.inner, observations, "observations", |row, encoded| {
+        encode(&self.inner, &observations, "observations", |row, encoded| {
             self.inner.normalize(encoded, inputs.row_mut(row))
         })?;
         Ok(inputs)
@@ -41,16 +42,10 @@ impl Policy {
 
 /// Gives each row of `observations`, shape (rows, numbers of one), as a network reads it, or says what is wrong with it;
 /// `what` names them.
-fn encode(
-    policy: &Inner,
-    observations: &PyReadonlyArray2<'_, f64>,
-    what: &str,
-    mut take: impl FnMut(usize, &[f64]),
-) -> PyResult<()> {
+fn encode(policy: &Inner, observations: &Doubles<'_>, what: &str, mut take: impl FnMut(usize, &[f64])) -> PyResult<()> {
     let space = &policy.observation;
-    let values = rows(observations, space.len(), what)?;
     let mut encoded = vec![0.0; space.encoded_len()];
-    for (row, observation) in values.chunks_exact(space.len().max(1)).enumerate() {
+    for (row, observation) in observations.values().chunks_exact(space.len().max(1)).enumerate() {
         space.encode(observation, &mut encoded).map_err(|(index, value)| {
             mistake(format!("{what}[{row}, {index}] is {value}, which is not finite or not in its space"))
         })?;
@@ -65,9 +60,10 @@ impl Policy {
     fn act<'py>(
         &mut self,
         py: Python<'py>,
-        observations: PyReadonlyArray2<'py, f64>,
+        observations: &Bound<'py, PyAny>,
         deterministic: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let observations = Doubles::rows(observations, self.inner.observation.len(), "observation")?;
         let count = observations.shape()[0];
         let mut actor = Actor::new(&self.inner, count.max(1));
         encode(&self.inner, &observations, "observation", |row, encoded| {
@@ -101,11 +97,9 @@ impl Policy {
     }
 
     #[setter]
-    fn set_theta(&mut self, theta: PyReadonlyArray1<'_, f64>) -> PyResult<()> {
-        let theta = theta.as_slice()?;
-        if theta.len() != self.inner.theta.len() {
-            return Err(mistake(format!("theta has {} numbers, not {}", theta.len(), self.inner.theta.len())));
-        }
+    fn set_theta(&mut self, theta: &Bound<'_, PyAny>) -> PyResult<()> {
+        let theta = Doubles::vector(theta, self.inner.theta.len(), "theta")?;
+        let theta = theta.values();
         if let Some(index) = theta.iter().position(|x| !x.is_finite()) {
             return Err(mistake(format!("theta[{index}] is {}; it must be finite", theta[index])));
         }

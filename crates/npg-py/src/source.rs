@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 use npg::env::{Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec};
 use npg::random::Stream;
-use numpy::{PyArray1, PyReadonlyArray1};
+use numpy::PyArray1;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arrays::{matrix, read};
+use crate::arrays::{Doubles, matrix, read};
 use crate::errors::{exception, mistake};
 use crate::link::{Link, describe, for_program};
 
@@ -173,20 +173,17 @@ impl EnvGroup for PythonGroup {
             let py = object.py();
             let which = which.map(|which| PyArray1::from_vec(py, which));
             let result = object.call_method1(pyo3::intern!(py, "step"), (which, chosen.to_python(py)?))?;
-            let (found, rewards, endings): (Bound<'_, PyAny>, PyReadonlyArray1<'_, f64>, PyReadonlyArray1<'_, u8>) =
-                result.extract()?;
+            let (found, rewards, endings): (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>) = result.extract()?;
             read(&found, &mut seen, "the observations of step()")?;
-            let (rewards, endings) = (rewards.as_slice()?.to_vec(), endings.as_slice()?.to_vec());
-            if rewards.len() != rows || endings.len() != rows {
-                let got = rewards.len().min(endings.len());
-                return Err(mistake(format!("step() gave {got} rewards or endings, not {rows}")));
-            }
-            Ok((seen, rewards, endings))
+            let rewards = Doubles::vector(&rewards, rows, "the rewards of step()")?.values().to_vec();
+            let mut ended = vec![0.0; rows];
+            read(&endings, &mut ended, "the endings of step()")?;
+            Ok((seen, rewards, ended))
         })?;
         observations.copy_from_slice(&seen);
         self.seen = seen;
         for ((outcome, reward), ending) in outcomes.iter_mut().zip(rewards).zip(endings) {
-            let ending = match ending {
+            let ending = match ending as u8 {
                 0 => Ending::Running,
                 1 => Ending::Terminated,
                 2 => Ending::Truncated,

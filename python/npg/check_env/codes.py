@@ -113,7 +113,7 @@ CODES: dict[str, Code] = {
         "declare the space with the dtype that is returned, such as `Box(low, high, dtype=np.float32)`",
     ),
     "observation-dtype-converted": _warning(
-        "an observation of a wider dtype than its space; npg takes it as it is, other tools lose digits or complain",
+        "an observation of a wider dtype than its space; npg rounds it where that is float32, other tools lose digits or complain",
         "return `np.asarray(observation, dtype=self.observation_space.dtype)`",
     ),
     "observation-index": _error(

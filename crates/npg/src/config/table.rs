@@ -192,7 +192,8 @@ policy: Policy, "The policy's network and distribution." {
         "How a Gaussian policy's raw action meets the bounds of the action space.",
         "clip: the executed action is the raw one, clipped. rescale: raw -1..1 is mapped onto low..high, then clipped, so \
         log_std_init means the same for every task. Either way the raw action is what log probabilities are of. \
-        Unbounded dimensions are executed as they are.";
+        Unbounded dimensions are executed as they are; with one bound the unit is kept and raw 0 is executed at least 1 \
+        inside. Bounds of 1e30 and more are none.";
 }
 value: Value, "The state-value baseline, fitted beside the policy's step to the same batch." {
     kind: Kind::Name(ValueKind::NAMES),

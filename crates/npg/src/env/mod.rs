@@ -16,7 +16,7 @@ mod space;
 pub use options::{EnvOption, Kind, Values};
 pub use space::Space;
 
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::random::Stream;
 
 /// What is fixed about an environment.
@@ -33,6 +33,29 @@ pub struct Spec {
     pub max_episode_steps: Option<u32>,
     /// Mean return at which the environment counts as solved.
     pub reward_threshold: Option<f64>,
+}
+
+impl Spec {
+    /// Everything that makes the environment one that nothing can be trained on: spaces that hold nothing, a time limit of
+    /// no steps.
+    pub fn problems(&self) -> Vec<Problem> {
+        let id = &self.id;
+        let problem = |what: &str, message: String| Problem { key: format!("{what} of {id}"), message };
+        let mut problems = Vec::new();
+        for (what, space) in [("observation space", &self.observation), ("action space", &self.action)] {
+            problems.extend(space.fault().map(|fault| problem(what, fault)));
+        }
+        if self.action.is_empty() {
+            problems.push(problem("action space", "it has no numbers at all: it needs at least 1".into()));
+        }
+        if self.max_episode_steps == Some(0) {
+            problems.push(problem("max_episode_steps", "0 steps: an episode has at least 1".into()));
+        }
+        if self.reward_threshold.is_some_and(f64::is_nan) {
+            problems.push(problem("reward_threshold", "NaN: leave it out where there is none".into()));
+        }
+        problems
+    }
 }
 
 /// How a step left its episode.

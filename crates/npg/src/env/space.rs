@@ -49,6 +49,26 @@ impl Space {
         }
     }
 
+    /// What makes the space impossible, if anything does: nothing can be an element of it, or a network cannot read one.
+    pub fn fault(&self) -> Option<String> {
+        match self {
+            Space::Box { low, high } => {
+                if low.len() != high.len() {
+                    return Some(format!("a box with {} lower and {} upper bounds", low.len(), high.len()));
+                }
+                let mut bounds = low.iter().zip(high).enumerate();
+                let (index, (low, high)) = bounds.find(|(_, (low, high))| !box_holds_something(**low, **high))?;
+                Some(format!("a box with low {low} and high {high} in dimension {index}: low must not be above high"))
+            }
+            Space::Discrete(0) => Some("a discrete space of 0 elements: it needs at least 1".into()),
+            Space::MultiDiscrete(sizes) => {
+                let index = sizes.iter().position(|size| *size == 0)?;
+                Some(format!("a multi-discrete space of 0 elements in part {index}: it needs at least 1"))
+            }
+            Space::Discrete(_) | Space::MultiBinary(_) => None,
+        }
+    }
+
     /// Writes `element` as a network reads it (in f32, later), or says what is wrong with it as (index, value).
     pub fn encode(&self, element: &[f64], encoded: &mut [f64]) -> Result<(), (usize, f64)> {
         let one_hot = |index: usize, size: usize, encoded: &mut [f64]| {
@@ -61,8 +81,14 @@ impl Space {
             Ok(())
         };
         match self {
-            Space::Box { .. } | Space::MultiBinary(_) => {
+            Space::Box { .. } => {
                 if let Some(index) = element.iter().position(|x| !(*x as f32).is_finite()) {
+                    return Err((index, element[index]));
+                }
+                encoded.copy_from_slice(element);
+            }
+            Space::MultiBinary(_) => {
+                if let Some(index) = element.iter().position(|x| *x != 0.0 && *x != 1.0) {
                     return Err((index, element[index]));
                 }
                 encoded.copy_from_slice(element);
@@ -81,6 +107,11 @@ impl Space {
     }
 }
 
+/// Whether some real number lies between the bounds, neither of which is NaN.
+fn box_holds_something(low: f64, high: f64) -> bool {
+    low <= high && low < f64::INFINITY && high > f64::NEG_INFINITY
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +124,17 @@ mod tests {
         assert_eq!(encoded, [0.0, 1.0, 0.0, 0.0, 1.0]);
         assert_eq!(space.encode(&[1.0, 3.0], &mut encoded), Err((1, 3.0)));
         assert_eq!(space.encode(&[0.5, 0.0], &mut encoded), Err((0, 0.5)));
+    }
+
+    #[test]
+    fn bits_are_0_or_1() {
+        let mut encoded = [9.0; 2];
+        Space::MultiBinary(2).encode(&[0.0, 1.0], &mut encoded).unwrap();
+        assert_eq!(encoded, [0.0, 1.0]);
+        for bad in [5.0, 0.5, -1.0] {
+            assert_eq!(Space::MultiBinary(2).encode(&[1.0, bad], &mut encoded), Err((1, bad)));
+        }
+        assert!(Space::MultiBinary(2).encode(&[f64::NAN, 0.0], &mut encoded).is_err());
     }
 
     #[test]

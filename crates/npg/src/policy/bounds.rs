@@ -15,22 +15,24 @@ pub struct Bounds {
     half: Vec<f64>,
 }
 
+/// A bound of this size is none: the largest f32 or f64 stands for "unbounded", and a range so wide has no middle.
+const NO_BOUND: f64 = 1e30;
+
+/// How far inside of its only bound a raw action of 0 is executed: one initial standard deviation.
+const INSIDE: f64 = 1.0;
+
 impl Bounds {
-    /// The rule for an action space. Dimensions with an infinite bound are never rescaled.
+    /// The rule for an action space.
     pub fn new(space: &Space, rule: ActionBounds) -> Self {
         let Space::Box { low, high } = space else {
             return Self { low: Vec::new(), high: Vec::new(), center: Vec::new(), half: Vec::new() };
         };
-        let finite = |j: usize| low[j].is_finite() && high[j].is_finite() && rule == ActionBounds::Rescale;
-        let center = |j| if finite(j) { 0.5 * (low[j] + high[j]) } else { 0.0 };
-        let half = |j| if finite(j) { 0.5 * (high[j] - low[j]) } else { 1.0 };
-        let dimensions = 0..low.len();
-        Self {
-            low: low.clone(),
-            high: high.clone(),
-            center: dimensions.clone().map(center).collect(),
-            half: dimensions.map(half).collect(),
-        }
+        let onto = |(low, high): (&f64, &f64)| match rule {
+            ActionBounds::Rescale => rescaled(*low, *high),
+            ActionBounds::Clip => (0.0, 1.0),
+        };
+        let (center, half) = low.iter().zip(high).map(onto).unzip();
+        Self { low: low.clone(), high: high.clone(), center, half }
     }
 
     /// Writes the executed action.
@@ -41,9 +43,55 @@ impl Bounds {
     }
 }
 
+/// Center and half of the range that raw -1..1 is mapped onto. With one bound the unit stays that of the action, and 0 stays
+/// 0 unless that is not inside, where most or all actions would be the bound itself; with none nothing changes.
+fn rescaled(low: f64, high: f64) -> (f64, f64) {
+    match (low > -NO_BOUND, high < NO_BOUND) {
+        (true, true) => (0.5 * (low + high), 0.5 * (high - low)),
+        (true, false) => ((low + INSIDE).max(0.0), 1.0),
+        (false, true) => ((high - INSIDE).min(0.0), 1.0),
+        (false, false) => (0.0, 1.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn executed(low: f64, high: f64, raw: f64) -> f64 {
+        let mut executed = [0.0];
+        let space = Space::Box { low: vec![low], high: vec![high] };
+        Bounds::new(&space, ActionBounds::Rescale).execute(&[raw], &mut executed);
+        executed[0]
+    }
+
+    #[test]
+    fn one_bound_away_from_0_leaves_room_on_both_sides() {
+        let infinity = f64::INFINITY;
+        for (low, high, at_zero) in [
+            (5.0, infinity, 6.0),
+            (-infinity, -5.0, -6.0),
+            (0.0, infinity, 1.0),
+            (-infinity, 0.0, -1.0),
+            (-5.0, infinity, 0.0),
+            (-infinity, 5.0, 0.0),
+            (5.0, f64::MAX, 6.0),
+            (5.0, f64::from(f32::MAX), 6.0),
+        ] {
+            assert_eq!(executed(low, high, 0.0), at_zero, "{low} to {high}");
+            let (below, above) = (executed(low, high, -0.5), executed(low, high, 0.5));
+            assert!(below < at_zero && at_zero < above && low < below && above < high, "{low} to {high}");
+        }
+        assert_eq!((executed(5.0, infinity, -9.0), executed(-infinity, -5.0, 9.0)), (5.0, -5.0), "clipped");
+    }
+
+    #[test]
+    fn huge_bounds_are_none() {
+        for huge in [f64::MAX, f64::from(f32::MAX)] {
+            assert_eq!(executed(-huge, huge, 0.25), 0.25);
+        }
+        assert_eq!(executed(-65504.0, 65504.0, 0.5), 32752.0, "those of a half-precision float are bounds");
+    }
 
     #[test]
     fn clipped_or_rescaled() {

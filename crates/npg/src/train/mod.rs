@@ -132,11 +132,12 @@ impl Trainer {
 
     /// As [`Trainer::new`], after so many changes of the environments.
     fn begin(config: Config, source: Box<dyn EnvSource>, restarts: u64) -> Result<Self> {
-        let problems = config.validate();
+        let spec = source.spec();
+        let mut problems = config.validate();
+        problems.extend(spec.problems());
         if !problems.is_empty() {
             return Err(Error::Config(problems));
         }
-        let spec = source.spec();
         let pool = ThreadPoolBuilder::new()
             .num_threads(config.rollout.threads)
             .build()
