@@ -116,16 +116,6 @@ def _form(value: Any) -> str:
     return f"an array of shape {tuple(shape)}" if shape else shown(value)
 
 
-def is_false(answer: Any) -> bool:
-    """Whether a callback's answer is False: Python's, NumPy's, or another library's scalar. None and 0 are not."""
-    if answer is None or answer is True:
-        return False
-    if answer is False:
-        return True
-    is_boolean = str(getattr(answer, "dtype", "")).endswith("bool") and tuple(getattr(answer, "shape", (1,))) == ()
-    return is_boolean and not bool(answer)
-
-
 def measured(value: Any) -> float | None:
     """`value` as a float if it is one real number, else None; raises nothing."""
     try:

@@ -17,16 +17,15 @@ Rows of `observations` are the true observations after the step, also where an e
 from __future__ import annotations
 
 import contextlib
-import math
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npg._arrays import doubles, flag, flags, measured, number, shown
+from npg._arrays import doubles, flag, flags, number, shown
 from npg._calls import interrupts_wait
+from npg._measures import FINAL_OBSERVATIONS, Measures
 from npg._spaces import Actions, Observations
 from npg._touch import Touch
 
@@ -37,15 +36,6 @@ if TYPE_CHECKING:
 RUNNING, TERMINATED, TRUNCATED, BEGAN = range(4)
 
 Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint8]]
-
-#: Where vector environments that reset in the same step put the last observations: Gymnasium 1.0 and later, and before.
-_FINAL_OBSERVATIONS = ("final_obs", "final_observation")
-
-#: Most names of numbers in `info` that become metrics: some environments make a new one each step.
-MOST_MEASURES = 200
-
-#: Names that `env/` has already.
-_TAKEN = ("diverged",)
 
 
 class Group(Protocol):
@@ -68,131 +58,6 @@ class Group(Protocol):
     def close(self) -> None: ...
 
     def abandon(self) -> bool: ...
-
-
-class Measures:
-    """Sums of the numbers that environments put into `info`.
-
-    Metrics must never stop training: what is no number is left out, and whatever looking at it raises stays here.
-    """
-
-    def __init__(self) -> None:
-        self._sums: dict[str, list[float]] = {}
-        #: What has been said already, and the names that have ever been.
-        self._said: set[str] = set()
-        self._names: set[str] = set()
-
-    def add(self, name: Any, total: float, count: int = 1) -> None:
-        """Adds values with this sum."""
-        entry = self._sums.get(name)
-        if entry is not None:
-            entry[0] += total
-            entry[1] += count
-        elif self._is_name(name):
-            self._sums[name] = [total, count]
-
-    def add_info(self, info: Any) -> None:
-        """Adds the numbers in the `info` of one environment."""
-        try:
-            self._add_info(info)
-        except Exception as error:  # noqa: BLE001 (whatever an environment's objects do)
-            self._say("info", f"could not be read: {type(error).__name__}: {error}")
-
-    def add_batch(self, infos: Any, stepped: NDArray[np.bool_]) -> None:
-        """Adds the numbers in the `infos` of a vector environment: arrays, each with a mask `_name`, or one dictionary for
-        each environment.
-
-        `stepped` says which entries are of a step; the others are of a reset.
-        """
-        try:
-            self._add_batch(infos, stepped)
-        except Exception as error:  # noqa: BLE001
-            self._say("infos", f"could not be read: {type(error).__name__}: {error}")
-
-    def take(self) -> list[tuple[str, float, int]]:
-        """(name, sum, count) since the last call."""
-        taken = [(name, total, int(count)) for name, (total, count) in self._sums.items() if math.isfinite(total)]
-        self._sums = {}
-        return taken
-
-    def _add_info(self, info: Any) -> None:
-        if not isinstance(info, Mapping):
-            self._say("info", f"is {shown(info)}; it must be a dictionary")
-            return
-        for name, value in info.items():
-            if name == "episode" and isinstance(value, Mapping):  # of the wrapper RecordEpisodeStatistics
-                for key in ("r", "l"):
-                    if key in value:  # arrays of one number before Gymnasium 1.0
-                        each = value[key]
-                        self._add_number(f"episode/{key}", each.item() if getattr(each, "size", 0) == 1 else each)
-            elif isinstance(value, (float, int, np.generic)):  # bool is an int
-                self._add_number(name, value)
-
-    def _add_number(self, name: Any, value: Any) -> None:
-        found = measured(value)
-        if found is not None:
-            self.add(name, found)
-        elif not isinstance(value, (str, bytes)):
-            self._say(f"info[{name!r}]", f"is {shown(value)}, which is no number that a metric can have")
-
-    def _add_batch(self, infos: Any, stepped: NDArray[np.bool_]) -> None:
-        if isinstance(infos, (list, tuple)):  # of the wrapper DictInfoToList
-            for info, is_stepped in zip(infos, stepped, strict=False):
-                if is_stepped or not isinstance(info, Mapping):
-                    self._add_info(info)
-            return
-        if not isinstance(infos, Mapping):
-            self._say("infos", f"is {shown(infos)}; it must be a dictionary of arrays")
-            return
-        for name, values in infos.items():
-            mask = infos.get(f"_{name}")
-            if name == "final_info" and isinstance(values, Mapping):
-                self._add_batch(values, np.ones_like(stepped))
-            elif name == "final_info":  # an array of dictionaries before Gymnasium 1.0
-                for info in values[mask]:
-                    self._add_info(info)
-            elif name == "episode" and isinstance(values, Mapping):  # of the wrapper RecordEpisodeStatistics
-                for key in ("r", "l"):  # no reset has them
-                    own = values.get(f"_{key}", mask)
-                    self._add_array(f"episode/{key}", values.get(key), own, np.ones_like(stepped))
-            elif name not in _FINAL_OBSERVATIONS:
-                self._add_array(name, values, mask, stepped)
-
-    def _add_array(self, name: Any, values: Any, mask: Any, stepped: NDArray[np.bool_]) -> None:
-        is_batch = isinstance(values, np.ndarray) and values.shape == stepped.shape and values.dtype.kind in "fiub"
-        if mask is None or not is_batch:
-            return
-        if not (isinstance(mask, np.ndarray) and mask.shape == stepped.shape and mask.dtype.kind == "b"):
-            self._say(f"infos['_{name}']", f"is {shown(mask)}; it must be a boolean for each environment")
-            return
-        chosen = values[mask & stepped]
-        if chosen.size:
-            self.add(name, float(chosen.sum(dtype=np.float64)), int(chosen.size))
-
-    def _is_name(self, name: Any) -> bool:
-        """Whether a metric can be called so; what cannot is said once."""
-        if name in self._names:
-            return True
-        if not isinstance(name, str):
-            self._say(f"info[{name!r}]", "has a key that is no text")
-        elif not name or not name.isprintable():  # surrogates and line ends are not
-            self._say(f"info[{name!r}]", "has a name that log files cannot hold")
-        elif name in _TAKEN:
-            self._say(f"info[{name!r}]", "has the name of a metric of npg's own")
-        elif len(self._names) == MOST_MEASURES:
-            self._say("info", f"has more than {MOST_MEASURES} names of numbers; {name!r} and all further ones")
-        else:
-            self._names.add(str(name))
-            return True
-        return False
-
-    def _say(self, what: str, text: str) -> None:
-        """Warns once of something that is left out of the metrics."""
-        if what in self._said or len(self._said) > MOST_MEASURES:
-            return
-        self._said.add(what)
-        with contextlib.suppress(Warning):  # where warnings are errors
-            warnings.warn(f"{what} {text}: left out of the metrics", RuntimeWarning, stacklevel=2)
 
 
 class SyncGroup:
@@ -229,7 +94,7 @@ class SyncGroup:
         self.calls += 1
         self.touch.is_inside = True
         try:
-            observation = _of_reset(self._environments[index].reset(seed=seed))
+            observation = of_reset(self._environments[index].reset(seed=seed))
         finally:
             self.touch.is_inside = False
         return self._observations.one(observation, f"{self._names[index]}after reset(), ")
@@ -248,7 +113,7 @@ class SyncGroup:
         try:
             for row, lane in enumerate(lanes):
                 self.calls += 1
-                observation, reward, terminated, truncated, info = _of_step(environments[lane].step(chosen[row]))
+                observation, reward, terminated, truncated, info = of_step(environments[lane].step(chosen[row]))
                 write(observation, rows[row], names[lane])
                 rewards[row] = number(reward, "the reward of environment", lane)
                 if flag(terminated, "terminated of environment", lane):
@@ -317,7 +182,7 @@ class VectorGroup:
         self.at = index
         if self._first is None or (seed is not None and index == 0):
             # All of them, from consecutive seeds.
-            observations = _of_reset(self._called(lambda: self._environment.reset(seed=seed)))
+            observations = of_reset(self._called(lambda: self._environment.reset(seed=seed)))
             self._first = self._rows_of(observations, "after reset(), ").copy()
             self._begins[:] = self._has_begins = False
             self._fresh[:] = True
@@ -326,7 +191,7 @@ class VectorGroup:
             return None
         elif self._mode == "disabled" and not self._fresh[index]:
             mask = np.arange(self._count) == index
-            observations = _of_reset(self._called(lambda: self._environment.reset(options={"reset_mask": mask})))
+            observations = of_reset(self._called(lambda: self._environment.reset(options={"reset_mask": mask})))
             self._first[index] = self._rows_of(observations, "after reset(), ")[index]
         self._fresh[index] = False
         row: NDArray[Any] = self._first[index].copy()
@@ -338,11 +203,9 @@ class VectorGroup:
         chosen = self._actions.batch(actions)
         try:
             result = self._called(lambda: self._environment.step(chosen))
-            observations, rewards, terminated, truncated, infos = _of_step(result)
+            observations, rewards, terminated, truncated, infos = of_step(result)
         except Exception as error:
-            error.add_note(
-                f"npg: in step({shown(chosen)}) of {self._count} environments; it does not say of which one"
-            )
+            error.add_note(f"npg: in step({shown(chosen)}) of {self._count} environments; it does not say of which one")
             raise
         rows = self._rows_of(observations)
         endings = _endings(terminated, truncated, self._count)
@@ -372,7 +235,7 @@ class VectorGroup:
 
     def _with_finals(self, rows: NDArray[Any], infos: dict[str, Any], ended: NDArray[np.intp]) -> NDArray[Any]:
         """The rows with the last observations of episodes that ended, instead of the first of the next ones."""
-        finals = next((infos[name] for name in _FINAL_OBSERVATIONS if name in infos), None)
+        finals = next((infos[name] for name in FINAL_OBSERVATIONS if name in infos), None)
         if finals is None:
             raise ValueError(
                 "the vector environment resets in the same step, but its infos hold no final_obs: the value beyond a "
@@ -409,7 +272,7 @@ class VectorGroup:
         return bool(self._processes)
 
 
-def _of_reset(result: Any) -> Any:
+def of_reset(result: Any) -> Any:
     """The observation in what `reset` returned."""
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError(
@@ -418,7 +281,7 @@ def _of_reset(result: Any) -> Any:
     return result[0]
 
 
-def _of_step(result: Any) -> tuple[Any, Any, Any, Any, Any]:
+def of_step(result: Any) -> tuple[Any, Any, Any, Any, Any]:
     """What `step` returned, if that is five values."""
     if isinstance(result, (tuple, list)) and len(result) == 5:
         return tuple(result)
@@ -473,4 +336,3 @@ def autoreset_mode(environment: gymnasium.vector.VectorEnv[Any, Any, Any]) -> st
             "set it to gymnasium.vector.AutoresetMode.NEXT_STEP, SAME_STEP or DISABLED"
         )
     return known[name]
-

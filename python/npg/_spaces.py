@@ -227,9 +227,13 @@ def _parts(space: gymnasium.Space[Any], place: str, path: tuple[tuple[Any, bool]
     kind, found = _kind(space), space
     spaces: Any = getattr(found, "spaces", None)
     if kind == "Dict":
-        return [part for key, inner in spaces.items() for part in _parts(inner, f"{place}[{key!r}]", (*path, (key, False)))]
+        return [
+            part for key, inner in spaces.items() for part in _parts(inner, f"{place}[{key!r}]", (*path, (key, False)))
+        ]
     if kind == "Tuple":
-        return [part for key, inner in enumerate(spaces) for part in _parts(inner, f"{place}[{key}]", (*path, (key, True)))]
+        return [
+            part for key, inner in enumerate(spaces) for part in _parts(inner, f"{place}[{key}]", (*path, (key, True)))
+        ]
     if kind not in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
         raise _refused(space, place, "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these")
     return [_Part(path, space)]

@@ -198,6 +198,21 @@ def test_callbacks(tiny: Tiny) -> None:
     assert agent.num_timesteps == 320
 
 
+def test_a_class_of_environments_evaluates_what_it_trains(tiny: Tiny) -> None:
+    class Mine(Counting):
+        pass
+
+    callback = npg.EvalCallback(Mine, n_eval_episodes=2, eval_freq=64, verbose=0)
+    agent = npg.NPG("MlpPolicy", Mine, **tiny()).learn(64, callback=callback)
+    assert agent.metrics["eval/mean_reward"] == callback.last_mean_reward
+
+
+def test_the_environment_that_is_trained_on_is_refused_before_the_first_evaluation(tiny: Tiny) -> None:
+    environment = Counting()
+    with pytest.raises(ValueError, match="eval_env is the environment that is trained on"):
+        npg.NPG("MlpPolicy", environment, **tiny()).learn(64, callback=npg.EvalCallback(environment, eval_freq=10_000))
+
+
 def test_a_callback_that_raises_leaves_a_whole_iteration(tiny: Tiny) -> None:
     def fail(agent: npg.NPG, metrics: dict[str, Any]) -> None:
         raise KeyError("mine")

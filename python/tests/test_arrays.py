@@ -16,7 +16,7 @@ from layouts import everything, layouts, typed
 
 import npg
 from npg import functional as F
-from npg._arrays import array, doubles, flag, flags, is_false, measured, number
+from npg._arrays import array, doubles, flag, flags, measured, number
 from npg._spaces import Observations
 
 Tiny = Callable[..., dict[str, Any]]
@@ -32,12 +32,16 @@ def test_layouts_are_what_they_say() -> None:
     assert made["reversed memory"].strides == (-24, -8) and not made["the other byte order"].dtype.isnative
 
 
-@pytest.mark.parametrize("values", [MATRIX, MATRIX[0], np.float64(3.0), np.zeros((2, 3)), np.zeros((0, 3)), np.ones((3, 1))])
+@pytest.mark.parametrize(
+    "values", [MATRIX, MATRIX[0], np.float64(3.0), np.zeros((2, 3)), np.zeros((0, 3)), np.ones((3, 1))]
+)
 def test_doubles_of_everything(values: Any) -> None:
     for name, each in everything(values):
         read = doubles(each, "x")
         assert read.shape == values.shape or isinstance(each, list), name  # no rows have no columns in a list
-        assert np.array_equal(read.reshape(values.shape), values) and read.flags.c_contiguous and read.flags.aligned, name
+        assert np.array_equal(read.reshape(values.shape), values) and read.flags.c_contiguous and read.flags.aligned, (
+            name
+        )
         assert read.dtype == np.float64 and read.dtype.isnative, name
 
 
@@ -98,7 +102,19 @@ def test_single_numbers_of_every_type() -> None:
         for each in (scalar[()], scalar, Lazy(scalar), scalar.item()):
             assert number(each, "reward", 0) == 1.0 and flag(each, "terminated", 0) is True
             assert measured(each) == 1.0
-    for wrong in (None, "1", b"1", np.ones(1), np.ones((1, 1)), [1.0], {}, 1j, np.complex64(1), np.timedelta64(1, "s"), 2**2000):
+    for wrong in (
+        None,
+        "1",
+        b"1",
+        np.ones(1),
+        np.ones((1, 1)),
+        [1.0],
+        {},
+        1j,
+        np.complex64(1),
+        np.timedelta64(1, "s"),
+        2**2000,
+    ):
         with pytest.raises(TypeError, match="reward 3 is .*; it must be one real number"):
             number(wrong, "reward", 3)
         with pytest.raises(TypeError, match="terminated 3 is .*; it must be True or False"):
@@ -107,11 +123,6 @@ def test_single_numbers_of_every_type() -> None:
     for wrong in (2, 0.5, float("nan"), -1):
         with pytest.raises(TypeError, match="it must be True or False"):
             flag(wrong, "terminated", 3)
-
-
-def test_what_counts_as_false() -> None:
-    assert all(is_false(each) for each in (False, np.False_, np.array(False), Lazy(np.False_) if False else np.bool_(0)))
-    assert not any(is_false(each) for each in (None, True, np.True_, 0, 0.0, "", [], np.array([False]), np.int64(0)))
 
 
 # --- observations
@@ -188,7 +199,9 @@ def test_values_outside_of_their_set_are_errors(wrong: Any, tiny: Tiny) -> None:
         environment = Showing(space, space.sample())
         agent = npg.NPG("MultiInputPolicy", environment, **tiny())
         environment.shown = value
-        with pytest.raises((RuntimeError, ValueError), match=r"environment 0.*(index outside|not an element)|(index outside)"):
+        with pytest.raises(
+            (RuntimeError, ValueError), match=r"environment 0.*(index outside|not an element)|(index outside)"
+        ):
             agent.learn(64)
         with pytest.raises(ValueError, match=r"not in its space|index outside"):
             agent.predict(value)
@@ -239,7 +252,10 @@ def test_what_is_no_observation_is_named(space: Any, shown: Any, message: str, t
         (("1", False, False, {}), "the reward of environment 0 is '1'"),
         ((1.0, np.zeros(1, bool), False, {}), r"terminated of environment 0 is an array of shape \(1,\)"),
         ((1.0, False, "no", {}), "truncated of environment 0 is 'no'; it must be True or False"),
-        ((1.0, False, {}), r"step\(\) returned 4 values.*must return \(observation, reward, terminated, truncated, info"),
+        (
+            (1.0, False, {}),
+            r"step\(\) returned 4 values.*must return \(observation, reward, terminated, truncated, info",
+        ),
         ((1.0, False, False, {}, {}), r"step\(\) returned 6 values"),
     ],
 )
@@ -288,10 +304,20 @@ class Vector(gymnasium.vector.VectorEnv[Any, Any, Any]):
 def history(change: Callable[[str, Any], Any]) -> list[dict[str, float]]:
     """What training measures, but for times."""
     space = spaces.Box(-9, 9, (4,), np.float32)
-    settings = {"rollout.batch_steps": 60, "policy.hidden": [4], "value.hidden": [4], "rollout.threads": 1, "value.epochs": 1}
+    settings = {
+        "rollout.batch_steps": 60,
+        "policy.hidden": [4],
+        "value.hidden": [4],
+        "rollout.threads": 1,
+        "value.epochs": 1,
+    }
     agent = npg.NPG("MlpPolicy", Vector(space, change), seed=0, settings=settings, preset=False).learn(120)
     return [
-        {name: value for name, value in row.items() if not name.startswith("time/") and isinstance(value, float) and value == value}
+        {
+            name: value
+            for name, value in row.items()
+            if not name.startswith("time/") and isinstance(value, float) and not np.isnan(value)
+        }
         for row in agent.history
     ]
 
@@ -332,6 +358,25 @@ def test_a_vector_environment_trains_alike_in_every_layout(layout: str) -> None:
 def test_what_is_wrong_in_a_vector_environment_is_named(which: str, wrong: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         history(lambda name, value: wrong(value) if name == which else value)
+
+
+@pytest.mark.skipif(not hasattr(gymnasium.vector, "AutoresetMode"), reason="this Gymnasium has no modes")
+def test_evaluation_reads_every_layout_and_refuses_other_shapes(tiny: Tiny) -> None:
+    agent = npg.NPG(
+        "MlpPolicy", Vector(spaces.Box(-9, 9, (4,), np.float32), lambda _, value: value), **tiny(n_steps=60)
+    )
+
+    def evaluated(change: Callable[[str, Any], Any]) -> Any:
+        vector = Vector(spaces.Box(-9, 9, (4,), np.float32), change)
+        return npg.evaluate_policy(agent, vector, 6, return_episode_rewards=True)
+
+    expected = evaluated(lambda _, value: value)
+    for layout in LAYOUTS:
+        assert evaluated(lambda _, value: dict(layouts(value)).get(layout, value)) == expected, layout  # noqa: B023
+    with pytest.raises(ValueError, match=r"rewards has shape \(3, 1\)"):
+        evaluated(lambda name, value: value[:, None] if name == "rewards" else value)
+    with pytest.raises(ValueError, match="observation of shape"):
+        evaluated(lambda name, value: value.T.copy() if name == "observations" else value)
 
 
 def test_gymnasiums_own_vector_of_cart_poles_is_read_in_its_order(tiny: Tiny) -> None:
@@ -446,4 +491,6 @@ def test_native_environments_read_every_layout() -> None:
 
 def test_typed_values_are_exact() -> None:
     assert [name for name, _ in typed([0, 1])][:3] == ["bool", "int8", "uint8"] and len(list(typed([0, 1]))) == 13
-    assert [name for name, _ in typed([300])] == [name for name, _ in typed([300], ["i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "g"])]
+    assert [name for name, _ in typed([300])] == [
+        name for name, _ in typed([300], ["i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "g"])
+    ]

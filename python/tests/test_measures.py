@@ -13,7 +13,7 @@ from environments import Counting, expected
 from gymnasium import wrappers
 
 import npg
-from npg._groups import Measures
+from npg._measures import Measures
 
 Tiny = Callable[..., dict[str, Any]]
 
@@ -187,11 +187,16 @@ def test_warnings_that_are_errors_do_not_stop_training_either(tiny: Tiny) -> Non
     assert npg.NPG("MlpPolicy", Odd(), **tiny()).learn(64).metrics["env/good"] == 2
 
 
+def add_all(measures: Measures, infos: list[dict[Any, Any]]) -> None:
+    for info in infos:
+        measures.add_info(info)
+
+
 def test_what_is_left_out_is_said_once() -> None:
     measures = Measures()
+    info = {"big": 2**2000, 3: 1.0, "good": 1.0, "text": "never a number", "array": np.zeros(3)}
     with pytest.warns(RuntimeWarning) as told:
-        for _ in range(3):
-            measures.add_info({"big": 2**2000, 3: 1.0, "good": 1.0, "text": "never a number", "array": np.zeros(3)})
+        add_all(measures, [info] * 3)
     assert [str(each.message) for each in told] == [
         f"info['big'] is {str(2**2000)[:197]}..., which is no number that a metric can have: left out of the metrics",
         "info[3] has a key that is no text: left out of the metrics",
@@ -202,12 +207,8 @@ def test_what_is_left_out_is_said_once() -> None:
 def test_names_that_never_end_are_bounded() -> None:
     measures = Measures()
     with pytest.warns(RuntimeWarning, match="more than 200 names") as told:
-        for step in range(1000):
-            measures.add_info({f"goal_{step}": 1.0})
-            if step % 7 == 0:
-                measures.take()
-    assert len(told) == 1
-    measures.take()
+        add_all(measures, [{f"goal_{step}": 1.0} for step in range(1000)])
+    assert len(told) == 1 and len(measures.take()) == 200
     measures.add_info({"goal_3": 1.0, "goal_900": 1.0})
     assert measures.take() == [("goal_3", 1.0, 1)]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npg import _npg
-from npg._groups import autoreset_mode
+from npg._arrays import doubles, flag, flags, number
+from npg._groups import autoreset_mode, of_reset, of_step
 from npg._warnings import TrainingWarning
 from npg.callbacks.base import BaseCallback, ConvertCallback, EventCallback, as_callback
 
@@ -93,12 +94,13 @@ def _episodes(model: Agent, env: Any, count: int, how: tuple[bool, int | None], 
     deterministic, seed = how
     returns, lengths, cut = [], [], 0
     for episode in range(count):
-        observation, _ = env.reset(seed=seed if episode == 0 else None)
+        observation = of_reset(env.reset(seed=seed if episode == 0 else None))
         total, length, is_over = 0.0, 0, False
         while not is_over and length < longest:
             action, _ = model.predict(observation, deterministic=deterministic)
-            observation, reward, terminated, truncated, _ = env.step(action)
-            total, length, is_over = total + float(reward), length + 1, bool(terminated or truncated)
+            observation, reward, terminated, truncated, _ = of_step(env.step(action))
+            total, length = total + number(reward, "the reward of environment", 0), length + 1
+            is_over = flag(terminated, "terminated of environment", 0) or flag(truncated, "truncated of environment", 0)
         returns.append(total)
         lengths.append(length)
         cut += not is_over
@@ -115,12 +117,13 @@ def _episodes_of_vector(model: Agent, env: Any, count: int, how: tuple[bool, int
     returns: list[float] = []
     lengths: list[int] = []
     cut = 0
-    observation, _ = env.reset(seed=seed)
+    observation = of_reset(env.reset(seed=seed))
     while shares.any():
         action, _ = model.predict(observation, deterministic=deterministic)
-        observation, rewards, terminated, truncated, _ = env.step(action)
+        observation, rewards, terminated, truncated, _ = of_step(env.step(action))
+        rewards = doubles(rewards, "rewards", totals.shape)
         totals, steps = totals + np.where(begins, 0.0, rewards), steps + ~begins
-        ended = np.asarray(terminated | truncated, bool)
+        ended = flags(terminated, "terminated", totals.shape) | flags(truncated, "truncated", totals.shape)
         over = ~ended & (steps >= longest)
         for index in np.flatnonzero((ended | over) & ~waits & (shares > 0)):
             shares[index] -= 1
@@ -131,10 +134,10 @@ def _episodes_of_vector(model: Agent, env: Any, count: int, how: tuple[bool, int
         waits = (waits | over) & ~ended
         begins = ended if mode == "next-step" else np.zeros_like(ended)
         if waits[shares > 0].all() and shares.any():  # no single one of them can be reset in every mode
-            observation, _ = env.reset()
+            observation = of_reset(env.reset())
             totals[:], steps[:], begins[:], waits[:] = 0.0, 0, False, False
         elif mode == "disabled" and ended.any():
-            observation, _ = env.reset(options={"reset_mask": ended})
+            observation = of_reset(env.reset(options={"reset_mask": ended}))
     return returns, lengths, cut
 
 
