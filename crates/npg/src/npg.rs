@@ -4,7 +4,7 @@
 //! g     = E[ grad log pi(a|s) A ]                      gradient
 //! x     = (F + lambda I)^-1 g    (vanilla: x = g)      direction
 //! alpha = sqrt(2 eps / x^T F x)  (or fixed)            step size, predicted KL 1/2 alpha^2 x^T F x
-//! theta' = theta + alpha x       (TRPO: backtracking)  step
+//! theta' = theta + alpha x                             step, shortened until what it measures is accepted
 //! ```
 //!
 //! `npg`, `trpo` and `vpg` are settings of a direction and a step rule, not different algorithms.
@@ -15,7 +15,7 @@ use crate::linearize::{Linearized, States};
 use crate::network::kernels::{axpy, dot};
 use crate::policy::Policy;
 use crate::solve::{CgOptions, Solution, SolveError, cholesky, conjugate_gradient, woodbury};
-use crate::step::{Accepted, LineSearch, alpha_from_kl, moved, predicted_kl};
+use crate::step::{Accepted, KeptBudget, LineSearch, alpha_from_kl, backtrack, moved, predicted_kl};
 use crate::trust_region::{Comparison, Signal, compare};
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ pub enum Outcome {
     Stepped,
     /// All advantages are equal or zero: g = 0, nothing to do.
     NoSignal,
-    /// The line search found no acceptable step; parameters untouched.
+    /// No step along the direction was acceptable as measured, however short; parameters untouched.
     LineSearchFailed,
     /// Something is not finite, not positive or not solvable; parameters untouched, with the reason.
     Refused(String),
@@ -55,7 +55,7 @@ pub struct Update {
     pub kl_predicted: f64,
     /// The new policy against the old, measured on the whole batch; the old one against itself if it was not moved.
     pub comparison: Comparison,
-    /// Reductions of alpha by the line search.
+    /// Reductions of alpha, until the step was accepted or given up.
     pub backtracks: usize,
     /// Where the time went.
     pub seconds: Seconds,
@@ -143,26 +143,35 @@ pub fn update(
         }
         StepRule::Kl | StepRule::LineSearch => alpha_from_kl(kl_step, x_f_x),
     };
-    let accepted = if algorithm.step == StepRule::LineSearch {
-        let rule = LineSearch {
-            max_backtracks: algorithm.max_backtracks,
-            backtrack_factor: algorithm.backtrack_factor,
-            accept_ratio: algorithm.accept_ratio,
-            kl_limit: kl_step,
-        };
-        let Some(accepted) = rule.search(theta, &x, alpha, update.g_x, |theta| compare(&at, theta, signal)) else {
-            update.backtracks = algorithm.max_backtracks;
-            return update.unmoved(&at, Outcome::LineSearchFailed);
-        };
-        accepted
-    } else {
-        let theta = moved(theta, alpha, &x);
-        Accepted { comparison: compare(&at, &theta, signal), theta, alpha, backtracks: 0 }
+    let (from, slope) = ((&theta[..], &x[..]), update.g_x);
+    let measure = |theta: &[f64]| compare(&at, theta, signal);
+    let (accepted, most) = match (algorithm.step, algorithm.kl_tolerance) {
+        (StepRule::Kl, Some(tolerance)) => {
+            let rule = KeptBudget { budget: kl_step, tolerance };
+            (backtrack(&rule, from, alpha, slope, measure), KeptBudget::REDUCTIONS)
+        }
+        (StepRule::LineSearch, _) => {
+            let rule = LineSearch {
+                max_backtracks: algorithm.max_backtracks,
+                backtrack_factor: algorithm.backtrack_factor,
+                accept_ratio: algorithm.accept_ratio,
+                kl_limit: kl_step,
+            };
+            (backtrack(&rule, from, alpha, slope, measure), algorithm.max_backtracks)
+        }
+        (StepRule::Kl | StepRule::Fixed, _) => {
+            let theta = moved(theta, alpha, &x);
+            (Some(Accepted { comparison: measure(&theta), theta, alpha, backtracks: 0 }), 0)
+        }
+    };
+    update.seconds.step = lap.seconds();
+    let Some(accepted) = accepted else {
+        update.backtracks = most;
+        return update.unmoved(&at, Outcome::LineSearchFailed);
     };
     if !(accepted.comparison.is_finite() && accepted.theta.iter().all(|t| t.is_finite())) {
         return update.refused(&at, format!("the new policy is not finite after a step of size {:e}", accepted.alpha));
     }
-    update.seconds.step = lap.seconds();
     update.outcome = Outcome::Stepped;
     update.alpha = accepted.alpha;
     update.kl_predicted = predicted_kl(accepted.alpha, x_f_x);

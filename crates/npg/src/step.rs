@@ -1,4 +1,7 @@
-//! How far to go along a direction x: a fixed alpha, alpha from the KL budget, or a backtracking line search.
+//! How far to go along a direction x: a fixed alpha, alpha from the KL budget, and when a step is shortened.
+//!
+//! The budget's alpha is right to second order only. What it measures on the batch is checked by a [`Rule`]: [`KeptBudget`]
+//! for the KL rule, [`LineSearch`] for TRPO's.
 
 use crate::trust_region::Comparison;
 
@@ -19,7 +22,19 @@ pub fn moved(theta: &[f64], alpha: f64, x: &[f64]) -> Vec<f64> {
     theta.iter().zip(x).map(|(theta, x)| alpha.mul_add(*x, *theta)).collect()
 }
 
-/// When a line search accepts.
+/// When a step is accepted as measured, and how it is shortened until it is.
+pub trait Rule {
+    /// At most this many reductions of alpha.
+    fn most(&self) -> usize;
+
+    /// Whether the step alpha x is accepted. `slope` is g^T x, the surrogate's derivative by alpha.
+    fn accepts(&self, alpha: f64, slope: f64, measured: &Comparison) -> bool;
+
+    /// A shorter alpha, after one that was not accepted.
+    fn shorter(&self, alpha: f64, measured: &Comparison) -> f64;
+}
+
+/// TRPO's backtracking line search (Schulman 2015, appendix C): the surrogate must improve, the measured KL must fit.
 #[derive(Clone, Copy, Debug)]
 pub struct LineSearch {
     /// At most this many reductions of alpha.
@@ -32,7 +47,61 @@ pub struct LineSearch {
     pub kl_limit: f64,
 }
 
-/// What an accepted point of a line search is.
+impl Rule for LineSearch {
+    fn most(&self) -> usize {
+        self.max_backtracks
+    }
+
+    fn accepts(&self, alpha: f64, slope: f64, measured: &Comparison) -> bool {
+        let gain = measured.surrogate;
+        gain > 0.0 && gain >= self.accept_ratio * alpha * slope && measured.kl <= self.kl_limit
+    }
+
+    fn shorter(&self, alpha: f64, _: &Comparison) -> f64 {
+        alpha * self.backtrack_factor
+    }
+}
+
+/// The budget is kept: the measured KL is at most `tolerance` times the budget, and the measured surrogate does not fall.
+///
+/// Where the policy is nearly deterministic the quadratic model is off by orders of magnitude: F almost vanishes, and the
+/// budget's alpha is huge (docs/theory.md, "Measured against predicted"). From there alpha is divided by the root of how far the KL
+/// is off, which is exact where the KL is quadratic, and at least halved.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptBudget {
+    /// The budget eps, nats.
+    pub budget: f64,
+    /// Largest measured KL, in multiples of the budget; at least 1.
+    pub tolerance: f64,
+}
+
+impl KeptBudget {
+    /// Reductions after which there is no step to be found.
+    pub const REDUCTIONS: usize = 20;
+    /// Alpha falls to at least this part at once, and to at most that.
+    const LEAST: f64 = 1e-3;
+    const MOST: f64 = 0.5;
+}
+
+impl Rule for KeptBudget {
+    fn most(&self) -> usize {
+        Self::REDUCTIONS
+    }
+
+    fn accepts(&self, _: f64, _: f64, measured: &Comparison) -> bool {
+        measured.surrogate >= 0.0 && measured.kl <= self.tolerance * self.budget
+    }
+
+    fn shorter(&self, alpha: f64, measured: &Comparison) -> f64 {
+        if !measured.is_finite() {
+            return alpha * Self::LEAST;
+        }
+        // Where the KL fits, the surrogate fell, and nothing says how much too far that was.
+        alpha * (self.budget / measured.kl).sqrt().clamp(Self::LEAST, Self::MOST)
+    }
+}
+
+/// A step that was accepted.
 #[derive(Clone, Debug)]
 pub struct Accepted {
     /// Step size.
@@ -45,45 +114,42 @@ pub struct Accepted {
     pub backtracks: usize,
 }
 
-impl LineSearch {
-    /// Backtracks from `alpha` until the surrogate improves (by `accept_ratio` of the prediction alpha g^T x) and the
-    /// measured KL fits. None when no tried step does: the caller keeps the old parameters.
-    pub fn search(
-        &self,
-        theta: &[f64],
-        x: &[f64],
-        mut alpha: f64,
-        g_x: f64,
-        compare: impl Fn(&[f64]) -> Comparison,
-    ) -> Option<Accepted> {
-        for backtracks in 0..=self.max_backtracks {
-            let candidate = moved(theta, alpha, x);
-            let comparison = compare(&candidate);
-            let gain = comparison.surrogate;
-            let improves = gain > 0.0 && gain >= self.accept_ratio * alpha * g_x;
-            if comparison.is_finite() && improves && comparison.kl <= self.kl_limit {
-                return Some(Accepted { alpha, theta: candidate, comparison, backtracks });
-            }
-            alpha *= self.backtrack_factor;
+/// Goes along x from `theta`, beginning with the step size `alpha`, until `rule` accepts what `compare` measures. None
+/// when no tried step is accepted: the caller keeps the old parameters.
+pub fn backtrack(
+    rule: &impl Rule,
+    (theta, x): (&[f64], &[f64]),
+    mut alpha: f64,
+    slope: f64,
+    compare: impl Fn(&[f64]) -> Comparison,
+) -> Option<Accepted> {
+    for backtracks in 0..=rule.most() {
+        let candidate = moved(theta, alpha, x);
+        let comparison = compare(&candidate);
+        if comparison.is_finite() && rule.accepts(alpha, slope, &comparison) {
+            return Some(Accepted { alpha, theta: candidate, comparison, backtracks });
         }
-        None
+        alpha = rule.shorter(alpha, &comparison);
     }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn search(accept: impl Fn(f64) -> (f64, f64)) -> Option<Accepted> {
-        let rule = LineSearch { max_backtracks: 3, backtrack_factor: 0.5, accept_ratio: 0.1, kl_limit: 0.01 };
-        rule.search(&[0.0], &[1.0], 1.0, 1.0, |theta| {
-            let (surrogate, kl) = accept(theta[0]);
+    /// Goes along x = 1 from theta = 0, where `measured` gives surrogate and KL of a step.
+    fn searched(rule: &impl Rule, alpha: f64, measured: impl Fn(f64) -> (f64, f64)) -> Option<Accepted> {
+        backtrack(rule, (&[0.0], &[1.0]), alpha, 1.0, |theta| {
+            let (surrogate, kl) = measured(theta[0]);
             Comparison { surrogate, kl, ..Comparison::default() }
         })
     }
 
     #[test]
     fn both_surrogate_and_kl_must_hold() {
+        let rule = LineSearch { max_backtracks: 3, backtrack_factor: 0.5, accept_ratio: 0.1, kl_limit: 0.01 };
+        let search = |measured: fn(f64) -> (f64, f64)| searched(&rule, 1.0, measured);
         assert_eq!(search(|_| (1.0, 0.0)).unwrap().alpha, 1.0);
         assert_eq!(search(|a| (1.0, 0.04 * a * a)).unwrap().alpha, 0.5);
         assert_eq!(search(|a| (if a > 0.3 { -1.0 } else { a }, 0.0)).unwrap().backtracks, 2);
@@ -91,6 +157,33 @@ mod tests {
         assert!(search(|a| (0.05 * a, 0.0)).is_none(), "a gain below the accepted ratio");
         assert!(search(|_| (f64::NAN, 0.0)).is_none());
         assert!(search(|_| (0.0, 0.0)).is_none(), "no gain is no improvement");
+    }
+
+    #[test]
+    fn a_step_that_keeps_its_budget_is_not_touched() {
+        let rule = KeptBudget { budget: 0.01, tolerance: 1.5 };
+        let kept = searched(&rule, 1.0, |a| (a, 0.0149 * a * a)).unwrap();
+        assert_eq!((kept.alpha, kept.backtracks), (1.0, 0));
+        assert_eq!(searched(&rule, 1.0, |_| (0.0, 0.0)).unwrap().backtracks, 0, "the surrogate may stay as it is");
+    }
+
+    #[test]
+    fn a_step_beyond_its_budget_is_shortened_to_it() {
+        let rule = KeptBudget { budget: 0.01, tolerance: 1.5 };
+        let quadratic = searched(&rule, 1.0, |a| (a, a * a)).unwrap();
+        assert_eq!((quadratic.alpha, quadratic.backtracks), (0.1, 1), "exact at once where KL is quadratic");
+        let linear = searched(&rule, 1e23, |a| (a, a)).unwrap();
+        assert!(linear.comparison.kl <= 0.015 && linear.backtracks <= 14, "{linear:?}");
+        let infinite = searched(&rule, 1e23, |a| (a, if a > 1e3 { f64::NAN } else { a })).unwrap();
+        assert!(infinite.comparison.kl <= 0.015);
+    }
+
+    #[test]
+    fn a_step_that_lowers_the_surrogate_is_shortened() {
+        let rule = KeptBudget { budget: 0.01, tolerance: 1.5 };
+        let overshot = searched(&rule, 1.0, |a| (a * (0.3 - a), 0.01 * a * a)).unwrap();
+        assert_eq!((overshot.alpha, overshot.backtracks), (0.25, 2));
+        assert!(searched(&rule, 1.0, |_| (-1.0, 0.0)).is_none());
     }
 
     #[test]

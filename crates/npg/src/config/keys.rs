@@ -39,8 +39,8 @@ pub enum Kind {
     Integer(u64, u64),
     /// A finite number between bounds.
     Number(Bound<f64>, Bound<f64>),
-    /// A finite number, or `"none"`.
-    OptionalNumber,
+    /// A finite number with a lower bound, or `"none"`.
+    OptionalNumber(Bound<f64>),
     /// One of these names.
     Name(&'static [&'static str]),
     /// A list of layer widths.
@@ -77,10 +77,11 @@ impl Kind {
                 let inside = number.is_finite() && (*low, *high).contains(&number);
                 if inside { Ok(Value::from(number)) } else { Err(outside()) }
             }
-            Kind::OptionalNumber if value.as_str() == Some("none") => Ok(value.clone()),
-            Kind::OptionalNumber => {
+            Kind::OptionalNumber(_) if value.as_str() == Some("none") => Ok(value.clone()),
+            Kind::OptionalNumber(low) => {
                 let number = number(value).ok_or_else(mistyped)?;
-                if number.is_finite() { Ok(Value::from(number)) } else { Err(outside()) }
+                let inside = number.is_finite() && (*low, Bound::Unbounded).contains(&number);
+                if inside { Ok(Value::from(number)) } else { Err(outside()) }
             }
             Kind::Name(names) => {
                 let name = value.as_str().ok_or_else(mistyped)?;
@@ -126,7 +127,7 @@ impl fmt::Display for Kind {
                     Bound::Unbounded => Ok(()),
                 }
             }
-            Kind::OptionalNumber => write!(f, "a number or \"none\""),
+            Kind::OptionalNumber(low) => write!(f, "{} or \"none\"", Kind::Number(*low, Bound::Unbounded)),
             Kind::Name(names) => {
                 let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
                 write!(f, "one of {}", quoted.join(", "))

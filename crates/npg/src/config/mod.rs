@@ -97,7 +97,7 @@ named!(
 named!(
     /// How long a policy step is.
     StepRule {
-        /// alpha = sqrt(2 kl_step / x^T F x).
+        /// alpha = sqrt(2 kl_step / x^T F x), shortened where the measured KL is beyond the budget.
         Kl = "kl",
         /// The configured alpha.
         Fixed = "fixed",
@@ -218,6 +218,9 @@ pub struct Algorithm {
     pub kl_step: f64,
     /// How `kl_step` changes over the run.
     pub kl_step_schedule: Schedule,
+    /// Largest measured KL of a step of the KL rule, in multiples of `kl_step`; None for the textbook step, whatever it
+    /// measures.
+    pub kl_tolerance: Option<f64>,
     /// Step size of the fixed rule.
     pub alpha: f64,
     /// Solver.
@@ -254,6 +257,7 @@ impl Default for Algorithm {
             step: StepRule::Kl,
             kl_step: 0.01,
             kl_step_schedule: Schedule::Constant,
+            kl_tolerance: Some(1.5),
             alpha: 0.01,
             solver: Solver::Auto,
             cg_iterations: 10,

@@ -1,6 +1,6 @@
 //! The one table of all keys. A field of [`Config`] without a key, or a key without a field, does not compile.
 
-use std::ops::Bound::{Excluded, Included};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use super::field::Field;
 use super::*;
@@ -45,10 +45,11 @@ algorithm: Algorithm, "The update of the policy: a direction and how far to go a
         needs no solve, and combined with step = \"kl\" or \"line-search\" it takes steps of the same KL.";
     step: Kind::Name(StepRule::NAMES),
         "Length of a step: alpha from the KL budget, a fixed alpha, or a line search.",
-        "kl: alpha = sqrt(2 kl_step / x^T F x), so that the KL predicted to second order is exactly kl_step. fixed: \
-        alpha as configured, whatever KL that gives. line-search: begins with alpha of the KL rule and multiplies it by \
-        backtrack_factor until the surrogate improves and the measured KL is within kl_step; after max_backtracks \
-        reductions the parameters stay as they were.";
+        "kl: alpha = sqrt(2 kl_step / x^T F x), so that the KL predicted to second order is exactly kl_step; the step is \
+        shortened where its measured KL is beyond kl_tolerance times kl_step, or its measured surrogate falls. fixed: \
+        alpha as configured, whatever KL that gives: no budget is promised. line-search: begins with alpha of the KL rule \
+        and multiplies it by backtrack_factor until the surrogate improves and the measured KL is within kl_step; after \
+        max_backtracks reductions the parameters stay as they were.";
     kl_step: Kind::POSITIVE,
         "KL budget of one step, in nats.",
         "Predicted KL is 1/2 d^T F d for the step d = alpha x, with the undamped F of the states that \
@@ -58,6 +59,13 @@ algorithm: Algorithm, "The update of the policy: a direction and how far to go a
         "How kl_step changes over the run: not at all, or linearly to zero.",
         "With linear the budget at step t of T is kl_step (1 - t/T). It settles a policy at the end of a run of fixed \
         length. Resuming with a longer run.steps stretches the schedule.";
+    kl_tolerance: Kind::OptionalNumber(Included(1.0)),
+        "Largest measured KL of a step, in multiples of kl_step; \"none\" never shortens a step.",
+        "The prediction 1/2 d^T F d holds for small steps. Near a deterministic policy F almost vanishes, and the step \
+        that it allows can measure thousands of nats. A step that measures more than kl_tolerance times kl_step, or whose \
+        measured surrogate falls, is shortened until neither is so; if no length does, the parameters stay as they were. npg/shortened counts \
+        these steps. Where all goes well no step is touched, and the check costs nothing: the KL is measured anyway. \"none\" gives \
+        the textbook step. Read only with step = \"kl\".";
     alpha: Kind::POSITIVE,
         "Step size of the fixed rule.",
         "theta' = theta + alpha x. Read only with step = \"fixed\". A good value depends on the scale of rewards, the \
@@ -277,7 +285,7 @@ run: Run, "Length, seed, evaluation and checkpoints of a run." {
     checkpoint_iterations: Kind::Integer(0, Kind::MAX),
         "Iterations between checkpoints, besides those by time; 0 means by time only.",
         "For checkpoints at the same iterations in every run.";
-    until_return: Kind::OptionalNumber,
+    until_return: Kind::OptionalNumber(Unbounded),
         "Stop when the mean of the last 100 training episodes reaches this.",
         "Needs 100 finished episodes. The run counts as complete.";
 }
