@@ -116,7 +116,8 @@ impl Task {
                 _ => run.without_step += 1,
             }
             run.step_seconds += metric("time/step_seconds");
-            run.update_seconds += metric("time/gradient_seconds") + metric("time/solve_seconds") + metric("time/step_seconds");
+            run.update_seconds +=
+                metric("time/gradient_seconds") + metric("time/solve_seconds") + metric("time/step_seconds");
             if run.last >= goal && run.solved.is_none() {
                 run.solved = Some(iteration.steps);
             }
@@ -153,7 +154,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut tasks: Vec<Task> = (0..8).map(|index| guess(index, &mut rng)).collect();
     tasks.extend((0..7).map(|index| survive(index, &mut rng)));
     tasks.extend((0..5).map(|index| garnet(index, &mut rng)));
-    println!("{:<18} {:>7} {:>9} {:>8} {:>8} {:>7} {:>10} {:>8}", "task", "solved", "steps", "best", "kept", "KL", "shortened", "no step");
+    println!(
+        "{:<18} {:>7} {:>9} {:>8} {:>8} {:>7} {:>10} {:>8}",
+        "task", "solved", "steps", "best", "kept", "KL", "shortened", "no step"
+    );
     let (mut worst, mut largest, mut solved, mut counts) = (f64::INFINITY, 0.0f64, 0, [0; 3]);
     let mut seconds = [0.0; 2];
     for task in &tasks {
@@ -190,7 +194,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!(
         "{solved} of {} solved; the worst keeps {:.1} % of its best; largest KL {largest:.3} budgets; of {} updates {} shortened, {} without a step; \
          steps take {:.0} % of the updates' time",
-        tasks.len() as u64 * SEEDS, 100.0 * worst, counts[0], counts[1], counts[2], 100.0 * seconds[0] / seconds[1]
+        tasks.len() as u64 * SEEDS,
+        100.0 * worst,
+        counts[0],
+        counts[1],
+        counts[2],
+        100.0 * seconds[0] / seconds[1]
     );
     if worst < KEPT || largest > LARGEST_KL {
         return Err("a policy lost what it had learned, or a step left its budget".into());

@@ -80,10 +80,10 @@ metrics! {
         "falls slowly; a sudden fall means premature convergence";
     KL = "npg/kl", "nats",
         "Measured KL(old || new) of the update, mean over the batch's states.",
-        "close to npg/kl_predicted";
+        "close to npg/kl_predicted; at most algorithm.kl_tolerance times npg/kl_step";
     KL_PREDICTED = "npg/kl_predicted", "nats",
         "Predicted KL of the step, 1/2 alpha^2 x^T F x, with the undamped F.",
-        "equals npg/kl_step for step = \"kl\"";
+        "equals npg/kl_step for step = \"kl\", unless the step was shortened";
     KL_STEP = "npg/kl_step", "nats",
         "KL budget of this iteration, after its schedule.",
         "0.001 to 0.05";
@@ -115,10 +115,13 @@ metrics! {
         "Linear prediction of that gain, alpha g^T x.",
         "somewhat above npg/surrogate";
     BACKTRACKS = "npg/backtracks", "reductions",
-        "Reductions of alpha by the line search.",
-        "0 to 3";
+        "Reductions of alpha until the step was accepted as measured, or given up.",
+        "0; 0 to 3 for step = \"line-search\"";
+    SHORTENED = "npg/shortened", "updates",
+        "Updates since the start whose step was shortened or given up, because it measured too much KL or lowered the surrogate.",
+        "0 or few; many where the policy is nearly deterministic, or with step = \"line-search\"";
     UPDATED = "npg/updated", "1",
-        "1 if the policy moved in this iteration, else 0 (refused, no signal, or line search failed).",
+        "1 if the policy moved in this iteration, else 0 (refused, no signal, or no acceptable step).",
         "1";
     KL_NORMALIZER = "npg/kl_normalizer", "nats",
         "KL between the new policy before and after its observation normalizer took in this batch: a change outside the budget.",
@@ -126,6 +129,9 @@ metrics! {
     RETURN_SCALE = "npg/return_scale", "1",
         "Factor on rewards from the return normalizer; 1 without it.",
         "steady";
+    REWARDS_CLIPPED = "npg/rewards_clipped", "1",
+        "Part of the batch's rewards that was clipped, at normalize.clip standard deviations of the discounted return around their mean.",
+        "0; more than 0.02 is said in the log";
     KL_REVERSE_MAX = "trust_region/kl_reverse_max", "nats",
         "Largest KL(new || old) of a sampled state.",
         "near npg/kl_max";

@@ -52,12 +52,15 @@ impl Moments {
     }
 }
 
-/// (x - mean) / sqrt(variance + 1e-8), clipped; the identity before any sample.
+/// A standard deviation below this part of 1 + |mean| is rounding: the dimension is constant so far.
+const ROUNDING: f64 = 1e-12;
+
+/// (x - mean) / std, clipped; x - mean of dimensions that have been constant so far; the identity before any sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalizer {
     moments: Moments,
     clip: f64,
-    /// 1 / sqrt(variance + 1e-8).
+    /// 1 / std, or 1 of constant dimensions.
     scales: Vec<f64>,
 }
 
@@ -86,7 +89,11 @@ impl Normalizer {
     }
 
     fn refresh(&mut self) {
-        self.scales = (0..self.moments.mean.len()).map(|j| 1.0 / (self.moments.variance(j) + 1e-8).sqrt()).collect();
+        let scale = |j: usize| {
+            let std = self.moments.variance(j).sqrt();
+            if std > ROUNDING * (1.0 + self.moments.mean[j].abs()) { 1.0 / std } else { 1.0 }
+        };
+        self.scales = (0..self.moments.mean.len()).map(scale).collect();
     }
 
     /// Normalizes `values` into f32 `out`.

@@ -143,6 +143,9 @@ pub fn update(
         }
         StepRule::Kl | StepRule::LineSearch => alpha_from_kl(kl_step, x_f_x),
     };
+    if !alpha.is_finite() {
+        return update.refused(&at, format!("the step size is {alpha}"));
+    }
     let (from, slope) = ((&theta[..], &x[..]), update.g_x);
     let measure = |theta: &[f64]| compare(&at, theta, signal);
     let (accepted, most) = match (algorithm.step, algorithm.kl_tolerance) {

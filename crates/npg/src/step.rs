@@ -77,7 +77,7 @@ pub struct KeptBudget {
 
 impl KeptBudget {
     /// Reductions after which there is no step to be found.
-    pub const REDUCTIONS: usize = 20;
+    pub const REDUCTIONS: usize = 12;
     /// Alpha falls to at least this part at once, and to at most that.
     const LEAST: f64 = 1e-3;
     const MOST: f64 = 0.5;

@@ -118,7 +118,11 @@ fn value(kind: &Kind) -> BoxedStrategy<Value> {
             let inside = move |x: &f64| x.is_finite() && (low, high).contains(x);
             wide.prop_map(move |x| if inside(&x) { x } else { 0.5 }).prop_map(Value::from).boxed()
         }
-        Kind::OptionalNumber => prop_oneof![Just(Value::from("none")), (-1e9..1e9).prop_map(Value::from)].boxed(),
+        Kind::OptionalNumber(low) => {
+            let inside = move |x: &f64| (low, std::ops::Bound::Unbounded).contains(x);
+            let number = (-1e9..1e9).prop_map(move |x| Value::from(if inside(&x) { x } else { 2.0 }));
+            prop_oneof![Just(Value::from("none")), number].boxed()
+        }
         Kind::Name(names) => prop::sample::select(names).prop_map(Value::from).boxed(),
         Kind::Widths => prop::collection::vec((1..=Kind::MAX_WIDTH as i64).prop_map(Value::from), 1..4)
             .prop_map(Value::Array)

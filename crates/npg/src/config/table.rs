@@ -239,7 +239,8 @@ value: Value, "The state-value baseline, fitted beside the policy's step to the 
 normalize: Normalize, "Running normalizers, frozen in evaluation and between sampling and updating." {
     observations: Kind::Bool,
         "Divide observations by their running standard deviation, after subtracting the mean.",
-        "(s - mean) / std over all observations so far. The statistics are part of the policy and are saved with it. Turn \
+        "(s - mean) / std over all observations so far, whatever their unit; a dimension that has been constant so far is \
+        only centered. The statistics are part of the policy and are saved with it. Turn \
         it off where observations are already of order one and their scale carries meaning.";
     compensate: Kind::Bool,
         "Keep the policy the function that it is when the statistics of observations move.",
@@ -250,10 +251,13 @@ normalize: Normalize, "Running normalizers, frozen in evaluation and between sam
         network = \"rbf\", nor with std = \"sde\" on a linear network.";
     returns: Kind::Bool,
         "Divide rewards by the running standard deviation of the discounted return.",
-        "Keeps the targets of the value baseline of order one. Logged returns are always the task's own.";
+        "Keeps the targets of the value baseline of order one, whatever the unit of rewards. As long as all episodes are of the same \
+        length, so that a constant in the rewards is the same for every policy, the mean reward of the first batch is \
+        subtracted before. Logged returns are always the task's own.";
     clip: Kind::POSITIVE,
-        "Normalized observations and rewards are clipped to this magnitude.",
-        "Against outliers, in standard deviations.";
+        "Normalized observations and rewards are clipped at this distance from their means.",
+        "Against outliers, in standard deviations (of observations, and of the discounted return). npg/rewards_clipped is the \
+        part of the rewards that is clipped; more than 2 % of a batch is said in the log.";
 }
 trust_region: TrustRegion, "Measuring how far the policy's steps go, and what they bring." {
     report: Kind::Bool,

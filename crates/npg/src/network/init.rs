@@ -64,6 +64,13 @@ impl Network {
         }
     }
 
+    /// Makes each output y of the last affine layer factor y + shift.
+    pub fn transform_output(&self, theta: &mut [f64], factor: f64, shift: f64) {
+        let last = self.last();
+        theta[last.weights..last.biases + last.outputs].iter_mut().for_each(|weight| *weight *= factor);
+        theta[last.biases..last.biases + last.outputs].iter_mut().for_each(|bias| *bias += shift);
+    }
+
     /// Sets the biases of the last layer's affine outputs from `first` on.
     pub fn set_last_biases(&self, theta: &mut [f64], first: usize, value: f64) {
         let last = self.last();

@@ -40,8 +40,8 @@ pub struct Batch {
     pub episodes: Vec<Episode>,
     /// Moments of this batch's observations.
     pub observation_moments: Moments,
-    /// Moments of this batch's discounted returns so far.
-    pub return_moments: Moments,
+    /// Discounted sum of the episode's rewards so far, up to and with each row's.
+    pub returns: Vec<f64>,
     /// Simulations that diverged.
     pub diverged: u64,
     /// What the environments measured beside rewards.
@@ -73,7 +73,7 @@ impl Batch {
             final_steps: Vec::new(),
             episodes: Vec::new(),
             observation_moments: Moments::new(policy.inputs()),
-            return_moments: Moments::new(1),
+            returns: vec![0.0; rows],
             diverged: 0,
             measures: Vec::new(),
         }
@@ -115,7 +115,7 @@ impl Batch {
             }));
             all.episodes.extend(block.episodes);
             all.observation_moments.merge(&block.observation_moments);
-            all.return_moments.merge(&block.return_moments);
+            all.returns.extend_from_slice(&block.returns);
             all.diverged += block.diverged;
             for measure in block.measures {
                 match all.measures.iter_mut().find(|other| other.name == measure.name) {

@@ -220,7 +220,7 @@ impl Group {
                         }
                         continue;
                     }
-                    batch.return_moments.push(&[self.lanes[lane].discounted]);
+                    batch.returns[at] = self.lanes[lane].discounted;
                     next[lane] += 1;
                     if ending == Ending::Running && next[lane] < end_row[lane] {
                         continue;

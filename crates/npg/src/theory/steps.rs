@@ -2,6 +2,7 @@
 
 use super::instances::{Instance, damped, dot, instances_of_scale, largest, solved, times, transpose_times};
 use super::{Claim, Demand};
+use crate::exact::mdp::TabularPolicy;
 use crate::solve::{CgOptions, conjugate_gradient};
 use crate::stats;
 use crate::step::{alpha_from_kl, predicted_kl};
@@ -104,6 +105,49 @@ pub(super) static CLAIMS: &[Claim] = &[
         },
     },
     Claim {
+        name: "vanishing-fisher",
+        sentence: "The predicted KL holds for small steps alone: near a deterministic policy F vanishes, and the step that it \
+                   allows is no small one.",
+        source: "closed form: F = p (1 - p) in the logit of two actions",
+        measured: "measured KL over the budget of 0.01 nats, the step towards an action of probability p = 1e-6",
+        demand: Demand::AtLeast(1e4),
+        is_about_error: true,
+        measure: || {
+            let policy = TabularPolicy::softmax(2, vec![0.0, rare_logit(1e-6)]).expect("two finite logits");
+            policy.kl(&policy.moved(alpha_from_kl(0.01, rare_fisher(1e-6)), &[0.0, 1.0]).expect("finite"))[0] / 0.01
+        },
+    },
+    Claim {
+        name: "dominant-damping",
+        sentence: "Where damping dominates, x is g / lambda: F, which sizes the step, and g, which directs it, vanish \
+                   together, and the budget fails for whole networks of nearly deterministic states.",
+        source: "(F + lambda I) x = g with lambda far above F",
+        measured: "median of measured KL over a budget of 0.01 nats, damping 0.1, policies of logits around 10, 200 MDPs",
+        demand: Demand::AtLeast(10.0),
+        is_about_error: true,
+        measure: || median(sharp().map(|at| measured_sharply(&at) / 0.01)),
+    },
+    Claim {
+        name: "shortening-ends",
+        sentence: "Along a line of logits KL is convex, so a step that measures r budgets keeps its budget at 1/r of its \
+                   length, and usually long before.",
+        source: "Jensen's inequality; the log-partition function is convex",
+        measured: "largest KL over the budget of the steps of dominant-damping, divided by their KL over the budget, 200 MDPs",
+        demand: Demand::AtMost(1.0 + 1e-9),
+        is_about_error: false,
+        measure: || {
+            largest(
+                sharp()
+                    .map(|at| {
+                        let (x, alpha) = damped_step(&at);
+                        let ratio = (at.kl_along(alpha, &x) / 0.01).max(1.0);
+                        at.kl_along(alpha / ratio, &x) / 0.01
+                    })
+                    .filter(|kl| *kl > 0.0),
+            )
+        },
+    },
+    Claim {
         name: "wrong-pairing",
         sentence: "sqrt(2 eps / g^T F g) is the step size of the vanilla direction; on the natural one it overshoots.",
         source: "a slip of study notes",
@@ -152,6 +196,34 @@ pub(super) static CLAIMS: &[Claim] = &[
         measure: || largest(instances_of_scale(WORLDS, 1.0).map(|mut at| cg_error(&mut at, true))),
     },
 ];
+
+/// The logit of an action of probability `p`, beside another of logit 0.
+fn rare_logit(p: f64) -> f64 {
+    (p / (1.0 - p)).ln()
+}
+
+/// F of the logit of an action of probability `p`, beside another one.
+fn rare_fisher(p: f64) -> f64 {
+    p * (1.0 - p)
+}
+
+/// Instances whose policies are nearly deterministic.
+fn sharp() -> impl Iterator<Item = Instance> {
+    instances_of_scale(WORLDS, 10.0)
+}
+
+/// The damped direction in the logits, (F + 0.1 I) x = g, and the step size of a budget of 0.01 nats.
+fn damped_step(at: &Instance) -> (Vec<f64>, f64) {
+    let fisher = at.mdp.fisher(&at.policy, &at.at);
+    let x = solved(&damped(&fisher, 0.1), &at.mdp.gradient(&at.policy, &at.at));
+    let alpha = alpha_from_kl(0.01, x_f_x(at, &x));
+    (x, alpha)
+}
+
+fn measured_sharply(at: &Instance) -> f64 {
+    let (x, alpha) = damped_step(at);
+    at.kl_along(alpha, &x)
+}
 
 fn natural(at: &Instance) -> Vec<f64> {
     at.mdp.natural_gradient(&at.policy, &at.at)

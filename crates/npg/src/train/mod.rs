@@ -4,10 +4,12 @@
 
 mod probe;
 mod report;
+mod rewards;
 mod schedule;
 mod state;
 
 use report::{Advantages, Delivery};
+use rewards::Rewards;
 pub use state::{RestoreError, config as saved_config, load_policy};
 
 use crate::advantage::{advantages, discounted_weights, normalize};
@@ -17,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, Plan, evaluate};
 use crate::linearize::States;
 use crate::metrics::{self, Row};
-use crate::normalize::{Moments, Normalizer};
+use crate::normalize::Moments;
 use crate::npg::{Outcome, Update, update};
 use crate::policy::Policy;
 use crate::random::{Purpose, Stream};
@@ -29,6 +31,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Where more than this part of a batch's rewards is clipped, it is said.
+const MANY_CLIPPED: f64 = 0.02;
 
 /// Episodes in the running means.
 const WINDOW: usize = 100;
@@ -52,13 +57,25 @@ impl Iteration {
     /// What is out of the ordinary about it, a sentence each; usually nothing.
     pub fn notes(&self) -> Vec<String> {
         let update = match &self.outcome {
+            // The first one in a run.
+            Outcome::Stepped if self.metrics.get(metrics::BACKTRACKS) > Some(0.0) => {
+                (self.metrics.get(metrics::SHORTENED) == Some(1.0)).then(|| {
+                    "the step was shortened: as predicted it did not keep its KL budget, or lowered the surrogate"
+                        .into()
+                })
+            }
             Outcome::Stepped => None,
             Outcome::NoSignal => Some("no update: all advantages are equal".to_string()),
-            Outcome::LineSearchFailed => Some("no update: the line search found no acceptable step".into()),
+            Outcome::LineSearchFailed => {
+                Some("no update: no step, however short, kept the KL budget and raised the surrogate".into())
+            }
             Outcome::Refused(reason) => Some(format!("update refused: {reason}")),
         };
         let value = self.value_refused.then(|| "the baseline's fit was refused: it is not finite".to_string());
-        update.into_iter().chain(value).collect()
+        let clipped = (self.metrics.get(metrics::REWARDS_CLIPPED) > Some(MANY_CLIPPED)).then(|| {
+            "more than 2 % of the rewards were clipped, and what they say beyond is lost: raise normalize.clip".into()
+        });
+        update.into_iter().chain(value).chain(clipped).collect()
     }
 }
 
@@ -83,7 +100,7 @@ pub struct Trainer {
     policy: Policy,
     baseline: Baseline,
     sampler: Sampler,
-    returns: Option<Normalizer>,
+    rewards: Rewards,
     /// The next batch, where it was sampled ahead.
     ahead: Option<Sampled>,
     /// Whether batches may be sampled ahead.
@@ -96,6 +113,8 @@ pub struct Trainer {
     steps: u64,
     episodes: u64,
     diverged: u64,
+    /// Updates whose step was shortened or given up.
+    shortened: u64,
     /// (return, length) of the last episodes.
     recent: VecDeque<(f64, f64)>,
     /// What the next report of a gain starts from.
@@ -150,7 +169,7 @@ impl Trainer {
                 let (count, gamma) = (config.rollout.n_envs, config.advantage.gamma);
                 Sampler::after_restarts(source.as_ref(), count, gamma, seed, restarts)?
             },
-            returns: config.normalize.returns.then(|| Normalizer::new(Moments::new(1), config.normalize.clip)),
+            rewards: Rewards::new(&config),
             policy,
             ahead: None,
             may_sample_ahead: true,
@@ -160,6 +179,7 @@ impl Trainer {
             steps: 0,
             episodes: 0,
             diverged: 0,
+            shortened: 0,
             recent: VecDeque::with_capacity(WINDOW),
             delivery: Delivery::default(),
             clock: (0.0, 0),
@@ -297,19 +317,28 @@ impl Trainer {
         let (batch, sampled) = ahead.unwrap_or_else(|| sample(&mut self.sampler, &self.policy, wanted))?;
 
         // Advantages and targets, against the baseline that has not seen this batch.
-        let rewards = self.scaled_rewards(&batch);
+        let scaled = self.rewards.scaled(&batch);
+        if let Some((factor, shift)) = scaled.change {
+            self.baseline.transform(factor, shift);
+            self.delivery.value_unit = Some(1.0 / self.rewards.scale());
+        }
         let settings = &self.config.advantage;
         let states = Visited { inputs: &batch.inputs, steps: &batch.steps };
         let values = self.baseline.predict(states);
         let finals = self.baseline.predict(Visited { inputs: &batch.finals, steps: &batch.final_steps });
         let lambda = if settings.estimator == Estimator::MonteCarlo { 1.0 } else { settings.lambda };
-        let mut signal = advantages(&batch.segments, &rewards, &values, &finals, settings.gamma, lambda);
+        let mut signal = advantages(&batch.segments, &scaled.rewards, &values, &finals, settings.gamma, lambda);
         let targets: Vec<f64> = signal.iter().zip(&values).map(|(a, v)| a + v).collect();
-        let scaled_unit = 1.0 / self.return_scale(); // of rewards as they were scaled, in units of reward
+        let scaled_unit = 1.0 / self.rewards.scale(); // of rewards as they were scaled, in units of reward
         let unit = if settings.normalize { normalize(&mut signal) * scaled_unit } else { scaled_unit };
         let (reports, discounted) = (self.config.trust_region.report, self.config.algorithm.discounted_states);
         let discounts =
             (reports || discounted).then(|| discounted_weights(&batch.segments, batch.len(), settings.gamma));
+
+        if self.iteration == 0 {
+            // The first fit begins at the level of its targets: a network is slow to find an offset.
+            self.baseline.transform(1.0, stats::mean(&targets) - stats::mean(&values));
+        }
 
         // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel. Where
         // sampling leaves cores idle, the fit waits until it can go beside the sampling of the next batch.
@@ -336,11 +365,12 @@ impl Trainer {
             Outcome::NoSignal | Outcome::LineSearchFailed => {}
         }
 
+        self.shortened += u64::from(update.backtracks > 0 || update.outcome == Outcome::LineSearchFailed);
+
         // Only now may the normalizers move.
         let relation = self.renormalize(&batch.observation_moments);
-        if let Some(returns) = self.returns.as_mut().filter(|_| self.iteration > 0) {
-            returns.update(&batch.return_moments);
-        }
+        let return_scale = self.rewards.scale();
+        self.rewards.settle();
         let probe = probe::probe(&self.policy, &update.theta, &batch);
         self.count(&batch);
         let (fit, fitting) = fitted.unwrap_or_else(|| {
@@ -375,8 +405,10 @@ impl Trainer {
         row.push(metrics::VALUE_LOSS, fit.loss);
         row.push(metrics::STD, probe.std);
         update_metrics(&mut row, &update, kl_step);
+        row.push(metrics::SHORTENED, self.shortened as f64);
         row.push(metrics::KL_NORMALIZER, probe.kl_normalizer);
-        row.push(metrics::RETURN_SCALE, self.return_scale());
+        row.push(metrics::RETURN_SCALE, return_scale);
+        row.push(metrics::REWARDS_CLIPPED, scaled.clipped);
         if let Some(report) = report {
             report.push(&mut row, &update.comparison);
         }
@@ -415,21 +447,6 @@ impl Trainer {
             self.policy.network.substitute_inputs(x, &relation);
         }
         Some(relation)
-    }
-
-    /// Rewards in units of the running standard deviation of the discounted return, clipped. Sampling does not depend on
-    /// the scale, so the first batch sets it; afterwards it moves between iterations.
-    fn scaled_rewards(&mut self, batch: &Batch) -> Vec<f64> {
-        let Some(returns) = &mut self.returns else { return batch.rewards.clone() };
-        if self.iteration == 0 {
-            returns.update(&batch.return_moments);
-        }
-        let (scale, clip) = (returns.scale(0), self.config.normalize.clip);
-        batch.rewards.iter().map(|r| (r * scale).clamp(-clip, clip)).collect()
-    }
-
-    fn return_scale(&self) -> f64 {
-        self.returns.as_ref().map_or(1.0, |returns| returns.scale(0))
     }
 
     fn kl_step(&self) -> f64 {

@@ -85,7 +85,9 @@ impl Trainer {
         fitted: Option<f64>,
     ) -> Report {
         let gamma = self.config.advantage.gamma;
-        let in_rewards = |values: &[f64], unit: f64| values.iter().map(|v| v * unit).collect::<Vec<f64>>();
+        let center = self.rewards.worth_of_center(&batch.final_steps);
+        let in_rewards =
+            |values: &[f64], unit: f64| values.iter().zip(&center).map(|(v, c)| v * unit + c).collect::<Vec<f64>>();
         // The baseline that completed this batch's returns, and the one that the next batch's will be completed by: the
         // gain is a difference under one baseline, so that what the baseline learns does not pass for a gain.
         let unit = self.delivery.value_unit.or(fitted).unwrap_or(1.0);

@@ -35,6 +35,7 @@ impl Trainer {
             "steps": self.steps,
             "episodes": self.episodes,
             "diverged": self.diverged,
+            "shortened": self.shortened,
             "seconds": self.seconds(),
             "config": self.config.to_toml(),
             "environments_saved": environments.is_some(),
@@ -42,9 +43,7 @@ impl Trainer {
         });
         save_policy(&self.policy, &mut archive);
         self.baseline.save(&mut archive);
-        if let Some(returns) = &self.returns {
-            save_moments("returns", returns.moments(), &mut archive);
-        }
+        self.rewards.save(&mut archive);
         if let Some(x) = &self.last_direction {
             archive.insert_f64("algorithm/warm_start", &[x.len()], x);
         }
@@ -91,9 +90,7 @@ impl Trainer {
         let mut trainer = Trainer::begin(config, source, restarts).map_err(RestoreError::Other)?;
         load_policy_state(&mut trainer.policy, archive)?;
         trainer.baseline.load(archive)?;
-        if let Some(returns) = &mut trainer.returns {
-            *returns = Normalizer::new(load_moments("returns", 1, archive)?, trainer.config.normalize.clip);
-        }
+        trainer.rewards.load(archive)?;
         if archive.names().any(|name| name == "algorithm/warm_start") {
             trainer.last_direction = Some(archive.f64("algorithm/warm_start", &[trainer.policy.theta.len()])?);
         }
@@ -108,6 +105,8 @@ impl Trainer {
         trainer.steps = count("steps", archive.field("steps")?)?;
         trainer.episodes = count("episodes", archive.field("episodes")?)?;
         trainer.diverged = count("diverged", archive.field("diverged")?)?;
+        // Files from before it was counted have none.
+        trainer.shortened = archive.field("shortened").map_or(Ok(0), |shortened| count("shortened", shortened))?;
         trainer.seconds_before = archive.field("seconds")?;
         Ok(trainer)
     }
@@ -279,14 +278,14 @@ fn run(policy: &Policy, inputs: &[f32]) -> Vec<f32> {
     (0..EXAMPLES).flat_map(|row| tile.outputs().row(row).to_vec()).collect()
 }
 
-fn save_moments(name: &str, moments: &Moments, archive: &mut Archive) {
+pub(super) fn save_moments(name: &str, moments: &Moments, archive: &mut Archive) {
     let width = moments.mean.len();
     archive.insert_f64(&format!("{name}/count"), &[1], &[moments.count]);
     archive.insert_f64(&format!("{name}/mean"), &[width], &moments.mean);
     archive.insert_f64(&format!("{name}/squares"), &[width], &moments.squares);
 }
 
-fn load_moments(name: &str, width: usize, archive: &Archive) -> Result<Moments, FileFault> {
+pub(super) fn load_moments(name: &str, width: usize, archive: &Archive) -> Result<Moments, FileFault> {
     let moments = Moments {
         count: archive.f64(&format!("{name}/count"), &[1])?[0],
         mean: archive.f64(&format!("{name}/mean"), &[width])?,

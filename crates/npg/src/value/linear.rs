@@ -21,6 +21,12 @@ impl LinearBaseline {
         Self { weights: vec![0.0; 2 * inputs + TIME_FEATURES], ridge }
     }
 
+    /// Makes V the function factor V + shift.
+    pub(super) fn transform(&mut self, factor: f64, shift: f64) {
+        self.weights.iter_mut().for_each(|weight| *weight *= factor);
+        *self.weights.last_mut().expect("the last feature is 1") += shift;
+    }
+
     fn features(input: &[f32], step: u32, features: &mut [f64]) {
         for (j, x) in input.iter().enumerate() {
             let x = f64::from(*x).clamp(-10.0, 10.0);

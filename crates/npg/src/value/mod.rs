@@ -94,6 +94,15 @@ impl Baseline {
         }
     }
 
+    /// Makes V the function factor V + shift; [`Baseline::None`] stays zero.
+    pub fn transform(&mut self, factor: f64, shift: f64) {
+        match self {
+            Baseline::None => {}
+            Baseline::Linear(linear) => linear.transform(factor, shift),
+            Baseline::Mlp(mlp) => mlp.network.transform_output(&mut mlp.theta, factor, shift),
+        }
+    }
+
     /// Rewrites an MLP for other inputs, see [`Network::substitute_inputs`].
     pub fn substitute_inputs(&mut self, relation: &[(f64, f64)]) {
         if let Baseline::Mlp(mlp) = self {

@@ -21,6 +21,7 @@
 
 mod oracle;
 
+mod budget;
 mod cases;
 mod divergence;
 mod fisher;

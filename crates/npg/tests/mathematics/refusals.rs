@@ -107,10 +107,11 @@ fn steps_into_nowhere() {
         for alpha in [1e300, f64::INFINITY, f64::NAN] {
             let algorithm = Algorithm { step: StepRule::Fixed, alpha, ..vanilla() };
             let refused = updated(&case, &algorithm, &case.advantages, None);
-            assert_refused(&case, &refused, "the new policy is not finite");
+            let reason = if alpha.is_finite() { "the new policy is not finite" } else { "the step size is" };
+            assert_refused(&case, &refused, reason);
         }
         let update = update(&case.policy, case.states(), case.signal(), &vanilla(), f64::NAN, None);
-        assert_refused(&case, &update, "the new policy is not finite");
+        assert_refused(&case, &update, "the step size is NaN");
     }
 }
 
@@ -153,7 +154,8 @@ fn a_line_search_that_fails() {
         // Without backtracking a step fails exactly if the full step's measured KL exceeds the budget.
         let once = Algorithm { max_backtracks: 0, ..search };
         for kl_step in [0.01, 0.3] {
-            let full = update(&case.policy, case.states(), case.signal(), &natural(Solver::Cg, 0.1), kl_step, None);
+            let textbook = Algorithm { kl_tolerance: None, ..natural(Solver::Cg, 0.1) };
+            let full = update(&case.policy, case.states(), case.signal(), &textbook, kl_step, None);
             let tried = update(&case.policy, case.states(), case.signal(), &once, kl_step, None);
             assert!(full.comparison.surrogate > 0.0);
             if full.comparison.kl <= kl_step {

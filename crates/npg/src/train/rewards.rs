@@ -1,0 +1,206 @@
+//! What is done to rewards before advantages are estimated from them: a constant is taken out where it changes nothing,
+//! they are divided by the spread of returns, and outliers are clipped.
+
+use crate::advantage::SegmentEnd;
+use crate::checkpoint::Archive;
+use crate::config::Config;
+use crate::error::FileFault;
+use crate::normalize::Moments;
+use crate::rollout::Batch;
+
+/// A standard deviation below this part of the mean's magnitude is rounding: all values are equal.
+const ROUNDING: f64 = 1e-12;
+
+/// Rewards in units that a baseline can be fitted to.
+///
+/// With `normalize.returns` a reward r becomes (r - c) s. The scale s is 1 over the running standard deviation of the discounted
+/// return. The center c is the mean reward of the first batch as long as every episode has ended after the same number of
+/// steps or was cut short from outside: there a constant in the rewards is the same for all policies. As soon as episodes
+/// differ in length, living on is worth something, and c is 0 for good.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rewards {
+    is_scaled: bool,
+    gamma: f64,
+    clip: f64,
+    /// Moments of the rewards so far.
+    rewards: Moments,
+    /// Moments of the discounted sums of centered rewards, at each step.
+    returns: Moments,
+    /// Those of the batch under way, which count from the next one on.
+    pending: Option<Moments>,
+    center: f64,
+    lengths: Lengths,
+}
+
+/// What is known of the lengths of episodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Lengths {
+    /// The longest one, episodes in progress included.
+    longest: u32,
+    /// The length of all that terminated.
+    terminated: Option<u32>,
+    /// Whether they differ.
+    vary: bool,
+}
+
+/// A batch's rewards as the baseline's targets are made of them.
+pub(super) struct Scaled {
+    pub(super) rewards: Vec<f64>,
+    /// The part of them that was clipped.
+    pub(super) clipped: f64,
+    /// (a, b): what the baseline gives is to become a V + b, so that it goes on meaning the same; None if it does.
+    pub(super) change: Option<(f64, f64)>,
+}
+
+impl Lengths {
+    fn observe(&mut self, batch: &Batch) {
+        for segment in &batch.segments {
+            let length = segment.first_step.saturating_add(segment.rows.len() as u32);
+            self.longest = self.longest.max(length);
+            if segment.end == SegmentEnd::Terminated {
+                self.vary |= *self.terminated.get_or_insert(length) != length;
+            }
+        }
+        self.vary |= self.terminated.is_some_and(|length| length < self.longest);
+    }
+
+    /// What a reward of 1 at each step is worth after `step` steps of an episode; without a discount and an end, as if the
+    /// longest episode were one.
+    fn worth_of_one(&self, step: u32, gamma: f64) -> f64 {
+        match self.terminated {
+            None if gamma < 1.0 => 1.0 / (1.0 - gamma),
+            length => discounted_steps(length.unwrap_or(self.longest).saturating_sub(step), gamma),
+        }
+    }
+}
+
+/// sum over k < `steps` of gamma^k.
+fn discounted_steps(steps: u32, gamma: f64) -> f64 {
+    if gamma < 1.0 { (1.0 - gamma.powf(f64::from(steps))) / (1.0 - gamma) } else { f64::from(steps) }
+}
+
+impl Rewards {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            is_scaled: config.normalize.returns,
+            gamma: config.advantage.gamma,
+            clip: config.normalize.clip,
+            rewards: Moments::new(1),
+            returns: Moments::new(1),
+            pending: None,
+            center: 0.0,
+            lengths: Lengths::default(),
+        }
+    }
+
+    /// Takes in a batch. What rewards were divided by is in use until [`Rewards::settle`], but for the first batch that has
+    /// any spread: sampling does not depend on the scale, so that batch may set it itself.
+    pub(super) fn scaled(&mut self, batch: &Batch) -> Scaled {
+        if !self.is_scaled {
+            return Scaled { rewards: batch.rewards.clone(), clipped: 0.0, change: None };
+        }
+        let change = self.recenter(batch);
+        let returns = self.returns_of(batch);
+        if self.has_spread() {
+            self.pending = Some(returns);
+        } else {
+            self.returns.merge(&returns);
+        }
+        let change = change.map(|(unit, worth)| (self.scale() * unit, worth * self.scale()));
+        let (mean, scale) = (self.rewards.mean[0], self.scale());
+        let reach = if self.has_spread() { self.clip / scale } else { f64::INFINITY };
+        let within = mean - reach..=mean + reach;
+        let clipped = batch.rewards.iter().filter(|r| !within.contains(r)).count() as f64 / batch.len() as f64;
+        let scaled = |r: &f64| (r.clamp(*within.start(), *within.end()) - self.center) * scale;
+        Scaled { rewards: batch.rewards.iter().map(scaled).collect(), clipped, change }
+    }
+
+    /// Lets the batch's returns count.
+    pub(super) fn settle(&mut self) {
+        if let Some(returns) = self.pending.take() {
+            self.returns.merge(&returns);
+        }
+    }
+
+    /// Sets the center with the first batch, and takes it away once episodes differ in length: then gives what one unit of the
+    /// baseline was in rewards, and what the center was worth on average.
+    fn recenter(&mut self, batch: &Batch) -> Option<(f64, f64)> {
+        let is_first = self.rewards.count == 0.0;
+        let before = self.lengths;
+        self.lengths.observe(batch);
+        batch.rewards.iter().for_each(|r| self.rewards.push(&[*r]));
+        if is_first && !self.lengths.vary {
+            self.center = self.rewards.mean[0];
+        }
+        if self.center == 0.0 || !self.lengths.vary {
+            return None;
+        }
+        let steps = before.terminated.map_or(1, |length| length.clamp(1, 10_000));
+        let worth = (0..steps).map(|step| before.worth_of_one(step, self.gamma)).sum::<f64>() / f64::from(steps);
+        let change = (1.0 / self.scale(), self.center * worth);
+        self.center = 0.0;
+        self.returns = Moments::new(1);
+        Some(change)
+    }
+
+    /// Moments of sum of gamma^k (r - center) over the episode so far, at each row.
+    fn returns_of(&self, batch: &Batch) -> Moments {
+        let mut moments = Moments::new(1);
+        for (total, step) in batch.returns.iter().zip(&batch.steps) {
+            moments.push(&[total - self.center * discounted_steps(step + 1, self.gamma)]);
+        }
+        moments
+    }
+
+    fn has_spread(&self) -> bool {
+        let std = self.returns.variance(0).sqrt();
+        self.returns.count >= 2.0 && std > ROUNDING * self.returns.mean[0].abs()
+    }
+
+    /// Factor on rewards; 1 where there is nothing to divide by.
+    pub(super) fn scale(&self) -> f64 {
+        if self.is_scaled && self.has_spread() { 1.0 / self.returns.variance(0).sqrt() } else { 1.0 }
+    }
+
+    /// What the center is worth, in rewards, after each of these numbers of steps of an episode: baselines know nothing of it.
+    pub(super) fn worth_of_center(&self, steps: &[u32]) -> Vec<f64> {
+        let worth = |step: &u32| match self.center {
+            0.0 => 0.0,
+            center => center * self.lengths.worth_of_one(*step, self.gamma),
+        };
+        steps.iter().map(worth).collect()
+    }
+
+    /// Writes everything that the next batch depends on into a checkpoint.
+    pub(super) fn save(&self, archive: &mut Archive) {
+        if self.is_scaled {
+            super::state::save_moments("returns", &self.returns, archive);
+            super::state::save_moments("rewards", &self.rewards, archive);
+            let Lengths { longest, terminated, vary } = self.lengths;
+            let lengths = [u64::from(longest), terminated.map_or(0, |t| u64::from(t) + 1), u64::from(vary)];
+            archive.insert_u64("rewards/lengths", &[3], &lengths);
+            archive.insert_f64("rewards/center", &[1], &[self.center]);
+        }
+    }
+
+    /// Restores what [`Rewards::save`] wrote. Files from before rewards were centered go on without a center.
+    pub(super) fn load(&mut self, archive: &Archive) -> Result<(), FileFault> {
+        if !self.is_scaled {
+            return Ok(());
+        }
+        self.returns = super::state::load_moments("returns", 1, archive)?;
+        if !archive.names().any(|name| name == "rewards/center") {
+            self.lengths.vary = true;
+            return Ok(());
+        }
+        self.rewards = super::state::load_moments("rewards", 1, archive)?;
+        self.center = archive.f64("rewards/center", &[1])?[0];
+        let lengths = archive.u64("rewards/lengths", &[3])?;
+        let short = |length: u64| {
+            u32::try_from(length).map_err(|_| FileFault::Damaged(format!("`rewards/lengths` has {length}")))
+        };
+        let terminated = lengths[1].checked_sub(1).map(short).transpose()?;
+        self.lengths = Lengths { longest: short(lengths[0])?, terminated, vary: lengths[2] != 0 };
+        Ok(())
+    }
+}
