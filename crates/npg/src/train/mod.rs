@@ -335,11 +335,6 @@ impl Trainer {
         let discounts =
             (reports || discounted).then(|| discounted_weights(&batch.segments, batch.len(), settings.gamma));
 
-        if self.iteration == 0 {
-            // The first fit begins at the level of its targets: a network is slow to find an offset.
-            self.baseline.transform(1.0, stats::mean(&targets) - stats::mean(&values));
-        }
-
         // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel. Where
         // sampling leaves cores idle, the fit waits until it can go beside the sampling of the next batch.
         let kl_step = self.kl_step();

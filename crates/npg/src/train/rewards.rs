@@ -11,12 +11,17 @@ use crate::rollout::Batch;
 /// A standard deviation below this part of the mean's magnitude is rounding: all values are equal.
 const ROUNDING: f64 = 1e-12;
 
+/// A mean reward of more than so many standard deviations drowns what is different about them.
+const DROWNS: f64 = 3.0;
+
 /// Rewards in units that a baseline can be fitted to.
 ///
 /// With `normalize.returns` a reward r becomes (r - c) s. The scale s is 1 over the running standard deviation of the discounted
-/// return. The center c is the mean reward of the first batch as long as every episode has ended after the same number of
-/// steps or was cut short from outside: there a constant in the rewards is the same for all policies. As soon as episodes
-/// differ in length, living on is worth something, and c is 0 for good.
+/// return. The center c is 0, unless the mean reward of the first batch drowns the differences between rewards; then it is that
+/// mean, as long as every episode has ended after the same number of steps or was cut short from outside: there a constant in
+/// the rewards is the same for all policies. As soon as episodes differ in length, living on is worth something, and c is 0
+/// for good. Rewards that are all equal are left alone too: where each step costs 1 until a goal is found, states that a
+/// baseline has not seen look better than those it has, and that leads to the goal.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Rewards {
     is_scaled: bool,
@@ -129,8 +134,9 @@ impl Rewards {
         let before = self.lengths;
         self.lengths.observe(batch);
         batch.rewards.iter().for_each(|r| self.rewards.push(&[*r]));
-        if is_first && !self.lengths.vary {
-            self.center = self.rewards.mean[0];
+        let (mean, std) = (self.rewards.mean[0], self.rewards.variance(0).sqrt());
+        if is_first && !self.lengths.vary && std > ROUNDING * mean.abs() && mean.abs() > DROWNS * std {
+            self.center = mean;
         }
         if self.center == 0.0 || !self.lengths.vary {
             return None;
