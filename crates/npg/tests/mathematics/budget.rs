@@ -3,7 +3,6 @@
 use npg::config::{Algorithm, Config, Direction, StepRule};
 use npg::env::tabular::{Table, TableOutcome, TabularEnv};
 use npg::exact::mdp::TabularPolicy;
-use npg::npg::Outcome;
 use npg::train::Trainer;
 use std::sync::Arc;
 
@@ -25,8 +24,8 @@ fn fragile() -> Arc<Table> {
     Arc::new(Table::new(vec![1.0], 2, vec![vec![stay], vec![end]]).unwrap())
 }
 
-/// Trains with all defaults but these; the largest measured KL of a step, the largest after the policy had solved the task, how many
-/// steps were shortened or given up, and the least probability of a right action at the end.
+/// Trains with all defaults but these; the largest measured KL of a step, how many steps were shortened or given up, and the
+/// least probability of a right action at the end.
 fn trained(table: &Arc<Table>, seed: u64, algorithm: Algorithm) -> (f64, f64, f64) {
     let mut config = Config { algorithm, ..Config::default() };
     config.run.seed = seed;
@@ -39,7 +38,6 @@ fn trained(table: &Arc<Table>, seed: u64, algorithm: Algorithm) -> (f64, f64, f6
         let iteration = iteration.unwrap();
         largest = largest.max(iteration.metrics.get("npg/kl").unwrap());
         shortened = iteration.metrics.get("npg/shortened").unwrap();
-        assert!(!matches!(iteration.outcome, Outcome::Refused(_)), "{:?}", iteration.outcome);
     }
     let policy = TabularPolicy::of(trainer.policy()).unwrap();
     let right = |state: usize| policy.row(state)[state.min(1)];

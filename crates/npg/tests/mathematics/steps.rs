@@ -127,6 +127,7 @@ fn a_budget_is_the_predicted_kl_of_the_step() {
                     }
                 }
                 for algorithm in algorithms {
+                    let algorithm = Algorithm { kl_tolerance: None, ..algorithm };
                     let update = stepped(&case, states, &algorithm, kl_step);
                     assert!((update.kl_predicted / kl_step - 1.0).abs() < 1e-12);
                     let ratio = case.quadratic_kl(&update.theta, weights) / kl_step;
