@@ -174,6 +174,9 @@ pub(crate) struct EvalArgs {
     /// Sample actions, instead of taking the most likely ones
     #[arg(long)]
     pub(crate) stochastic: bool,
+    /// The environment, where its id names a module, as gym:module:ID does
+    #[arg(long, value_name = "ENV")]
+    pub(crate) env: Option<String>,
     /// latest, best, or a checkpoint file
     #[arg(long, value_name = "WHICH", default_value = "latest")]
     pub(crate) checkpoint: String,
@@ -192,6 +195,9 @@ pub(crate) struct ResumeArgs {
     /// New total of transitions
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) steps: Option<i64>,
+    /// The environment, where its id names a module, as gym:module:ID does
+    #[arg(long, value_name = "ENV")]
+    pub(crate) env: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]

@@ -21,6 +21,8 @@ pub enum Exit {
     File = 4,
     /// A library that is opened at run time is missing.
     Library = 5,
+    /// SIGHUP: the terminal is gone.
+    Hangup = 129,
     /// SIGINT.
     Interrupt = 130,
     /// SIGTERM.
@@ -37,7 +39,7 @@ impl Exit {
             Some(Error::File { .. }) => Exit::File,
             Some(Error::Library { .. }) => Exit::Library,
             Some(Error::Io { doing, .. }) if *doing == "read" => Exit::File,
-            Some(Error::Io { .. }) | None => Exit::Failure,
+            Some(Error::Io { .. } | Error::Unsaved { .. } | Error::Policy { .. }) | None => Exit::Failure,
         }
     }
 }
@@ -56,7 +58,8 @@ impl std::fmt::Display for Next {
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     let mut stderr = std::io::stderr();
     let label = if text::has_color(stderr.is_terminal()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
-    let _ = writeln!(stderr, "{label} {}", program::runnable(&message(error))); // nowhere left to say that stderr is closed
+    let text = program::runnable(&message(error));
+    let _ = writeln!(stderr, "{label} {}", text::harmless(&text)); // nowhere left to say that stderr is closed
     Exit::of(error)
 }
 

@@ -1,10 +1,10 @@
-//! SIGINT and SIGTERM: the first one asks the run to stop after its iteration, a second one kills the program.
+//! SIGINT, SIGTERM and SIGHUP: the first one asks the run to stop after its iteration, a second one kills the program.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::Exit;
@@ -27,7 +27,8 @@ impl Stop {
     pub(crate) fn listen() -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let asked = Arc::new(AtomicBool::new(false));
-        for number in [SIGINT, SIGTERM] {
+        let hangup = Some(SIGHUP).filter(|_| !is_ignored(SIGHUP));
+        for number in [SIGINT, SIGTERM].into_iter().chain(hangup) {
             // In this order: the first signal finds `asked` unset and sets it, the second one finds it set.
             flag::register_conditional_default(number, Arc::clone(&asked))?;
             flag::register(number, Arc::clone(&asked))?;
@@ -41,10 +42,19 @@ impl Stop {
     pub(crate) fn exit(&self) -> Option<Exit> {
         match self.signal.load(Ordering::Relaxed) as i32 {
             0 => None,
+            SIGHUP => Some(Exit::Hangup),
             SIGINT => Some(Exit::Interrupt),
             _ => Some(Exit::Terminate),
         }
     }
+}
+
+/// Whether the process was started with this signal ignored, as `nohup` does: it is then to outlive its terminal. True
+/// where the system does not tell.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 #[cfg(test)]

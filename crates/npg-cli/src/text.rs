@@ -1,5 +1,6 @@
 //! Text: numbers, columns, paragraphs, JSON lines, and where color is welcome.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
@@ -28,7 +29,21 @@ pub(crate) fn print(text: &str) -> std::io::Result<()> {
 pub(crate) fn warn(text: &str) {
     let mut stderr = std::io::stderr();
     let label = if has_color(stderr.is_terminal()) { "\x1b[1;33mnote:\x1b[0m" } else { "note:" };
-    let _ = writeln!(stderr, "{label} {}", crate::program::runnable(text)); // nowhere left to say that stderr is closed
+    let text = crate::program::runnable(text);
+    let _ = writeln!(stderr, "{label} {}", harmless(&text)); // nowhere left to say that stderr is closed
+}
+
+/// A text without what a terminal obeys: files, environments and paths have a say in messages, and must not move the
+/// cursor, recolor or rename anything, or turn the direction of writing.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if is_harmful(c) { c.escape_default().to_string() } else { c.into() };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// What came out of several seeds, in one line.
@@ -36,6 +51,17 @@ pub(crate) fn mean_over_seeds(what: &str, means: &[f64]) -> String {
     let interval = npg::stats::mean_interval(means);
     let (seeds, mean) = (means.len(), npg::stats::mean(means));
     format!("{seeds} seeds: {what} {mean:.2}, 95 % interval {:.2} to {:.2}", interval.low, interval.high)
+}
+
+/// Ascending numbers as `3, 5..8` (8 excluded, as `--seeds` takes them); None if there are none.
+pub(crate) fn ranges(numbers: &[u64]) -> Option<String> {
+    let follows = |a: &u64, b: &u64| a + 1 == *b;
+    let range = |numbers: &[u64]| match numbers {
+        [one] => one.to_string(),
+        several => format!("{}..{}", several[0], several[several.len() - 1] + 1),
+    };
+    let ranges: Vec<String> = numbers.chunk_by(follows).map(range).collect();
+    Some(ranges.join(", ")).filter(|text| !text.is_empty())
 }
 
 /// A path as a shell takes it: in quotes where it has anything but letters, digits and `._-/`.
@@ -152,7 +178,14 @@ mod tests {
         let numbers = [0.0, 0.009_81, -432.1, 9.8e-6, 2e-11, 0.0432, 9.9996, 12_345.6, 1.23e7];
         assert_eq!(numbers.map(short), ["0", "0.0098", "-432.1", "9.8e-6", "2e-11", "0.0432", "10.0", "12346", "1e7"]);
         assert_eq!([3.2, 754.0, 3723.0, 94_200.0, 442_800.0].map(clock), ["0:03", "12:34", "1h02", "26h10", "5d03"]);
+        assert_eq!(ranges(&[3, 5, 6, 7]), Some("3, 5..8".into()));
         assert_eq!([-179.96, 12_345.6].map(decimal), ["-180.0", "12346"]);
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_shown_instead() {
+        assert_eq!(harmless("a\tb \u{e9}\n\u{1f600}"), "a\tb \u{e9}\n\u{1f600}");
+        assert_eq!(harmless("\x1b]0;x\x07\r\x7f\u{9b}1m\u{202e}"), "\\u{1b}]0;x\\u{7}\\r\\u{7f}\\u{9b}1m\\u{202e}");
     }
 
     #[test]

@@ -116,6 +116,7 @@ fn help() {
           --episodes <N>        Episodes to average over [default: 100]
           --seed <S>            Seed of the evaluation's random streams [default: 0]
           --stochastic          Sample actions, instead of taking the most likely ones
+          --env <ENV>           The environment, where its id names a module, as gym:module:ID does
           --checkpoint <WHICH>  latest, best, or a checkpoint file [default: latest]
           --json                Print one JSON object
       -h, --help                Print help
@@ -135,6 +136,7 @@ fn help() {
 
     Options:
           --steps <N>  New total of transitions
+          --env <ENV>  The environment, where its id names a module, as gym:module:ID does
       -q, --quiet      Print only the last lines
           --json       Print JSON lines instead of a table
       -h, --help       Print help

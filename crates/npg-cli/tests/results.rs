@@ -66,7 +66,7 @@ fn an_evaluation_for_people() {
 
 #[test]
 fn policies_that_cannot_be_evaluated() {
-    let place = Place::with_run("o", "");
+    let place = Place::with_run("o", "--set run.checkpoint_iterations=1");
     place.done(&format!("{} --steps 2000 --out p --quiet", SMALL.replace("CartPole-v1", "Acrobot-v1")));
     std::fs::write(place.path("notes.txt"), "a text").unwrap();
     let shown = |line: &str| place.npg(line).shown().lines().take(3).collect::<Vec<_>>().join("\n");
@@ -98,7 +98,7 @@ fn policies_that_cannot_be_evaluated() {
     insta::assert_snapshot!(shown("eval o --checkpoint newest"), @r#"
     exit code 2
     --- stderr
-    error: o/seed-0 has no checkpoint newest; it has step-000000002000.safetensors, step-000000000000.safetensors, best.safetensors
+    error: o/seed-0 has no checkpoint newest; it has step-000000002000.safetensors, step-000000001500.safetensors, best.safetensors
     "#);
     insta::assert_snapshot!(shown("eval o --checkpoint notes.txt"), @r#"
     exit code 4
@@ -115,7 +115,7 @@ fn policies_that_cannot_be_evaluated() {
 /// Any change of a byte and any cut must be noticed.
 #[test]
 fn damaged_checkpoints() {
-    let place = Place::with_run("o", "");
+    let place = Place::with_run("o", "--set run.checkpoint_iterations=1");
     let whole = std::fs::read(place.path(FILE)).unwrap();
     let header = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     let positions = [0, 7, 8, 40, 8 + header / 2, 8 + header, whole.len() / 2, whole.len() - 1];
@@ -136,7 +136,7 @@ fn damaged_checkpoints() {
     // The newest checkpoint is damaged: the one before stands in, and the program says so.
     place.damage(FILE, |bytes| bytes.truncate(1000));
     let ended = place.done("eval o --episodes 2 --json");
-    assert!(ended.out.contains("step-000000000000.safetensors"), "{}", ended.out);
+    assert!(ended.out.contains("step-000000001500.safetensors"), "{}", ended.out);
     assert!(ended.err.starts_with(&format!("note: passed over: cannot use {FILE}: it is damaged: ")), "{}", ended.err);
 }
 

@@ -68,7 +68,7 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() {
     let place = Place::new();
     place.done(&format!("{LONG} --out whole"));
     let whole = place.results("whole/seed-0");
-    // The second and third run have only the checkpoint of their start, or every third.
+    // The second run has only the checkpoints by time, the third one every third as well.
     for (every, after) in [(1, 7), (0, 5), (3, 9)] {
         let out = format!("killed-{every}");
         let line = format!("{LONG} --out {out} --set run.checkpoint_iterations={every}");
@@ -91,8 +91,11 @@ fn a_second_signal_ends_it_at_once() {
     // One iteration takes long.
     let line = "train CartPole-v1 --steps 1e9 --set rollout.batch_steps=1e7 --out o --json --set value.epochs=1000";
     let mut child = place.start(line);
-    BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
     let begun = Instant::now();
+    while !place.path("o/seed-0/log.txt").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not begin");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let mut sent = 0;
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {

@@ -14,7 +14,9 @@ pub(crate) fn exception(error: &npg::Error) -> PyErr {
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => PyFileNotFoundError::new_err(text),
         Error::Io { .. } => PyOSError::new_err(text),
         Error::Library { .. } => PyImportError::new_err(text),
-        Error::Environment { .. } | Error::Run(_) => PyRuntimeError::new_err(text),
+        Error::Environment { .. } | Error::Policy { .. } | Error::Unsaved { .. } | Error::Run(_) => {
+            PyRuntimeError::new_err(text)
+        }
     }
 }
 

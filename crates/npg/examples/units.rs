@@ -160,6 +160,10 @@ fn learned(id: &str, units: Units, settings: &[&str]) -> Result<(f64, f64), Box<
     Ok((stats::mean(&last), stats::mean(&first)))
 }
 
+/// An environment and its settings; a change and its name.
+type Task<'a> = (&'a str, &'a [&'a str]);
+type Change<'a> = (&'a str, Units);
+
 fn main() -> Result<(), Box<dyn Error>> {
     let seen = "normalize.observations=true";
     let countdown: &[&str] = &["run.steps=60000"];
@@ -176,7 +180,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("observation * 1e-6", seen_as(1e-6, 0.0)),
         ("observation * 1e6", seen_as(1e6, 0.0)),
     ];
-    let plan: [(&[(&str, &[&str])], &[(&str, Units)]); 3] = [
+    let plan: [(&[Task], &[Change]); 3] = [
         (
             &[
                 ("Pendulum-v1", &[]),

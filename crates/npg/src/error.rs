@@ -60,6 +60,18 @@ pub enum Error {
         /// The field, its value, and what is wrong.
         message: String,
     },
+    /// A policy gave something that is no action's distribution: its parameters have overflowed.
+    #[error("the policy gives {value} as an output (environment {environment}, episode {episode}, step {step})")]
+    Policy {
+        /// As for [`Error::Environment`].
+        environment: usize,
+        /// As for [`Error::Environment`].
+        episode: u64,
+        /// The step that the action was for.
+        step: u64,
+        /// The output.
+        value: f32,
+    },
     /// A file is damaged, foreign, or does not fit.
     #[error("cannot use {}: {fault}", .path.display())]
     File {
@@ -68,10 +80,18 @@ pub enum Error {
         /// What is wrong with it.
         fault: FileFault,
     },
+    /// A state that no checkpoint could give back, because numbers in it are not finite.
+    #[error("cannot save {}: the state could not be loaded again ({fault}); the checkpoint before it is kept", .path.display())]
+    Unsaved {
+        /// The file that was not written.
+        path: PathBuf,
+        /// What the loader would say.
+        fault: FileFault,
+    },
     /// The operating system refused a file operation.
     #[error("cannot {doing} {}: {source}", .path.display())]
     Io {
-        /// What was tried: "read", "write", "create".
+        /// What was tried: "read", "write", "create", "lock".
         doing: &'static str,
         /// On which file.
         path: PathBuf,

@@ -4,6 +4,7 @@ use crate::env::{Ending, EnvSource, Outcome};
 use crate::error::{Error, Result};
 use crate::policy::{Actor, HeldNoise, Policy};
 use crate::random::{Purpose, Stream};
+use crate::rollout::check_reward;
 use crate::stats;
 use rayon::prelude::*;
 
@@ -67,7 +68,8 @@ impl Evaluation {
 /// time limit is cut after [`LONGEST`] steps, or after the limit that the spec informs of, where that is longer.
 ///
 /// # Errors
-/// [`Error::Environment`] where the environment fails or gives something that is not finite.
+/// [`Error::Environment`] where the environment fails or gives something that is not finite, [`Error::Policy`] where the
+/// policy does.
 pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<Evaluation> {
     let parts: Vec<Result<Evaluation>> = (0..plan.episodes)
         .step_by(LANES)
@@ -125,6 +127,10 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
             actor.observe(row, &encoded[lane * space.encoded_len()..][..space.encoded_len()]);
         }
         actor.infer(active.len());
+        if let Some((row, value)) = actor.overflow(active.len()) {
+            let (environment, episode) = (active[row], (first + active[row]) as u64);
+            return Err(Error::Policy { environment, episode, step: result.lengths[environment] as u64 + 1, value });
+        }
         for (row, &lane) in active.iter().enumerate() {
             if plan.stochastic {
                 actor.sample(row, &mut action[lane], &mut noise[lane]);
@@ -153,9 +159,7 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
                 }
                 Ending::Running | Ending::Terminated | Ending::Truncated => {}
             }
-            if !reward.is_finite() {
-                return Err(error(lane, result.lengths[lane], format!("the reward is {reward}; it must be finite")));
-            }
+            check_reward(reward).map_err(|message| error(lane, result.lengths[lane] + 1.0, message))?;
             result.returns[lane] += reward;
             result.lengths[lane] += 1.0;
             let is_cut = ending == Ending::Running && result.lengths[lane] >= longest;

@@ -125,6 +125,7 @@ pub mod checkpoint;
 pub mod run_dir;
 pub mod logs;
 pub mod atomic;
+mod regular;
 mod utc;
 
 // Its results.

@@ -1,12 +1,15 @@
 //! A training run with its directory: checkpoints on their cadence, evaluations, logs, and an orderly stop.
 
-use crate::config::Config;
+use crate::checkpoint::Archive;
+use crate::config::{self, Config};
 use crate::env::EnvSource;
 use crate::error::{Error, FileFault, Result};
 use crate::evaluate::Evaluation;
 use crate::logs::RunLog;
-use crate::run_dir::{CheckpointChoice, Provenance, RunDir};
+use crate::run_dir::{CheckpointChoice, Lock, Provenance, RunDir};
 use crate::train::{Iteration, RestoreError, Trainer};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// What a session tells as it goes.
@@ -48,8 +51,38 @@ pub struct Session {
     best: Option<f64>,
     /// Steps and mean return of the last evaluation.
     evaluated: (u64, Option<f64>),
-    /// When, and after which iteration.
-    last_saved: (Instant, u64),
+    pace: Pace,
+    /// Keeps other processes out of the directory, from before the first change in it.
+    lock: Option<Lock>,
+    /// What went wrong beside training and has not been told yet.
+    warnings: Vec<String>,
+}
+
+/// When checkpoints are due: after the first iteration, then at intervals that double, up to `run.checkpoint_seconds`.
+/// The first seconds of a run are then not lost to whatever kills it, and a long one is not held up.
+#[derive(Debug)]
+struct Pace {
+    saved: Instant,
+    /// After which iteration that was.
+    iteration: u64,
+    /// Seconds to the next one, if `run.checkpoint_seconds` is not less.
+    interval: f64,
+}
+
+impl Pace {
+    fn begin(iteration: u64) -> Self {
+        Self { saved: Instant::now(), iteration, interval: 0.0 }
+    }
+
+    fn is_due(&self, settings: &config::Run, iteration: u64) -> bool {
+        let every = settings.checkpoint_iterations;
+        self.saved.elapsed().as_secs_f64() >= self.interval.min(settings.checkpoint_seconds)
+            || (every > 0 && iteration >= self.iteration.saturating_add(every))
+    }
+
+    fn saved(&mut self, iteration: u64) {
+        *self = Self { saved: Instant::now(), iteration, interval: (2.0 * self.interval).max(1.0) };
+    }
 }
 
 /// What a session continues.
@@ -66,35 +99,65 @@ enum Origin {
 impl Session {
     /// Begins a run in its new directory. Nothing is written before [`Session::prepare`] or [`Session::run`].
     pub fn begin(trainer: Trainer, run: RunDir) -> Self {
-        let last_saved = (Instant::now(), trainer.iterations());
-        Self { trainer, run, origin: Origin::New, best: None, evaluated: (0, None), last_saved }
+        Self::of(trainer, run, Origin::New)
+    }
+
+    fn of(trainer: Trainer, run: RunDir, origin: Origin) -> Self {
+        let pace = Pace::begin(trainer.iterations());
+        Self { trainer, run, origin, best: None, evaluated: (0, None), pace, lock: None, warnings: Vec::new() }
     }
 
     /// Writes what a run consists of before its first step (configuration, provenance, first checkpoint), if that is not
     /// there. From then on it can be resumed.
     ///
     /// # Errors
-    /// What the file system refuses.
-    pub fn prepare(&self) -> Result<()> {
-        let checkpoint = self.run.checkpoint(self.trainer.steps());
-        if checkpoint.is_file() {
+    /// What the file system refuses; another process or another command that has begun the run.
+    pub fn prepare(&mut self) -> Result<()> {
+        self.take_lock()?;
+        let steps = self.trainer.steps();
+        let there = self.run.list_checkpoints()?;
+        if there.iter().any(|(of, _)| *of > steps) {
+            let run = self.run.path().display();
+            return Err(Error::Run(format!(
+                "{run} has been trained meanwhile, by another command; `npg resume` goes on"
+            )));
+        }
+        if there.iter().any(|(of, _)| *of == steps) {
             return Ok(());
         }
         crate::atomic::write_atomically(self.run.config(), self.trainer.config().to_toml().as_bytes())?;
         Provenance::of_this_process(&self.trainer.spec().id).record(&self.run.provenance())?;
-        self.archive().write(checkpoint)
+        self.write(self.run.checkpoint(steps))
+    }
+
+    /// Takes the directory for this process, and removes what killed ones left unfinished in it.
+    fn take_lock(&mut self) -> Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        let lock = self.run.lock()?;
+        if !lock.holds() {
+            let run = self.run.path().display();
+            let message =
+                format!("the file system has no locks: nothing keeps a second npg from training {run} as well");
+            self.warnings.push(message);
+        }
+        self.lock = Some(lock);
+        self.run.remove_unfinished()
     }
 
     /// Continues a run from its latest sound checkpoint, towards `steps` if given. `source` makes the environment of
-    /// that id. Nothing is written before [`Session::run`].
+    /// that id. Nothing but the directory's lock is written before [`Session::run`], and not that where the run is done.
     ///
     /// # Errors
-    /// No sound checkpoint, another environment, fewer `steps` than are done.
+    /// No sound checkpoint, one that cannot be read, another environment, fewer `steps` than are done, another process that
+    /// trains the run.
     pub fn resume(
         run: RunDir,
         steps: Option<u64>,
         source: impl FnOnce(&Config, &str) -> Result<Box<dyn EnvSource>>,
     ) -> Result<Self> {
+        let there = run.list_checkpoints()?;
         let opened = run.open_checkpoint(&CheckpointChoice::Latest)?;
         let mut notes: Vec<String> = opened.skipped.iter().map(|error| format!("passed over: {error}")).collect();
         let fault = |fault: FileFault| Error::File { path: opened.path.clone(), fault };
@@ -108,7 +171,6 @@ impl Session {
         if !continued {
             notes.push("the environments cannot give their state: their episodes start anew".into());
         }
-        let mut is_changed = !run.config().is_file();
         if let Some(steps) = steps.filter(|steps| *steps != config.run.steps) {
             if steps < trainer.steps() {
                 return Err(Error::config("run.steps", format!("is {steps}, but {} steps are done", trainer.steps())));
@@ -117,12 +179,21 @@ impl Session {
             if trainer.set_total_steps(steps) {
                 notes.push("run.until_return was reached, so it no longer holds".into());
             }
-            is_changed = true;
         }
-        let best = opened.archive.field("best_return").map_err(fault)?;
-        let evaluated = opened.archive.field("evaluated").map_err(fault)?;
-        let last_saved = (Instant::now(), trainer.iterations());
-        Ok(Self { trainer, run, origin: Origin::Resumed { notes, is_changed }, best, evaluated, last_saved })
+        let is_changed = *trainer.config() != config;
+        let mut session = Self::of(trainer, run, Origin::Resumed { notes, is_changed });
+        session.best = opened.archive.field("best_return").map_err(fault)?;
+        session.evaluated = opened.archive.field("evaluated").map_err(fault)?;
+        if !session.trainer.is_done() {
+            session.take_lock()?;
+            if session.run.list_checkpoints()? != there {
+                let run = session.run.path().display();
+                return Err(Error::Run(format!(
+                    "another process has trained {run} while it was being read; try again"
+                )));
+            }
+        }
+        Ok(session)
     }
 
     /// The trainer.
@@ -168,12 +239,13 @@ impl Session {
         }
         let mut log = self.open_log()?;
         let result = self.train(stop, &mut log, &mut tell);
+        self.tell_warnings(&mut log, &mut tell);
         log.say(&match &result {
             Ok(()) if self.trainer.is_done() => format!("done after {} steps", self.trainer.steps()),
             Ok(()) => format!("stopped on request after {} steps", self.trainer.steps()),
             Err(error) => format!("stopped: {error}"),
         });
-        log.take_warnings().into_iter().for_each(|warning| tell(Event::Warning(warning)));
+        self.tell_warnings(&mut log, &mut tell);
         result.map(|()| self.summary())
     }
 
@@ -188,14 +260,19 @@ impl Session {
             log.say(&format!("{environment}, {algorithm}, seed {}, {} steps", config.run.seed, config.run.steps));
             return Ok(log);
         };
-        self.run.remove_checkpoints_after(self.trainer.steps())?;
+        self.take_lock()?;
+        let aside = self.run.set_aside_checkpoints_after(self.trainer.steps())?;
+        // The checkpoint first: it is what a resume goes by, and config.toml follows it if this ends in between.
         if is_changed {
-            crate::atomic::write_atomically(self.run.config(), self.trainer.config().to_toml().as_bytes())?;
             self.save()?;
+        }
+        if self.run.read_config().as_ref() != Some(self.trainer.config()) {
+            crate::atomic::write_atomically(self.run.config(), self.trainer.config().to_toml().as_bytes())?;
         }
         Provenance::of_this_process(&self.trainer.spec().id).record(&self.run.provenance())?;
         let mut log = RunLog::resume(&self.run, self.trainer.steps());
         notes.iter().for_each(|note| log.say(note));
+        aside.iter().for_each(|path| log.say(&format!("kept, but not used: {}", path.display())));
         Ok(log)
     }
 
@@ -219,7 +296,7 @@ impl Session {
                 tell(Event::Note(note));
             }
             said = notes; // what goes on for several iterations is said once
-            log.take_warnings().into_iter().for_each(|warning| tell(Event::Warning(warning)));
+            self.tell_warnings(log, tell);
             if self.trainer.is_done() || self.is_evaluation_due() {
                 match self.evaluate(log, tell) {
                     Err(error) if stop() => log.say(&format!("the evaluation is given up: {error}")),
@@ -227,7 +304,8 @@ impl Session {
                 }
             }
             let is_stopped = stop();
-            if self.trainer.is_done() || is_stopped || self.is_save_due() {
+            let is_due = self.pace.is_due(&self.trainer.config().run, self.trainer.iterations());
+            if self.trainer.is_done() || is_stopped || is_due {
                 self.save()?;
             }
             if is_stopped {
@@ -261,31 +339,49 @@ impl Session {
         }
         if self.best.is_none_or(|best| mean > best) {
             self.best = Some(mean);
-            self.archive().write(self.run.best())?;
+            self.write(self.run.best())?;
         }
         tell(Event::Evaluation(steps, &evaluation));
         Ok(())
     }
 
-    fn is_save_due(&self) -> bool {
-        let settings = &self.trainer.config().run;
-        let (when, iteration) = self.last_saved;
-        let every = settings.checkpoint_iterations;
-        when.elapsed().as_secs_f64() >= settings.checkpoint_seconds
-            || (every > 0 && self.trainer.iterations() >= iteration.saturating_add(every))
+    /// Tells what went wrong beside training: the logs' warnings are in log.txt, its own ones come there.
+    fn tell_warnings(&mut self, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) {
+        let own = std::mem::take(&mut self.warnings);
+        own.iter().for_each(|warning| log.say(warning));
+        own.into_iter().chain(log.take_warnings()).for_each(|warning| tell(Event::Warning(warning)));
     }
 
-    fn archive(&self) -> crate::checkpoint::Archive {
+    fn archive(&self) -> Archive {
         let mut archive = self.trainer.save();
         archive.header["best_return"] = self.best.into();
         archive.header["evaluated"] = serde_json::json!(self.evaluated);
         archive
     }
 
+    /// Writes a checkpoint, if it can be loaded again.
+    fn write(&self, path: PathBuf) -> Result<()> {
+        let bytes = self.archive().to_bytes();
+        let checked = Archive::from_bytes(&bytes).and_then(|archive| self.trainer.check_saved(&archive));
+        checked.map_err(|fault| Error::Unsaved { path: path.clone(), fault })?;
+        // Somebody may have removed the directory, or do so at this moment.
+        self.run.make_checkpoints_directory()?;
+        match crate::atomic::write_atomically(&path, &bytes) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                self.run.make_checkpoints_directory()?;
+                crate::atomic::write_atomically(path, &bytes)
+            }
+            result => result,
+        }
+    }
+
+    /// Writes the checkpoint of now, and only then removes older ones. One that cannot be removed takes room, no more.
     fn save(&mut self) -> Result<()> {
-        self.archive().write(self.run.checkpoint(self.trainer.steps()))?;
-        self.run.prune_checkpoints()?;
-        self.last_saved = (Instant::now(), self.trainer.iterations());
+        self.write(self.run.checkpoint(self.trainer.steps()))?;
+        if let Err(error) = self.run.prune_checkpoints() {
+            self.warnings.push(format!("an old checkpoint stays: {error}"));
+        }
+        self.pace.saved(self.trainer.iterations());
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Policy> {
     let fault = |fault| Error::File { path: path.clone(), fault };
     let id: String = archive.field("env").map_err(fault)?;
     let config = saved_config(&archive).map_err(fault)?;
-    let spec = registry::make(&id, &config.env)?.spec();
+    let spec = registry::make_saved(&id, &config.env, None)?.spec();
     load_policy(&archive, &spec).map_err(fault)
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<String> {
         let message = format!("{file} is one policy, but {run} has {seeds} seeds; name the seed's directory");
         return Err(npg::Error::Run(message).into());
     }
+    super::warn_of_unbegun(&args.run)?;
     let mut text = String::new();
     let mut means = Vec::new();
     for run in &runs {
@@ -37,9 +38,15 @@ pub(crate) fn eval(args: &EvalArgs) -> anyhow::Result<String> {
 }
 
 fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow::Result<(String, f64)> {
-    let Trained { environment, source, policy, path } = Trained::open(run, choice)?;
+    let Trained { environment, source, policy, path } = Trained::open(run, choice, args.env.as_deref())?;
     let plan = Plan { episodes: args.episodes as usize, seed: args.seed, stochastic: args.stochastic };
-    let result = evaluate(&policy, source.as_ref(), plan)?;
+    let result = evaluate(&policy, source.as_ref(), plan).map_err(|error| match error {
+        // The policy is the file's.
+        npg::Error::Policy { .. } => {
+            npg::Error::File { path: path.clone(), fault: npg::FileFault::Damaged(error.to_string()) }
+        }
+        other => other,
+    })?;
     let (min, max) = result.returns.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
     let (mean, std, length) = (result.mean(), result.std(), result.length_mean());
     let checkpoint = path.display();
@@ -58,6 +65,7 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
         ])
     } else {
         result.note().iter().for_each(|note| text::warn(note));
+        let checkpoint = text::harmless(&checkpoint.to_string()).into_owned();
         let how = if args.stochastic { "sampled" } else { "deterministic" };
         let spread = if std.is_finite() { format!(" ± {std:.2} ({min:.2} to {max:.2})") } else { String::new() };
         let episodes = if args.episodes == 1 { "episode" } else { "episodes" };
@@ -79,10 +87,11 @@ pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
         _ => run_dir::resolve(run),
     };
     let runs: Vec<Vec<RunDir>> = drawn.iter().map(seeds).collect::<npg::Result<_>>()?;
+    drawn.iter().try_for_each(|run| super::warn_of_unbegun(run))?;
     let mut environments = runs.iter().flatten().map(|run| Provenance::read(&run.provenance()).map(|it| it.env));
     let first = environments.next().flatten();
     let title = first.filter(|first| environments.all(|other| other.as_ref() == Some(first)));
-    let source = title.as_ref().and_then(|id| registry::make(id, &toml::Table::new()).ok());
+    let source = title.as_ref().and_then(|id| registry::make_saved(id, &toml::Table::new(), None).ok());
     let threshold = source.and_then(|source| source.spec().reward_threshold);
     let options = CurveOptions { title, threshold, panels: args.only.clone(), ..CurveOptions::default() };
     let figure = learning_curves(&drawn, &options)?;

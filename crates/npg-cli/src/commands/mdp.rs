@@ -276,7 +276,7 @@ fn trained_or_written(file: &str, shape: (usize, usize)) -> anyhow::Result<Tabul
         let message = format!("{file} has {} seeds; name the directory of one", runs.len());
         return Err(npg::Error::Run(message).into());
     };
-    let Trained { policy, path, .. } = Trained::open(run, &CheckpointChoice::Latest)?;
+    let Trained { policy, path, .. } = Trained::open(run, &CheckpointChoice::Latest, None)?;
     let table = TabularPolicy::of(&policy).filter(|table| (table.states(), table.actions()) == shape);
     let (states, actions) = shape;
     let mismatch = format!("its policy is not one of {states} states and {actions} actions");

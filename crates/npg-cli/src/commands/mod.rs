@@ -12,7 +12,12 @@ mod theory;
 mod train;
 mod trained;
 
+use std::path::Path;
+
 use clap::CommandFactory;
+use npg::run_dir;
+
+use crate::text;
 
 pub(crate) use convergence::convergence;
 pub(crate) use envs::envs;
@@ -24,6 +29,14 @@ pub(crate) use mdp::mdp;
 pub(crate) use presets::presets;
 pub(crate) use theory::theory;
 pub(crate) use train::{resume, train};
+
+/// Says that seeds of a run were never begun: what is shown is not the whole of what was asked for.
+fn warn_of_unbegun(run: &Path) -> npg::Result<()> {
+    if let Some(seeds) = text::ranges(&run_dir::unbegun(run)?) {
+        text::warn(&format!("{} also has the seeds {seeds}, which were never begun", run.display()));
+    }
+    Ok(())
+}
 
 /// `npg completions SHELL`
 pub(crate) fn completions(shell: clap_complete::Shell) -> String {

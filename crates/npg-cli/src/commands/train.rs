@@ -1,15 +1,16 @@
 //! `npg train` and `npg resume`.
 
-use std::io::Write;
+use std::cell::RefCell;
 use std::path::Path;
 
 use npg::Error;
 use npg::config::Config;
 use npg::env::{EnvSource, registry};
+use npg::npg::Outcome;
 use npg::policy::Policy;
-use npg::run_dir::{self, CheckpointChoice, RunDir};
+use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 use npg::session::{Event, Session, Summary};
-use npg::train::{Trainer, load_policy};
+use npg::train::{Iteration, Trainer, load_policy};
 
 use crate::args::{OutputArgs, ResumeArgs, TrainArgs};
 use crate::exit::{Exit, Next};
@@ -34,7 +35,7 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Exit> {
     // What a trainer refuses must not leave directories behind; seeds do not matter to it.
     let first = trainer(&configs[0])?;
     if args.dry_run {
-        let _ = std::io::stdout().write_all(first.config().to_toml().as_bytes()); // a reader that has gone is no error
+        text::print(&first.config().to_toml())?;
         return Ok(Exit::Done);
     }
     drop(first);
@@ -50,7 +51,7 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Exit> {
     let stop = Stop::listen()?;
     if runs.len() > 1 {
         // Whatever ends this program, `npg resume` then goes on with all seeds.
-        sessions().try_for_each(|session: npg::Result<Session>| session?.prepare())?;
+        sessions().try_for_each(|session: npg::Result<Session>| session?.prepare())?; // and gives its lock back
     }
     Show::new(&stop, args.output, &runs).all(sessions())
 }
@@ -68,9 +69,40 @@ fn initial_policy(run: &Path, source: &dyn EnvSource) -> npg::Result<Policy> {
 pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     let steps = args.steps.map(total_steps).transpose()?;
     let runs = run_dir::resolve(&args.run)?;
+    let unbegun = run_dir::unbegun(&args.run)?;
     let stop = Stop::listen()?;
-    let source = |config: &Config, environment: &str| registry::make(environment, &config.env);
-    Show::new(&stop, args.output, &runs).all(runs.iter().map(|run| Session::resume(run.clone(), steps, source)))
+    let source =
+        |config: &Config, environment: &str| registry::make_saved(environment, &config.env, args.env.as_deref());
+    let sessions = runs.iter().map(|run| Session::resume(run.clone(), steps, source));
+    let exit = Show::new(&stop, args.output, &runs).all(sessions)?;
+    if exit == Exit::Done && !unbegun.is_empty() {
+        return Err(never_begun(&args.run, &runs[0], &unbegun));
+    }
+    Ok(exit)
+}
+
+/// The command that was to train all seeds was ended before it came to these: its end is no reason to believe that all
+/// is done.
+fn never_begun(whole: &Path, first: &RunDir, seeds: &[u64]) -> anyhow::Error {
+    let which = text::ranges(seeds).unwrap_or_default();
+    let error =
+        anyhow::anyhow!("{} has seeds that were never begun, and so cannot be resumed: {which}", whole.display());
+    let Some(made) = Provenance::read(&first.provenance()) else { return error };
+    let word = |path: &Path| text::shell_word(&path.display().to_string());
+    let init = made.command.windows(2).find(|pair| pair[0] == "--init");
+    let init = init.map_or_else(String::new, |pair| format!(" --init {}", text::shell_word(&pair[1])));
+    let command = format!(
+        "{} train {} --config {}{init} --out {} --force --seeds",
+        program::name(),
+        text::shell_word(&made.env),
+        word(&first.config()),
+        word(whole)
+    );
+    let all = which.split(", ").map(|range| match range.contains("..") {
+        true => format!("\n  {command} {range}"),
+        false => format!("\n  {} --seed {range}", command.trim_end_matches(" --seeds")),
+    });
+    error.context(Next(format!("begin them with:{}", all.collect::<String>())))
 }
 
 fn total_steps(steps: i64) -> npg::Result<u64> {
@@ -87,6 +119,8 @@ struct Show<'a> {
     /// What `npg resume`, `eval` and `plot` take for all runs: their common directory, if they are several.
     whole: String,
     is_several: bool,
+    /// Why not all could be shown.
+    failure: RefCell<Option<std::io::Error>>,
 }
 
 impl<'a> Show<'a> {
@@ -94,7 +128,7 @@ impl<'a> Show<'a> {
         let is_several = runs.len() > 1;
         let path = runs[0].path();
         let whole = text::shell_word(&path.parent().filter(|_| is_several).unwrap_or(path).display().to_string());
-        Self { stop, output, whole, is_several }
+        Self { stop, output, whole, is_several, failure: RefCell::new(None) }
     }
 
     /// Runs one session after the other, to the end or until a signal.
@@ -106,10 +140,14 @@ impl<'a> Show<'a> {
                 None => return Ok(self.stop.exit().unwrap_or(Exit::Failure)),
             }
         }
-        if !self.output.json {
-            let _ = std::io::stdout().write_all(self.end(&summaries).as_bytes()); // a reader that has gone is no error
+        let end = if self.output.json { Ok(()) } else { text::print(&text::harmless(&self.end(&summaries))) };
+        match self.failure.take().or(end.err()) {
+            None => Ok(Exit::Done),
+            Some(failure) => {
+                let error = anyhow::anyhow!("cannot write to standard output: {failure}");
+                Err(error.context(Next(format!("the training is done and whole, in {}", self.whole))))
+            }
         }
-        Ok(Exit::Done)
     }
 
     /// Runs a session; None if a signal stopped it.
@@ -127,10 +165,12 @@ impl<'a> Show<'a> {
         progress.start(&start);
         session.notes().iter().for_each(|note| progress.warning(note));
         let was_finished = session.summary().finished;
+        let mut updates = Updates::default();
         let summary = session.run(
             || self.stop.exit().is_some(),
             |event| match event {
                 Event::Iteration(i) => {
+                    updates.count(i);
                     progress.iteration(i.iteration, &ProgressRow::new(i.steps, total, &i.metrics), &i.metrics);
                 }
                 Event::Evaluation(steps, evaluation) => progress.evaluation(&Evaluation {
@@ -149,11 +189,17 @@ impl<'a> Show<'a> {
             Err(error) => {
                 progress.end();
                 let next = Next(format!("`npg resume {}` goes on from the last checkpoint", self.whole));
-                let is_outside = matches!(error, Error::Io { .. }); // an environment would fail again
+                let has_checkpoint = session.directory().list_checkpoints().is_ok_and(|there| !there.is_empty());
+                // An environment would fail again.
+                let is_outside = matches!(error, Error::Io { .. }) && has_checkpoint;
                 let error = anyhow::Error::from(error);
                 return Err(if is_outside { error.context(next) } else { error });
             }
         };
+        if let Some(warning) = updates.warning() {
+            progress.end();
+            progress.warning(&warning);
+        }
         if !summary.finished {
             let steps = summary.steps;
             progress.stopped(&format!(
@@ -161,6 +207,7 @@ impl<'a> Show<'a> {
                 program::name(),
                 self.whole
             ));
+            self.remember(&mut progress);
             return Ok(None);
         }
         if summary.reached_return {
@@ -175,7 +222,14 @@ impl<'a> Show<'a> {
             final_return_mean: summary.final_return,
             best_return_mean: summary.best_return,
         });
+        self.remember(&mut progress);
         Ok(Some(summary))
+    }
+
+    /// Keeps what could not be shown for the end: it is no reason to stop training.
+    fn remember(&self, progress: &mut Progress<std::io::Stdout>) {
+        let earlier = self.failure.take();
+        self.failure.replace(earlier.or(progress.take_failure()));
     }
 
     /// The last lines: what came out of several runs, and the exact next commands.
@@ -191,5 +245,28 @@ impl<'a> Show<'a> {
             text += &format!("  {npg} resume {whole} --steps {}\n", 2 * steps);
         }
         text
+    }
+}
+
+/// How many updates there were, and how many changed the policy.
+#[derive(Default)]
+struct Updates {
+    all: u64,
+    stepped: u64,
+    /// What was out of the ordinary about the last one.
+    note: Option<String>,
+}
+
+impl Updates {
+    fn count(&mut self, iteration: &Iteration) {
+        self.all += 1;
+        self.stepped += u64::from(iteration.outcome == Outcome::Stepped);
+        self.note = iteration.notes().into_iter().next();
+    }
+
+    /// A run that has changed nothing looks as good as any other to who sees only its end.
+    fn warning(&self) -> Option<String> {
+        let why = self.note.as_ref().map_or_else(String::new, |note| format!("; the last one: {note}"));
+        (self.all > 0 && self.stepped == 0).then(|| format!("none of {} updates has changed the policy{why}", self.all))
     }
 }

@@ -19,14 +19,15 @@ pub(super) struct Trained {
 }
 
 impl Trained {
-    /// Opens a checkpoint of `run`; damaged ones that were passed over are named.
-    pub(super) fn open(run: &RunDir, choice: &CheckpointChoice) -> npg::Result<Self> {
+    /// Opens a checkpoint of `run`; damaged ones that were passed over are named. `named` is the environment that the
+    /// user named, if any.
+    pub(super) fn open(run: &RunDir, choice: &CheckpointChoice, named: Option<&str>) -> npg::Result<Self> {
         let opened = run.open_checkpoint(choice)?;
         opened.skipped.iter().for_each(|error| text::warn(&format!("passed over: {error}")));
         let fault = |fault| npg::Error::File { path: opened.path.clone(), fault };
         let config = saved_config(&opened.archive).map_err(fault)?;
         let environment = run.environment_of(&opened)?;
-        let source = registry::make(&environment, &config.env)?;
+        let source = registry::make_saved(&environment, &config.env, named)?;
         let policy = load_policy(&opened.archive, &source.spec()).map_err(fault)?;
         Ok(Self { environment, source, policy, path: opened.path })
     }

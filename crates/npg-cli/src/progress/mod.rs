@@ -1,6 +1,7 @@
 //! What is shown of a training run: a live table on a terminal, plain lines in a pipe, JSON lines, or the end only.
 //!
-//! A display that cannot be written to (a closed pipe) never stops a run.
+//! A display that cannot be written to never stops a run. A reader that has gone (a closed pipe) is nobody's concern; any
+//! other failure, such as a full disk, is remembered, for the program's end to tell.
 
 mod columns;
 mod json;
@@ -120,6 +121,8 @@ pub(crate) struct Progress<W> {
     out: W,
     begun: Instant,
     display: Display,
+    /// The first failure to write.
+    failure: Option<io::Error>,
 }
 
 enum Display {
@@ -139,7 +142,7 @@ impl Progress<io::Stdout> {
             _ if out.is_terminal() && !text::is_dumb() => Display::Live(Live::new(text::has_color(true))),
             _ => Display::Plain(Plain::default()),
         };
-        Self { out, begun: Instant::now(), display }
+        Self { out, begun: Instant::now(), display, failure: None }
     }
 }
 
@@ -152,7 +155,8 @@ impl<W: Write> Progress<W> {
             Display::Quiet => {}
             _ => {
                 let steps = text::count(*steps as f64);
-                self.write(&format!("{env}, {algo}, seed {seed}, {steps} steps: {run_dir}\n"));
+                let line = format!("{env}, {algo}, seed {seed}, {steps} steps: {run_dir}\n");
+                self.write(&text::harmless(&line));
             }
         }
     }
@@ -187,7 +191,8 @@ impl<W: Write> Progress<W> {
 
     /// Something that a reader of the table should know.
     pub(crate) fn note(&mut self, note: &str) {
-        let note = &program::runnable(note);
+        let note = program::runnable(note);
+        let note = &text::harmless(&note);
         let text = match &mut self.display {
             Display::Live(live) => live.note(note),
             Display::Plain(_) => format!("{note}\n"),
@@ -219,9 +224,9 @@ impl<W: Write> Progress<W> {
         self.end();
         match self.display {
             Display::Json | Display::Quiet => {
-                let _ = writeln!(io::stderr(), "{text}"); // nowhere left to say that stderr is closed
+                let _ = writeln!(io::stderr(), "{}", text::harmless(text)); // nowhere left to say that stderr is closed
             }
-            _ => self.write(&format!("{text}\n")),
+            _ => self.write(&format!("{}\n", text::harmless(text))),
         }
     }
 
@@ -240,13 +245,22 @@ impl<W: Write> Progress<W> {
             let (steps, rate) = (text::count(*steps as f64), text::count(*steps as f64 / seconds));
             format!("seed {} done: {steps} steps in {seconds:.1} s ({rate} steps/s)", start.seed)
         };
-        self.write(&format!("{took}; final return {last}, best {best}\n"));
+        self.write(&text::harmless(&format!("{took}; final return {last}, best {best}\n")));
+    }
+
+    /// Why something could not be shown, if that was not for want of a reader.
+    pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
     }
 
     fn write(&mut self, text: &str) {
         if !text.is_empty() {
             // A reader that has gone must not end a training run; its files are the truth.
-            let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+            if let Err(error) = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
+                && error.kind() != io::ErrorKind::BrokenPipe
+            {
+                self.failure.get_or_insert(error);
+            }
         }
     }
 }

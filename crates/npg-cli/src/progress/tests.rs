@@ -51,7 +51,7 @@ const EVALUATION: Evaluation =
 
 /// What a display prints of a whole run.
 fn shown(display: Display) -> String {
-    let mut progress = Progress { out: Vec::new(), begun: Instant::now(), display };
+    let mut progress = Progress { out: Vec::new(), begun: Instant::now(), display, failure: None };
     progress.start(&start());
     let mut metrics = Row::default();
     metrics.push(metrics::KL, 0.00981);

@@ -6,7 +6,8 @@
 //! Equal contents give equal bytes.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use safetensors::SafeTensors;
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::atomic::write_atomically;
 use crate::error::{Error, FileFault, Result};
+use crate::regular::{self, Links};
 
 const FORMAT: &str = "npg-checkpoint";
 /// Raised when an older npg could misread the file. The checksum's place and manner never change, so that an
@@ -26,6 +28,8 @@ const FOREIGN: FileFault = FileFault::Foreign { expected: "a checkpoint of npg" 
 const MARK_WITHIN: usize = 64;
 /// Larger files are refused unread; a million parameters with Adam moments take 24 MB.
 const MAX_BYTES: u64 = 8 << 30;
+/// No header is longer; safetensors' own limit.
+const MAX_HEADER: u64 = 100_000_000;
 /// What stands before the eight digits of the checksum. Quotes inside of JSON strings are escaped, so nothing
 /// else in the JSON can look like this.
 const CHECKSUM_KEY: &[u8] = br#""crc32":""#;
@@ -91,22 +95,29 @@ impl Archive {
         let path = path.as_ref();
         let io = |source| Error::Io { doing: "read", path: path.to_path_buf(), source };
         let fault = |fault| Error::File { path: path.to_path_buf(), fault };
-        // Asked before opening: a named pipe would block, a device might never end.
-        let metadata = std::fs::metadata(path).map_err(io)?;
-        if !metadata.is_file() {
+        let file = match regular::open(path, OpenOptions::new().read(true), Links::Follow) {
+            Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(fault(FOREIGN)),
+            other => other.map_err(io)?,
+        };
+        let length = file.metadata().map_err(io)?.len();
+        let mut start = Start { file, bytes: Vec::new() };
+        start.extend_to(MARK_WITHIN as u64).map_err(io)?;
+        if !is_marked(&start.bytes) {
             return Err(fault(FOREIGN));
         }
-        let mut file = std::fs::File::open(path).map_err(io)?;
-        let mut bytes = Vec::new();
-        file.by_ref().take(MARK_WITHIN as u64).read_to_end(&mut bytes).map_err(io)?;
-        if !is_marked(&bytes) {
-            return Err(fault(FOREIGN));
+        // The header says how long the file is. All else is read only once that is right.
+        let header = u64::from_le_bytes(*start.bytes.first_chunk().expect("the mark is longer than that"));
+        if header > MAX_HEADER || header.saturating_add(8) > length {
+            return Err(fault(FileFault::Damaged("invalid header length".into())));
         }
-        if metadata.len() > MAX_BYTES {
-            return Err(fault(FileFault::Damaged(format!("{} bytes are too many", metadata.len()))));
+        start.extend_to(8 + header).map_err(io)?;
+        let promised = promised_length(&start.bytes).map_err(fault)?;
+        if promised != length || length > MAX_BYTES {
+            let message = format!("it has {length} bytes, and its header tells of {promised}");
+            return Err(fault(FileFault::Damaged(message)));
         }
-        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(io)?;
-        Self::from_bytes(&bytes).map_err(fault)
+        start.extend_to(length).map_err(io)?;
+        Self::from_bytes(&start.bytes).map_err(fault)
     }
 
     /// Writes the file in one piece; see [`write_atomically`].
@@ -278,6 +289,28 @@ element!(insert_f64, any_f64, f64, F64, f64);
 element!(insert_f32, any_f32, f32, F32, f32);
 element!(insert_u64, u64, u64, U64);
 element!(insert_i64, i64, i64, I64);
+
+/// The first bytes of a file.
+struct Start {
+    file: File,
+    bytes: Vec<u8>,
+}
+
+impl Start {
+    /// Reads on, until there are `length` bytes or no more.
+    fn extend_to(&mut self, length: u64) -> std::io::Result<()> {
+        let missing = length.saturating_sub(self.bytes.len() as u64);
+        self.file.by_ref().take(missing).read_to_end(&mut self.bytes).map(drop)
+    }
+}
+
+/// Length of the file that begins with these 8 bytes and header.
+fn promised_length(start: &[u8]) -> Result<u64, FileFault> {
+    let json = start.get(8..).unwrap_or_default();
+    let metadata: safetensors::tensor::Metadata =
+        serde_json::from_slice(json).map_err(|error| FileFault::Damaged(error.to_string()))?;
+    Ok(start.len() as u64 + metadata.data_len() as u64)
+}
 
 /// Whether the start of a file says that it is a checkpoint.
 fn is_marked(start: &[u8]) -> bool {

@@ -197,6 +197,19 @@ fn files_are_read_and_faults_name_them() {
     assert!(matches!(Archive::read(directory.path().join("no")), Err(Error::Io { .. })));
 }
 
+/// The header is small, and says how long the file is.
+#[test]
+fn a_file_of_the_wrong_length_is_not_read_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.safetensors");
+    small().write(&path).unwrap();
+    let length = std::fs::metadata(&path).unwrap().len();
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(3 << 30).unwrap(); // takes no room on the disk
+    let message = Archive::read(&path).unwrap_err().to_string();
+    let expected = format!("it is damaged: it has {} bytes, and its header tells of {length}", 3u64 << 30);
+    assert!(message.ends_with(&expected), "{message}");
+}
+
 #[cfg(unix)]
 #[test]
 fn endless_devices_are_foreign() {

@@ -171,14 +171,14 @@ policy: Policy, "The policy's network and distribution." {
         "Nonlinearity of an MLP.",
         "tanh keeps outputs bounded and the KL landscape smooth, which suits trust regions; relu, gelu and silu pay in \
         wider networks.";
-    output_gain: Kind::POSITIVE,
+    output_gain: Kind::Number(Excluded(0.0), Included(1e6)),
         "Gain of the orthogonal initialization of the last layer.",
         "0.01 makes the first policy nearly the same in all states: uniform over discrete actions, zero mean for \
         continuous ones.";
     rbf_features: Kind::Integer(1, 65_536),
         "Number of random Fourier features.",
         "Read only with network = \"rbf\". 100 to 500 in Rajeswaran 2017.";
-    rbf_bandwidth: Kind::POSITIVE,
+    rbf_bandwidth: Kind::Number(Included(1e-6), Included(1e6)),
         "Bandwidth of the features, in units of sqrt(2 observation dimensions).",
         "Larger is smoother. With normalized observations this unit is the typical distance between two of them. Read \
         only with network = \"rbf\".";
@@ -254,7 +254,7 @@ normalize: Normalize, "Running normalizers, frozen in evaluation and between sam
         "Keeps the targets of the value baseline of order one, whatever the unit of rewards. As long as all episodes are of the same \
         length, so that a constant in the rewards is the same for every policy, the mean reward of the first batch is \
         subtracted before. Logged returns are always the task's own.";
-    clip: Kind::POSITIVE,
+    clip: Kind::Number(Excluded(0.0), Included(1e30)),
         "Normalized observations and rewards are clipped at this distance from their means.",
         "Against outliers, in standard deviations (of observations, and of the discounted return). npg/rewards_clipped is the \
         part of the rewards that is clipped; more than 2 % of a batch is said in the log.";
@@ -285,7 +285,8 @@ run: Run, "Length, seed, evaluation and checkpoints of a run." {
         "The standard error of the mean return falls with the square root of it.";
     checkpoint_seconds: Kind::NON_NEGATIVE,
         "Seconds between checkpoints; 0 writes one after every iteration.",
-        "By time, because an iteration can take 8 ms and writing a file safely as long.";
+        "By time, because an iteration can take 8 ms and writing a file safely as long. The first one follows the first \
+        iteration, and the next ones come after 1, 2, 4, ... seconds, until these are more than this.";
     checkpoint_iterations: Kind::Integer(0, Kind::MAX),
         "Iterations between checkpoints, besides those by time; 0 means by time only.",
         "For checkpoints at the same iterations in every run.";

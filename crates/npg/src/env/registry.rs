@@ -87,6 +87,28 @@ pub fn has_gymnasium() -> bool {
     GYMNASIUM.get().is_some()
 }
 
+/// As [`make`], for an id that stands in a file. Gymnasium's id `module:Name` imports a Python module, and no file may
+/// have that done: the user must have named the same environment (`named`).
+///
+/// # Errors
+/// As [`make`]; [`Error::Run`] when the id imports a module and was not named, and when another one was.
+pub fn make_saved(id: &str, options: &toml::Table, named: Option<&str>) -> Result<Box<dyn EnvSource>> {
+    match (named, imported_module(id)) {
+        (Some(named), _) if named != id => Err(Error::Run(format!("the run is of {id}, and {named} was asked for"))),
+        (None, Some(module)) => Err(Error::Run(format!(
+            "the run is of {id}, which imports the Python module `{module}`, and no file has npg import anything; if \
+             you trust that module, name the environment yourself: --env {id}"
+        ))),
+        _ => make(id, options),
+    }
+}
+
+/// The Python module that making the environment `id` imports.
+pub fn imported_module(id: &str) -> Option<&str> {
+    let (module, _) = id.strip_prefix(GYMNASIUM_SCHEME)?.rsplit_once(':')?;
+    Some(module)
+}
+
 fn make_gymnasium(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>> {
     let Some(make) = GYMNASIUM.get() else {
         let reason = format!(
@@ -184,6 +206,20 @@ mod tests {
         assert_eq!(error.to_string(), "unknown environment `CartPole-v0`, did you mean `CartPole-v1`?");
         let error = make("Chess", &toml::Table::new()).err().unwrap();
         assert_eq!(error.to_string(), "unknown environment `Chess`");
+    }
+
+    #[test]
+    fn a_file_cannot_have_a_module_imported() {
+        let none = toml::Table::new();
+        let message = |id, named| make_saved(id, &none, named).err().unwrap().to_string();
+        let text = message("gym:evil:Thing-v0", None);
+        assert!(text.contains("module `evil`") && text.ends_with("--env gym:evil:Thing-v0"), "{text}");
+        assert!(message("gym:a:evil:Thing-v0", None).contains("module `a:evil`"));
+        assert!(message("gym:evil:Thing-v0", Some("gym:good:Thing-v0")).contains("gym:good:Thing-v0 was asked for"));
+        // Named by the user, it gets as far as this program can go.
+        assert!(message("gym:evil:Thing-v0", Some("gym:evil:Thing-v0")).contains("needs Python"));
+        assert!(message("gym:Thing-v0", None).contains("needs Python"));
+        assert!(make_saved("CartPole-v1", &none, None).is_ok());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::atomic::write_atomically;
+use crate::regular::{self, Links};
 use crate::run_dir::RunDir;
 use crate::utc;
 use rows::{Csv, Cut};
@@ -48,13 +49,17 @@ pub struct RunLog {
 impl RunLog {
     /// Begins the logs of a new run; files of those names are emptied.
     pub fn create(run: &RunDir) -> Self {
-        let open = |path: PathBuf| Sink::open(path, OpenOptions::new().create(true).write(true).truncate(true));
+        let open = |path: PathBuf| {
+            let mut sink = Sink::open(path, OpenOptions::new().create(true).append(true));
+            sink.cut(|file| file.set_len(0).map(|()| Cut::default()));
+            sink
+        };
         let csv = |path, first: &[_]| (open(path), Csv::new(first));
         let mut log = Self {
             metrics: open(run.metrics()),
             progress: csv(run.progress(), &["iteration", "steps"]),
             eval: csv(run.eval(), &["steps"]),
-            events: open(tensorboard::next_file(run.path(), wall_time() as u64)),
+            events: Sink::new_events(run),
             text: open(run.log()),
             warnings: Vec::new(),
         };
@@ -80,10 +85,7 @@ impl RunLog {
             metrics,
             progress: (progress, progress_csv),
             eval: (eval, eval_csv),
-            events: Sink::open(
-                tensorboard::next_file(run.path(), wall_time() as u64),
-                OpenOptions::new().create_new(true).write(true),
-            ),
+            events: Sink::new_events(run),
             text: open(run.log()),
             warnings: Vec::new(),
         };
@@ -169,8 +171,15 @@ struct Sink {
 }
 
 impl Sink {
-    fn open(path: PathBuf, options: &OpenOptions) -> Self {
-        let opened = options.open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    /// The next file of events.
+    fn new_events(run: &RunDir) -> Self {
+        let path = tensorboard::next_file(run.path(), wall_time() as u64);
+        Self::open(path, OpenOptions::new().create_new(true).write(true))
+    }
+
+    /// A run directory may come from anyone: what a link leads to is not touched.
+    fn open(path: PathBuf, options: &mut OpenOptions) -> Self {
+        let opened = regular::open(&path, options, Links::Refuse).and_then(|file| Ok((file.metadata()?.len(), file)));
         let mut sink = Self { path, file: None, length: 0, complaint: None };
         match opened {
             Ok((length, file)) => (sink.length, sink.file) = (length, Some(file)),
@@ -202,7 +211,7 @@ impl Sink {
     /// Puts `bytes` in the place of the whole file, in one piece.
     fn replace(&mut self, bytes: &[u8]) {
         let replaced = write_atomically(&self.path, bytes).map_err(io::Error::other);
-        match replaced.and_then(|()| OpenOptions::new().append(true).open(&self.path)) {
+        match replaced.and_then(|()| regular::open(&self.path, OpenOptions::new().append(true), Links::Refuse)) {
             Ok(file) => (self.length, self.file) = (bytes.len() as u64, Some(file)),
             Err(error) => self.give_up(&error),
         }

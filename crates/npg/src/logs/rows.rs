@@ -186,12 +186,7 @@ enum Line {
 /// Shortens a file to before the first line that is past the checkpoint. Rows are in the order of their steps, so
 /// nothing behind is wanted; shortening a file is atomic, and whoever follows it with `tail -f` stays on it.
 /// Unreadable lines between readable ones stay, as does everything that is not known to be past.
-///
-/// A device or a pipe in the file's place has nothing to cut, and perhaps no end.
 fn cut_lines(file: &mut File, mut judge: impl FnMut(&str) -> Line) -> io::Result<Cut> {
-    if !file.metadata()?.is_file() {
-        return Ok(Cut::default());
-    }
     file.rewind()?;
     let mut reader = BufReader::new(&*file);
     let (mut cut, mut at, mut line) = (Cut::default(), 0, Vec::new());

@@ -232,8 +232,8 @@ fn a_file_that_cannot_be_opened_is_given_up_with_one_warning() {
 fn a_full_disk_stops_one_file_and_not_the_run() {
     let directory = tempfile::tempdir().unwrap();
     let run = RunDir::new(directory.path());
-    std::os::unix::fs::symlink("/dev/full", run.progress()).unwrap();
     let mut log = RunLog::create(&run);
+    log.progress.0.file = Some(OpenOptions::new().write(true).open("/dev/full").unwrap());
     for k in 1..=3 {
         log.iteration(k, k, &[("a", 1.0)]);
     }
@@ -241,6 +241,31 @@ fn a_full_disk_stops_one_file_and_not_the_run() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("progress.csv: No space left on device"), "{warnings:?}");
     assert_eq!(text(run.metrics()).lines().count(), 3);
+}
+
+/// A run directory may come from anyone: lines must not be added to, or cut from, what its links lead to.
+#[cfg(unix)]
+#[test]
+fn links_in_the_place_of_logs_are_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path().join("run"));
+    std::fs::create_dir(run.path()).unwrap();
+    let own = directory.path().join("own.txt");
+    let content = "{\"steps\":10}\n{\"steps\":30}\n";
+    std::fs::write(&own, content).unwrap();
+    for log in [run.metrics(), run.progress(), run.eval(), run.log()] {
+        std::os::unix::fs::symlink(&own, log).unwrap();
+    }
+    for open in [RunLog::create as fn(&RunDir) -> RunLog, |run| RunLog::resume(run, 20)] {
+        let mut log = open(&run);
+        log.iteration(1, 40, &[("a", 1.0)]);
+        log.evaluation(40, &[("b", 1.0)]);
+        log.say("hello");
+        let warnings = log.take_warnings();
+        assert_eq!(warnings.len(), 4, "{warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.contains("it is a symbolic link")), "{warnings:?}");
+        assert_eq!(text(&own), content);
+    }
 }
 
 /// Guards against a sync for each row (milliseconds). 40 metrics take about 20 microseconds here; the bound leaves

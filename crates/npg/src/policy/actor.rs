@@ -66,6 +66,12 @@ impl<'a> Actor<'a> {
         self.policy.network.forward(&self.packed, &mut self.tile);
     }
 
+    /// Of the first `rows` rows, the first with an output that is not finite, and that output. No action can be drawn
+    /// from it.
+    pub fn overflow(&self, rows: usize) -> Option<(usize, f32)> {
+        (0..rows).find_map(|row| Some((row, *self.outputs(row).iter().find(|output| !output.is_finite())?)))
+    }
+
     /// Draws the action of row `row`.
     pub fn sample(&mut self, row: usize, rng: &mut Stream, noise: &mut HeldNoise) {
         match (self.policy.sde_steps, self.raw.row_mut(row)) {

@@ -1,6 +1,6 @@
 //! One group of environments: its episodes, its random streams, and the loop that samples it.
 
-use super::{Batch, Episode};
+use super::{Batch, Episode, check_reward};
 use crate::advantage::{Segment, SegmentEnd};
 use crate::env::{Ending, EnvGroup, Fault, Outcome, Space, Spec};
 use crate::error::{Error, Result};
@@ -163,6 +163,11 @@ impl Group {
                 }
             }
             actor.infer(active.len());
+            if let Some((row, value)) = actor.overflow(active.len()) {
+                let (environment, lane) = (self.first + active[row], &self.lanes[active[row]]);
+                let step = u64::from(lane.step) + 1;
+                return Err(Error::Policy { environment, episode: lane.episode, step, value });
+            }
             for (row, &lane) in active.iter().enumerate() {
                 let state = &mut self.lanes[lane];
                 actor.sample(row, &mut state.action_stream, &mut state.noise);
@@ -198,10 +203,7 @@ impl Group {
                     continue;
                 } else {
                     divergences[lane] = 0;
-                    if !reward.is_finite() {
-                        let message = format!("the reward is {reward}; it must be finite");
-                        return Err(self.error(Fault { environment: lane, message }, 1));
-                    }
+                    check_reward(reward).map_err(|message| self.error(Fault { environment: lane, message }, 1))?;
                     let at = next[lane];
                     let is_recorded = at < end_row[lane];
                     if is_recorded {

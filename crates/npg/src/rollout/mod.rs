@@ -6,6 +6,10 @@
 mod batch;
 mod group;
 
+/// Largest magnitude of a reward. Statistics take squares of sums of rewards, and sums of many of these; beyond, they
+/// overflow, and nothing that depends on them could be saved.
+pub const MAX_REWARD: f64 = 1e100;
+
 pub use batch::{Batch, Episode};
 pub use group::Snapshot;
 
@@ -14,6 +18,20 @@ use crate::error::{Error, Result};
 use crate::policy::Policy;
 use group::{Beginning, Group};
 use rayon::prelude::*;
+
+/// Says what is wrong with a reward, and what to do about it.
+pub(crate) fn check_reward(reward: f64) -> Result<(), String> {
+    if !reward.is_finite() {
+        return Err(format!("the reward is {reward}; it must be finite"));
+    }
+    if reward.abs() > MAX_REWARD {
+        return Err(format!(
+            "the reward is {reward:e}; its magnitude must be at most {MAX_REWARD:e}, or statistics of returns overflow: \
+             scale the reward"
+        ));
+    }
+    Ok(())
+}
 
 /// All training environments, between batches.
 pub struct Sampler {

@@ -1,5 +1,6 @@
 //! Which checkpoints a run has, which one is meant, and which are no longer needed.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::{Provenance, RunDir, names_in, remove};
@@ -49,10 +50,10 @@ impl RunDir {
     /// # Errors
     /// [`Error::Io`] when the directory cannot be read; a missing one has no checkpoints.
     pub fn list_checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
-        if !self.checkpoints().exists() {
-            return Ok(Vec::new());
-        }
-        let names = names_in(&self.checkpoints())?;
+        let names = match names_in(&self.checkpoints()) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            names => names?,
+        };
         let mut steps: Vec<u64> = names.iter().filter_map(|name| steps_of(name)).collect();
         steps.sort_unstable_by(|a, b| b.cmp(a));
         Ok(steps.into_iter().map(|steps| (steps, self.checkpoint(steps))).collect())
@@ -68,16 +69,19 @@ impl RunDir {
         let (found, what) = match choice {
             CheckpointChoice::Latest if !all.is_empty() => return Ok(all),
             CheckpointChoice::Latest => (None, "no latest checkpoint".into()),
-            CheckpointChoice::Best => (Some(self.best()).filter(|best| best.exists()), "no best checkpoint".into()),
+            CheckpointChoice::Best => (there(self.best())?, "no best checkpoint".into()),
             CheckpointChoice::File(file) => {
-                let places = [file.clone(), self.checkpoints().join(file)];
-                (places.into_iter().find(|place| place.is_file()), format!("no checkpoint {}", file.display()))
+                let found = match there(file.clone())?.filter(|file| !file.is_dir()) {
+                    None => there(self.checkpoints().join(file))?,
+                    found => found,
+                };
+                (found, format!("no checkpoint {}", file.display()))
             }
         };
         if let Some(found) = found {
             return Ok(vec![found]);
         }
-        let best = Some(self.best()).filter(|best| best.exists());
+        let best = there(self.best())?;
         let there = all.iter().chain(&best).filter_map(|path| path.file_name());
         let there: Vec<_> = there.map(|name| name.to_string_lossy()).collect();
         let run = self.path().display();
@@ -87,18 +91,21 @@ impl RunDir {
         }))
     }
 
-    /// Reads the first of [`RunDir::find_checkpoint`] that is sound.
+    /// Reads the first of [`RunDir::find_checkpoint`] that is sound. Only what was read and found damaged is passed over.
     ///
     /// # Errors
-    /// As [`RunDir::find_checkpoint`]; when all are damaged, the error of the first; at once when one is sound but
-    /// does not fit, for then it is a newer npg that is needed and not an older checkpoint.
+    /// As [`RunDir::find_checkpoint`]; when all are damaged, the error of the first; at once when one cannot be read, which
+    /// may be another matter in a moment, and when one is sound but does not fit, for then it is a newer npg that is needed
+    /// and not an older checkpoint.
     pub fn open_checkpoint(&self, choice: &CheckpointChoice) -> Result<OpenedCheckpoint> {
         let mut skipped = Vec::new();
         for path in self.find_checkpoint(choice)? {
             match Archive::read(&path) {
                 Ok(archive) => return Ok(OpenedCheckpoint { path, archive, skipped }),
-                Err(error @ Error::File { fault: FileFault::Mismatch(_), .. }) => return Err(error),
-                Err(error) => skipped.push(error),
+                Err(error @ Error::File { fault: FileFault::Damaged(_) | FileFault::Foreign { .. }, .. }) => {
+                    skipped.push(error);
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(skipped.swap_remove(0))
@@ -117,7 +124,7 @@ impl RunDir {
             let message = format!("it is of {id} with options that no file can hold ({unsaved}): load it in Python");
             return Err(fault(FileFault::Mismatch(message)));
         }
-        match Provenance::read(&self.provenance()) {
+        match Provenance::load(&self.provenance())? {
             Some(run) if run.env != id => {
                 Err(fault(FileFault::Mismatch(format!("it is of {id}, and this run is of {}", run.env))))
             }
@@ -125,7 +132,7 @@ impl RunDir {
         }
     }
 
-    /// Removes all checkpoints but the last two and the best, and what a killed process left unfinished.
+    /// Removes all checkpoints but the last two and the best.
     ///
     /// # Errors
     /// [`Error::Io`] when one cannot be removed.
@@ -134,31 +141,68 @@ impl RunDir {
         self.remove_checkpoints(|steps| steps.is_some_and(|steps| steps < oldest_kept))
     }
 
-    /// Removes the checkpoints past `steps`: a run that is resumed from an older checkpoint (or because the newest
-    /// is damaged) takes another course from there, and would find them as the latest. The best one stays.
+    /// Renames the checkpoints past `steps`, newest first, and gives their new names: a run that is resumed from an older
+    /// checkpoint, because the newest is damaged, takes another course from there, and would find them as the latest, or
+    /// write over them. What they hold may still be wanted, so nothing is removed. The best one stays as it is.
     ///
     /// # Errors
-    /// [`Error::Io`] when one cannot be removed.
-    pub fn remove_checkpoints_after(&self, steps: u64) -> Result<()> {
-        self.remove_checkpoints(|of| of.is_some_and(|of| of > steps))
+    /// [`Error::Io`] when one cannot be renamed.
+    pub fn set_aside_checkpoints_after(&self, steps: u64) -> Result<Vec<PathBuf>> {
+        let later = self.list_checkpoints()?.into_iter().filter(|(of, _)| *of > steps);
+        later.map(|(_, path)| self.set_aside(path)).collect()
     }
 
-    /// Removes the checkpoints whose steps (None: the best one) are `unwanted`, and unfinished files.
-    pub(super) fn remove_checkpoints(&self, unwanted: impl Fn(Option<u64>) -> bool) -> Result<()> {
-        let directory = self.checkpoints();
-        if !directory.exists() {
-            return Ok(());
-        }
-        for name in names_in(&directory)? {
-            let ours = match steps_of(&name) {
-                Some(steps) => unwanted(Some(steps)),
-                None => name.ends_with(UNFINISHED) || (name == "best.safetensors" && unwanted(None)),
-            };
-            if ours {
+    fn set_aside(&self, path: PathBuf) -> Result<PathBuf> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let free = |place: &PathBuf| place.symlink_metadata().is_err();
+        let first = self.checkpoints().join(format!("damaged-{name}"));
+        let numbered = (2..).map(|n: u64| self.checkpoints().join(format!("damaged-{n}-{name}")));
+        let place = std::iter::once(first).chain(numbered).find(free).expect("there is always a larger number");
+        std::fs::rename(&path, &place).map_err(|source| Error::Io { doing: "rename", path, source })?;
+        Ok(place)
+    }
+
+    /// Removes what killed processes left unfinished. Only who has the [`super::Lock`] may do so: to others, a file
+    /// that is being written looks the same.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when one cannot be removed, [`Error::Run`] when the directory of the checkpoints is a link.
+    pub fn remove_unfinished(&self) -> Result<()> {
+        let checkpoints = self.has_checkpoints_directory()?.then(|| self.checkpoints());
+        for directory in std::iter::once(self.path().to_path_buf()).chain(checkpoints) {
+            for name in names_in(&directory)?.iter().filter(|name| name.ends_with(UNFINISHED)) {
                 remove(&directory.join(name))?;
             }
         }
         Ok(())
+    }
+
+    /// Removes the checkpoints whose steps (None: the best one) are `unwanted`.
+    pub(super) fn remove_checkpoints(&self, unwanted: impl Fn(Option<u64>) -> bool) -> Result<()> {
+        if !self.has_checkpoints_directory()? {
+            return Ok(());
+        }
+        let directory = self.checkpoints();
+        for name in names_in(&directory)? {
+            let is_unwanted = match steps_of(&name) {
+                Some(steps) => unwanted(Some(steps)),
+                None => name == "best.safetensors" && unwanted(None),
+            };
+            if is_unwanted {
+                remove(&directory.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `path`, if there is something; a link counts where it leads to nothing as well, for that may be a disk that is not
+/// mounted.
+fn there(path: PathBuf) -> Result<Option<PathBuf>> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(Some(path)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(source) => Err(Error::Io { doing: "read", path, source }),
     }
 }
 

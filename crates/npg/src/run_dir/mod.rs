@@ -6,21 +6,30 @@
 //!     metrics.jsonl  progress.csv  eval.csv   what came out (see `logs`)
 //!     events.out.tfevents.*  log.txt
 //!     checkpoints/step-000000004096.safetensors  checkpoints/best.safetensors
+//!     lock                                    who trains it at present
 //! ```
 
 mod checkpoints;
+mod lock;
 mod provenance;
 mod resolve;
 
-use std::io::ErrorKind;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 pub use checkpoints::{CheckpointChoice, OpenedCheckpoint};
+pub use lock::Lock;
 pub use provenance::Provenance;
-pub use resolve::resolve;
+pub use resolve::{resolve, unbegun};
 
 use crate::atomic::UNFINISHED;
+use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::regular::{self, Links};
+
+/// More bytes than a configuration has, or the provenance of a run that was resumed a thousand times.
+const MOST: u64 = 16 << 20;
 
 /// The directory of one run: one seed of one command. Only names; nothing is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +56,14 @@ impl RunDir {
     /// The resolved configuration.
     pub fn config(&self) -> PathBuf {
         self.path.join("config.toml")
+    }
+
+    /// What [`RunDir::config`] says; None if there is no such file, or it is no configuration.
+    pub(crate) fn read_config(&self) -> Option<Config> {
+        let mut text = String::new();
+        let file = regular::open(&self.config(), OpenOptions::new().read(true), Links::Follow).ok()?;
+        file.take(MOST).read_to_string(&mut text).ok()?;
+        Config::from_toml("config.toml", &text).ok()
     }
 
     /// Version, machine and command; see [`Provenance`].
@@ -77,6 +94,23 @@ impl RunDir {
     /// The directory of the checkpoints.
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
+    }
+
+    /// Whether the directory of the checkpoints is there.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when something else is in its place, such as a link to a directory; [`Error::Io`] when the system
+    /// does not tell.
+    pub(super) fn has_checkpoints_directory(&self) -> Result<bool> {
+        directory_at(&self.checkpoints())
+    }
+
+    /// Makes the directory of the checkpoints, if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when something else is in its place, [`Error::Io`] when it cannot be created.
+    pub fn make_checkpoints_directory(&self) -> Result<()> {
+        if self.has_checkpoints_directory()? { Ok(()) } else { create_all(&self.checkpoints()) }
     }
 
     /// The checkpoint after `steps` environment steps.
@@ -116,7 +150,8 @@ pub fn create_numbered(root: &Path, environment: &str, algorithm: &str, seeds: &
 /// run; files that no run writes stay.
 ///
 /// # Errors
-/// [`Error::Run`] when a seed is there already and not `force` (then nothing was created),
+/// [`Error::Run`] when a seed is there already and not `force` (then nothing was created), when another process trains
+/// it, and when it is a link;
 /// [`Error::Io`] when a directory cannot be created or an old file not be removed.
 pub fn create_at(out: &Path, seeds: &[u64], force: bool) -> Result<Vec<RunDir>> {
     let runs: Vec<_> = seeds.iter().map(|seed| RunDir::new(out.join(format!("seed-{seed}")))).collect();
@@ -136,7 +171,7 @@ pub fn create_at(out: &Path, seeds: &[u64], force: bool) -> Result<Vec<RunDir>> 
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(refused(run)),
             Err(source) => return Err(Error::Io { doing: "create", path: run.path.clone(), source }),
         }
-        create_all(&run.checkpoints())?;
+        run.make_checkpoints_directory()?;
     }
     Ok(runs)
 }
@@ -153,8 +188,11 @@ pub fn sanitized(id: &str) -> String {
     if name.trim_matches('.').is_empty() { "_".repeat(name.len().max(1)) } else { name }
 }
 
-/// Removes the files of a run, and nothing else.
+/// Removes the files of a run, and nothing else; nothing through a link, and nothing of a run that goes on.
 fn clear(run: &RunDir) -> Result<()> {
+    directory_at(&run.path)?;
+    run.has_checkpoints_directory()?;
+    let _lock = run.lock()?;
     for name in names_in(&run.path)? {
         let known = ["config.toml", "provenance.json", "metrics.jsonl", "progress.csv", "eval.csv", "log.txt"];
         if known.contains(&name.as_str()) || name.starts_with("events.out.tfevents.") || name.ends_with(UNFINISHED) {
@@ -162,6 +200,16 @@ fn clear(run: &RunDir) -> Result<()> {
         }
     }
     run.remove_checkpoints(|_| true)
+}
+
+/// Whether a directory is at `path`, and no link to one.
+fn directory_at(path: &Path) -> Result<bool> {
+    regular::is_directory(path).map_err(|source| match source.kind() {
+        ErrorKind::InvalidInput | ErrorKind::NotADirectory => {
+            Error::Run(format!("cannot use {}: {source}", path.display()))
+        }
+        _ => Error::Io { doing: "read", path: path.to_path_buf(), source },
+    })
 }
 
 /// Removes the file `path`; one that is gone already is fine.

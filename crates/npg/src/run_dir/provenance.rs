@@ -1,12 +1,16 @@
 //! By what and on what a run was made.
 
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::MOST;
 use crate::atomic::write_atomically;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::regular::{self, Links};
 use crate::utc;
 
 /// What provenance.json says: enough to find the program again and to explain a difference in speed.
@@ -58,15 +62,30 @@ impl Provenance {
 
     /// What `path` says; None if it cannot be read.
     pub fn read(path: &Path) -> Option<Self> {
-        std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        Self::load(path).ok().flatten()
+    }
+
+    /// What `path` says; None if there is no such file, or it is not of npg's.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the system does not give it.
+    pub fn load(path: &Path) -> Result<Option<Self>> {
+        let io = |source| Error::Io { doing: "read", path: path.to_path_buf(), source };
+        let mut bytes = Vec::new();
+        match regular::open(path, OpenOptions::new().read(true), Links::Follow) {
+            Ok(file) => file.take(MOST).read_to_end(&mut bytes).map_err(io)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io(error)),
+        };
+        Ok(serde_json::from_slice(&bytes).ok())
     }
 
     /// Writes it to `path`. Where the file tells of an earlier command, it is added there under `resumed`.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] when it cannot be written.
+    /// [`Error::Io`] when it cannot be read or written.
     pub fn record(self, path: &Path) -> Result<()> {
-        let whole = match Self::read(path) {
+        let whole = match Self::load(path)? {
             Some(mut earlier) => {
                 earlier.resumed.push(self);
                 earlier

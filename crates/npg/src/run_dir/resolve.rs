@@ -1,5 +1,6 @@
 //! From a RUN argument to run directories.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{RunDir, names_in, seed_of};
@@ -25,33 +26,71 @@ pub fn resolve(run: &Path) -> Result<Vec<RunDir>> {
     if !run.is_dir() {
         return Err(Error::Run(format!("{shown} is a file; a run is a directory, such as runs/CartPole-v1/npg-1")));
     }
-    if is_run(run) {
+    if is_run(run)? {
         return Ok(vec![RunDir::new(run)]);
     }
-    let names = names_in(run)?;
-    let mut seeds: Vec<u64> = names.iter().filter_map(|name| seed_of(name)).collect();
-    seeds.sort_unstable();
-    let runs = seeds.iter().map(|seed| RunDir::new(run.join(format!("seed-{seed}"))));
-    let runs: Vec<_> = runs.filter(|run| is_run(run.path())).collect();
+    let mut runs = Vec::new();
+    for seed in seeds_in(run)? {
+        if is_run(seed.path())? {
+            runs.push(seed);
+        }
+    }
     if runs.is_empty() {
         return Err(Error::Run(format!(
             "{shown} is not a run: it has neither config.toml nor checkpoints, and no seed-<n> that has{}",
-            deeper(run, &names)
+            deeper(run, &names_in(run)?)
         )));
     }
     Ok(runs)
 }
 
-/// A run whose config.toml is lost has it in its checkpoints.
-fn is_run(directory: &Path) -> bool {
+/// The seeds of `run` that have a directory and nothing in it: the command that was to train them was ended before it
+/// came to them. None where `run` is a seed's directory.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be read.
+pub fn unbegun(run: &Path) -> Result<Vec<u64>> {
+    let mut unbegun = Vec::new();
+    if is_run(run)? {
+        return Ok(unbegun);
+    }
+    for seed in seeds_in(run)? {
+        if !is_run(seed.path())? {
+            unbegun.extend(seed.seed());
+        }
+    }
+    Ok(unbegun)
+}
+
+/// The directories `seed-<n>` in `run`, in numeric order.
+fn seeds_in(run: &Path) -> Result<Vec<RunDir>> {
+    let mut seeds: Vec<u64> = names_in(run)?.iter().filter_map(|name| seed_of(name)).collect();
+    seeds.sort_unstable();
+    let runs = seeds.iter().map(|seed| RunDir::new(run.join(format!("seed-{seed}"))));
+    Ok(runs.filter(|run| run.path().is_dir()).collect())
+}
+
+/// A run whose config.toml is lost has it in its checkpoints. One that cannot be looked into is an error: it must not be
+/// left out in silence.
+fn is_run(directory: &Path) -> Result<bool> {
     let run = RunDir::new(directory);
-    run.config().is_file() || run.list_checkpoints().is_ok_and(|found| !found.is_empty())
+    match run.config().metadata() {
+        Ok(metadata) if metadata.is_file() => Ok(true),
+        Err(source) if !matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(Error::Io { doing: "read", path: run.config(), source })
+        }
+        _ => match run.list_checkpoints() {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotADirectory => Ok(false),
+            found => found.map(|found| !found.is_empty()),
+        },
+    }
 }
 
 /// For a directory above the runs, such as runs/CartPole-v1: which of the directories in it are runs.
 fn deeper(directory: &Path, names: &[String]) -> String {
     let has_runs = |name: &&String| {
         let inside = directory.join(name);
+        let is_run = |directory: &Path| is_run(directory).unwrap_or(false);
         is_run(&inside)
             || names_in(&inside)
                 .is_ok_and(|names| names.iter().any(|name| seed_of(name).is_some() && is_run(&inside.join(name))))

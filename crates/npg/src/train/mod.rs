@@ -2,6 +2,7 @@
 //!
 //! A [`Trainer`] is an iterator of [`Iteration`]s and does no I/O; [`crate::session`] gives it a run directory.
 
+mod memory;
 mod probe;
 mod report;
 mod rewards;
@@ -157,6 +158,7 @@ impl Trainer {
         if !problems.is_empty() {
             return Err(Error::Config(problems));
         }
+        memory::check(&config, &spec)?;
         let pool = ThreadPoolBuilder::new()
             .num_threads(config.rollout.threads)
             .build()

@@ -30,7 +30,7 @@ pub(super) struct Rewards {
     /// Moments of the rewards so far.
     rewards: Moments,
     /// Moments of the discounted sums of centered rewards, at each step.
-    returns: Moments,
+    pub(super) returns: Moments,
     /// Those of the batch under way, which count from the next one on.
     pending: Option<Moments>,
     center: f64,

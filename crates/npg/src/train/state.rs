@@ -4,6 +4,7 @@
 //! that it computes the same function.
 
 use super::report::{Delivery, Starts};
+use super::rewards::Rewards;
 use super::{Trainer, WINDOW};
 use crate::checkpoint::Archive;
 use crate::config::{Config, NetworkKind, ValueKind};
@@ -14,7 +15,9 @@ use crate::normalize::{Moments, Normalizer};
 use crate::policy::{HeldNoise, Policy};
 use crate::random::{Purpose, Stream};
 use crate::rollout::Snapshot;
+use crate::value::Baseline;
 use serde_json::json;
+use std::collections::VecDeque;
 
 /// Example observations in a checkpoint.
 const EXAMPLES: usize = 8;
@@ -88,27 +91,80 @@ impl Trainer {
     fn restore_learned(archive: &Archive, source: Box<dyn EnvSource>, restarts: u64) -> Result<Self, RestoreError> {
         let config = config(archive)?;
         let mut trainer = Trainer::begin(config, source, restarts).map_err(RestoreError::Other)?;
-        load_policy_state(&mut trainer.policy, archive)?;
-        trainer.baseline.load(archive)?;
-        trainer.rewards.load(archive)?;
-        if archive.names().any(|name| name == "algorithm/warm_start") {
-            trainer.last_direction = Some(archive.f64("algorithm/warm_start", &[trainer.policy.theta.len()])?);
-        }
-        trainer.delivery = load_delivery(archive)?;
+        let learned = Learned::load(archive, &trainer.config, (trainer.policy.clone(), trainer.baseline.clone()))?;
+        (trainer.policy, trainer.baseline) = (learned.policy, learned.baseline);
+        trainer.rewards = learned.rewards;
+        trainer.last_direction = learned.last_direction;
+        trainer.delivery = learned.delivery;
+        trainer.recent = learned.recent;
+        [trainer.iteration, trainer.steps, trainer.episodes, trainer.diverged, trainer.shortened] = learned.counts;
+        trainer.seconds_before = learned.seconds;
+        Ok(trainer)
+    }
+
+    /// Whether [`Trainer::restore`] takes what [`Trainer::save`] gave, as far as that can be said without making an
+    /// environment: asked before a checkpoint replaces older ones.
+    ///
+    /// # Errors
+    /// What the loader would say, such as that a number is not finite.
+    pub fn check_saved(&self, archive: &Archive) -> Result<(), FileFault> {
+        let config = config(archive)?;
+        check_environment(archive, &self.spec)?;
+        check_policy_size(archive, &config)?;
+        check_state_size(archive, &config)?;
+        Learned::load(archive, &config, (self.policy.clone(), self.baseline.clone()))?;
+        load_snapshots(config.rollout.n_envs, self.policy.inputs(), archive)?;
+        restarts(archive)?;
+        archive.field::<bool>("environments_saved").map(drop)
+    }
+}
+
+/// What a checkpoint says of everything but the environments.
+struct Learned {
+    policy: Policy,
+    baseline: Baseline,
+    rewards: Rewards,
+    last_direction: Option<Vec<f64>>,
+    delivery: Delivery,
+    recent: VecDeque<(f64, f64)>,
+    /// Iterations, steps, episodes, diverged ones, shortened steps.
+    counts: [u64; 5],
+    seconds: f64,
+}
+
+impl Learned {
+    /// Reads it into a policy and a baseline of the right shape.
+    fn load(
+        archive: &Archive,
+        config: &Config,
+        (mut policy, mut baseline): (Policy, Baseline),
+    ) -> Result<Self, FileFault> {
+        load_policy_state(&mut policy, archive)?;
+        baseline.load(archive)?;
+        let mut rewards = Rewards::new(config);
+        rewards.load(archive)?;
+        let has_direction = archive.names().any(|name| name == "algorithm/warm_start");
+        let direction =
+            has_direction.then(|| archive.f64("algorithm/warm_start", &[policy.theta.len()])).transpose()?;
         let episodes = *archive.shape("rollout/recent")?.first().unwrap_or(&0);
         if episodes > WINDOW {
-            return Err(FileFault::Damaged(format!("{episodes} recent episodes, at most {WINDOW} are kept")).into());
+            return Err(FileFault::Damaged(format!("{episodes} recent episodes, at most {WINDOW} are kept")));
         }
         let recent = archive.f64("rollout/recent", &[episodes, 2])?;
-        trainer.recent = recent.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-        trainer.iteration = count("iteration", archive.field("iteration")?)?;
-        trainer.steps = count("steps", archive.field("steps")?)?;
-        trainer.episodes = count("episodes", archive.field("episodes")?)?;
-        trainer.diverged = count("diverged", archive.field("diverged")?)?;
+        let counted = |name| count(name, archive.field(name)?);
         // Files from before it was counted have none.
-        trainer.shortened = archive.field("shortened").map_or(Ok(0), |shortened| count("shortened", shortened))?;
-        trainer.seconds_before = archive.field("seconds")?;
-        Ok(trainer)
+        let shortened = archive.field("shortened").map_or(Ok(0), |shortened| count("shortened", shortened))?;
+        let counts = [counted("iteration")?, counted("steps")?, counted("episodes")?, counted("diverged")?, shortened];
+        Ok(Self {
+            rewards,
+            last_direction: direction,
+            delivery: load_delivery(archive)?,
+            recent: recent.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect(),
+            counts,
+            seconds: archive.field("seconds")?,
+            policy,
+            baseline,
+        })
     }
 }
 

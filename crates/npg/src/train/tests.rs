@@ -207,3 +207,35 @@ fn evaluation_does_not_touch_training() {
     assert_eq!(first, trainer.evaluate(10).unwrap());
     assert!(trainer.save().to_bytes() == before);
 }
+
+/// Numbers that no loader takes must not replace a checkpoint that can be loaded.
+#[test]
+fn a_state_that_could_not_be_loaded_is_not_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = crate::run_dir::RunDir::new(directory.path());
+    let sound = trainer("CartPole-v1", config(3000));
+    sound.check_saved(&crate::checkpoint::Archive::from_bytes(&sound.save().to_bytes()).unwrap()).unwrap();
+
+    let mut overflowed = trainer("CartPole-v1", config(3000));
+    overflowed.rewards.returns.squares[0] = f64::INFINITY;
+    let mut session = crate::session::Session::begin(overflowed, run.clone());
+    let error = session.run(|| false, |_| ()).unwrap_err();
+    assert!(matches!(error, Error::Unsaved { .. }), "{error}");
+    assert!(error.to_string().contains("tensor `returns/squares` has inf at index 0"), "{error}");
+    assert_eq!(run.list_checkpoints().unwrap(), []);
+
+    let mut overflowed = trainer("CartPole-v1", config(3000));
+    overflowed.policy.theta.fill(1e300);
+    let archive = crate::checkpoint::Archive::from_bytes(&overflowed.save().to_bytes()).unwrap();
+    assert!(overflowed.check_saved(&archive).is_err(), "an f32 does not hold these parameters");
+}
+
+/// In f32 they overflow, and no action can be drawn from what they give.
+#[test]
+fn a_policy_that_gives_no_number_is_not_acted_on() {
+    let mut trainer = trainer("CartPole-v1", config(3000));
+    trainer.policy.theta.fill(1e39);
+    for error in [trainer.evaluate(2).unwrap_err(), trainer.step().unwrap().unwrap_err()] {
+        assert!(matches!(error, Error::Policy { environment: 0, episode: 0, step: 1, .. }), "{error}");
+    }
+}

@@ -1,0 +1,94 @@
+//! Regular files and true directories. A run directory may come from anyone, and a link in the place of one of its files
+//! would have npg read, cut or append to whatever the link names; a pipe would block it, a device might never end.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// Whether a last component that is a symbolic link is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// For files that are only read, which may well be elsewhere.
+    Follow,
+    /// For everything that is written, cut or removed.
+    Refuse,
+}
+
+/// Opens the regular file `path`. `options` must not truncate: what is not a regular file is recognized only once it is
+/// open, and must not be harmed by it.
+pub(crate) fn open(path: &Path, options: &mut OpenOptions, links: Links) -> io::Result<File> {
+    let file = match open_unchecked(path, options, links) {
+        Err(error) if links == Links::Refuse && is_link(path) => return Err(io::Error::new(error.kind(), LINK)),
+        other => other?,
+    };
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
+    }
+}
+
+/// Opening a pipe must not wait for its other end.
+#[cfg(unix)]
+fn open_unchecked(path: &Path, options: &mut OpenOptions, links: Links) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let nofollow = if links == Links::Refuse { OFlags::NOFOLLOW } else { OFlags::empty() };
+    options.custom_flags((OFlags::NONBLOCK | nofollow).bits() as i32).open(path)
+}
+
+#[cfg(not(unix))]
+fn open_unchecked(path: &Path, options: &mut OpenOptions, links: Links) -> io::Result<File> {
+    if links == Links::Refuse && is_link(path) {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    options.open(path)
+}
+
+fn is_link(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+}
+
+/// Whether a directory is at `path`; false if there is nothing.
+///
+/// # Errors
+/// Where there is something else, a link to a directory included, or the system does not tell.
+pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(true),
+        Ok(metadata) if metadata.is_symlink() => Err(io::Error::new(ErrorKind::InvalidInput, LINK)),
+        Ok(_) => Err(io::Error::new(ErrorKind::NotADirectory, "it is not a directory")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+const LINK: &str = "it is a symbolic link, and npg writes and removes nothing through one";
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_opened_and_nothing_waits() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("file"), "text").unwrap();
+        std::os::unix::fs::symlink(path("file"), path("link")).unwrap();
+        std::os::unix::fs::symlink(path("absent"), path("dangling")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+        let open =
+            |name: &str, links| open(&path(name), OpenOptions::new().read(true).append(true).create(true), links);
+        assert!(open("file", Links::Refuse).is_ok());
+        assert!(open("new", Links::Refuse).is_ok());
+        assert!(open("link", Links::Follow).is_ok());
+        for name in ["link", "dangling"] {
+            let error = open(name, Links::Refuse).unwrap_err().to_string();
+            assert!(error.contains("a symbolic link"), "{name}: {error}");
+        }
+        assert!(open("pipe", Links::Refuse).is_err());
+        assert!(super::open(&path("pipe"), OpenOptions::new().read(true), Links::Follow).is_err());
+        assert!(!path("absent").exists(), "nothing is made through a link");
+        assert!(super::open(directory.path(), OpenOptions::new().read(true), Links::Follow).is_err());
+    }
+}

@@ -1,0 +1,114 @@
+//! One process at a time writes into a run directory. The system gives a lock back when its process ends, however it
+//! ends, so that a file that stays behind locks nothing.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::RunDir;
+use crate::error::{Error, Result};
+use crate::regular::{self, Links};
+use crate::utc;
+
+/// The right to write into a run directory, until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    /// None where the file system has no locks.
+    file: Option<File>,
+}
+
+/// Who has a run directory, as its file `lock` says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    host: String,
+    command: Vec<String>,
+    started: String,
+}
+
+impl RunDir {
+    /// The file by which the directory is locked.
+    pub fn lock_file(&self) -> PathBuf {
+        self.path().join("lock")
+    }
+
+    /// Takes the directory for this process.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when another process has it, saying which; [`Error::Io`] when the file cannot be written.
+    pub fn lock(&self) -> Result<Lock> {
+        let path = self.lock_file();
+        let io = |source| Error::Io { doing: "lock", path: path.clone(), source };
+        let options = &mut OpenOptions::new();
+        let mut file = regular::open(&path, options.read(true).write(true).create(true), Links::Refuse).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Run(self.taken(&mut file))),
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => return Ok(Lock { file: None }),
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        let holder = serde_json::to_string(&Holder::this_process()).expect("strings and a number always serialize");
+        let sign = |file: &mut File| {
+            file.set_len(0)?;
+            file.rewind()?;
+            file.write_all((holder + "\n").as_bytes())
+        };
+        sign(&mut file).map_err(io)?;
+        Ok(Lock { file: Some(file) })
+    }
+
+    /// That another process has the directory.
+    fn taken(&self, file: &mut File) -> String {
+        /// More than a command line has.
+        const MOST: u64 = 1 << 20;
+        let run = self.path().display();
+        let mut text = String::new();
+        let read = file.take(MOST).read_to_string(&mut text).ok();
+        let holder: Option<Holder> = read.and_then(|_| serde_json::from_str(&text).ok());
+        let who = holder.map_or("another process".into(), |holder| {
+            let Holder { pid, host, command, started } = holder;
+            format!("process {pid} on {host}, since {started}: {}", command.join(" "))
+        });
+        format!("{run} is in use by {who}\nwait for its end or stop it; `npg eval` and `npg plot` can be run meanwhile")
+    }
+}
+
+impl Lock {
+    /// Whether it keeps others out; some network file systems have no locks.
+    pub fn holds(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
+impl Holder {
+    fn this_process() -> Self {
+        Self {
+            pid: std::process::id(),
+            host: host(),
+            command: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            started: utc::seconds(SystemTime::now()),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".into())
+}
+
+/// Some network file systems know no locks. That must not keep a run from being trained there.
+fn has_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let is_out = error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error());
+    #[cfg(not(unix))]
+    let is_out = false;
+    is_out || error.kind() == ErrorKind::Unsupported
+}

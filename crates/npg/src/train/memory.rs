@@ -1,0 +1,218 @@
+//! Whether what a configuration asks for fits into memory. An allocation that fails ends the process, and one that
+//! succeeds too far has the system end it, so it is asked beforehand. What is counted is less than what training takes:
+//! nothing that could run is refused.
+
+use crate::config::{Config, Direction, NetworkKind, Solver, Std, ValueKind};
+use crate::env::{Space, Spec};
+use crate::error::{Error, Problem, Result};
+
+/// Where the system does not tell how much memory is free: 16 GiB.
+const UNKNOWN: u64 = 16 << 30;
+
+/// Bytes that training keeps for each parameter: parameters, gradient and the solver's or optimizer's vectors in f64.
+const PARAMETER: u128 = 64;
+
+/// # Errors
+/// [`Error::Config`] with everything that does not fit, its size, and how much memory there is.
+pub(super) fn check(config: &Config, spec: &Spec) -> Result<()> {
+    let problems = problems(config, spec, available());
+    if problems.is_empty() { Ok(()) } else { Err(Error::Config(problems)) }
+}
+
+/// One part of training that may be too large.
+struct Need {
+    key: &'static str,
+    bytes: u128,
+    what: String,
+    remedy: &'static str,
+}
+
+fn problems(config: &Config, spec: &Spec, available: u64) -> Vec<Problem> {
+    let too_large = needs(config, spec).into_iter().filter(|need| need.bytes > u128::from(available));
+    too_large
+        .map(|Need { key, bytes, what, remedy }| Problem {
+            key: key.into(),
+            message: format!(
+                "needs {} for {what}, and {} of memory are free; {remedy}",
+                gibibytes(bytes),
+                gibibytes(available.into())
+            ),
+        })
+        .collect()
+}
+
+fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
+    let Config { algorithm, rollout, value, run, .. } = config;
+    let inputs = spec.observation.encoded_len() as u128;
+    let rows = u128::from((rollout.batch_steps as u64).min(run.steps));
+    let fisher_rows = (rows as f64 * algorithm.fisher_fraction) as u128;
+    let parameters = policy_parameters(config, spec);
+    let mut needs = vec![
+        Need {
+            key: "policy.hidden",
+            bytes: PARAMETER * parameters,
+            what: format!("{parameters} parameters"),
+            remedy: "take narrower or fewer layers",
+        },
+        Need {
+            key: "rollout.batch_steps",
+            bytes: rows * (4 * inputs + 40),
+            what: format!("a batch of {rows} rows of {inputs} numbers"),
+            remedy: "take fewer steps an iteration",
+        },
+    ];
+    let solver = (algorithm.direction == Direction::Natural).then_some(algorithm.solver);
+    if solver == Some(Solver::Cholesky) {
+        needs.push(Need {
+            key: "algorithm.solver",
+            bytes: 2 * 8 * parameters * parameters,
+            what: format!("two matrices of {parameters} x {parameters} numbers, F and its factor"),
+            remedy: "take algorithm.solver = \"cg\", which forms neither, or a smaller network",
+        });
+    }
+    if solver == Some(Solver::Woodbury) {
+        needs.push(Need {
+            key: "algorithm.solver",
+            bytes: 8 * fisher_rows * (parameters + 2 * fisher_rows),
+            what: format!(
+                "the scores, {fisher_rows} x {parameters} numbers, and two matrices of {fisher_rows} x {fisher_rows}"
+            ),
+            remedy: "take algorithm.solver = \"cg\", which forms neither, or a smaller rollout.batch_steps or \
+                     algorithm.fisher_fraction",
+        });
+    }
+    match value.kind {
+        ValueKind::None => {}
+        ValueKind::Linear => {
+            let features = 2 * inputs + crate::value::TIME_FEATURES as u128;
+            needs.push(Need {
+                key: "value.kind",
+                bytes: 8 * features * (rows + 2 * features),
+                what: format!("{rows} x {features} features and two matrices of {features} x {features} numbers"),
+                remedy: "take another kind of baseline, or a smaller rollout.batch_steps",
+            });
+        }
+        ValueKind::MlpAdam | ValueKind::MlpGaussNewton => {
+            let parameters = network_parameters(inputs, &value.hidden, 1);
+            needs.push(Need {
+                key: "value.hidden",
+                bytes: PARAMETER * parameters,
+                what: format!("{parameters} parameters"),
+                remedy: "take narrower or fewer layers",
+            });
+        }
+    }
+    needs
+}
+
+/// All parameters of the policy, but for those of state-dependent exploration.
+fn policy_parameters(config: &Config, spec: &Spec) -> u128 {
+    let policy = &config.policy;
+    let inputs = spec.observation.encoded_len() as u128;
+    let columns = match &spec.action {
+        Space::Box { low, .. } if policy.std == Std::StateDependent => 2 * low.len(),
+        other => other.encoded_len(),
+    };
+    match policy.network {
+        NetworkKind::Mlp => network_parameters(inputs, &policy.hidden, columns as u128),
+        NetworkKind::Linear => network_parameters(inputs, &[], columns as u128),
+        NetworkKind::Rbf => network_parameters(policy.rbf_features as u128, &[], columns as u128),
+    }
+}
+
+/// Weights and biases of fully connected layers.
+fn network_parameters(inputs: u128, hidden: &[usize], outputs: u128) -> u128 {
+    let ends = hidden.iter().map(|width| *width as u128).chain([outputs]);
+    let layers = ends.scan(inputs, |before, width| Some((std::mem::replace(before, width) + 1) * width));
+    layers.sum()
+}
+
+fn gibibytes(bytes: u128) -> String {
+    format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64)
+}
+
+/// Bytes that this process can still have: what the system says is available, or the limit that it was given.
+fn available() -> u64 {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let of_system = read("/proc/meminfo").and_then(|text| field(&text, "MemAvailable:"));
+    let of_container = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        .iter()
+        .filter_map(|path| read(path)?.trim().parse().ok());
+    of_container.chain(of_system.map(|kibibytes| kibibytes * 1024)).chain(address_space()).min().unwrap_or(UNKNOWN)
+}
+
+/// The number behind `name`.
+fn field(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+}
+
+/// What `ulimit -v` allows.
+#[cfg(unix)]
+fn address_space() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::As).current
+}
+
+#[cfg(not(unix))]
+fn address_space() -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::registry;
+
+    /// What is wrong with some settings for CartPole-v1 where so much memory is free.
+    fn refused(settings: &str, available: u64) -> Vec<String> {
+        let config = Config::from_toml("test", settings).unwrap();
+        let spec = registry::make("CartPole-v1", &toml::Table::new()).unwrap().spec();
+        problems(&config, &spec, available).into_iter().map(|p| format!("{}: {}", p.key, p.message)).collect()
+    }
+
+    #[test]
+    fn matrices_that_do_not_fit_are_refused_with_their_size() {
+        const FREE: u64 = 8 << 30;
+        assert_eq!(
+            refused("algorithm.solver = \"cholesky\"\npolicy.hidden = [256, 256]", FREE),
+            [
+                "algorithm.solver: needs 68.1 GiB for two matrices of 67586 x 67586 numbers, F and its factor, and 8.0 GiB \
+              of memory are free; take algorithm.solver = \"cg\", which forms neither, or a smaller network"
+            ]
+        );
+        let message = &refused("algorithm.solver = \"woodbury\"\nrollout.batch_steps = 100000", FREE)[0];
+        assert!(
+            message.starts_with("algorithm.solver: needs 152.") && message.contains("100000 x 100000"),
+            "{message}"
+        );
+        let message =
+            &refused("value.kind = \"linear\"\nrollout.batch_steps = 100000000\nrun.steps = 100000000", FREE)[0];
+        assert!(message.starts_with("value.kind: needs 8.9 GiB"), "{message}");
+        for (settings, key) in
+            [("policy.hidden = [16384, 16384]", "policy.hidden: "), ("value.hidden = [16384, 16384]", "value.hidden: ")]
+        {
+            let message = &refused(settings, FREE)[0];
+            assert!(message.starts_with(key), "{message}");
+        }
+        assert!(
+            refused("rollout.batch_steps = 100000000\nrun.steps = 100000000", 1 << 30)[0]
+                .starts_with("rollout.batch_steps: ")
+        );
+    }
+
+    #[test]
+    fn what_fits_or_is_never_formed_is_not_refused() {
+        const FREE: u64 = 1 << 30;
+        for settings in [
+            "",
+            "algorithm.solver = \"cholesky\"",
+            "algorithm.solver = \"woodbury\"",
+            "algorithm.solver = \"cg\"\npolicy.hidden = [256, 256]",
+            "algorithm.direction = \"vanilla\"\nalgorithm.solver = \"cholesky\"\npolicy.hidden = [256, 256]",
+            "algorithm.solver = \"woodbury\"\nrollout.batch_steps = 100000\nrun.steps = 1000",
+            "value.kind = \"linear\"",
+        ] {
+            assert_eq!(refused(settings, FREE), [""; 0], "{settings}");
+        }
+        assert!(available() > 1 << 20);
+    }
+}
