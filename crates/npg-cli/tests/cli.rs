@@ -277,7 +277,7 @@ fn explanations() {
     npg/kl: Measured KL(old || new) of the update, mean over the batch's states.
 
       unit     nats
-      healthy  close to npg/kl_predicted
+      healthy  close to npg/kl_predicted; at most algorithm.kl_tolerance times npg/kl_step
 
       npg/kl_predicted       Predicted KL of the step, 1/2 alpha^2 x^T F x, with the undamped F.
       algorithm.kl_step      KL budget of one step, in nats.
@@ -300,7 +300,7 @@ fn explanations() {
     npg/kl_predicted: Predicted KL of the step, 1/2 alpha^2 x^T F x, with the undamped F.
 
       unit     nats
-      healthy  equals npg/kl_step for step = "kl"
+      healthy  equals npg/kl_step for step = "kl", unless the step was shortened
     "#);
     insta::assert_snapshot!(shown("explain kl_stp"), @r#"
     exit code 2

@@ -117,12 +117,12 @@ metrics! {
     BACKTRACKS = "npg/backtracks", "reductions",
         "Reductions of alpha until the step was accepted as measured, or given up.",
         "0; 0 to 3 for step = \"line-search\"";
-    SHORTENED = "npg/shortened", "updates",
-        "Updates since the start whose step was shortened or given up, because it measured too much KL or lowered the surrogate.",
-        "0 or few; many where the policy is nearly deterministic, or with step = \"line-search\"";
     UPDATED = "npg/updated", "1",
         "1 if the policy moved in this iteration, else 0 (refused, no signal, or no acceptable step).",
         "1";
+    SHORTENED = "npg/shortened", "updates",
+        "Updates since the start whose step of a KL budget was shortened or given up: it measured too much KL, or lowered the surrogate.",
+        "0 or few; many where the policy is nearly deterministic";
     KL_NORMALIZER = "npg/kl_normalizer", "nats",
         "KL between the new policy before and after its observation normalizer took in this batch: a change outside the budget.",
         "far below npg/kl after the first iterations";

@@ -122,20 +122,6 @@ fn a_table_does_not_get_columns_for_ever() {
     assert!(widths.iter().all(|width| *width == widths[0]));
 }
 
-#[cfg(unix)]
-#[test]
-fn a_table_that_is_a_device_keeps_its_columns() {
-    let directory = tempfile::tempdir().unwrap();
-    let run = RunDir::new(directory.path());
-    std::os::unix::fs::symlink("/dev/null", run.progress()).unwrap();
-    let mut log = RunLog::create(&run);
-    log.iteration(1, 10, &[("a", 1.0)]);
-    log.iteration(2, 20, &[("new", 1.0)]);
-    let warnings = log.take_warnings();
-    assert!(warnings[0].ends_with("progress.csv has no column for new, and can get no more"), "{warnings:?}");
-    assert!(run.progress().is_symlink());
-}
-
 #[test]
 fn a_resumed_run_has_the_rows_of_an_uninterrupted_one() {
     let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];

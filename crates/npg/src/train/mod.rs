@@ -14,7 +14,7 @@ use rewards::Rewards;
 pub use state::{RestoreError, config as saved_config, load_policy};
 
 use crate::advantage::{advantages, discounted_weights, normalize};
-use crate::config::{Config, Estimator, Schedule};
+use crate::config::{Config, Estimator, Schedule, StepRule};
 use crate::env::{EnvSource, Measure, Spec};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, Plan, evaluate};
@@ -362,7 +362,8 @@ impl Trainer {
             Outcome::NoSignal | Outcome::LineSearchFailed => {}
         }
 
-        self.shortened += u64::from(update.backtracks > 0 || update.outcome == Outcome::LineSearchFailed);
+        let is_kept = self.config.algorithm.step == StepRule::Kl; // a line search shortens as a matter of course
+        self.shortened += u64::from(is_kept && update.backtracks > 0);
 
         // Only now may the normalizers move.
         let relation = self.renormalize(&batch.observation_moments);
