@@ -3,7 +3,8 @@
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Error};
-use npg::config::{KEYS, find};
+use npg::config::{KEYS, find, presets};
+use npg::env::registry;
 
 use crate::args::Cli;
 use crate::{glossary, program};
@@ -69,17 +70,23 @@ const OF_GYMNASIUM: [&str; 6] =
 
 /// What to do about an id that is not among npg's.
 pub(crate) fn about_environment(id: &str) -> String {
+    let foreign = presets::names().filter(|name| !registry::ids().any(|id| id == *name));
     let name = id.rsplit_once("-v").map_or(id, |(name, _)| name);
-    let is_foreign = id.starts_with("ALE/") || OF_GYMNASIUM.contains(&name) || npg::config::presets::find(id).is_some();
+    let is_foreign = id.starts_with("ALE/") || OF_GYMNASIUM.contains(&name);
+    let (id, is_foreign) = match npg::nearest(id, foreign) {
+        Some(meant) if !is_foreign => (meant, true), // in another spelling
+        _ => (id, is_foreign),
+    };
     if !is_foreign {
         return "`npg envs` lists all environments; gym:ID is one of Gymnasium's".into();
     }
-    if npg::env::registry::has_gymnasium() {
-        return format!("it is Gymnasium's: `npg train gym:{id}`");
+    if registry::has_gymnasium() {
+        return format!("{id} is Gymnasium's: `npg train gym:{id}`");
     }
+    // Without the marks of a command of this program: that one is another.
     format!(
-        "it is Gymnasium's, which needs npg's Python package: `pip install .` in npg's repository, then \
-         `npg train gym:{id}`"
+        "{id} is Gymnasium's, which needs npg's Python package: `pip install .` in npg's repository gives an npg that \
+         has it, as gym:{id}"
     )
 }
 

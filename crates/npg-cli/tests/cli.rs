@@ -436,10 +436,17 @@ fn settings_are_offered_where_they_can_be_given() {
 
 #[test]
 fn environments_of_gymnasium_say_how_to_get_them() {
-    for (line, id) in [("train LunarLander-v3", "LunarLander-v3"), ("train ALE/Pong-v5", "ALE/Pong-v5")] {
-        let text = shown(line);
-        assert!(text.starts_with(&format!("exit code 2\n--- stderr\nerror: unknown environment `{id}`\n")), "{text}");
-        assert!(text.contains("`pip install .`") && text.contains(&format!("`npg train gym:{id}`")), "{text}");
+    for (given, id) in [
+        ("LunarLander-v3", "LunarLander-v3"),
+        ("lunarlander", "LunarLander-v3"),
+        ("LunarLander-v2", "LunarLander-v2"),
+        ("BipedalWalker-v3", "BipedalWalker-v3"),
+        ("ALE/Pong-v5", "ALE/Pong-v5"),
+    ] {
+        let text = shown(&format!("train {given}"));
+        let begin = format!("exit code 2\n--- stderr\nerror: unknown environment `{given}`\n{id} is Gymnasium's");
+        assert!(text.starts_with(&begin), "{text}");
+        assert!(text.contains("`pip install .`") && text.contains(&format!("gym:{id}")), "{text}");
     }
     insta::assert_snapshot!(shown("check-env --help"), @r#"
     exit code 0

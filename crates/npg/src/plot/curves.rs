@@ -171,7 +171,10 @@ pub fn learning_curves(runs: &[PathBuf], options: &CurveOptions) -> Result<Figur
     let panels = grid::environments(&drawn);
     if panels.len() > 1 {
         if let Some(panel) = options.panels.iter().find(|name| *name != RETURN) {
-            let message = format!("`{panel}` is drawn for runs of one environment; these are of {}", panels.len());
+            let message = format!(
+                "`{panel}` is drawn for runs of one environment; these are of {}: plot each by itself",
+                panels.len()
+            );
             return Err(Error::config("panels", message));
         }
         return grid::compose(runs, drawn, &panels, options);

@@ -12,7 +12,7 @@ use crate::exact::kakade::{LqgCurve, TARGET, TwoStateFlow};
 
 const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 60.0;
-const GAP: f64 = 52.0;
+const GAP: f64 = 62.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 130.0;
 const HEIGHT: f64 = 300.0;
@@ -59,8 +59,8 @@ fn plateau(flows: &[TwoStateFlow]) -> Vec<Item> {
         x: Axis::new(Scale::Log, 0.01, 3.0 * last, 5),
         y: Axis::new(Scale::Linear, 0.6, 2.05, 6),
     };
-    let mut items =
-        captions(&panel, "Two states: average reward", "staying pays 1 in state i, 2 in state j; the best is 2");
+    let note = "staying pays 1 in state i, 2 in state j; the best is 2";
+    let mut items = captions(&panel, ["Two states: average reward", note, "average reward"]);
     let entry = |flow: &TwoStateFlow| {
         let (color, label) = look(flow.direction);
         Entry { swatch: Swatch::Line(Stroke::solid(color, 2.4), None), label: label.into(), strong: true }
@@ -114,7 +114,7 @@ fn rescaled(panel: &Panel, direction: Direction, curves: &[&LqgCurve]) -> Vec<It
         Direction::Vanilla => ("Regulator: cost, vanilla", "depends on the parameters' scales s1, s2"),
         Direction::Natural => ("Regulator: cost, natural", "does not depend on s1, s2"),
     };
-    let mut items = captions(panel, title, note);
+    let mut items = captions(panel, [title, note, "cost"]);
     let mut entries = Vec::new();
     let mut data = Vec::new();
     for (index, curve) in curves.iter().enumerate() {
@@ -136,13 +136,14 @@ fn rescaled(panel: &Panel, direction: Direction, curves: &[&LqgCurve]) -> Vec<It
     items
 }
 
-/// What stands above and below a panel.
-fn captions(panel: &Panel, title: &str, note: &str) -> Vec<Item> {
+/// What stands above, below and beside a panel.
+fn captions(panel: &Panel, [title, note, label]: [&str; 3]) -> Vec<Item> {
     let Rectangle { x, y, width, height } = panel.area;
     vec![
         text([x, y - 58.0], Anchor::Start, title, 14.5, Weight::Medium, INK),
         text([x, y - 39.0], Anchor::Start, note, 12.0, Weight::Regular, MUTED),
         text([x + 0.5 * width, y + height + 38.0], Anchor::Middle, "time", 12.5, Weight::Regular, MUTED),
+        panel.y_label(label),
     ]
 }
 
@@ -160,7 +161,7 @@ mod tests {
             .flat_map(|direction| SCALINGS.map(|scales| Lqg { scales }.learn(*direction, &[0.1, 1.0, 10.0])))
             .collect();
         let svg = kakade(&flows, &curves).to_svg();
-        assert_eq!(svg.matches("<g class=\"series\"").count(), 8);
+        assert_eq!((svg.matches("<g class=\"series\"").count(), svg.matches("rotate(-90").count()), (8, 3));
         assert!(
             svg.contains(">2.26<") && svg.contains(">2.68 million<") && svg.contains("step in 770k is in state j"),
             "{svg}"
