@@ -48,7 +48,7 @@ def trained(file: Path, header: Mapping[str, Any], resolved: Resolved) -> _npg.T
     is_same = resolved.id == name and _own(options) == _own(saved_options(header)) and not resolved.unsaved_options()
     if is_same or not is_id(name):
         return _npg.Trainer.load(file, resolved.source, None)[0]
-    if not header["unsaved_options"]:
+    if not header["unsaved_options"] and (resolved.id == name or not imports(name)):
         check_spaces(resolve(name, _own(saved_options(header))), resolved)
     return _npg.Trainer.load(file, resolved.source, to_toml(options))[0]
 
@@ -56,6 +56,11 @@ def trained(file: Path, header: Mapping[str, Any], resolved: Resolved) -> _npg.T
 def is_id(name: str) -> bool:
     """Whether an environment can be made by that name."""
     return name.startswith(GYMNASIUM) or name in _npg.native_ids()
+
+
+def imports(name: str) -> bool:
+    """Whether making the environment of that id imports a module that it names: `gym:module:Id`."""
+    return name.startswith(GYMNASIUM) and ":" in name.removeprefix(GYMNASIUM)
 
 
 def saved_options(header: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,6 +81,11 @@ def wanted(
         return env, given, "sync"
     if not is_id(name):
         raise ValueError(f"{file} is of {name}, which has no id: give env")
+    if env is None and imports(name):
+        raise ValueError(
+            f"{file} is of {name}, which imports a Python module, and no file has npg import anything: if you trust that "
+            f"module, name the environment yourself, env={name!r}, or give another env"
+        )
     missing = [option for option in header["unsaved_options"] if option not in given]
     if missing:
         raise ValueError(

@@ -153,6 +153,7 @@ def test_the_program_says_where_it_cuts(tmp_path: Path) -> None:
     settings = ["--set", "policy.hidden=[4]", "--set", "run.eval_episodes=1"]
     trained = program("train", "gym:endless:Endless-v0", "--steps", "64", "--out", "run", *settings)
     assert note in trained.stdout + trained.stderr
-    evaluated = program("eval", "run", "--episodes", "1", "--json")
+    named = ["--env", "gym:endless:Endless-v0"]  # else no module is imported for a file
+    evaluated = program("eval", "run", *named, "--episodes", "1", "--json")
     assert json.loads(evaluated.stdout.splitlines()[0])["cut"] == 1
-    assert note in program("eval", "run", "--episodes", "1").stderr
+    assert note in program("eval", "run", *named, "--episodes", "1").stderr

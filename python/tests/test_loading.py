@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,24 @@ def test_the_program_draws_a_tensorboard_log(tmp_path: Path, tiny: Tiny) -> None
     program("plot", "logs/NPG_2", "-o", "one.svg", folder=tmp_path)
     assert ">NPG_2<" in (tmp_path / "one.svg").read_text()
     assert "not a run" in program("resume", "logs/NPG_1", folder=tmp_path, status=2)
+
+
+def test_no_module_is_imported_because_a_file_names_it(
+    tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported = tmp_path / "imported"
+    (tmp_path / "harmless.py").write_text(
+        "import pathlib\nimport gymnasium\n"
+        f"pathlib.Path({str(imported)!r}).touch()\n"
+        'gymnasium.register("Harmless-v0", entry_point="gymnasium.envs.classic_control:CartPoleEnv", max_episode_steps=20)\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "gym:harmless:Harmless-v0"
+    npg.NPG("MlpPolicy", name, **tiny()).learn(64).save(tmp_path / "agent")
+    sys.modules.pop("harmless")
+    imported.unlink()
+    with pytest.raises(ValueError, match=re.escape(f"name the environment yourself, env={name!r}")):
+        npg.load(tmp_path / "agent")
+    assert npg.load(tmp_path / "agent", env="gym:CartPole-v1").num_timesteps == 64
+    assert not imported.exists(), "a file had its module imported"
+    assert npg.load(tmp_path / "agent", env=name).num_timesteps == 64
