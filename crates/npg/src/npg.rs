@@ -139,7 +139,12 @@ pub fn update(
     let alpha = match algorithm.step {
         StepRule::Fixed => algorithm.alpha,
         StepRule::Kl | StepRule::LineSearch if x_f_x <= 0.0 => {
-            return update.refused(&at, format!("x^T F x = {x_f_x:e} is not positive: the step size is undefined"));
+            return update.refused(
+                &at,
+                format!(
+                    "x^T F x = {x_f_x:e} is not positive, as in a deterministic policy: the step size is undefined"
+                ),
+            );
         }
         StepRule::Kl | StepRule::LineSearch => alpha_from_kl(kl_step, x_f_x),
     };

@@ -8,6 +8,7 @@ use crate::evaluate::Evaluation;
 use crate::logs::RunLog;
 use crate::run_dir::{CheckpointChoice, Lock, Provenance, RunDir};
 use crate::train::{Iteration, RestoreError, Trainer};
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -83,6 +84,13 @@ impl Pace {
     fn saved(&mut self, iteration: u64) {
         *self = Self { saved: Instant::now(), iteration, interval: (2.0 * self.interval).max(1.0) };
     }
+}
+
+/// A note as a cause: its words.
+fn without_numbers(note: &str) -> String {
+    let is_of_number =
+        |word: &&str| word.contains(|c: char| c.is_ascii_digit()) || ["inf", "-inf", "NaN"].contains(word);
+    note.split_whitespace().filter(|word| !is_of_number(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// What a session continues.
@@ -277,7 +285,7 @@ impl Session {
     }
 
     fn train(&mut self, stop: impl Fn() -> bool, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
-        let mut said = Vec::new();
+        let mut said = HashSet::new();
         while let Some(iteration) = self.trainer.step() {
             let iteration = match iteration {
                 // The environment was ended for it, in the middle of a batch; nothing has been learned from that yet.
@@ -289,13 +297,12 @@ impl Session {
             };
             log.iteration(iteration.iteration, iteration.steps, iteration.metrics.values());
             tell(Event::Iteration(&iteration));
-            let notes = iteration.notes();
-            for note in notes.iter().filter(|note| !said.contains(*note)) {
+            // Each cause is said once, whatever the numbers; npg/updated and npg/shortened tell how often.
+            for note in iteration.notes().iter().filter(|note| said.insert(without_numbers(note))) {
                 let note = format!("iteration {}: {note}", iteration.iteration);
                 log.say(&note);
                 tell(Event::Note(note));
             }
-            said = notes; // what goes on for several iterations is said once
             self.tell_warnings(log, tell);
             if self.trainer.is_done() || self.is_evaluation_due() {
                 match self.evaluate(log, tell) {
