@@ -30,7 +30,7 @@ fn main() {
             let mut baseline = Baseline::new(&config.value, INPUTS, 0);
             let steps = vec![0; ROWS];
             let targets: Vec<f64> = (0..ROWS).map(|i| (i as f64).cos()).collect();
-            let states = Visited { inputs: &world.states, steps: &steps };
+            let states = Visited { inputs: (&world.states).into(), steps: &steps };
             black_box(baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, 0)));
         }
         "update" => {

@@ -60,7 +60,7 @@ impl World {
 
     /// All states, counted alike.
     pub(crate) fn all(&self) -> States<'_> {
-        States { inputs: &self.states, weights: None }
+        States { inputs: (&self.states).into(), weights: None }
     }
 
     /// (F + damping I)^-1 v by so many iterations.

@@ -115,7 +115,7 @@ class Acting:
                 "observation, info = env.reset()"
             )
 
-    def _rows_of(self, observation: Any) -> tuple[NDArray[np.float64], bool]:
+    def _rows_of(self, observation: Any) -> tuple[NDArray[Any], bool]:
         """Rows of shape (count, numbers of an observation), and whether a batch was given."""
         codec, (width, _) = self._resolved.observations, self._policy.sizes
         if codec is None:
@@ -131,7 +131,7 @@ class Acting:
         count = codec.count(observation)
         if count is None:
             return plain(codec.one(observation), np.float64).reshape(1, -1), False
-        return plain(codec.batch(observation, count), np.float64), True
+        return codec.as_given(observation, count), True
 
     @property
     def policy(self) -> _npg.Policy:

@@ -84,8 +84,13 @@ class Observations:
 
     def batch(self, observations: Any, count: int, whose: str = "") -> Rows:
         """`count` observations, batched as Gymnasium's vector environments do, in C order, shape (count, width)."""
+        return plain(self.as_given(observations, count, whose), self.dtype)
+
+    def as_given(self, observations: Any, count: int, whose: str = "") -> Rows:
+        """As `batch`, but in the type and order that they have, if nothing is lost by it: images are large."""
         if len(self._parts) == 1:
-            return plain(self._parts[0].encode(observations, count, whose), self.dtype)
+            rows = self._parts[0].encode(observations, count, whose)
+            return plain(rows, self.dtype) if self.dtype == np.float32 else rows
         rows = np.empty((count, self.width), self.dtype)
         begin = 0
         for part in self._parts:

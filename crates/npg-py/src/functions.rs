@@ -2,7 +2,6 @@
 
 use npg::advantage::{Segment, SegmentEnd};
 use npg::linearize::{Linearized, States};
-use npg::network::kernels::Matrix;
 use npg::policy::ActionRows;
 use npg::solve::CgOptions;
 use npg::trust_region::{Comparison, Signal};
@@ -12,7 +11,7 @@ use pyo3::types::PyDict;
 
 use crate::arrays::{Doubles, read};
 use crate::errors::mistake;
-use crate::policy::Policy;
+use crate::policy::{self, Policy};
 use crate::threads::on_all_cores;
 
 /// Raw actions of the policy's kind, one row a state.
@@ -52,14 +51,14 @@ fn samples(
     policy: &Policy,
     observations: &Bound<'_, PyAny>,
     taken: &Bound<'_, PyAny>,
-) -> PyResult<(Matrix, ActionRows)> {
+) -> PyResult<(policy::States, ActionRows)> {
     let inputs = policy.inputs(observations)?;
-    let actions = actions(policy, taken, inputs.rows())?;
+    let actions = actions(policy, taken, inputs.inputs().rows())?;
     Ok((inputs, actions))
 }
 
-fn states(inputs: &Matrix) -> States<'_> {
-    States { inputs, weights: None }
+fn states(given: &policy::States) -> States<'_> {
+    States { inputs: given.inputs(), weights: None }
 }
 
 /// F v: see `npg.functional.fisher_product`.
@@ -88,7 +87,7 @@ pub(crate) fn policy_gradient<'py>(
     entropy_coefficient: f64,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let (inputs, actions) = samples(policy, observations, taken)?;
-    let advantages = Doubles::vector(advantages, inputs.rows(), "advantages")?;
+    let advantages = Doubles::vector(advantages, inputs.inputs().rows(), "advantages")?;
     let (inner, advantages) = (&policy.inner, advantages.values());
     let gradient = py.detach(|| {
         on_all_cores(|| {
@@ -129,7 +128,7 @@ pub(crate) fn compare<'py>(
     advantages: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let (inputs, actions) = samples(policy, observations, taken)?;
-    let advantages = Doubles::vector(advantages, inputs.rows(), "advantages")?;
+    let advantages = Doubles::vector(advantages, inputs.inputs().rows(), "advantages")?;
     let theta = Doubles::vector(theta, policy.inner.theta.len(), "theta")?;
     let (inner, advantages, theta) = (&policy.inner, advantages.values(), theta.values());
     let signal = Signal { actions: &actions, advantages, entropy: 0.0, discounts: None };

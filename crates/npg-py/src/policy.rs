@@ -1,9 +1,11 @@
 //! A policy that acts on NumPy arrays.
 
-use npg::policy::{Actor, HeldNoise, Policy as Inner};
+use npg::network::kernels::Matrix;
+use npg::policy::{ActionRows, Actor, HeldNoise, Inputs, Observations, Policy as Inner, WIDE};
 use npg::random::{Purpose, Stream};
-use numpy::{IntoPyArray, PyArray1};
+use numpy::{IntoPyArray, PyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+use pyo3::types::PySlice;
 
 use crate::arrays::{Doubles, matrix};
 use crate::errors::{exception, mistake};
@@ -26,28 +28,79 @@ impl Policy {
     }
 
     /// Network inputs of observations of shape (rows, numbers of an observation).
-    pub(crate) fn inputs(&self, observations: &Bound<'_, PyAny>) -> PyResult<npg::network::kernels::Matrix> {
-        let observations = Doubles::rows(observations, self.inner.observation.len(), "observations")?;
-        let count = observations.shape()[0];
-        if count == 0 {
+    pub(crate) fn inputs(&self, observations: &Bound<'_, PyAny>) -> PyResult<States> {
+        let width = self.inner.inputs();
+        let mut states = if width > WIDE {
+            States::Wide(Observations::zeros(&self.inner, 0))
+        } else {
+            States::Ready(Matrix::zeros(0, width))
+        };
+        for_each_part(observations, self.inner.observation.len(), "observations", |first, part| {
+            let count = part.shape()[0];
+            if let States::Ready(matrix) = &mut states {
+                matrix.set_rows(first + count);
+            }
+            encode(&self.inner, part, (first, "observations"), |row, encoded| match &mut states {
+                States::Ready(matrix) => self.inner.normalize(encoded, matrix.row_mut(first + row)),
+                States::Wide(observations) => observations.push(encoded),
+            })
+        })?;
+        if states.inputs().rows() == 0 {
             return Err(mistake("observations has no rows"));
         }
-        let mut inputs = npg::network::kernels::Matrix::zeros(count, self.inner.inputs());
-        encode(&self.inner, &observations, "observations", |row, encoded| {
-            self.inner.normalize(encoded, inputs.row_mut(row))
-        })?;
-        Ok(inputs)
+        Ok(states)
     }
 }
 
+/// States that were given as observations.
+pub(crate) enum States {
+    Ready(Matrix),
+    Wide(Observations),
+}
+
+impl States {
+    pub(crate) fn inputs(&self) -> Inputs<'_> {
+        match self {
+            States::Ready(matrix) => matrix.into(),
+            States::Wide(observations) => Inputs::Kept(observations),
+        }
+    }
+}
+
+/// Rows that are converted at once: all of them would take eight bytes a number.
+const PART: usize = 256;
+
+/// Gives the rows of an array in parts, each with the index of its first row.
+fn for_each_part<'py>(
+    array: &Bound<'py, PyAny>,
+    columns: usize,
+    what: &str,
+    mut take: impl FnMut(usize, &Doubles<'py>) -> PyResult<()>,
+) -> PyResult<()> {
+    let rows = array.cast::<PyUntypedArray>().map_or(0, |array| if array.ndim() == 2 { array.shape()[0] } else { 0 });
+    if rows <= PART {
+        return take(0, &Doubles::rows(array, columns, what)?);
+    }
+    for first in (0..rows).step_by(PART) {
+        let part = PySlice::new(array.py(), first as isize, rows.min(first + PART) as isize, 1);
+        take(first, &Doubles::rows(&array.get_item(part)?, columns, what)?)?;
+    }
+    Ok(())
+}
+
 /// Gives each row of `observations`, shape (rows, numbers of one), as a network reads it, or says what is wrong with it;
-/// `what` names them.
-fn encode(policy: &Inner, observations: &Doubles<'_>, what: &str, mut take: impl FnMut(usize, &[f64])) -> PyResult<()> {
+/// `what` names them, and says the number of the first.
+fn encode(
+    policy: &Inner,
+    observations: &Doubles<'_>,
+    (first, what): (usize, &str),
+    mut take: impl FnMut(usize, &[f64]),
+) -> PyResult<()> {
     let space = &policy.observation;
     let mut encoded = vec![0.0; space.encoded_len()];
     for (row, observation) in observations.values().chunks_exact(space.len().max(1)).enumerate() {
         space.encode(observation, &mut encoded).map_err(|(index, value)| {
-            mistake(format!("{what}[{row}, {index}] is {value}, which is not finite or not in its space"))
+            mistake(format!("{what}[{}, {index}] is {value}, which is not finite or not in its space", first + row))
         })?;
         take(row, &encoded);
     }
@@ -63,24 +116,31 @@ impl Policy {
         observations: &Bound<'py, PyAny>,
         deterministic: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let observations = Doubles::rows(observations, self.inner.observation.len(), "observation")?;
-        let count = observations.shape()[0];
-        let mut actor = Actor::new(&self.inner, count.max(1));
-        encode(&self.inner, &observations, "observation", |row, encoded| {
-            actor.observe(row, encoded);
-        })?;
-        actor.infer(count);
-        self.noise.resize(count, HeldNoise::default());
-        for (row, noise) in self.noise.iter_mut().enumerate() {
-            if deterministic {
-                actor.take_mode(row);
-            } else {
-                actor.sample(row, &mut self.stream, noise);
+        let mut actor: Option<Actor<'_>> = None; // as large as the first part, which is the largest
+        let mut chosen = ActionRows::zeros(&self.inner.distribution, 0);
+        let (inner, stream, noise) = (&self.inner, &mut self.stream, &mut self.noise);
+        for_each_part(observations, inner.observation.len(), "observation", |first, part| {
+            let count = part.shape()[0];
+            let actor = actor.get_or_insert_with(|| Actor::new(inner, count.max(1)));
+            encode(inner, part, (first, "observation"), |row, encoded| {
+                actor.observe(row, encoded);
+            })?;
+            actor.infer(count);
+            noise.resize(noise.len().max(first + count), HeldNoise::default());
+            for (row, noise) in noise[first..first + count].iter_mut().enumerate() {
+                if deterministic {
+                    actor.take_mode(row);
+                } else {
+                    actor.sample(row, stream, noise);
+                }
             }
-        }
-        Ok(match actor.executed(count) {
-            npg::env::Actions::Integers { values, columns } => matrix(py, values, columns)?.into_any(),
-            npg::env::Actions::Reals { values, columns } => matrix(py, values, columns)?.into_any(),
+            chosen.append(actor.executed(count));
+            Ok(())
+        })?;
+        noise.truncate(chosen.rows());
+        Ok(match &chosen {
+            ActionRows::Integers { values, columns } => matrix(py, values, *columns)?.into_any(),
+            ActionRows::Reals { values, columns } => matrix(py, values, *columns)?.into_any(),
         })
     }
 

@@ -11,21 +11,22 @@ use crate::policy::ActionRows;
 use crate::reduce::{self, Cut, Pool};
 use faer::{Accum, Mat, MatRef, Par};
 
-/// (1/rows) sum over rows of J^T M J v; `metric` replaces the rows of J v in tile `index` by M J v. The damping is not
-/// in it.
+/// (1/rows) sum over rows of J^T M J v; `metric` replaces the rows of J v in tile `index` by M J v, once `prepare` has
+/// seen to the tile's inputs. The damping is not in it.
 pub(crate) fn curvature_product(
     network: &Network,
     packed: &Packed,
     (tiles, cut, rows): (&[Tile], Cut, usize),
     (scratch, tangents): (&Pool<Scratch>, &Pool<Packed>),
     v: &[f64],
-    metric: impl Fn(usize, usize, &mut Matrix) + Sync,
+    (prepare, metric): (impl Fn(usize, &mut Scratch) + Sync, impl Fn(usize, usize, &mut Matrix) + Sync),
 ) -> Vec<f64> {
     let mut product = tangents.with(
         || network.tangent(),
         |tangent| {
             network.pack_tangent(packed, v, tangent);
             let add = |scratch: &mut Scratch, index: usize, sum: &mut [f64]| {
+                prepare(index, scratch);
                 network.jvp(packed, tangent, &tiles[index], scratch);
                 metric(index, tiles[index].rows(), &mut scratch.outputs);
                 network.vjp(packed, &tiles[index], scratch, sum);
@@ -43,7 +44,8 @@ impl Linearized<'_> {
     pub fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
         let (network, distribution) = (&self.policy.network, &self.policy.distribution);
         let states = (&self.tiles[..], self.cut, self.rows());
-        curvature_product(network, &self.packed, states, (&self.scratch, &self.tangents), v, |index, rows, outputs| {
+        let prepare = |index: usize, scratch: &mut Scratch| self.prepare(index, scratch);
+        let metric = |index: usize, rows: usize, outputs: &mut Matrix| {
             distribution.apply_metric(rows, &self.metrics[index], outputs);
             if self.is_weighted() {
                 for (slot, row) in self.cut.rows(index).enumerate() {
@@ -51,7 +53,8 @@ impl Linearized<'_> {
                     outputs.row_mut(slot).iter_mut().for_each(|x| *x *= weight);
                 }
             }
-        })
+        };
+        curvature_product(network, &self.packed, states, (&self.scratch, &self.tangents), v, (prepare, metric))
     }
 
     /// x^T F x, twice the predicted KL of a step x, by one product.
@@ -68,6 +71,7 @@ impl Linearized<'_> {
         let mut rows = vec![0.0; network.tile_rows() * parameters];
         let mut fisher = Mat::zeros(parameters, parameters);
         for (index, tile) in self.tiles.iter().enumerate() {
+            self.prepare(index, &mut scratch);
             for component in 0..rank {
                 for (slot, row) in self.cut.rows(index).enumerate() {
                     let u = scratch.outputs.row_mut(slot);
@@ -92,6 +96,7 @@ impl Linearized<'_> {
         let mut cotangent = vec![0.0; network.outputs()];
         let mut scores = Mat::zeros(self.rows(), parameters);
         for (index, tile) in self.tiles.iter().enumerate() {
+            self.prepare(index, &mut scratch);
             let range = self.cut.rows(index);
             for (slot, row) in range.clone().enumerate() {
                 cotangent.fill(0.0);

@@ -27,6 +27,7 @@ pub fn policy_gradient(at: &Linearized<'_>, actions: &ActionRows, advantages: &[
                 }
                 scratch.outputs.row_mut(slot).iter_mut().zip(cotangent.iter()).for_each(|(s, c)| *s = *c as f32);
             }
+            at.prepare(index, scratch);
             network.vjp(&at.packed, tile, scratch, sum);
         });
     gradient.iter_mut().for_each(|g| *g /= at.rows() as f64);

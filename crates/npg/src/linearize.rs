@@ -4,14 +4,14 @@
 
 use crate::network::kernels::Matrix;
 use crate::network::{Packed, Scratch, Tile};
-use crate::policy::Policy;
+use crate::policy::{Inputs, Policy};
 use crate::reduce::{self, Cut, Pool};
 
 /// States, as the network reads them, and how much each counts.
 #[derive(Clone, Copy, Debug)]
 pub struct States<'a> {
     /// One row a state.
-    pub inputs: &'a Matrix,
+    pub inputs: Inputs<'a>,
     /// Weights with mean one (gamma^t normalized); None means all equal.
     pub weights: Option<&'a [f64]>,
 }
@@ -28,6 +28,7 @@ pub struct Linearized<'a> {
     /// Working memory of the products.
     pub(crate) scratch: Pool<Scratch>,
     pub(crate) tangents: Pool<Packed>,
+    inputs: Inputs<'a>,
     weights: Option<&'a [f64]>,
     /// Mean of the weights over these states: what they are divided by. 1 where nothing is left out.
     mean_weight: f64,
@@ -61,24 +62,22 @@ impl<'a> Linearized<'a> {
         tiles.resize_with(cut.tiles(), || {
             (Tile::new(&policy.network, 0, false), Matrix::zeros(0, policy.network.outputs()))
         });
+        let scratch = Pool::default();
         reduce::for_each(cut, &mut tiles, |index, (tile, metric)| {
-            let range = cut.rows(index);
-            *tile = Tile::new(&policy.network, policy.network.tile_rows(), true);
-            tile.set_rows(range.len());
             metric.set_rows(policy.network.tile_rows());
-            for (slot, row) in range.enumerate() {
-                let source = selection.as_ref().map_or(row, |s| s[row]);
-                tile.inputs.row_mut(slot).copy_from_slice(states.inputs.row(source));
-            }
-            policy.network.forward(&packed, tile);
+            let source = |row: usize| selection.as_ref().map_or(row, |s| s[row]);
+            *tile = scratch.with(
+                || Scratch::new(&policy.network),
+                |scratch| states.inputs.linearized((&policy.network, &packed), cut.rows(index).map(source), scratch),
+            );
             for row in 0..tile.rows() {
                 policy.distribution.metric(tile.outputs().row(row), metric.row_mut(row));
             }
         });
         let (tiles, metrics) = tiles.into_iter().unzip();
         let mean_weight = mean_weight(states.weights, selection.as_deref());
-        let (scratch, tangents, weights) = (Pool::default(), Pool::default(), states.weights);
-        Self { policy, packed, cut, tiles, metrics, scratch, tangents, weights, mean_weight, selection, rows }
+        let (tangents, States { inputs, weights }) = (Pool::default(), states);
+        Self { policy, packed, cut, tiles, metrics, scratch, tangents, inputs, weights, mean_weight, selection, rows }
     }
 
     /// Number of states.
@@ -89,6 +88,16 @@ impl<'a> Linearized<'a> {
     /// The policy.
     pub fn policy(&self) -> &Policy {
         self.policy
+    }
+
+    /// Writes the inputs of tile `index` into the first rows of `to`.
+    pub(crate) fn write_inputs(&self, index: usize, to: &mut Matrix) {
+        self.inputs.fill(self.cut.rows(index).map(|row| self.source(row)), to);
+    }
+
+    /// Before a product of tile `index`: makes its inputs again, where the tile does not keep them.
+    pub(crate) fn prepare(&self, index: usize, scratch: &mut Scratch) {
+        self.inputs.prepare(&self.tiles[index], self.cut.rows(index).map(|row| self.source(row)), scratch);
     }
 
     /// Index of row `row` among the given states.

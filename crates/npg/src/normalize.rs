@@ -97,9 +97,16 @@ impl Normalizer {
     }
 
     /// Normalizes `values` into f32 `out`.
-    pub fn apply(&self, values: &[f64], out: &mut [f32]) {
-        for (j, (x, slot)) in values.iter().zip(out).enumerate() {
-            *slot = ((x - self.moments.mean[j]) * self.scales[j]).clamp(-self.clip, self.clip) as f32;
+    pub fn apply<T: Copy + Into<f64>>(&self, values: &[T], out: &mut [f32]) {
+        self.apply_from(0, values, out);
+    }
+
+    /// As [`Normalizer::apply`], for the dimensions from `first` on.
+    pub fn apply_from<T: Copy + Into<f64>>(&self, first: usize, values: &[T], out: &mut [f32]) {
+        let statistics = self.moments.mean[first..].iter().zip(&self.scales[first..]);
+        for ((x, (mean, scale)), slot) in values.iter().zip(statistics).zip(out) {
+            let x: f64 = (*x).into();
+            *slot = ((x - mean) * scale).clamp(-self.clip, self.clip) as f32;
         }
     }
 
@@ -160,7 +167,7 @@ mod tests {
     #[test]
     fn the_identity_before_samples() {
         let mut out = [0.0f32; 2];
-        Normalizer::new(Moments::new(2), 10.0).apply(&[0.5, -20.0], &mut out);
+        Normalizer::new(Moments::new(2), 10.0).apply(&[0.5, -20.0f64], &mut out);
         assert!((out[0] - 0.5).abs() < 1e-6);
         assert_eq!(out[1], -10.0);
     }

@@ -215,7 +215,7 @@ impl World {
         let finals = self.baseline(&batch.finals);
         let advantages = advantages(&batch.segments, &batch.rewards, &values, &finals, self.gamma, 1.0);
         let weights = discounted_weights(&batch.segments, batch.len(), self.gamma);
-        let states = States { inputs: &batch.inputs, weights: Some(&weights) };
+        let states = States { inputs: batch.states(), weights: Some(&weights) };
         let at = Linearized::new(&self.policy, states, 1.0);
         let gradient = policy_gradient(&at, &batch.actions, &advantages, 0.0);
         let product = at.fisher_product(&self.probe);

@@ -26,6 +26,8 @@ use kernels::{Activation, Matrix, pack, pack_transposed};
 pub const TILE: usize = kernels::CHAIN;
 /// More weights than this in a layer do not stay in the first cache from one product to the next.
 const LARGE: usize = 1 << 14;
+/// Tiles of more inputs than this stay small: they would take more room than the weights.
+const MOST_INPUTS: usize = 1 << 12;
 
 /// One affine layer: where its parameters are and what follows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +69,8 @@ impl Network {
     pub fn tile_rows(&self) -> usize {
         let largest = self.layers.iter().map(|layer| layer.inputs * layer.outputs).max();
         // Exploration's part of a gradient is scaled tile by tile, which would round differently.
-        if self.exploration.is_none() && largest > Some(LARGE) { 4 * TILE } else { TILE }
+        let can_be_more = self.exploration.is_none() && self.inputs <= MOST_INPUTS;
+        if can_be_more && largest > Some(LARGE) { 4 * TILE } else { TILE }
     }
 
     /// A network with the given hidden widths (none: linear), behind `features` if given.

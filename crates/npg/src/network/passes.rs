@@ -11,7 +11,8 @@ use super::{Layer, Network, Packed, TILE};
 #[derive(Clone, Debug)]
 pub struct Tile {
     rows: usize,
-    /// Inputs of the network. Fill the first [`Tile::rows`] rows before [`Network::forward`].
+    /// Inputs of the network. Fill the first [`Tile::rows`] rows before [`Network::forward`]. A tile without any takes those
+    /// in [`Scratch::inputs`].
     pub inputs: Matrix,
     features: Matrix,
     /// Activations of each hidden layer.
@@ -26,11 +27,16 @@ pub struct Tile {
 impl Tile {
     /// A tile for `capacity` rows; with `slopes` it can serve jvp and vjp.
     pub fn new(network: &Network, capacity: usize, slopes: bool) -> Self {
+        Self { inputs: Matrix::zeros(capacity, network.inputs), ..Self::without_inputs(network, capacity, slopes) }
+    }
+
+    /// As [`Tile::new`], for inputs that are not kept: they are in the scratch of whoever works with it.
+    pub fn without_inputs(network: &Network, capacity: usize, slopes: bool) -> Self {
         let hidden: Vec<Matrix> = network.layers.iter().skip(1).map(|l| Matrix::zeros(capacity, l.inputs)).collect();
         let features = network.features.as_ref().map_or(Matrix::default(), |f| Matrix::zeros(capacity, f.count()));
         Self {
             rows: capacity,
-            inputs: Matrix::zeros(capacity, network.inputs),
+            inputs: Matrix::zeros(0, network.inputs),
             features,
             slopes: if slopes && network.activation != Activation::Tanh { hidden.clone() } else { Vec::new() },
             hidden,
@@ -48,7 +54,7 @@ impl Tile {
 
     /// Uses the first `rows` rows from now on.
     pub fn set_rows(&mut self, rows: usize) {
-        assert!(rows <= self.inputs.rows(), "a tile of {} rows cannot hold {rows}", self.inputs.rows());
+        assert!(rows <= self.outputs.rows(), "a tile of {} rows cannot hold {rows}", self.outputs.rows());
         self.rows = rows;
     }
 
@@ -69,6 +75,16 @@ impl Tile {
             _ => &self.hidden[layer - 1],
         }
     }
+
+    /// As `layer_input`, where `beside` are the network's inputs if the tile has none.
+    fn input<'a>(&'a self, layer: usize, beside: &'a Matrix) -> &'a Matrix {
+        if layer == 0 && self.lacks_inputs() { beside } else { self.layer_input(layer) }
+    }
+
+    /// Whether products need inputs that the tile does not keep.
+    fn lacks_inputs(&self) -> bool {
+        self.inputs.rows() == 0 && self.features.columns() == 0
+    }
 }
 
 /// Working memory of one thread for jvp and vjp.
@@ -79,6 +95,8 @@ pub struct Scratch {
     /// What is pushed forward (jvp: result) or pulled back (vjp: cotangents), rows x outputs. The caller fills it
     /// before a vjp and reads it after a jvp.
     pub outputs: Matrix,
+    /// Inputs of a tile that keeps none; no rows until [`Scratch::room_for_inputs`] is asked.
+    pub inputs: Matrix,
     exploration: Option<ExplorationScratch>,
     /// For a narrow last layer ([`Network::is_narrow`]): its inputs, outputs and weights with rows and columns exchanged.
     flipped: [Matrix; 3],
@@ -91,6 +109,7 @@ impl Scratch {
         Self {
             layers: network.layers.iter().skip(1).map(|l| Matrix::zeros(rows, l.inputs)).collect(),
             outputs: Matrix::zeros(rows, network.outputs()),
+            inputs: Matrix::zeros(0, network.inputs),
             exploration: network.exploration.map(|(a, _)| ExplorationScratch::new(rows, network.last_inputs(), a)),
             flipped: [
                 Matrix::zeros(network.last_inputs(), TILE),
@@ -98,6 +117,21 @@ impl Scratch {
                 Matrix::zeros(network.last().outputs, network.last_inputs()),
             ],
         }
+    }
+}
+
+impl Scratch {
+    /// Room for the inputs of a tile.
+    pub fn room_for_inputs(&mut self) -> &mut Matrix {
+        if self.inputs.rows() == 0 {
+            self.inputs.set_rows(self.outputs.rows());
+        }
+        &mut self.inputs
+    }
+
+    /// Where the inputs of `tile` must be for the next products, if it does not keep them.
+    pub fn inputs_beside(&mut self, tile: &Tile) -> Option<&mut Matrix> {
+        tile.lacks_inputs().then(|| self.room_for_inputs())
     }
 }
 
@@ -168,7 +202,7 @@ impl Network {
             }
             let output = if index == last { &mut scratch.outputs } else { &mut after[0] };
             let bias = Start::Bias(direction.biases.as_slice());
-            product(rows, layer.inputs, rows_of(tile.layer_input(index)), &direction.weights, bias, output);
+            product(rows, layer.inputs, rows_of(tile.input(index, &scratch.inputs)), &direction.weights, bias, output);
             if let Some(moved) = moved_input {
                 product(rows, layer.inputs, rows_of(moved), &packed.layers[index].weights, Start::Accumulate, output);
             }
@@ -180,7 +214,8 @@ impl Network {
             let h_tangent = last.checked_sub(1).map(|i| &scratch.layers[i]);
             let first = self.last().outputs + self.last().constants;
             let (state, work) = both(&tile.exploration, &mut scratch.exploration);
-            exploration.jvp(moved, tile.last_inputs(), h_tangent, state, (rows, first, work), &mut scratch.outputs);
+            let h = tile.input(last, &scratch.inputs);
+            exploration.jvp(moved, h, h_tangent, state, (rows, first, work), &mut scratch.outputs);
         }
     }
 
@@ -190,7 +225,7 @@ impl Network {
         let rows = tile.rows;
         for (index, layer) in self.layers.iter().enumerate() {
             let delta = scratch.layers.get(index).unwrap_or(&scratch.outputs);
-            let input = tile.layer_input(index);
+            let input = tile.input(index, &scratch.inputs);
             let (weights, biases) = layer_slots(layer, gradient);
             if index + 1 == self.layers.len() && self.is_narrow(tile) {
                 let flipped = &mut scratch.flipped[2];
@@ -212,7 +247,7 @@ impl Network {
     /// Whether the last layer has so few outputs that products run faster with rows and columns exchanged: vectors then
     /// lie along the rows, of which there are more. The bits are the same.
     fn is_narrow(&self, tile: &Tile) -> bool {
-        self.has_narrow_head() && tile.inputs.rows() == TILE
+        self.has_narrow_head() && tile.outputs.rows() == TILE
     }
 
     pub(super) fn has_narrow_head(&self) -> bool {
@@ -227,7 +262,9 @@ impl Network {
             for (index, layer) in self.layers.iter().enumerate() {
                 let delta = scratch.layers.get(index).unwrap_or(&scratch.outputs).row(row);
                 let (weights, biases) = layer_slots(layer, gradient);
-                for (slots, x) in weights.chunks_exact_mut(layer.outputs).zip(tile.layer_input(index).row(row)) {
+                for (slots, x) in
+                    weights.chunks_exact_mut(layer.outputs).zip(tile.input(index, &scratch.inputs).row(row))
+                {
                     for (slot, d) in slots.iter_mut().zip(delta) {
                         *slot = f64::from(*x) * f64::from(*d);
                     }

@@ -33,6 +33,15 @@ impl ActionRows {
         }
     }
 
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        let (values, columns) = match self {
+            ActionRows::Integers { values, columns } => (values.len(), *columns),
+            ActionRows::Reals { values, columns } => (values.len(), *columns),
+        };
+        values.checked_div(columns).unwrap_or(0)
+    }
+
     /// Row `row`.
     pub fn row(&self, row: usize) -> Action<'_> {
         match self {
@@ -70,15 +79,13 @@ impl ActionRows {
         }
     }
 
-    /// Appends all rows of `other`, which has the same kind.
-    pub fn append(&mut self, other: &ActionRows) {
-        match (self, other) {
-            (ActionRows::Integers { values, .. }, ActionRows::Integers { values: more, .. }) => {
+    /// Appends `others`, which have the same kind.
+    pub fn append(&mut self, others: Actions<'_>) {
+        match (self, others) {
+            (ActionRows::Integers { values, .. }, Actions::Integers { values: more, .. }) => {
                 values.extend_from_slice(more);
             }
-            (ActionRows::Reals { values, .. }, ActionRows::Reals { values: more, .. }) => {
-                values.extend_from_slice(more)
-            }
+            (ActionRows::Reals { values, .. }, Actions::Reals { values: more, .. }) => values.extend_from_slice(more),
             _ => unreachable!("both come from one distribution"),
         }
     }

@@ -9,6 +9,7 @@ mod bounds;
 mod comparison;
 mod distribution;
 mod heads;
+mod observations;
 
 pub use acting::Chosen;
 pub use actions::ActionRows;
@@ -16,6 +17,7 @@ pub use actor::{Actor, HeldNoise};
 pub use bounds::Bounds;
 pub use comparison::{Comparer, Difference};
 pub use distribution::{ActionMut, Distribution, Head, TotalVariation};
+pub use observations::{Inputs, Observations, WIDE};
 
 use crate::config::{self, ActivationName, NetworkKind, Std};
 use crate::env::{Space, Spec};
@@ -98,10 +100,10 @@ impl Policy {
     }
 
     /// Turns an encoded observation into a row of network inputs.
-    pub fn normalize(&self, encoded: &[f64], row: &mut [f32]) {
+    pub fn normalize<T: Copy + Into<f64>>(&self, encoded: &[T], row: &mut [f32]) {
         match &self.normalizer {
             Some(normalizer) => normalizer.apply(encoded, row),
-            None => row.iter_mut().zip(encoded).for_each(|(slot, x)| *slot = *x as f32),
+            None => row.iter_mut().zip(encoded).for_each(|(slot, x)| *slot = (*x).into() as f32),
         }
     }
 }

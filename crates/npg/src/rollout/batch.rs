@@ -4,7 +4,7 @@ use crate::advantage::{Segment, SegmentEnd};
 use crate::env::Measure;
 use crate::network::kernels::Matrix;
 use crate::normalize::Moments;
-use crate::policy::{ActionRows, Policy};
+use crate::policy::{ActionRows, Inputs, Observations, Policy, WIDE};
 
 /// A finished training episode.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,10 +20,12 @@ pub struct Episode {
 /// Transitions of one iteration. Rows are environment-major; segments say where episodes begin and end.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// What the network saw: normalized observations, one row a transition.
+    /// What the network saw: normalized observations, one row a transition. Empty where rows are wide.
     pub inputs: Matrix,
-    /// The observations themselves (encoded, f32); empty where they are not normalized.
+    /// The observations themselves (encoded, f32); empty where they are not normalized, or wide.
     pub observations: Matrix,
+    /// Wide observations, instead of `inputs`, `observations` and `finals`.
+    pub wide: Option<Wide>,
     /// Raw actions.
     pub actions: ActionRows,
     /// Rewards as the environment gave them.
@@ -32,7 +34,7 @@ pub struct Batch {
     pub steps: Vec<u32>,
     /// Runs of consecutive steps.
     pub segments: Vec<Segment>,
-    /// Network inputs of the observations that segments bootstrap from.
+    /// Network inputs of the observations that segments bootstrap from. Empty where rows are wide.
     pub finals: Matrix,
     /// Step within its episode of each final observation.
     pub final_steps: Vec<u32>,
@@ -48,7 +50,34 @@ pub struct Batch {
     pub measures: Vec<Measure>,
 }
 
+/// Observations of more than [`WIDE`] numbers, kept as they came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wide {
+    /// One row a transition.
+    pub observations: Observations,
+    /// The observations that segments bootstrap from.
+    pub finals: Observations,
+}
+
 impl Batch {
+    /// What networks read of each transition's state.
+    pub fn states(&self) -> Inputs<'_> {
+        self.wide.as_ref().map_or(Inputs::Ready(&self.inputs), |wide| Inputs::Kept(&wide.observations))
+    }
+
+    /// What networks read of the observations that segments bootstrap from.
+    pub fn final_states(&self) -> Inputs<'_> {
+        self.wide.as_ref().map_or(Inputs::Ready(&self.finals), |wide| Inputs::Kept(&wide.finals))
+    }
+
+    /// Writes the observation (encoded, f32) of row `row`, where observations are normalized.
+    pub(crate) fn observation(&self, row: usize, numbers: &mut [f32]) {
+        match &self.wide {
+            Some(wide) => wide.observations.numbers(row, numbers),
+            None => numbers.copy_from_slice(self.observations.row(row)),
+        }
+    }
+
     /// Number of transitions.
     pub fn len(&self) -> usize {
         self.rewards.len()
@@ -59,12 +88,15 @@ impl Batch {
         self.rewards.is_empty()
     }
 
-    /// A batch of `rows` rows to be filled.
-    pub(super) fn zeros(policy: &Policy, rows: usize) -> Self {
-        let kept = if policy.normalizer.is_some() { rows } else { 0 };
+    /// A batch of `rows` rows to be filled, in the room of `spare` if there is any.
+    pub(super) fn zeros(policy: &Policy, rows: usize, spare: Option<Observations>) -> Self {
+        let wide = (policy.inputs() > WIDE).then(|| Observations::room(policy, rows, spare));
+        let ready = if wide.is_none() { rows } else { 0 };
+        let normalized = if policy.normalizer.is_some() { ready } else { 0 };
         Self {
-            inputs: Matrix::zeros(rows, policy.inputs()),
-            observations: Matrix::zeros(kept, policy.inputs()),
+            inputs: Matrix::zeros(ready, policy.inputs()),
+            observations: Matrix::zeros(normalized, policy.inputs()),
+            wide: wide.map(|observations| Wide { finals: observations.none_of(), observations }),
             actions: ActionRows::zeros(&policy.distribution, rows),
             rewards: vec![0.0; rows],
             steps: vec![0; rows],
@@ -79,18 +111,45 @@ impl Batch {
         }
     }
 
+    /// Takes in the observation of row `row`, and what the network saw of it.
+    pub(super) fn put(&mut self, row: usize, encoded: &[f64], inputs: &[f32]) {
+        if let Some(wide) = &mut self.wide {
+            wide.observations.put(row, encoded);
+            return;
+        }
+        self.inputs.row_mut(row).copy_from_slice(inputs);
+        if self.observations.rows() > 0 {
+            self.observations.row_mut(row).iter_mut().zip(encoded).for_each(|(slot, x)| *slot = *x as f32);
+        }
+    }
+
     /// Adds a final observation; returns its row.
     pub(super) fn push_final(&mut self, policy: &Policy, encoded: &[f64], step: u32) -> usize {
         let row = self.final_steps.len();
-        self.finals.set_rows(row + 1);
-        policy.normalize(encoded, self.finals.row_mut(row));
+        if let Some(wide) = &mut self.wide {
+            wide.finals.push(encoded);
+        } else {
+            self.finals.set_rows(row + 1);
+            policy.normalize(encoded, self.finals.row_mut(row));
+        }
         self.final_steps.push(step);
         row
     }
 
     /// One batch of all groups' batches, in order.
-    pub(super) fn concatenate(policy: &Policy, blocks: Vec<Batch>) -> Self {
-        let mut all = Batch::zeros(policy, 0);
+    pub(super) fn concatenate(policy: &Policy, mut blocks: Vec<Batch>) -> Self {
+        if blocks.len() == 1 {
+            let mut all = blocks.remove(0);
+            all.episodes.sort_by_key(|episode| episode.ended_at);
+            return all;
+        }
+        let mut all = Batch::zeros(policy, 0, None);
+        let wide: Option<Vec<Wide>> = blocks.iter_mut().map(|block| block.wide.take()).collect();
+        if let (Some(wide), Some(kept)) = (wide, &mut all.wide) {
+            let (rows, finals) = wide.into_iter().map(|block| (block.observations, block.finals)).unzip();
+            kept.observations = Observations::concatenate(rows).unwrap_or(kept.observations.none_of());
+            kept.finals = Observations::concatenate(finals).unwrap_or(kept.finals.none_of());
+        }
         let width = policy.inputs();
         // The two that are large, on two threads.
         (all.inputs, all.observations) = rayon::join(
@@ -100,7 +159,7 @@ impl Batch {
         all.finals = Matrix::concatenate(width, blocks.iter().map(|block| &block.finals));
         for block in blocks {
             let (row, last) = (all.rewards.len(), all.final_steps.len());
-            all.actions.append(&block.actions);
+            all.actions.append(block.actions.first(block.rewards.len()));
             all.rewards.extend_from_slice(&block.rewards);
             all.steps.extend_from_slice(&block.steps);
             all.final_steps.extend_from_slice(&block.final_steps);

@@ -4,7 +4,7 @@ use super::{Batch, Episode, check_reward};
 use crate::advantage::{Segment, SegmentEnd};
 use crate::env::{Ending, EnvGroup, Fault, Outcome, Space, Spec};
 use crate::error::{Error, Result};
-use crate::policy::{Actor, HeldNoise, Policy};
+use crate::policy::{Actor, HeldNoise, Observations, Policy};
 use crate::random::{Purpose, Stream};
 
 /// A simulator that diverges this often without a single good step between is broken.
@@ -80,6 +80,8 @@ pub(super) struct Group {
     limit: Option<u32>,
     streams: Vec<Stream>,
     lanes: Vec<Lane>,
+    /// The room of a batch that is no longer needed.
+    pub(super) spare: Option<Observations>,
     /// Encoded observations, one row a lane.
     observations: Vec<f64>,
 }
@@ -101,6 +103,7 @@ impl Group {
             limit: spec.max_episode_steps.filter(|_| beginning.counts_limit),
             streams: (0..count).map(|i| beginning.stream(Purpose::Environment, i)).collect(),
             lanes: (0..count).map(lane).collect(),
+            spare: None,
             observations: vec![0.0; count * spec.observation.encoded_len()],
             space: spec.observation.clone(),
             environments,
@@ -120,7 +123,7 @@ impl Group {
         let width = self.space.encoded_len();
         let raw_width = self.space.len();
         let rows: usize = counts.iter().sum();
-        let mut batch = Batch::zeros(policy, rows);
+        let mut batch = Batch::zeros(policy, rows, self.spare.take());
         let mut actor = Actor::new(policy, self.len());
         // Row of the next transition, and first row of the segment it belongs to, for each lane.
         let mut next: Vec<usize> =
@@ -156,11 +159,7 @@ impl Group {
                 if next[lane] == end_row[lane] {
                     continue; // it goes on unrecorded
                 }
-                batch.inputs.row_mut(next[lane]).copy_from_slice(inputs);
-                if policy.normalizer.is_some() {
-                    let slot = batch.observations.row_mut(next[lane]);
-                    slot.iter_mut().zip(encoded).for_each(|(slot, x)| *slot = *x as f32);
-                }
+                batch.put(next[lane], encoded, inputs);
             }
             actor.infer(active.len());
             if let Some((row, value)) = actor.overflow(active.len()) {

@@ -10,7 +10,7 @@ mod group;
 /// overflow, and nothing that depends on them could be saved.
 pub const MAX_REWARD: f64 = 1e100;
 
-pub use batch::{Batch, Episode};
+pub use batch::{Batch, Episode, Wide};
 pub use group::Snapshot;
 
 use crate::env::EnvSource;
@@ -87,6 +87,13 @@ impl Sampler {
             .collect();
         let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
         Ok(Batch::concatenate(policy, blocks))
+    }
+
+    /// Takes back a batch that is no longer needed: the next but one is made in its room, if it is large.
+    pub fn give_back(&mut self, batch: Batch) {
+        if let [group] = &mut self.groups[..] {
+            group.spare = batch.wide.map(|wide| wide.observations);
+        }
     }
 
     /// Drops the episodes under way: the next batch begins with a reset of every environment.

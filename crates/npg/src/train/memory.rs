@@ -5,6 +5,8 @@
 use crate::config::{Config, Direction, NetworkKind, Solver, Std, ValueKind};
 use crate::env::{Space, Spec};
 use crate::error::{Error, Problem, Result};
+use crate::network::TILE;
+use crate::policy::WIDE;
 
 /// Where the system does not tell how much memory is free: 16 GiB.
 const UNKNOWN: u64 = 16 << 30;
@@ -28,17 +30,27 @@ struct Need {
 }
 
 fn problems(config: &Config, spec: &Spec, available: u64) -> Vec<Problem> {
-    let too_large = needs(config, spec).into_iter().filter(|need| need.bytes > u128::from(available));
-    too_large
-        .map(|Need { key, bytes, what, remedy }| Problem {
-            key: key.into(),
-            message: format!(
-                "needs {} for {what}, and {} of memory are free; {remedy}",
-                gibibytes(bytes),
-                gibibytes(available.into())
-            ),
-        })
-        .collect()
+    let needs = needs(config, spec);
+    let total: u128 = needs.iter().map(|need| need.bytes).sum();
+    let mut too_large: Vec<&Need> = needs.iter().filter(|need| need.bytes > available.into()).collect();
+    if too_large.is_empty() && (total > available.into() || !can_be_had(total)) {
+        too_large.extend(needs.iter().max_by_key(|need| need.bytes)); // the one to begin with
+    }
+    let problem = |Need { key, bytes, what, remedy }: &Need| {
+        let free = gibibytes(available.into());
+        let others =
+            if *bytes > available.into() { String::new() } else { format!(", {} with all else", gibibytes(total)) };
+        Problem {
+            key: (*key).into(),
+            message: format!("needs {} for {what}{others}, and {free} of memory are free; {remedy}", gibibytes(*bytes)),
+        }
+    };
+    too_large.into_iter().map(problem).collect()
+}
+
+/// Whether the system gives so many bytes: it knows of limits of which nobody tells. They are never touched.
+fn can_be_had(bytes: u128) -> bool {
+    usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok())
 }
 
 fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
@@ -56,9 +68,16 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
         },
         Need {
             key: "rollout.batch_steps",
-            bytes: rows * (4 * inputs + 40),
+            bytes: rows * (bytes_of_row(spec) + 40),
             what: format!("a batch of {rows} rows of {inputs} numbers"),
             remedy: "take fewer steps an iteration",
+        },
+        Need {
+            key: "rollout.n_envs",
+            // Observations in f64 and network inputs in f32, and a tile that is being worked on.
+            bytes: inputs * (12 * rollout.n_envs as u128 + 4 * TILE as u128),
+            what: format!("observations of {inputs} numbers"),
+            remedy: "take smaller observations, or fewer environments",
         },
     ];
     let solver = (algorithm.direction == Direction::Natural).then_some(algorithm.solver);
@@ -103,6 +122,12 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
         }
     }
     needs
+}
+
+/// Bytes of an observation in a batch, at least: where rows are wide, a number may be a byte.
+fn bytes_of_row(spec: &Spec) -> u128 {
+    let inputs = spec.observation.encoded_len();
+    if inputs > WIDE { spec.observation.len() as u128 } else { 4 * inputs as u128 }
 }
 
 /// All parameters of the policy, but for those of state-dependent exploration.

@@ -325,9 +325,9 @@ impl Trainer {
             self.delivery.value_unit = Some(1.0 / self.rewards.scale());
         }
         let settings = &self.config.advantage;
-        let states = Visited { inputs: &batch.inputs, steps: &batch.steps };
+        let states = Visited { inputs: batch.states(), steps: &batch.steps };
         let values = self.baseline.predict(states);
-        let finals = self.baseline.predict(Visited { inputs: &batch.finals, steps: &batch.final_steps });
+        let finals = self.baseline.predict(Visited { inputs: batch.final_states(), steps: &batch.final_steps });
         let lambda = if settings.estimator == Estimator::MonteCarlo { 1.0 } else { settings.lambda };
         let mut signal = advantages(&batch.segments, &scaled.rewards, &values, &finals, settings.gamma, lambda);
         let targets: Vec<f64> = signal.iter().zip(&values).map(|(a, v)| a + v).collect();
@@ -340,7 +340,7 @@ impl Trainer {
         // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel. Where
         // sampling leaves cores idle, the fit waits until it can go beside the sampling of the next batch.
         let kl_step = self.kl_step();
-        let states_of_policy = States { inputs: &batch.inputs, weights: discounts.as_deref().filter(|_| discounted) };
+        let states_of_policy = States { inputs: batch.states(), weights: discounts.as_deref().filter(|_| discounted) };
         let entropy = self.config.algorithm.entropy_coefficient;
         let discounts = discounts.as_deref().filter(|_| reports);
         let of_policy = Signal { actions: &batch.actions, advantages: &signal, entropy, discounts };
@@ -414,6 +414,7 @@ impl Trainer {
         for Measure { name, sum, count } in &batch.measures {
             row.push(metrics::of_environment(name), sum / *count as f64);
         }
+        self.sampler.give_back(batch);
         let Fit { accepted, .. } = fit;
         Ok(Iteration {
             iteration: self.iteration,

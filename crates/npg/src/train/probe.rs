@@ -27,13 +27,13 @@ pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
     let rows: Vec<usize> = (0..count).map(|i| i * batch.len() / count).collect();
     let (mut before, mut after) = (Tile::new(&policy.network, TILE, false), Tile::new(&policy.network, TILE, false));
     let (mut std, mut kl) = (0.0, 0.0);
-    let mut encoded = vec![0.0; policy.inputs()];
+    let mut seen = vec![0.0; policy.inputs()];
     for rows in rows.chunks(TILE) {
-        run(policy, &packed, &mut before, rows, |row, slot| slot.copy_from_slice(batch.inputs.row(row)));
+        run(policy, &packed, &mut before, rows, |row, slot| batch.states().write(row, slot));
         if normalized {
             run(policy, &repacked, &mut after, rows, |row, slot| {
-                encoded.iter_mut().zip(batch.observations.row(row)).for_each(|(e, x)| *e = f64::from(*x));
-                policy.normalize(&encoded, slot);
+                batch.observation(row, &mut seen);
+                policy.normalize(&seen, slot);
             });
         }
         for slot in 0..rows.len() {

@@ -94,7 +94,7 @@ impl Trainer {
         let now = Starts::of(batch, &in_rewards(finals, unit), gamma);
         let realized = now.gain(self.delivery.before);
         let unit = fitted.unwrap_or(unit);
-        let refined = self.baseline.predict(Visited { inputs: &batch.finals, steps: &batch.final_steps });
+        let refined = self.baseline.predict(Visited { inputs: batch.final_states(), steps: &batch.final_steps });
         let again = Starts::of(batch, &in_rewards(&refined, unit), gamma);
         self.delivery = Delivery { value_unit: Some(unit), before: Some(again).filter(Starts::is_known) };
 

@@ -6,7 +6,7 @@ pub mod bounds;
 pub use promise::{Episodes, Promise};
 
 use crate::linearize::Linearized;
-use crate::network::{TILE, Tile};
+use crate::network::{Scratch, TILE, Tile};
 use crate::policy::{ActionRows, Comparer, Difference};
 use rayon::prelude::*;
 
@@ -70,11 +70,16 @@ pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Compa
         .with_min_len(2)
         .map(|index| {
             let before = &old.tiles[index];
-            let mut tile = Tile::new(network, before.rows(), false);
-            for row in 0..before.rows() {
-                tile.inputs.row_mut(row).copy_from_slice(before.inputs.row(row));
-            }
-            network.forward(&packed, &mut tile);
+            let mut tile = Tile::without_inputs(network, before.rows(), false);
+            old.scratch.with(
+                || Scratch::new(network),
+                |scratch| {
+                    std::mem::swap(&mut tile.inputs, scratch.room_for_inputs());
+                    old.write_inputs(index, &mut tile.inputs);
+                    network.forward(&packed, &mut tile);
+                    std::mem::swap(&mut tile.inputs, &mut scratch.inputs);
+                },
+            );
             // A part for each TILE rows, however many the tile has: the order of the additions stays.
             let mut parts = vec![Comparison::default(); before.rows().div_ceil(TILE)];
             let mut comparer = Comparer::new(distribution);

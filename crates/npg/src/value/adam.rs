@@ -1,8 +1,9 @@
 //! An MLP fitted by Adam (Kingma & Ba 2015) on minibatches of squared errors.
 
 use crate::config;
-use crate::network::kernels::{AdamStep, Matrix, adam};
+use crate::network::kernels::{AdamStep, adam};
 use crate::network::{Network, Packed, Scratch, Tile};
+use crate::policy::Inputs;
 use crate::random::Stream;
 use crate::reduce::{self, Cut, Pool};
 
@@ -41,7 +42,7 @@ impl Adam {
         &mut self,
         network: &Network,
         theta: &mut [f64],
-        inputs: &Matrix,
+        inputs: Inputs<'_>,
         targets: &[f64],
         rng: &mut Stream,
     ) -> f64 {
@@ -81,7 +82,7 @@ fn gradient(
     (network, packed, scratch): (&Network, &Packed, &Pool<Scratch>),
     tiles: &mut [Tile],
     minibatch: &[usize],
-    (inputs, targets): (&Matrix, &[f64]),
+    (inputs, targets): (Inputs<'_>, &[f64]),
 ) -> Vec<f64> {
     let cut = Cut::new(minibatch.len(), network.tile_rows());
     let parameters = network.parameters();
@@ -89,9 +90,7 @@ fn gradient(
     reduce::sum_mut(cut, tiles, parameters + 1, (scratch, || Scratch::new(network)), |scratch, index, tile, sum| {
         let rows = &minibatch[cut.rows(index)];
         tile.set_rows(rows.len());
-        for (slot, &row) in rows.iter().enumerate() {
-            tile.inputs.row_mut(slot).copy_from_slice(inputs.row(row));
-        }
+        inputs.fill(rows.iter().copied(), &mut tile.inputs);
         network.forward(packed, tile);
         for (slot, &row) in rows.iter().enumerate() {
             let error = f64::from(tile.outputs().row(slot)[0]) - targets[row];

@@ -6,8 +6,9 @@
 
 use crate::config;
 use crate::fisher::curvature_product;
-use crate::network::kernels::{Matrix, dot};
+use crate::network::kernels::dot;
 use crate::network::{Network, Scratch, Tile};
+use crate::policy::Inputs;
 use crate::reduce::{self, Cut, Pool};
 use crate::solve::{CgOptions, conjugate_gradient};
 use crate::step::moved;
@@ -27,7 +28,7 @@ impl GaussNewton {
     }
 
     /// All steps; returns the mean squared error after the last.
-    pub(super) fn fit(&mut self, network: &Network, theta: &mut Vec<f64>, inputs: &Matrix, targets: &[f64]) -> f64 {
+    pub(super) fn fit(&mut self, network: &Network, theta: &mut Vec<f64>, inputs: Inputs<'_>, targets: &[f64]) -> f64 {
         let n = targets.len() as f64;
         let cut = Cut::new(targets.len(), network.tile_rows());
         let (scratch, tangents) = (Pool::default(), Pool::default());
@@ -35,21 +36,21 @@ impl GaussNewton {
         for _ in 0..self.steps {
             let packed = network.pack_with_transposes(theta);
             let mut tiles: Vec<Tile> = Vec::new();
-            tiles.resize_with(cut.tiles(), || Tile::new(network, network.tile_rows(), true));
+            tiles.resize_with(cut.tiles(), || Tile::new(network, 0, false));
             reduce::for_each(cut, &mut tiles, |index, tile| {
-                let range = cut.rows(index);
-                tile.set_rows(range.len());
-                for (slot, row) in range.enumerate() {
-                    tile.inputs.row_mut(slot).copy_from_slice(inputs.row(row));
-                }
-                network.forward(&packed, tile);
+                *tile = scratch.with(
+                    || Scratch::new(network),
+                    |scratch| inputs.linearized((network, &packed), cut.rows(index), scratch),
+                );
             });
+            let prepare = |index: usize, scratch: &mut Scratch| inputs.prepare(&tiles[index], cut.rows(index), scratch);
             let descent: Vec<f64> =
                 reduce::sum(cut, network.parameters(), (&scratch, || Scratch::new(network)), |scratch, index, sum| {
                     for (slot, row) in cut.rows(index).enumerate() {
                         let error = targets[row] - f64::from(tiles[index].outputs().row(slot)[0]);
                         scratch.outputs.row_mut(slot)[0] = (error / n) as f32;
                     }
+                    prepare(index, scratch);
                     network.vjp(&packed, &tiles[index], scratch, sum);
                 });
             let product = |v: &[f64]| {
@@ -59,7 +60,7 @@ impl GaussNewton {
                     (&tiles, cut, targets.len()),
                     (&scratch, &tangents),
                     v,
-                    |_, _, _| {},
+                    (prepare, |_, _, _| {}),
                 )
             };
             let options =
@@ -87,6 +88,6 @@ impl GaussNewton {
     }
 }
 
-fn squared_error(network: &Network, theta: &[f64], inputs: &Matrix, targets: &[f64]) -> f64 {
+fn squared_error(network: &Network, theta: &[f64], inputs: Inputs<'_>, targets: &[f64]) -> f64 {
     super::predict(network, theta, inputs).iter().zip(targets).map(|(v, y)| (v - y).powi(2)).sum()
 }

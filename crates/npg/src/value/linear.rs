@@ -27,6 +27,10 @@ impl LinearBaseline {
         *self.weights.last_mut().expect("the last feature is 1") += shift;
     }
 
+    fn inputs(&self) -> usize {
+        (self.weights.len() - TIME_FEATURES) / 2
+    }
+
     fn features(input: &[f32], step: u32, features: &mut [f64]) {
         for (j, x) in input.iter().enumerate() {
             let x = f64::from(*x).clamp(-10.0, 10.0);
@@ -39,9 +43,11 @@ impl LinearBaseline {
 
     pub(super) fn predict(&self, states: Visited<'_>) -> Vec<f64> {
         let mut features = vec![0.0; self.weights.len()];
+        let mut input = vec![0.0; self.inputs()];
         (0..states.inputs.rows())
             .map(|row| {
-                Self::features(states.inputs.row(row), states.steps[row], &mut features);
+                states.inputs.write(row, &mut input);
+                Self::features(&input, states.steps[row], &mut features);
                 features.iter().zip(&self.weights).map(|(f, w)| f * w).sum()
             })
             .collect()
@@ -51,9 +57,10 @@ impl LinearBaseline {
     pub(super) fn fit(&mut self, states: Visited<'_>, targets: &[f64]) -> Fit {
         let (rows, width) = (targets.len(), self.weights.len());
         let mut phi = Mat::zeros(rows, width);
-        let mut features = vec![0.0; width];
+        let (mut features, mut input) = (vec![0.0; width], vec![0.0; self.inputs()]);
         for row in 0..rows {
-            Self::features(states.inputs.row(row), states.steps[row], &mut features);
+            states.inputs.write(row, &mut input);
+            Self::features(&input, states.steps[row], &mut features);
             features.iter().enumerate().for_each(|(j, f)| phi[(row, j)] = *f);
         }
         let gram = phi.transpose() * &phi;

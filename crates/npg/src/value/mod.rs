@@ -11,16 +11,18 @@ pub use linear::{LinearBaseline, TIME_FEATURES};
 use crate::checkpoint::Archive;
 use crate::config::{self, ValueKind};
 use crate::error::FileFault;
-use crate::network::kernels::{Activation, Matrix};
+use crate::network::kernels::Activation;
 use crate::network::{Network, Outputs, TILE, Tile};
+use crate::policy::Inputs;
 use crate::random::{Purpose, Stream};
+use crate::reduce::Pool;
 use rayon::prelude::*;
 
 /// States as baselines see them: network inputs, and the step within the episode.
 #[derive(Clone, Copy, Debug)]
 pub struct Visited<'a> {
     /// One row a state.
-    pub inputs: &'a Matrix,
+    pub inputs: Inputs<'a>,
     /// One number a state.
     pub steps: &'a [u32],
 }
@@ -185,22 +187,23 @@ impl Baseline {
 }
 
 /// The network's single output for every row of `inputs`.
-fn predict(network: &Network, theta: &[f64], inputs: &Matrix) -> Vec<f64> {
+fn predict(network: &Network, theta: &[f64], inputs: Inputs<'_>) -> Vec<f64> {
     let packed = network.pack(theta);
     let rows = inputs.rows();
     let mut values = vec![0.0; rows];
     let size = network.tile_rows();
-    values.par_chunks_mut(size).enumerate().with_min_len(4 * TILE / size).for_each_init(
-        || Tile::new(network, size, false),
-        |tile, (index, values)| {
-            tile.set_rows(values.len());
-            for slot in 0..values.len() {
-                tile.inputs.row_mut(slot).copy_from_slice(inputs.row(index * size + slot));
-            }
-            network.forward(&packed, tile);
-            values.iter_mut().enumerate().for_each(|(slot, v)| *v = f64::from(tile.outputs().row(slot)[0]));
-        },
-    );
+    let tiles = Pool::default();
+    values.par_chunks_mut(size).enumerate().with_min_len(4 * TILE / size).for_each(|(index, values)| {
+        tiles.with(
+            || Tile::new(network, size, false),
+            |tile| {
+                tile.set_rows(values.len());
+                inputs.fill((0..values.len()).map(|slot| index * size + slot), &mut tile.inputs);
+                network.forward(&packed, tile);
+                values.iter_mut().enumerate().for_each(|(slot, v)| *v = f64::from(tile.outputs().row(slot)[0]));
+            },
+        );
+    });
     values
 }
 

@@ -1,6 +1,7 @@
 //! Every kind of baseline learns a function it can represent, and refuses what is not finite.
 
 use super::*;
+use crate::network::kernels::Matrix;
 
 fn data(rows: usize) -> (Matrix, Vec<u32>, Vec<f64>) {
     let mut rng = Stream::new(8, Purpose::Test, 0);
@@ -17,7 +18,7 @@ fn data(rows: usize) -> (Matrix, Vec<u32>, Vec<f64>) {
 
 fn fitted(config: &config::Value, rounds: usize) -> (Baseline, f64) {
     let (inputs, steps, targets) = data(640);
-    let states = Visited { inputs: &inputs, steps: &steps };
+    let states = Visited { inputs: (&inputs).into(), steps: &steps };
     let mut baseline = Baseline::new(config, 3, 0);
     for round in 0..rounds {
         let fit = baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, round as u64));
@@ -53,7 +54,7 @@ fn targets_that_are_not_finite_leave_the_baseline_as_it_was() {
         targets[7] = f64::NAN;
         let mut baseline = Baseline::new(&kind, 3, 0);
         let before = baseline.clone();
-        let states = Visited { inputs: &inputs, steps: &steps };
+        let states = Visited { inputs: (&inputs).into(), steps: &steps };
         let fit = baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, 0));
         assert!(!fit.accepted);
         assert_eq!(baseline, before);

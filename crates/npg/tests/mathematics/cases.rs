@@ -117,7 +117,7 @@ impl Case {
         let states: Vec<Vec<f64>> = (0..rows).map(|_| (0..INPUTS).map(|_| single(rng.normal())).collect()).collect();
         let inputs = matrix(&states);
         let mut actions = ActionRows::zeros(&policy.distribution, rows);
-        let at = Linearized::new(&policy, States { inputs: &inputs, weights: None }, 1.0);
+        let at = Linearized::new(&policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
         for row in 0..rows {
             policy.distribution.sample(at.outputs(row), &mut rng, actions.row_mut(row));
         }
@@ -135,11 +135,11 @@ impl Case {
     }
 
     pub(crate) fn states(&self) -> States<'_> {
-        States { inputs: &self.inputs, weights: None }
+        States { inputs: (&self.inputs).into(), weights: None }
     }
 
     pub(crate) fn weighted(&self) -> States<'_> {
-        States { inputs: &self.inputs, weights: Some(&self.weights) }
+        States { inputs: (&self.inputs).into(), weights: Some(&self.weights) }
     }
 
     pub(crate) fn signal(&self) -> Signal<'_> {

@@ -37,3 +37,4 @@ mod endings;
 mod exploration;
 mod reproducible;
 mod sampling;
+mod wide;

@@ -172,7 +172,7 @@ fn a_line_search_that_fails() {
 #[test]
 fn a_comparison_changes_nothing() {
     let case = Case::new(&family("gaussian"), 100, 50);
-    let at = Linearized::new(&case.policy, States { inputs: &case.inputs, weights: None }, 1.0);
+    let at = Linearized::new(&case.policy, States { inputs: (&case.inputs).into(), weights: None }, 1.0);
     let v = case.direction(&mut case.rng());
     let before = at.fisher_product(&v);
     npg::trust_region::compare(&at, &v, case.signal());

@@ -266,7 +266,7 @@ fn nothing_moves_between_sampling_and_updating() {
             let error = row.iter().zip(batch.inputs.row(index)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(error < 1e-4, "row {index} was normalized with other statistics: {error}");
         }
-        let states = npg::linearize::States { inputs: &batch.inputs, weights: None };
+        let states = npg::linearize::States { inputs: batch.states(), weights: None };
         let at = npg::linearize::Linearized::new(&policy, states, 1.0);
         let advantages: Vec<f64> = batch.rewards.clone();
         let signal = npg::trust_region::Signal {

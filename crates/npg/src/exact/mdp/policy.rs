@@ -83,7 +83,7 @@ impl TabularPolicy {
             policy.observation.encode(&[state as f64], &mut encoded).ok()?;
             policy.normalize(&encoded, inputs.row_mut(state));
         }
-        let at = Linearized::new(policy, States { inputs: &inputs, weights: None }, 1.0);
+        let at = Linearized::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
         let logits = (0..states).flat_map(|s| at.outputs(s)[..actions].iter().map(|z| f64::from(*z))).collect();
         Self::softmax(actions, logits).ok()
     }

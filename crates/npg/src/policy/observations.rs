@@ -1,0 +1,463 @@
+//! Observations of many numbers, such as images, as a batch keeps them: once, as they came.
+//!
+//! What a network reads is four bytes a number, and more with every copy; a pixel is one byte. Where rows are wide, a batch
+//! keeps the numbers themselves, in the narrowest type that holds all of them exactly, and network inputs are made of them
+//! where they are needed, a tile at a time. They have the bits that they would have had if they had been kept.
+
+use super::Policy;
+use crate::env::Space;
+use crate::network::kernels::Matrix;
+use crate::network::{Network, Packed, Scratch, Tile};
+use crate::normalize::Normalizer;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Network inputs of more numbers than this are not kept ready: making them again costs less than their room.
+pub const WIDE: usize = 512;
+
+/// States as networks read them, a row each.
+#[derive(Clone, Copy, Debug)]
+pub enum Inputs<'a> {
+    /// Ready to be read.
+    Ready(&'a Matrix),
+    /// Made of observations row by row.
+    Kept(&'a Observations),
+}
+
+impl<'a> From<&'a Matrix> for Inputs<'a> {
+    fn from(matrix: &'a Matrix) -> Self {
+        Inputs::Ready(matrix)
+    }
+}
+
+impl Inputs<'_> {
+    /// Number of states.
+    pub fn rows(&self) -> usize {
+        match self {
+            Inputs::Ready(matrix) => matrix.rows(),
+            Inputs::Kept(observations) => observations.rows(),
+        }
+    }
+
+    /// Writes the inputs of row `row`.
+    pub fn write(&self, row: usize, inputs: &mut [f32]) {
+        match self {
+            Inputs::Ready(matrix) => inputs.copy_from_slice(matrix.row(row)),
+            Inputs::Kept(observations) => observations.write(row, inputs),
+        }
+    }
+
+    /// The forward pass of a tile that serves products; it keeps its inputs where they are ready. `rows` are its rows, and
+    /// those in the tile must be written again ([`Inputs::prepare`]) before a product where it does not.
+    pub(crate) fn linearized(
+        &self,
+        (network, packed): (&Network, &Packed),
+        rows: impl ExactSizeIterator<Item = usize>,
+        scratch: &mut Scratch,
+    ) -> Tile {
+        let is_made = matches!(self, Inputs::Kept(_));
+        let mut tile = if is_made {
+            let mut tile = Tile::without_inputs(network, network.tile_rows(), true);
+            std::mem::swap(&mut tile.inputs, scratch.room_for_inputs());
+            tile
+        } else {
+            Tile::new(network, network.tile_rows(), true)
+        };
+        tile.set_rows(rows.len());
+        self.fill(rows, &mut tile.inputs);
+        network.forward(packed, &mut tile);
+        if is_made {
+            std::mem::swap(&mut tile.inputs, &mut scratch.inputs);
+        }
+        tile
+    }
+
+    /// Before products of `tile`, whose rows are `rows`: writes the inputs that it does not keep.
+    pub(crate) fn prepare(&self, tile: &Tile, rows: impl Iterator<Item = usize>, scratch: &mut Scratch) {
+        if let Some(inputs) = scratch.inputs_beside(tile) {
+            self.fill(rows, inputs);
+        }
+    }
+
+    /// Writes the inputs of `rows` into the first rows of `inputs`.
+    pub(crate) fn fill(&self, rows: impl Iterator<Item = usize>, inputs: &mut Matrix) {
+        for (slot, row) in rows.enumerate() {
+            self.write(row, inputs.row_mut(slot));
+        }
+    }
+}
+
+/// How numbers of an observation become network inputs.
+#[derive(Debug, PartialEq)]
+struct Reading {
+    space: Space,
+    normalizer: Option<Normalizer>,
+}
+
+/// Observations in their own type, a row each. Columns lie in blocks with a type each: what is an image and what a vector of
+/// reals may be one observation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observations {
+    /// Of [`BLOCK`] columns each, but for the last.
+    blocks: Vec<Numbers>,
+    rows: usize,
+    /// Numbers of a row; an index is one.
+    width: usize,
+    reading: Arc<Reading>,
+}
+
+/// Columns of a block.
+const BLOCK: usize = 512;
+
+impl Observations {
+    /// Room for `rows` rows, which `policy` reads as it is now.
+    pub fn zeros(policy: &Policy, rows: usize) -> Self {
+        let reading = Reading { space: policy.observation.clone(), normalizer: policy.normalizer.clone() };
+        Self::new(rows, policy.observation.len(), Arc::new(reading))
+    }
+
+    fn new(rows: usize, width: usize, reading: Arc<Reading>) -> Self {
+        let blocks = (0..width).step_by(BLOCK).map(|first| Numbers::zeros(rows * BLOCK.min(width - first)));
+        Self { blocks: blocks.collect(), rows, width, reading }
+    }
+
+    /// As [`Observations::zeros`], in the room of `spare` if it has that size: what is allocated and freed by turns is not
+    /// all given back to the system. Its rows are what they were.
+    pub(crate) fn room(policy: &Policy, rows: usize, spare: Option<Observations>) -> Self {
+        let fresh = Self::zeros(policy, 0);
+        match spare.filter(|spare| (spare.rows, spare.width) == (rows, fresh.width)) {
+            Some(Observations { blocks, .. }) => Self { blocks, rows, ..fresh },
+            None => Self::new(rows, fresh.width, fresh.reading),
+        }
+    }
+
+    /// No rows yet, of the kind of these.
+    pub(crate) fn none_of(&self) -> Self {
+        Self::new(0, self.width, Arc::clone(&self.reading))
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Bytes that all rows take.
+    pub fn bytes(&self) -> usize {
+        self.blocks.iter().map(|block| block.len() * block.size()).sum()
+    }
+
+    /// Keeps an encoded observation ([`Space::encode`]) as row `row`.
+    pub fn put(&mut self, row: usize, encoded: &[f64]) {
+        let reading = Arc::clone(&self.reading);
+        match &reading.space {
+            Space::Box { .. } | Space::MultiBinary(_) => self.set(row, encoded),
+            Space::Discrete(_) => self.set(row, &[index_of(encoded)]),
+            Space::MultiDiscrete(sizes) => {
+                let (mut rest, mut indices) = (encoded, Vec::with_capacity(sizes.len()));
+                for size in sizes {
+                    let (part, tail) = rest.split_at(*size);
+                    indices.push(index_of(part));
+                    rest = tail;
+                }
+                self.set(row, &indices);
+            }
+        }
+    }
+
+    /// Adds an encoded observation as a row.
+    pub fn push(&mut self, encoded: &[f64]) {
+        self.rows += 1;
+        let (rows, width) = (self.rows, self.width);
+        for (index, block) in self.blocks.iter_mut().enumerate() {
+            block.resize(rows * BLOCK.min(width - index * BLOCK));
+        }
+        self.put(rows - 1, encoded);
+    }
+
+    fn set(&mut self, row: usize, numbers: &[f64]) {
+        for (block, part) in self.blocks.iter_mut().zip(numbers.chunks(BLOCK)) {
+            block.set(row * part.len(), part);
+        }
+    }
+
+    /// Writes the network inputs of row `row`.
+    pub fn write(&self, row: usize, inputs: &mut [f32]) {
+        match &self.reading.space {
+            Space::Box { .. } | Space::MultiBinary(_) => {}
+            Space::Discrete(size) => return self.write_one_hot(row, std::slice::from_ref(size), inputs),
+            Space::MultiDiscrete(sizes) => return self.write_one_hot(row, sizes, inputs),
+        }
+        for (index, (block, part)) in self.blocks.iter().zip(inputs.chunks_mut(BLOCK)).enumerate() {
+            let at = row * part.len()..(row + 1) * part.len();
+            match (&self.reading.normalizer, block) {
+                (Some(normalizer), Numbers::Bytes(all)) => normalizer.apply_from(index * BLOCK, &all[at], part),
+                (Some(normalizer), Numbers::Singles(all)) => normalizer.apply_from(index * BLOCK, &all[at], part),
+                (Some(normalizer), Numbers::Doubles(all)) => normalizer.apply_from(index * BLOCK, &all[at], part),
+                (None, block) => block.singles(at, part),
+            }
+        }
+    }
+
+    fn write_one_hot(&self, row: usize, sizes: &[usize], inputs: &mut [f32]) {
+        inputs.fill(0.0);
+        let mut first = 0;
+        for (column, size) in sizes.iter().enumerate() {
+            let (index, within) = (column / BLOCK, column % BLOCK);
+            let width = BLOCK.min(self.width - index * BLOCK);
+            inputs[first + self.blocks[index].number(row * width + within) as usize] = 1.0;
+            first += size;
+        }
+    }
+
+    /// Writes the numbers of row `row`, which are not indices, before any normalizing.
+    pub(crate) fn numbers(&self, row: usize, numbers: &mut [f32]) {
+        for (block, part) in self.blocks.iter().zip(numbers.chunks_mut(BLOCK)) {
+            block.singles(row * part.len()..(row + 1) * part.len(), part);
+        }
+    }
+
+    /// The rows of all `parts`, which are of one kind, one below the other. What is copied is freed.
+    pub(crate) fn concatenate(mut parts: Vec<Observations>) -> Option<Self> {
+        if parts.len() < 2 {
+            return parts.pop();
+        }
+        let mut all = parts[0].none_of();
+        all.rows = parts.iter().map(Self::rows).sum();
+        for (index, block) in all.blocks.iter_mut().enumerate() {
+            let of_parts = parts.iter_mut().map(|part| std::mem::take(&mut part.blocks[index]));
+            *block = Numbers::concatenate(of_parts.collect());
+        }
+        Some(all)
+    }
+}
+
+/// Numbers in the narrowest of three types that holds all of them exactly.
+#[derive(Clone, Debug, PartialEq)]
+enum Numbers {
+    Bytes(Vec<u8>),
+    Singles(Vec<f32>),
+    Doubles(Vec<f64>),
+}
+
+impl Default for Numbers {
+    /// None.
+    fn default() -> Self {
+        Numbers::Bytes(Vec::new())
+    }
+}
+
+impl Numbers {
+    fn zeros(length: usize) -> Self {
+        Numbers::Bytes(vec![0; length])
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Numbers::Bytes(all) => all.len(),
+            Numbers::Singles(all) => all.len(),
+            Numbers::Doubles(all) => all.len(),
+        }
+    }
+
+    /// Bytes of a number.
+    fn size(&self) -> usize {
+        match self {
+            Numbers::Bytes(_) => 1,
+            Numbers::Singles(_) => 4,
+            Numbers::Doubles(_) => 8,
+        }
+    }
+
+    fn resize(&mut self, length: usize) {
+        match self {
+            Numbers::Bytes(all) => all.resize(length, 0),
+            Numbers::Singles(all) => all.resize(length, 0.0),
+            Numbers::Doubles(all) => all.resize(length, 0.0),
+        }
+    }
+
+    fn set(&mut self, at: usize, numbers: &[f64]) {
+        loop {
+            let is_exact = match self {
+                Numbers::Bytes(all) => narrow(numbers, &mut all[at..][..numbers.len()], |x| x as u8),
+                Numbers::Singles(all) => narrow(numbers, &mut all[at..][..numbers.len()], |x| x as f32),
+                Numbers::Doubles(all) => narrow(numbers, &mut all[at..][..numbers.len()], |x| x),
+            };
+            if is_exact {
+                return;
+            }
+            self.widen();
+        }
+    }
+
+    /// Goes over to the next wider type.
+    fn widen(&mut self) {
+        *self = match std::mem::take(self) {
+            Numbers::Bytes(all) => Numbers::Singles(all.into_iter().map(f32::from).collect()),
+            Numbers::Singles(all) => Numbers::Doubles(all.into_iter().map(f64::from).collect()),
+            doubles @ Numbers::Doubles(_) => doubles,
+        };
+    }
+
+    fn number(&self, at: usize) -> f64 {
+        match self {
+            Numbers::Bytes(all) => all[at].into(),
+            Numbers::Singles(all) => all[at].into(),
+            Numbers::Doubles(all) => all[at],
+        }
+    }
+
+    /// Writes some of them as f32.
+    fn singles(&self, at: Range<usize>, to: &mut [f32]) {
+        match self {
+            Numbers::Bytes(all) => to.iter_mut().zip(&all[at]).for_each(|(slot, x)| *slot = f32::from(*x)),
+            Numbers::Singles(all) => to.copy_from_slice(&all[at]),
+            Numbers::Doubles(all) => to.iter_mut().zip(&all[at]).for_each(|(slot, x)| *slot = *x as f32),
+        }
+    }
+
+    fn concatenate(mut parts: Vec<Numbers>) -> Self {
+        let size = parts.iter().map(Self::size).max().unwrap_or(1);
+        let length: usize = parts.iter().map(Self::len).sum();
+        for part in &mut parts {
+            while part.size() < size {
+                part.widen();
+            }
+        }
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().unwrap_or_default();
+        let more = length - all.len();
+        match &mut all {
+            Numbers::Bytes(all) => all.reserve_exact(more),
+            Numbers::Singles(all) => all.reserve_exact(more),
+            Numbers::Doubles(all) => all.reserve_exact(more),
+        }
+        for part in parts {
+            match (&mut all, part) {
+                (Numbers::Bytes(all), Numbers::Bytes(part)) => all.extend(part),
+                (Numbers::Singles(all), Numbers::Singles(part)) => all.extend(part),
+                (Numbers::Doubles(all), Numbers::Doubles(part)) => all.extend(part),
+                _ => unreachable!("all were made of one size"),
+            }
+        }
+        all
+    }
+}
+
+/// Writes `from` in another type; false where that does not hold a number exactly, the sign of a zero included.
+fn narrow<T: Copy + Into<f64>>(from: &[f64], to: &mut [T], cast: impl Fn(f64) -> T) -> bool {
+    let mut is_exact = true;
+    for (slot, x) in to.iter_mut().zip(from) {
+        *slot = cast(*x);
+        let held: f64 = (*slot).into();
+        is_exact &= held.to_bits() == x.to_bits();
+    }
+    is_exact
+}
+
+/// Where a one-hot vector is 1.
+fn index_of(one_hot: &[f64]) -> f64 {
+    one_hot.iter().position(|x| *x == 1.0).unwrap_or(0) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::env::Spec;
+    use crate::normalize::Moments;
+    use crate::random::{Purpose, Stream};
+
+    fn policy(observation: Space, normalizes: bool) -> Policy {
+        let spec = Spec {
+            id: "Test-v0".into(),
+            observation,
+            action: Space::Discrete(2),
+            max_episode_steps: None,
+            reward_threshold: None,
+        };
+        let mut config = Config::default();
+        config.normalize.observations = normalizes;
+        Policy::new(&config.policy, &config.normalize, &spec, 0)
+    }
+
+    /// Four rows of pixels, of singles or of doubles.
+    fn rows(unit: f64) -> Vec<Vec<f64>> {
+        let mut rng = Stream::new(0, Purpose::Test, 0);
+        (0..4).map(|_| (0..5).map(|_| rng.below(256) as f64 * unit).collect()).collect()
+    }
+
+    #[test]
+    fn observations_are_kept_in_the_narrowest_type_that_holds_them_and_read_to_the_bit() {
+        for normalizes in [false, true] {
+            let mut policy = policy(Space::cube(5, -1e9, 1e9), normalizes);
+            let mut moments = Moments::new(5);
+            rows(0.3).iter().for_each(|row| moments.push(row));
+            policy.normalizer = policy.normalizer.map(|old| Normalizer::new(moments, old.clip()));
+            for (unit, bytes) in [(1.0, 1), (0.25, 4), (-1.0, 4), (0.1, 8), (65536.0, 4)] {
+                let rows = rows(unit);
+                let mut kept = Observations::zeros(&policy, rows.len());
+                rows.iter().enumerate().rev().for_each(|(index, row)| kept.put(index, row));
+                assert_eq!(kept.bytes(), 4 * 5 * bytes, "numbers of {unit}");
+                for (index, row) in rows.iter().enumerate() {
+                    let (mut expected, mut found) = ([0.0; 5], [9.0; 5]);
+                    policy.normalize(row, &mut expected);
+                    kept.write(index, &mut found);
+                    assert_eq!(found.map(f32::to_bits), expected.map(f32::to_bits), "numbers of {unit}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_several_types_are_joined_in_the_widest() {
+        let policy = policy(Space::cube(5, -1e9, 1e9), false);
+        let parts: Vec<Observations> = [1.0, 0.1, 0.25]
+            .map(|unit| {
+                let mut part = Observations::zeros(&policy, 0);
+                rows(unit).iter().for_each(|row| part.push(row));
+                part
+            })
+            .into();
+        let all = Observations::concatenate(parts).unwrap();
+        assert_eq!((all.rows(), all.bytes()), (12, 12 * 5 * 8));
+        let expected: Vec<Vec<f64>> = [1.0, 0.1, 0.25].into_iter().flat_map(rows).collect();
+        for (index, row) in expected.iter().enumerate() {
+            let mut found = [9.0; 5];
+            all.write(index, &mut found);
+            assert!(found.iter().zip(row).all(|(x, y)| *x == *y as f32), "row {index}");
+        }
+        assert!(Observations::concatenate(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn an_image_beside_a_vector_of_reals_stays_bytes() {
+        let (pixels, width) = (10 * BLOCK, 10 * BLOCK + 3);
+        let policy = policy(Space::cube(width, -1e9, 1e9), false);
+        let row: Vec<f64> = (0..width).map(|i| if i < pixels { (i % 256) as f64 } else { i as f64 / 3.0 }).collect();
+        let mut kept = Observations::zeros(&policy, 2);
+        kept.put(0, &row);
+        kept.put(1, &row);
+        assert_eq!(kept.bytes(), 2 * (pixels + 3 * 8));
+        let mut found = vec![9.0; width];
+        kept.write(1, &mut found);
+        assert!(found.iter().zip(&row).all(|(x, y)| *x == *y as f32));
+    }
+
+    #[test]
+    fn indices_take_the_room_of_an_index() {
+        for (space, element) in
+            [(Space::Discrete(1000), vec![700.0]), (Space::MultiDiscrete(vec![300, 2, 400]), vec![299.0, 0.0, 301.0])]
+        {
+            let policy = policy(space.clone(), true);
+            let mut encoded = vec![0.0; space.encoded_len()];
+            space.encode(&element, &mut encoded).unwrap();
+            let mut kept = Observations::zeros(&policy, 1);
+            kept.put(0, &encoded);
+            assert_eq!(kept.bytes(), 4 * element.len());
+            let mut found = vec![9.0; space.encoded_len()];
+            kept.write(0, &mut found);
+            assert!(found.iter().zip(&encoded).all(|(x, y)| f64::from(*x) == *y));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+"""What training keeps of observations, in bytes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+#: 84 x 84 x 4 pixels, a byte each.
+ROW = 84 * 84 * 4
+
+TRAINED = """
+import sys
+import gymnasium, numpy, npg
+
+class Images(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(0, 255, (84, 84, 4), numpy.uint8)
+    action_space = gymnasium.spaces.Discrete(2)
+    shown = numpy.random.default_rng(0).integers(0, 256, (84, 84, 4)).astype(numpy.uint8)
+    def reset(self, *, seed=None, options=None):
+        self.step_count = 0
+        return self.shown, {}
+    def step(self, action):
+        self.step_count += 1
+        return self.shown, float(action), False, self.step_count >= 100, {}
+
+steps = int(sys.argv[1])
+settings = {"policy.hidden": [2], "value.hidden": [2], "value.epochs": 1, "rollout.threads": 1}
+agent = npg.NPG("MlpPolicy", Images(), n_steps=steps, settings=settings, preset=False, seed=0)
+agent.learn(3 * steps)
+assert agent.metrics["npg/kl"] > 0.0
+batch = numpy.zeros((steps, 84, 84, 4), numpy.uint8)
+assert agent.predict(batch)[0].shape == (steps,)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+def peak(steps: int) -> int:
+    """The most bytes that a process has had that trained on batches of so many images."""
+    trained = subprocess.run([sys.executable, "-c", TRAINED, str(steps)], capture_output=True, text=True, check=True)
+    return int(trained.stdout) * 1024
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for the peak")
+def test_a_batch_of_images_is_kept_in_bytes_and_at_most_twice() -> None:
+    """A batch, and the next one that is sampled meanwhile; a copy that a network reads would be four more alone."""
+    few, many = 256, 1280
+    growth = (peak(many) - peak(few)) / ((many - few) * ROW)
+    assert growth < 3.5, f"{growth:.1f} bytes a pixel"  # two, the array of predict, and what the allocator keeps
