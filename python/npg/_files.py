@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from npg import _npg
+from npg._arguments import path_of
 from npg._sources import GYMNASIUM, PROGRAMS, Resolved, resolve, to_toml
 
 SUFFIX = ".safetensors"
@@ -20,7 +21,7 @@ def file_of(path: str | Path, checkpoint: str = "latest") -> Path:
     Raises:
         ValueError: for a directory that is no run, or a run of several seeds.
     """
-    path = Path(path)
+    path = path_of("path", path)
     if path.is_dir() and not path.with_name(path.name + SUFFIX).is_file():
         return _in_run(path, checkpoint)
     if path.suffix or not path.name:

@@ -17,7 +17,7 @@ Rows of `observations` are the true observations after the step, also where an e
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -233,9 +233,10 @@ class VectorGroup:
         finally:
             self.touch.is_inside = False
 
-    def _with_finals(self, rows: NDArray[Any], infos: dict[str, Any], ended: NDArray[np.intp]) -> NDArray[Any]:
+    def _with_finals(self, rows: NDArray[Any], infos: Any, ended: NDArray[np.intp]) -> NDArray[Any]:
         """The rows with the last observations of episodes that ended, instead of the first of the next ones."""
-        finals = next((infos[name] for name in FINAL_OBSERVATIONS if name in infos), None)
+        given = infos if isinstance(infos, Mapping) else {}
+        finals = next((given[name] for name in FINAL_OBSERVATIONS if name in given), None)
         if finals is None:
             raise ValueError(
                 "the vector environment resets in the same step, but its infos hold no final_obs: the value beyond a "
@@ -243,7 +244,12 @@ class VectorGroup:
             )
         rows = rows.copy()
         for index in ended:
-            self._observations.write(_element(finals, index), rows[index], f"environment {index}: the last one, ")
+            whose = f"environment {index}: the last one, "
+            try:
+                last = _element(finals, index)
+            except (LookupError, TypeError):
+                raise TypeError(f"{whose}observation is not in final_obs, which is {shown(finals)}") from None
+            self._observations.write(last, rows[index], whose)
         return rows
 
     def take_measures(self) -> list[tuple[str, float, int]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from npg._arrays import shown
 from npg._sources import option_value, toml_value
 
 #: Policy names of Stable-Baselines3, and ours.
@@ -103,6 +104,9 @@ def check_mappings(**arguments: Any) -> None:
     for name, value in arguments.items():
         if not isinstance(value, (Mapping, NoneType)):
             raise TypeError(f"{name} is a {type(value).__name__}; it must be a dictionary")
+        for key in value or ():
+            if not isinstance(key, str):
+                raise TypeError(f"{name} has the key {shown(key)}; its keys must be text")
 
 
 def check_timeout(timeout: float | None) -> None:

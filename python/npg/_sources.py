@@ -162,7 +162,7 @@ def _of_makers(
 ) -> Resolved:
     """An environment that can be made as often as it is wanted; `first` is one that is made already."""
     spec = first.spec
-    observations, actions = Observations(first.observation_space), Actions(first.action_space)
+    observations, actions = _codecs(first)
     unused = [first]
     if vectorization == "async":
         unused.pop().close()  # each process makes its own
@@ -180,7 +180,7 @@ def _of_makers(
 
 def _of_single(env: gymnasium.Env[Any, Any]) -> Resolved:
     """One environment that is the caller's."""
-    observations, actions = Observations(env.observation_space), Actions(env.action_space)
+    observations, actions = _codecs(env)
 
     def group(count: int) -> SyncGroup:
         if count != 1:
@@ -189,6 +189,14 @@ def _of_single(env: gymnasium.Env[Any, Any]) -> Resolved:
 
     description = _description(_name(env), observations, actions, env.spec)
     return _resolved(group, description, 1, observations, actions)
+
+
+def _codecs(env: Any, prefix: str = "") -> tuple[Observations, Actions]:
+    """How the environment's observations are read, and its actions written."""
+    for name in (f"{prefix}observation_space", f"{prefix}action_space"):
+        if getattr(env, name, None) is None:
+            raise TypeError(f"{_name(env)} has no {name}; an environment must set it to a space of Gymnasium")
+    return Observations(getattr(env, f"{prefix}observation_space")), Actions(getattr(env, f"{prefix}action_space"))
 
 
 def _async(makers: list[Make]) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
@@ -222,7 +230,7 @@ def _end_with(parent: int) -> None:
 
 
 def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Resolved:
-    observations, actions = Observations(env.single_observation_space), Actions(env.single_action_space)
+    observations, actions = _codecs(env, "single_")
     autoreset_mode(env)  # an unknown one is refused here
 
     def group(count: int) -> VectorGroup:

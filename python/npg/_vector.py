@@ -9,6 +9,7 @@ import gymnasium
 import gymnasium.vector
 
 from npg import _npg
+from npg._arguments import whole
 
 if TYPE_CHECKING:
     _Wrapper = gymnasium.Wrapper[Any, Any, Any, Any]
@@ -65,9 +66,8 @@ def make_vec_env(
             "monitor_dir and monitor_kwargs are not supported, leave them out: agents measure returns and lengths themselves; "
             "wrapper_class=gymnasium.wrappers.RecordEpisodeStatistics puts them into info"
         )
-    if not n_envs >= 1:
-        raise ValueError(f"n_envs is {n_envs}; it must be at least 1")
-    first = None if seed is None else seed + start_index
+    n_envs, start_index = whole("n_envs", n_envs, 1), whole("start_index", start_index, 0)
+    first = None if seed is None else whole("seed", seed, 0, 2**63) + start_index
     name = env_id if isinstance(env_id, str) else None
     if name in _npg.native_ids() and wrapper_class is None and vec_env_cls is None:
         return _native(str(name), n_envs, first, {**(env_kwargs or {}), **(vec_env_kwargs or {})})

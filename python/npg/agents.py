@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from npg import _npg
+from npg._arguments import path_of, truth, whole
 from npg._calls import hung_calls_end
 from npg._files import SUFFIX, check_spaces, file_of, trained, wanted
 from npg._logger import Logger
@@ -122,8 +123,9 @@ class Agent(Scheduled):
     ) -> None:
         if rollout_buffer_class is not None or rollout_buffer_kwargs or not _init_setup_model:
             raise ValueError("rollout_buffer_class, rollout_buffer_kwargs and _init_setup_model must be left out")
-        if seed is not None and not 0 <= seed < 2**63:
-            raise ValueError(f"seed is {seed}; it must be at least 0 and below 2**63")
+        seed = None if seed is None else whole("seed", seed, 0, 2**63)
+        verbose, preset = whole("verbose", verbose, 0), truth("preset", preset)
+        tensorboard_log = None if tensorboard_log is None else str(path_of("tensorboard_log", tensorboard_log))
         if stats_window_size != 100:
             raise ValueError(f"stats_window_size is {stats_window_size}; npg's running means are of 100 episodes")
         _check_device(device)
@@ -220,8 +222,8 @@ class Agent(Scheduled):
         from npg.callbacks.base import Locals, as_callback
         from npg.progress import Progress, new_folder
 
-        if not total_timesteps >= 0:
-            raise ValueError(f"total_timesteps is {total_timesteps}; it must not be negative")
+        more = whole("total_timesteps", total_timesteps, 0)
+        log_interval = 0 if log_interval is None else whole("log_interval", log_interval, 1)
         called = as_callback(callback)
         if self._is_learning:
             raise RuntimeError("learn is running already: in a callback, or in another thread")
@@ -229,7 +231,7 @@ class Agent(Scheduled):
             raise RuntimeError(
                 "the agent was made in another process, whose threads are not here: save it there, load it here"
             )
-        total = self.num_timesteps + int(total_timesteps)
+        total = self.num_timesteps + more
         if total == self.num_timesteps:
             return self
         if self._is_midway:  # the environments stand somewhere inside of a batch
@@ -338,7 +340,7 @@ class Agent(Scheduled):
 
         The file is a checkpoint of the program's: `npg eval RUN --checkpoint FILE`.
         """
-        path = Path(path)
+        path = path_of("path", path)
         if not path.name:
             raise ValueError(f"path is {str(path)!r}; it must name a file")
         path.parent.mkdir(parents=True, exist_ok=True)

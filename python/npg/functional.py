@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npg import _npg
-from npg._arrays import array, doubles, flags
+from npg._arguments import whole
+from npg._arrays import array, doubles, flags, measured, shown
 
 Vector = NDArray[np.float64]
 
@@ -34,6 +35,26 @@ Vector = NDArray[np.float64]
 def _rows(values: ArrayLike, what: str) -> NDArray[np.float64]:
     rows = doubles(values, what)
     return rows.reshape(-1, 1) if rows.ndim == 1 else rows
+
+
+def _states(observations: ArrayLike) -> NDArray[Any]:
+    """Rows in the type that they have: images are large, and are read a part at a time."""
+    rows = array(observations, "observations")
+    return rows.reshape(-1, 1) if rows.ndim == 1 else rows
+
+
+def _checked(policy: Any) -> _npg.Policy:
+    """The policy, if it is one."""
+    if not isinstance(policy, _npg.Policy):
+        raise TypeError(f"policy is {shown(policy)}; it must be the policy of an agent, agent.policy")
+    return policy
+
+
+def _real(name: str, value: Any) -> float:
+    found = measured(value)
+    if found is None:
+        raise TypeError(f"{name} is {shown(value)}; it must be one real number")
+    return found
 
 
 def _vector(values: ArrayLike, what: str) -> Vector:
@@ -56,7 +77,7 @@ def fisher_product(policy: _npg.Policy, observations: ArrayLike, v: ArrayLike) -
     Returns:
         Shape (p,). Passes are float32, so its relative error is about 1e-6.
     """
-    return _npg.fisher_product(policy, _rows(observations, "observations"), _vector(v, "v"))
+    return _npg.fisher_product(_checked(policy), _states(observations), _vector(v, "v"))
 
 
 def policy_gradient(
@@ -78,8 +99,9 @@ def policy_gradient(
     Returns:
         Shape (p,).
     """
-    rows, taken = _rows(observations, "observations"), _rows(actions, "actions")
-    return _npg.policy_gradient(policy, rows, taken, _vector(advantages, "advantages"), entropy_coefficient)
+    rows, taken = _states(observations), _rows(actions, "actions")
+    c = _real("entropy_coefficient", entropy_coefficient)
+    return _npg.policy_gradient(_checked(policy), rows, taken, _vector(advantages, "advantages"), c)
 
 
 def conjugate_gradient(
@@ -112,7 +134,8 @@ def conjugate_gradient(
             raise ValueError(f"the product has {len(image)} numbers, and g {len(values)}")
         return image
 
-    return _npg.conjugate_gradient(call, values, iterations, tolerance, damping)
+    most = whole("iterations", iterations, 0)
+    return _npg.conjugate_gradient(call, values, most, _real("tolerance", tolerance), _real("damping", damping))
 
 
 def step_size(kl_step: float, x_f_x: float) -> float:
@@ -125,7 +148,7 @@ def step_size(kl_step: float, x_f_x: float) -> float:
     Raises:
         ValueError: if either is not positive.
     """
-    return _npg.step_size(kl_step, x_f_x)
+    return _npg.step_size(_real("kl_step", kl_step), _real("x_f_x", x_f_x))
 
 
 def log_prob(policy: _npg.Policy, observations: ArrayLike, actions: ArrayLike) -> Vector:
@@ -136,7 +159,7 @@ def log_prob(policy: _npg.Policy, observations: ArrayLike, actions: ArrayLike) -
         observations: states, shape (n, d).
         actions: raw actions, shape (n, k).
     """
-    return _npg.log_prob(policy, _rows(observations, "observations"), _rows(actions, "actions"))
+    return _npg.log_prob(_checked(policy), _states(observations), _rows(actions, "actions"))
 
 
 def compare(
@@ -156,8 +179,8 @@ def compare(
         `kl_reverse` KL(pi' || pi), `tv` and `tv_max` total variations (exact if `tv_exact`, else bounds), `entropy` of
         pi' and `entropy_old` of pi.
     """
-    rows, taken = _rows(observations, "observations"), _rows(actions, "actions")
-    return _npg.compare(policy, _vector(theta, "theta"), rows, taken, _vector(advantages, "advantages"))
+    rows, taken = _states(observations), _rows(actions, "actions")
+    return _npg.compare(_checked(policy), _vector(theta, "theta"), rows, taken, _vector(advantages, "advantages"))
 
 
 def kl(policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike) -> float:
@@ -168,9 +191,9 @@ def kl(policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike) -> float:
         theta: parameters of pi', shape (p,).
         observations: states, shape (n, d).
     """
-    rows = _rows(observations, "observations")
-    actions = np.zeros((len(rows), policy.sizes[1]))
-    return float(_npg.compare(policy, _vector(theta, "theta"), rows, actions, np.zeros(len(rows)))["kl"])
+    rows = _states(observations)
+    actions = np.zeros((len(rows), _checked(policy).sizes[1]))
+    return float(_npg.compare(_checked(policy), _vector(theta, "theta"), rows, actions, np.zeros(len(rows)))["kl"])
 
 
 def gae(
@@ -206,7 +229,7 @@ def gae(
     r, v, next_v = (_columns(doubles(given, what), what, len(shape)) for what, given in named)
     ends = (("terminated", terminated), ("truncated", truncated))
     ended, cut = (_columns(flags(given, what), what, len(shape)) for what, given in ends)
-    return _npg.advantages(r, v, next_v, ended, cut, gamma, lambda_).reshape(shape)
+    return _npg.advantages(r, v, next_v, ended, cut, _real("gamma", gamma), _real("lambda_", lambda_)).reshape(shape)
 
 
 def _columns(values: NDArray[Any], what: str, axes: int) -> NDArray[Any]:

@@ -296,9 +296,9 @@ class Vector(gymnasium.vector.VectorEnv[Any, Any, Any]):
             last = np.empty(3, object)
             for index in np.flatnonzero(ended):
                 last[index] = self.change("final", np.full(4, float(index)))
-            infos |= {"final_obs": last, "_final_obs": ended}
+            infos |= {"final_obs": self.change("finals", last), "_final_obs": ended}
         results = [("rewards", rewards), ("terminated", terminated), ("truncated", truncated)]
-        return (self._observe(), *(self.change(name, value) for name, value in results), infos)
+        return (self._observe(), *(self.change(name, value) for name, value in results), self.change("infos", infos))
 
 
 def history(change: Callable[[str, Any], Any]) -> list[dict[str, float]]:
@@ -322,6 +322,14 @@ def history(change: Callable[[str, Any], Any]) -> list[dict[str, float]]:
     ]
 
 
+#: What is made of arrays, or of other objects.
+WHOLES = ("infos", "finals")
+
+
+def in_layout(layout: str, name: str, value: Any) -> Any:
+    return value if name in WHOLES else dict(layouts(value)).get(layout, value)
+
+
 LAYOUTS = [name for name, _ in layouts(np.zeros((2, 2)))]
 
 
@@ -331,7 +339,7 @@ def test_a_vector_environment_trains_alike_in_every_layout(layout: str) -> None:
     """Observations, rewards, endings, last observations and masks of infos."""
 
     def change(name: str, value: Any) -> Any:
-        made = dict(layouts(value))
+        made = dict(layouts(value)) if name not in WHOLES else {}
         return made.get(layout, value) if name != "mask" or layout not in ("lists", "objects") else value
 
     expected, found = history(lambda _, value: value), history(change)
@@ -353,6 +361,9 @@ def test_a_vector_environment_trains_alike_in_every_layout(layout: str) -> None:
         ("terminated", lambda x: x[None], r"terminated has shape \(1, 3\)"),
         ("truncated", lambda x: x * 2.5 + 0.5, "truncated must be booleans"),
         ("final", lambda x: x[:3], r"an observation of shape \(3,\), but the space has \(4,\)"),
+        ("finals", lambda x: 5, "environment .: the last one, observation is not in final_obs, which is 5"),
+        ("finals", lambda x: [], r"environment .: the last one, observation is not in final_obs, which is \[\]"),
+        ("infos", lambda x: None, "its infos hold no final_obs"),
     ],
 )
 def test_what_is_wrong_in_a_vector_environment_is_named(which: str, wrong: Any, message: str) -> None:
@@ -372,7 +383,7 @@ def test_evaluation_reads_every_layout_and_refuses_other_shapes(tiny: Tiny) -> N
 
     expected = evaluated(lambda _, value: value)
     for layout in LAYOUTS:
-        assert evaluated(lambda _, value: dict(layouts(value)).get(layout, value)) == expected, layout  # noqa: B023
+        assert evaluated(lambda name, value: in_layout(layout, name, value)) == expected, layout  # noqa: B023
     with pytest.raises(ValueError, match=r"rewards has shape \(3, 1\)"):
         evaluated(lambda name, value: value[:, None] if name == "rewards" else value)
     with pytest.raises(ValueError, match="observation of shape"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import subprocess
 import sys
@@ -274,3 +275,23 @@ def test_learning_in_a_forked_process_is_refused(tiny: Callable[..., dict[str, A
 def test_a_missing_gymnasium_id_is_gymnasiums_error() -> None:
     with pytest.raises(gymnasium.error.NameNotFound):
         npg.NPG("MlpPolicy", "Nothing-v1")
+
+
+def test_an_agent_that_is_collected_while_an_exception_goes_up_does_not_lose_it(tiny: Tiny) -> None:
+    """Its environments are closed then, which calls into Python."""
+
+    def fail() -> int:
+        raise KeyError("mine")
+
+    class Closing(Counting):
+        closed = 0
+
+        def close(self) -> None:
+            type(self).closed += 1
+            with contextlib.suppress(ValueError):
+                raise ValueError("another one")
+
+    for _ in range(3):
+        with pytest.raises(KeyError, match="mine"):
+            npg.NPG("MlpPolicy", Closing, **tiny()).learn(fail())
+    assert Closing.closed >= 3

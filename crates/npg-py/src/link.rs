@@ -248,7 +248,14 @@ impl Link {
                 let _ = answers.recv_timeout(PATIENCE);
             }
             _ => {
-                let _ = Python::try_attach(|py| object.bind(py).call_method0("close").map(drop));
+                Python::try_attach(|py| {
+                    // An agent may be collected while an exception goes up, which calls would lose.
+                    let pending = PyErr::take(py);
+                    let _ = object.bind(py).call_method0("close");
+                    if let Some(pending) = pending {
+                        pending.restore(py);
+                    }
+                });
             }
         }
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from npg._arguments import path_of, whole
 from npg.callbacks.base import BaseCallback, EventCallback
 from npg.callbacks.evaluation import EvalCallback
 
@@ -37,8 +38,8 @@ class CheckpointCallback(BaseCallback):
         super().__init__(verbose)
         if save_replay_buffer:
             raise ValueError("save_replay_buffer is True, but npg's algorithms have no replay buffer; leave it out")
-        self.save_freq = positive("save_freq", save_freq)
-        self.save_path, self.name_prefix = Path(save_path), name_prefix
+        self.save_freq = whole("save_freq", save_freq, 1)
+        self.save_path, self.name_prefix = path_of("save_path", save_path), name_prefix
         self._last = 0
 
     def _on_training_start(self) -> None:
@@ -64,7 +65,7 @@ class EveryNTimesteps(EventCallback):
 
     def __init__(self, n_steps: int, callback: Any) -> None:
         super().__init__(callback)
-        self.n_steps = positive("n_steps", n_steps)
+        self.n_steps = whole("n_steps", n_steps, 1)
         self.last_time_trigger = 0
 
     def _on_training_start(self) -> None:
@@ -142,7 +143,7 @@ class StopTrainingOnMaxEpisodes(BaseCallback):
 
     def __init__(self, max_episodes: int, verbose: int = 0) -> None:
         super().__init__(verbose)
-        self.max_episodes = positive("max_episodes", max_episodes)
+        self.max_episodes = whole("max_episodes", max_episodes, 1)
         #: Episodes of this call of `learn`.
         self.n_episodes = 0
         self._before = 0
@@ -190,14 +191,3 @@ def evaluation_of(callback: BaseCallback, argument: str) -> EvalCallback:
         return callback.parent
     name = type(callback).__name__
     raise ValueError(f"{name} judges evaluations: give it to one, EvalCallback(..., {argument}={name}(...))")
-
-
-def positive(name: str, value: int) -> int:
-    """The value.
-
-    Raises:
-        ValueError: unless it is at least 1.
-    """
-    if not value >= 1:
-        raise ValueError(f"{name} is {value}; it must be at least 1")
-    return value

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npg import _npg
+from npg._arguments import acting, path_of, truth, whole
 from npg._arrays import doubles, flag, flags, number
 from npg._groups import autoreset_mode, of_reset, of_step
 from npg._warnings import TrainingWarning
@@ -59,10 +60,10 @@ def evaluate_policy(
     """
     if render or callback is not None:
         raise ValueError("render and callback are not supported; leave them out")
-    if n_eval_episodes < 1:
-        raise ValueError(f"n_eval_episodes is {n_eval_episodes}; it must be at least 1")
-    if max_episode_steps is not None and max_episode_steps < 1:
-        raise ValueError(f"max_episode_steps is {max_episode_steps}; it must be at least 1")
+    acting("model", model)
+    n_eval_episodes = whole("n_eval_episodes", n_eval_episodes, 1)
+    max_episode_steps = None if max_episode_steps is None else whole("max_episode_steps", max_episode_steps, 1)
+    seed = None if seed is None else whole("seed", seed, 0, 2**63)
     made, is_ours = _made(env, env_kwargs)
     try:
         episodes = _episodes_of_vector if hasattr(made, "num_envs") else _episodes
@@ -215,8 +216,11 @@ class EvalCallback(EventCallback):
         max_episode_steps: int | None = None,
     ) -> None:
         super().__init__(as_callback(callback_after_eval, "callback_after_eval", _OfEvaluation), verbose)
-        if n_eval_episodes < 1 or eval_freq < 1:
-            raise ValueError(f"n_eval_episodes and eval_freq must be positive, got {n_eval_episodes} and {eval_freq}")
+        n_eval_episodes, eval_freq = whole("n_eval_episodes", n_eval_episodes, 1), whole("eval_freq", eval_freq, 1)
+        deterministic = truth("deterministic", deterministic)
+        for name, path in (("log_path", log_path), ("best_model_save_path", best_model_save_path)):
+            if path is not None:
+                path_of(name, path)
         if render:
             raise ValueError("render is not supported; leave it out")
         self.callback_on_new_best = as_callback(callback_on_new_best, "callback_on_new_best", _OfEvaluation)
