@@ -48,3 +48,29 @@ def test_a_batch_of_images_is_kept_in_bytes_and_at_most_twice() -> None:
     few, many = 256, 1280
     growth = (peak(many) - peak(few)) / ((many - few) * ROW)
     assert growth < 3.5, f"{growth:.1f} bytes a pixel"  # two, the array of predict, and what the allocator keeps
+
+
+STATES = """
+import resource
+import gymnasium, npg
+
+class Many(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Discrete(10**6), gymnasium.spaces.Discrete(2)
+    def reset(self, *, seed=None, options=None):
+        return 999_999, {}
+    def step(self, action):
+        return 3, 1.0, False, False, {}
+
+resource.setrlimit(resource.RLIMIT_AS, (3_000_000_000, 3_000_000_000))
+try:
+    npg.NPG("MlpPolicy", Many(), n_steps=64, preset=False, seed=0)
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not limit memory so")
+def test_what_does_not_fit_into_memory_is_an_error_not_an_abort() -> None:
+    ran = subprocess.run([sys.executable, "-c", STATES], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "for 64004354 parameters" in ran.stdout and "of memory are free" in ran.stdout

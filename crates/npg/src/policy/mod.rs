@@ -9,6 +9,7 @@ mod bounds;
 mod comparison;
 mod distribution;
 mod heads;
+mod numbers;
 mod observations;
 
 pub use acting::Chosen;

@@ -21,6 +21,9 @@ pub(super) fn check(config: &Config, spec: &Spec) -> Result<()> {
     if problems.is_empty() { Ok(()) } else { Err(Error::Config(problems)) }
 }
 
+/// One part in so many is added to what must be there at once: what is counted is not all.
+const MARGIN: u128 = 4;
+
 /// One part of training that may be too large.
 struct Need {
     key: &'static str,
@@ -33,13 +36,16 @@ fn problems(config: &Config, spec: &Spec, available: u64) -> Vec<Problem> {
     let needs = needs(config, spec);
     let total: u128 = needs.iter().map(|need| need.bytes).sum();
     let mut too_large: Vec<&Need> = needs.iter().filter(|need| need.bytes > available.into()).collect();
-    if too_large.is_empty() && (total > available.into() || !can_be_had(total)) {
+    if too_large.is_empty() && (total > available.into() || !can_be_had(total + total / MARGIN)) {
         too_large.extend(needs.iter().max_by_key(|need| need.bytes)); // the one to begin with
     }
     let problem = |Need { key, bytes, what, remedy }: &Need| {
         let free = gibibytes(available.into());
-        let others =
-            if *bytes > available.into() { String::new() } else { format!(", {} with all else", gibibytes(total)) };
+        let others = if *bytes > available.into() {
+            String::new()
+        } else {
+            format!(", at least {} with all else", gibibytes(total))
+        };
         Problem {
             key: (*key).into(),
             message: format!("needs {} for {what}{others}, and {free} of memory are free; {remedy}", gibibytes(*bytes)),
@@ -221,6 +227,17 @@ mod tests {
         assert!(
             refused("rollout.batch_steps = 100000000\nrun.steps = 100000000", 1 << 30)[0]
                 .starts_with("rollout.batch_steps: ")
+        );
+    }
+
+    #[test]
+    fn what_fits_part_by_part_and_not_together_is_refused() {
+        let settings = "policy.hidden = [4096, 4096]\nvalue.hidden = [4096, 4096]";
+        assert_eq!(refused(settings, 4 << 30), [""; 0]);
+        let message = &refused(settings, 3 << 29)[0];
+        assert!(
+            message.contains("needs 1.0 GiB for") && message.contains(", at least 2.0 GiB with all else"),
+            "{message}"
         );
     }
 
