@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 import warnings
 from collections.abc import Mapping
@@ -45,13 +46,13 @@ def _in_run(directory: Path, checkpoint: str) -> Path:
 def trained(file: Path, header: Mapping[str, Any], resolved: Resolved) -> _npg.Trainer:
     """The trainer in a file; where its environment, or an option of it, is another one, episodes begin anew."""
     name: str = header["env"]
-    options = resolved.saved_options()
-    is_same = resolved.id == name and _own(options) == _own(saved_options(header)) and not resolved.unsaved_options()
+    options = to_toml(resolved.saved_options())
+    is_same = resolved.id == name and _is_same(options, saved_options(header)) and not resolved.unsaved_options()
     if is_same or not is_id(name):
         return _npg.Trainer.load(file, resolved.source, None)[0]
     if not header["unsaved_options"] and (resolved.id == name or not imports(name)):
         check_spaces(resolve(name, _own(saved_options(header))), resolved)
-    return _npg.Trainer.load(file, resolved.source, to_toml(options))[0]
+    return _npg.Trainer.load(file, resolved.source, options)[0]
 
 
 def is_id(name: str) -> bool:
@@ -95,6 +96,15 @@ def wanted(
         )
     saved = saved_options(header)
     return name, {**_own(saved), **given}, saved.get("vectorization", "sync")
+
+
+def _is_same(options: str, saved: Mapping[str, Any]) -> bool:
+    """Whether options are saved ones, as a file has them: tuples are lists there, and nan is nan."""
+
+    def text(table: Mapping[str, Any]) -> str:
+        return json.dumps(_own(table), sort_keys=True)
+
+    return text(tomllib.loads(options)) == text(saved)
 
 
 def _own(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from npg import _npg
@@ -64,17 +65,21 @@ class Resolved:
 
     def saved_options(self) -> dict[str, Any]:
         """The options that a file can hold, and how Gymnasium's environments step."""
-        if self.actions is None:
-            return dict(self.options)
-        saved = {name: value for name, value in self.options.items() if _is_lasting(value)}
-        if self.vectorization != "sync" and isinstance(self.given, str):
+        saved = self._lasting_options()
+        if self.actions is not None and self.vectorization != "sync" and isinstance(self.given, str):
             saved["vectorization"] = self.vectorization
         return saved
 
     def unsaved_options(self) -> list[str]:
         """Names of the options that no file can hold."""
-        saved = self.saved_options()
-        return [name for name, value in self.options.items() if name not in saved and (name, value) != _DRAWS_NOTHING]
+        lasting = self._lasting_options()
+        return [name for name, value in self.options.items() if name not in lasting and (name, value) != _DRAWS_NOTHING]
+
+    def _lasting_options(self) -> dict[str, Any]:
+        """Those of the environment's own that a file can hold; a name that the program uses itself has no room there."""
+        if self.actions is None:
+            return dict(self.options)
+        return {name: value for name, value in self.options.items() if name not in PROGRAMS and _is_lasting(value)}
 
     def spaces(self) -> tuple[Any, Any]:
         """Gymnasium's spaces of one observation and of one action."""
@@ -98,15 +103,24 @@ def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization
     Raises:
         TypeError: if `env` is none of these.
     """
-    resolved = _resolve(env, env_kwargs, vectorization)
-    resolved.given, resolved.options, resolved.vectorization = env, dict(env_kwargs or {}), vectorization
+    options = _fresh(dict(env_kwargs or {}))
+    resolved = _resolve(env, options, vectorization)
+    resolved.given, resolved.options, resolved.vectorization = env, options, vectorization
     return resolved
 
 
-def _resolve(env: Any, env_kwargs: Mapping[str, Any] | None, vectorization: str) -> Resolved:
+def _fresh(value: Any) -> Any:
+    """A value with dictionaries and lists of its own, which an environment may change without changing the next one's."""
+    if type(value) is dict:
+        return {key: _fresh(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_fresh, value))
+    return value
+
+
+def _resolve(env: Any, options: dict[str, Any], vectorization: str) -> Resolved:
     if vectorization not in ("sync", "async"):
         raise ValueError(f"vectorization is {vectorization!r}; it must be 'sync' or 'async'")
-    options = dict(env_kwargs or {})
     if isinstance(env, str):
         if not env.startswith(GYMNASIUM) and env in _npg.native_ids():
             return Resolved(_npg.Source.native(env, to_toml(options)), None, None, None, env)
@@ -151,7 +165,7 @@ def _of_id(name: str, options: dict[str, Any], vectorization: str, timeout: floa
     import gymnasium
 
     def make() -> gymnasium.Env[Any, Any]:
-        return gymnasium.make(name, disable_env_checker=True, **options)
+        return gymnasium.make(name, disable_env_checker=True, **_fresh(options))
 
     first = make()
     return _of_makers(make, GYMNASIUM + name, vectorization, first, timeout)
@@ -288,6 +302,8 @@ def option_value(value: Any) -> str:
     Raises:
         TypeError: if TOML has no such value.
     """
+    if isinstance(value, Enum):  # also one that is a number or a string: its members are compared by identity
+        raise TypeError(f"{value!r} is a {type(value).__name__}; files do not know it")
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return "{" + ", ".join(f"{toml_value(key)} = {option_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):

@@ -1,9 +1,14 @@
 """check_env finds what is wrong with broken environments, and nothing wrong with good ones."""
 
+import contextlib
+import contextvars
+import decimal
 import importlib.util
 import json
 import re
 import signal
+import sqlite3
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -189,7 +194,31 @@ def test_hanging_call_is_reported_with_its_line() -> None:
     assert not report.ok
 
 
-def test_environment_of_the_main_thread_is_told_how_to_be_checked() -> None:
+def test_environment_is_checked_on_its_callers_thread_and_in_its_context() -> None:
+    """As `learn` calls it: what belongs to the thread or the context of whoever made it is there."""
+    variable = contextvars.ContextVar("variable", default="")
+
+    class Bound(good_envs.Walk):
+        def __init__(self) -> None:
+            super().__init__()
+            self.database = sqlite3.connect(":memory:")
+            self.database.execute("create table steps (number)")
+
+        def step(self, action: Any) -> Any:
+            self.database.execute("insert into steps values (1)")
+            signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+            assert (variable.get(), np.geterr()["divide"], decimal.getcontext().prec) == ("mine", "raise", 7)
+            return super().step(action)
+
+    variable.set("mine")
+    with np.errstate(divide="raise"), decimal.localcontext() as context:
+        context.prec = 7
+        for timeout in (60.0, None):
+            assert check_env(Bound(), timeout=timeout).findings == []
+            assert check_env(Bound, timeout=timeout).findings == []
+
+
+def test_environment_that_needs_the_main_thread_is_told_so_elsewhere() -> None:
     """Signals can only be set there."""
 
     class Signals(good_envs.Walk):
@@ -197,10 +226,50 @@ def test_environment_of_the_main_thread_is_told_how_to_be_checked() -> None:
             super().__init__()
             signal.signal(signal.SIGUSR1, signal.SIG_DFL)
 
-    (finding,) = check_env(Signals).findings
+    reports: list[Report] = []
+    thread = threading.Thread(target=lambda: reports.append(check_env(Signals)))
+    thread.start()
+    thread.join()
+    (finding,) = reports[0].findings
     assert finding.code == "cannot-make"
-    assert "`--timeout none`" in finding.remedy
-    assert check_env(Signals, timeout=None).findings == []
+    assert "on the main thread" in finding.remedy
+
+
+def test_hanging_call_that_swallows_its_end_is_reported() -> None:
+    """An environment may catch whatever is raised in it; the check ends all the same, and the handler is put back."""
+
+    class Swallows(good_envs.Walk):
+        def step(self, action: Any) -> Any:
+            with contextlib.suppress(Exception):
+                while self.x < 10.0:
+                    time.sleep(0.01)
+            return super().step(action)
+
+    before = signal.getsignal(signal.SIGURG)
+    assert codes(check_env(Swallows, timeout=0.2)) == {"timeout"}
+    assert signal.getsignal(signal.SIGURG) is before
+
+
+def test_hanging_call_that_nothing_ends_is_reported_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the command can say it and leave."""
+    monkeypatch.setattr("npg._calls._HOPELESS", 0.3)
+    is_told = threading.Event()
+
+    class Deaf(good_envs.Walk):
+        def step(self, action: Any) -> Any:
+            while not is_told.is_set():
+                with contextlib.suppress(Exception):
+                    is_told.wait(0.1)
+            return super().step(action)
+
+    told: list[Report] = []
+
+    def lost(report: Report) -> None:
+        told.append(report)
+        is_told.set()
+
+    assert codes(check_env(Deaf, timeout=0.1, when_lost=lost)) == {"timeout"}
+    assert [codes(report) for report in told] == [{"timeout"}]
 
 
 def test_close_that_raises_is_a_warning() -> None:

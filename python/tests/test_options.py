@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -61,6 +62,8 @@ OTHERS: list[dict[str, Any]] = [
     {"config": {"reward": 7.0}, "goal": np.arange(3)},
     {"config": {"reward": 7.0}, "goal": 2**70},
     {"config": {"reward": 7.0}, "goal": Path("here")},
+    {"config": {"reward": 7.0}, "goal": signal.SIGINT},  # an IntEnum: an integer would not be it
+    {"config": {"reward": 7.0}, "goal": {"in": [signal.SIGINT]}},
 ]
 
 
@@ -114,6 +117,61 @@ def test_what_no_file_can_hold_is_missed_by_name(options: dict[str, Any], tmp_pa
     with pytest.raises(ValueError, match="no file can hold"):
         npg.NPG.load(tmp_path / "again")
     goes_on(npg.NPG.load(tmp_path / "agent", env=lambda: Optional(**options)), options)
+
+
+def test_a_tuple_that_is_given_again_stays_one(tmp_path: Path, tiny: Tiny) -> None:
+    """A file has it as a list, which is the same option: only the one that is given is made."""
+
+    class OfTuple(Optional):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            assert isinstance(self.options["goal"], tuple)
+
+    gymnasium.register("OfTuple-v0", entry_point=OfTuple)
+    options = {"config": {"reward": 7.0, "nan": np.nan}, "goal": (1, (2, "x"))}
+    try:
+        npg.NPG("MlpPolicy", "OfTuple-v0", env_kwargs=options, **tiny()).save(tmp_path / "agent")
+        goes_on(npg.NPG.load(tmp_path / "agent", env_kwargs=options), options)
+    finally:
+        del gymnasium.registry["OfTuple-v0"]
+
+
+def test_an_option_that_is_named_as_one_of_the_programs_is_not_dropped(tmp_path: Path, tiny: Tiny) -> None:
+    class Named(Optional):
+        def __init__(self, timeout_seconds: float = 0.0, vectorization: str = "", **options: Any) -> None:
+            super().__init__(**options)
+            assert (timeout_seconds, vectorization) == (5.0, "mine")
+
+    gymnasium.register("Named-v0", entry_point=Named)
+    options = {"timeout_seconds": 5.0, "vectorization": "mine", "pay": seven}
+    try:
+        agent = npg.NPG("MlpPolicy", "Named-v0", env_kwargs=options, **tiny(n_envs=2, vectorization="async"))
+        copy.deepcopy(agent).learn(64)
+        agent.save(tmp_path / "agent")
+        with pytest.raises(ValueError, match="no file can hold: timeout_seconds, vectorization, pay"):
+            npg.NPG.load(tmp_path / "agent")
+        npg.NPG.load(tmp_path / "agent", env_kwargs=options).learn(64)
+    finally:
+        del gymnasium.registry["Named-v0"]
+
+
+def test_an_environment_may_change_its_options(tmp_path: Path, tiny: Tiny) -> None:
+    """As `config.pop` does: the next environment, a copy and a file have what was given."""
+
+    class Takes(Optional):
+        def __init__(self, config: Any, goal: Any) -> None:
+            super().__init__(config={"reward": config.pop("reward")}, goal=goal.pop()["deep"].pop())
+
+    gymnasium.register("Takes-v0", entry_point=Takes)
+    options = {"config": {"reward": 7.0}, "goal": [{"deep": [3]}]}
+    try:
+        agent = npg.NPG("MlpPolicy", "Takes-v0", env_kwargs=options, **tiny(n_envs=2))
+        agent.save(tmp_path / "agent")
+        for other in (agent, copy.deepcopy(agent), npg.NPG.load(tmp_path / "agent")):
+            goes_on(other, {"goal": 3})
+        assert options == {"config": {"reward": 7.0}, "goal": [{"deep": [3]}]}
+    finally:
+        del gymnasium.registry["Takes-v0"]
 
 
 def test_the_program_misses_options_by_name(tmp_path: Path, tiny: Tiny) -> None:

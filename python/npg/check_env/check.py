@@ -1,6 +1,7 @@
 """`check_env`: makes the environment and lets the parts of the check look at it in turn."""
 
 import random
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ def check_env(
     seed: int = 0,
     env_args: Mapping[str, Any] | None = None,
     timeout: float | None = 60.0,
+    when_lost: Callable[[Report], Any] | None = None,
 ) -> Report:
     """Plays an environment with random actions and reports what would spoil training on it.
 
@@ -41,10 +43,10 @@ def check_env(
     is checked; a given object is played, left open, and what needs copies is skipped. `steps`: of the main rollout, at
     least 1 (of a vector environment: calls of `step`). `seed`: of resets and actions. `env_args`: keyword arguments of
     the environment, with an id or a callable. `timeout`: seconds for each single call into the environment; a call that
-    takes longer is reported, and the check ends there, with the environment's thread left behind.
+    takes longer is ended and reported, and the check ends there; None: any time. `when_lost`: called with the report, by another
+    thread, if such a call cannot be ended because it is in code that heeds no signal; the check waits for it anyway.
 
-    The environment runs on a thread of its own; one that must run on the main thread needs `timeout=None`, by which it
-    stays on the caller's and may take any time. Raises ValueError or TypeError for arguments that make no sense, and
+    The environment is called on the caller's thread and in its context, as `learn` does. Raises ValueError or TypeError for arguments that make no sense, and
     ImportError without Gymnasium; whatever the environment raises becomes a finding.
     """
     import gymnasium
@@ -55,13 +57,19 @@ def check_env(
         raise ValueError(f"timeout is {timeout}, but must be positive (seconds)")
     given = _given(env, env_args)
     facts = Facts(given.name, gymnasium.__version__)
-    check = Check(steps, seed, Watch(timeout), Notes(), facts)
+    notes = Notes()
+
+    def report(hangs: str | None) -> Report:
+        if hangs is not None:
+            notes.add("timeout", hangs)
+            facts.skipped.append("all that comes after the call that hangs")
+        return Report(notes.findings(), facts)
+
+    watch = Watch(timeout, None if when_lost is None else lambda hangs: when_lost(report(hangs)))
+    check = Check(steps, seed, watch, notes, facts)
     with _global_generators_seeded():
-        hangs = check.watch.run(lambda: _check(given, check))
-    if hangs is not None:
-        check.notes.add("timeout", hangs)
-        facts.skipped.append("all that comes after the call that hangs")
-    return Report(check.notes.findings(), facts)
+        hangs = watch.run(lambda: _check(given, check))
+    return report(hangs)
 
 
 @contextmanager
@@ -104,7 +112,7 @@ def _name(env: Any) -> str:
 
 
 def _check(given: _Given, check: Check) -> None:
-    """The whole check, on the watched thread."""
+    """The whole check."""
     env = None
     try:
         env = check.watch.call("make", given.make) if given.make else given.env
@@ -124,10 +132,8 @@ def _remedy(raised: CallRaised) -> str | None:
     from gymnasium.error import DependencyNotInstalled, Error, UnregisteredEnv
 
     error = raised.error
-    if "main thread" in str(error) or "event loop" in str(error):
-        return (
-            "check without a time-out, which keeps the environment on the main thread: `--timeout none`, `timeout=None`"
-        )
+    if "main thread" in str(error) and threading.current_thread() is not threading.main_thread():
+        return "call `check_env` on the main thread, where the environment can do this"
     if raised.what != "make":
         return None
     if isinstance(error, UnregisteredEnv) or type(error) is Error:  # the latter for ids that cannot be read

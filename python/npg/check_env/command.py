@@ -3,11 +3,13 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from npg.check_env.check import check_env
+from npg.check_env.report import Report
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,16 +27,30 @@ def main(argv: Sequence[str]) -> int:
         return 2
     if "" not in sys.path:
         sys.path.insert(0, "")  # so that `module:NAME` finds a module in the working directory, as with `python -m`
+    output = sys.stdout
+
+    def tell(report: Report) -> None:
+        print(report.to_json() if options.json else report, file=output, flush=True)
+
+    def leave(report: Report) -> None:
+        tell(report)
+        os._exit(1)  # the thread in the call that hangs cannot be ended otherwise
+
     try:
         # What the environment prints must not get into the report.
         with contextlib.redirect_stdout(sys.stderr):
             report = check_env(
-                options.id, steps=options.steps, seed=options.seed, env_args=arguments, timeout=options.timeout
+                options.id,
+                steps=options.steps,
+                seed=options.seed,
+                env_args=arguments,
+                timeout=options.timeout,
+                when_lost=leave,
             )
     except ImportError as error:
         print(f"npg check-env: {error}; install Gymnasium: pip install gymnasium", file=sys.stderr)
         return 5
-    print(report.to_json() if options.json else report)
+    tell(report)
     return 0 if report.ok else 1
 
 
@@ -59,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_timeout,
         default=60.0,
         metavar="SECONDS",
-        help="for each call (60); none: without limit, and on the main thread",
+        help="for each call (60); none: without limit",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser

@@ -1,10 +1,10 @@
 """Calls into an environment, with a limit on their time.
 
-A call that hangs cannot be ended from outside. So the whole check runs on a thread of its own, and the caller's thread
-watches it: past the limit it takes the stack of the hanging call and leaves the thread alone, which then ends by
-itself as soon as the call returns.
+An environment may depend on its caller's thread and context, so it is called there, as `learn` does. Another thread watches:
+past the limit it takes the stack of the call that hangs and ends it, as far as that is possible (`npg._calls`).
 """
 
+import itertools
 import sys
 import threading
 import time
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from npg._calls import end_call, hung_calls_end, settle
 
 _HERE = str(Path(__file__).parent)
 _POLL = 0.02  # seconds between two looks at the running call
@@ -29,25 +31,29 @@ class CallRaised(Exception):
         self.text = f"{place}{_spoken(what)} raised {type(error).__name__}: {_short(str(error)) or 'no message'}{_origin(error)}"
 
 
-class Abandoned(BaseException):
-    """Nobody waits for this check any more."""
+class _Hung(BaseException):
+    """The call took too long: nothing more is called."""
 
 
 class Watch:
     """Makes the calls and knows which one is running."""
 
-    def __init__(self, timeout: float | None) -> None:
-        """`timeout`: seconds that one call may take; None: any time, and the work stays on the caller's thread."""
+    def __init__(self, timeout: float | None, when_lost: Callable[[str], Any] | None = None) -> None:
+        """`timeout`: seconds that one call may take; None: any time. `when_lost`: called by the thread that watches, with the
+        message, where a call that hangs cannot be ended."""
         self.timeout = timeout
         self.place = ""
         """Where in the rollout the next call is made, for messages."""
         self.seconds = 0.0
         """How long the last call took."""
+        self._when_lost = when_lost
         self._running: tuple[str, float] | None = None  # what is called, since when
-        self._abandoned = False
+        self._message: str | None = None  # about the call that hangs
 
     def call(self, what: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """The function's result; `CallRaised` for whatever it raises."""
+        if self._message is not None:
+            raise _Hung
         started = time.monotonic()
         self._running = (what, started)
         try:
@@ -57,62 +63,64 @@ class Watch:
         finally:
             self._running = None
             self.seconds = time.monotonic() - started
-            if self._abandoned:
-                raise Abandoned
+            if self._message is not None:
+                raise _Hung
 
     def where(self) -> str:
         """The place in the rollout, as the beginning of a message."""
         return f"{self.place}: " if self.place else ""
 
     def run(self, work: Callable[[], None]) -> str | None:
-        """Does `work`, watched from here. None when it is done, or a message about the call that hangs."""
-        timeout = self.timeout
-        if timeout is None:
+        """Does `work`, watched. None when it is done, or a message about the call that hangs."""
+        if self.timeout is None:
             work()
             return None
-        raised: list[BaseException] = []
-        done = threading.Event()
-
-        def body() -> None:
+        is_done = threading.Event()
+        watcher = threading.Thread(
+            target=self._watch, args=(is_done, threading.get_ident(), self.timeout), name="npg check_env", daemon=True
+        )
+        with hung_calls_end():
+            watcher.start()
             try:
                 work()
-            except Abandoned:
-                pass
-            except BaseException as error:  # noqa: BLE001 - handed on to the caller's thread
-                raised.append(error)
+            except (_Hung, TimeoutError):
+                if self._message is None:
+                    raise
             finally:
-                done.set()
+                is_done.set()
+                _settle(watcher)
+        return self._message
 
-        thread = threading.Thread(target=body, name="npg check_env", daemon=True)
-        thread.start()
+    def _watch(self, is_done: threading.Event, thread: int, timeout: float) -> None:
+        """Ends the running call once it has had its time."""
+        while not is_done.wait(_POLL):
+            running = self._running
+            if self._message is None and running is not None and time.monotonic() - running[1] > timeout:
+                frame = sys._current_frames().get(thread)
+                told = f"{self.where()}{_spoken(running[0])} has not returned after {timeout:g} s{_stack(frame)}"
+                self._message = told
+            if self._message is not None and end_call(None, thread, self._message) and self._when_lost is not None:
+                self._when_lost(self._message)
+                return
+
+
+def _settle(watcher: threading.Thread) -> None:
+    """No call is ended any more. What was raised to end one may come as late as here, and more than once."""
+    for _ in range(3):
         try:
-            while not done.wait(_POLL):
-                message = self._overdue(thread, timeout)
-                if message:
-                    return message
-        finally:
-            self._abandoned = True  # also when the user has interrupted
-        if raised:
-            raise raised[0]
-        return None
-
-    def _overdue(self, thread: threading.Thread, timeout: float) -> str | None:
-        """A message if the running call has had its time."""
-        running = self._running
-        if running is None or time.monotonic() - running[1] <= timeout:
-            return None
-        frame = sys._current_frames().get(thread.ident or 0)
-        return f"{self.where()}{_spoken(running[0])} has not returned after {timeout:g} s{_stack(frame)}"
+            watcher.join()
+            settle()
+            return
+        except TimeoutError:
+            continue
 
 
 def _stack(frame: FrameType | None) -> str:
     """The frames of the environment, innermost first, as the end of a message."""
-    frames = [entry for entry in traceback.extract_stack(frame) if not _own(entry.filename)] if frame else []
-    # Below the environment there are only the frames of the thread itself.
-    frames = [entry for entry in frames if Path(entry.filename).name != "threading.py" or "wait" in entry.name]
-    frames = [entry for entry in frames if not _machinery(entry.filename)] or frames
-    told = [_line(entry) for entry in reversed(frames[-3:])]
-    return f"; it is {', called '.join(told)}" if told else ""
+    frames = reversed(traceback.extract_stack(frame) if frame else [])
+    called = list(itertools.takewhile(lambda entry: not _own(entry.filename), frames))  # the rest is the caller's
+    told = [_line(entry) for entry in [entry for entry in called if not _machinery(entry.filename)] or called]
+    return f"; it is {', called '.join(told[:3])}" if told else ""
 
 
 def _origin(error: BaseException) -> str:
