@@ -1,4 +1,4 @@
-//! The inner loops: products of small f32 matrices, activations, and f64 vector updates.
+//! The inner loops: products of small f32 matrices and of f64 matrices, activations, and f64 vector updates.
 //!
 //! Every element of a product is one chain of fused multiply-adds over k in order, whatever the number of rows,
 //! the vector width or the number of threads; activations are fused multiply-add polynomials without branches; sums
@@ -12,6 +12,8 @@
 mod matrix; // what the kernels work on
 
 mod gemm; // products
+
+mod gemm64; // products of f64
 
 mod destination; // where products go
 
@@ -33,6 +35,8 @@ mod tests;
 pub use dispatch::{Path, force_path, path};
 pub use elementwise::{Activation, exp, multiply, multiply_by_tanh_slopes, sigmoid, sine};
 pub use gemm::{CHAIN, Left, Start, add_column_sums, add_product, product};
+pub use gemm64::{Left64, add_product64};
 pub use matrix::{LANE, Matrix, pack, pack_transposed, padded, transpose};
 pub use peak::{fma_peak, seconds};
+pub use simd::LANE64;
 pub use vectors::{AdamStep, adam, axpy, dot};

@@ -97,7 +97,7 @@ pub fn normalize(advantages: &mut [f64]) -> f64 {
 pub fn discounted_weights(segments: &[Segment], rows: usize, gamma: f64) -> Vec<f64> {
     let mut weights = vec![0.0; rows];
     for segment in segments {
-        let mut weight = gamma.powf(f64::from(segment.first_step)); // 0^0 = 1
+        let mut weight = libm::pow(gamma, f64::from(segment.first_step)); // 0^0 = 1
         for slot in &mut weights[segment.rows.clone()] {
             *slot = weight;
             weight *= gamma;

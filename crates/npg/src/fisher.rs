@@ -9,7 +9,7 @@ use crate::network::kernels::Matrix;
 use crate::network::{Network, Packed, Scratch, Tile};
 use crate::policy::ActionRows;
 use crate::reduce::{self, Cut, Pool};
-use faer::{Accum, Mat, MatRef, Par};
+use crate::solve::Dense;
 
 /// (1/rows) sum over rows of J^T M J v; `metric` replaces the rows of J v in tile `index` by M J v, once `prepare` has
 /// seen to the tile's inputs. The damping is not in it.
@@ -63,38 +63,42 @@ impl Linearized<'_> {
     }
 
     /// The dense F, parameters x parameters: sum of U^T U / N over the rows U = sqrt(M) J.
-    pub fn dense_fisher(&self) -> Mat<f64> {
+    pub fn dense_fisher(&self) -> Dense {
         let network = &self.policy.network;
         let parameters = network.parameters();
         let rank = self.policy.distribution.metric_rank();
         let mut scratch = Scratch::new(network);
         let mut rows = vec![0.0; network.tile_rows() * parameters];
-        let mut fisher = Mat::zeros(parameters, parameters);
+        let mut fisher = Dense::zeros(parameters, parameters);
+        let mut u = Dense::zeros(network.tile_rows(), parameters);
         for (index, tile) in self.tiles.iter().enumerate() {
             self.prepare(index, &mut scratch);
             for component in 0..rank {
                 for (slot, row) in self.cut.rows(index).enumerate() {
-                    let u = scratch.outputs.row_mut(slot);
-                    self.policy.distribution.metric_root(self.metrics[index].row(slot), component, u);
+                    let root = scratch.outputs.row_mut(slot);
+                    self.policy.distribution.metric_root(self.metrics[index].row(slot), component, root);
                     let weight = (self.weight(row) / self.rows() as f64).sqrt() as f32;
-                    u.iter_mut().for_each(|x| *x *= weight);
+                    root.iter_mut().for_each(|x| *x *= weight);
                 }
                 network.vjp_rows(&self.packed, tile, &mut scratch, &mut rows);
-                let u = MatRef::from_row_major_slice(&rows[..tile.rows() * parameters], tile.rows(), parameters);
-                faer::linalg::matmul::matmul(&mut fisher, Accum::Add, u.transpose(), u, 1.0, Par::Seq);
+                for (slot, row) in rows.chunks_exact(parameters).take(tile.rows()).enumerate() {
+                    u.row_mut(slot).copy_from_slice(row);
+                }
+                fisher.add_gram(&u, tile.rows());
             }
         }
+        fisher.mirror();
         fisher
     }
 
     /// Scores of the sampled actions, one row a state: sqrt(w) grad log pi(a|s). (1/N) S^T S is the empirical Fisher.
-    pub fn scores(&self, actions: &ActionRows) -> Mat<f64> {
+    pub fn scores(&self, actions: &ActionRows) -> Dense {
         let (network, distribution) = (&self.policy.network, &self.policy.distribution);
         let parameters = network.parameters();
         let mut scratch = Scratch::new(network);
         let mut rows = vec![0.0; network.tile_rows() * parameters];
         let mut cotangent = vec![0.0; network.outputs()];
-        let mut scores = Mat::zeros(self.rows(), parameters);
+        let mut scores = Dense::zeros(self.rows(), parameters);
         for (index, tile) in self.tiles.iter().enumerate() {
             self.prepare(index, &mut scratch);
             let range = self.cut.rows(index);
@@ -106,9 +110,7 @@ impl Linearized<'_> {
             }
             network.vjp_rows(&self.packed, tile, &mut scratch, &mut rows);
             for (slot, row) in range.enumerate() {
-                for (j, value) in rows[slot * parameters..][..parameters].iter().enumerate() {
-                    scores[(row, j)] = *value;
-                }
+                scores.row_mut(row).copy_from_slice(&rows[slot * parameters..][..parameters]);
             }
         }
         scores

@@ -82,6 +82,7 @@
 //! bits for any number of threads.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))] // the same bits on every machine
 
 // The update.
 pub mod npg;
@@ -130,6 +131,7 @@ mod utc;
 
 // Its results.
 pub mod stats;
+#[allow(clippy::disallowed_methods, reason = "figures are looked at")]
 pub mod plot;
 
 // What goes wrong.

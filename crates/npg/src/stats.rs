@@ -80,12 +80,12 @@ pub fn student_t(confidence: f64, degrees: usize) -> f64 {
             high = theta;
         }
     }
-    (degrees as f64).sqrt() * (0.5 * (low + high)).tan()
+    (degrees as f64).sqrt() * libm::tan(0.5 * (low + high))
 }
 
 /// P(|T| <= sqrt(degrees) tan(theta)).
 fn central_probability(theta: f64, degrees: usize) -> f64 {
-    let (sin, cos) = theta.sin_cos();
+    let (sin, cos) = libm::sincos(theta);
     // Odd degrees: sum of cos + 2/3 cos^3 + 2*4/(3*5) cos^5 + ... up to cos^(degrees - 2).
     // Even degrees: sum of 1 + 1/2 cos^2 + 1*3/(2*4) cos^4 + ... up to cos^(degrees - 2).
     let odd = degrees % 2 == 1;

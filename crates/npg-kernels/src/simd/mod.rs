@@ -20,8 +20,8 @@ use super::LANE;
 #[repr(C, packed)]
 struct Unaligned<T>(T);
 
-/// Number of f64 in a [`Vector64`].
-pub(super) const LANE64: usize = 8;
+/// Number of f64 that are taken at a time; columns of f64 products come in multiples of it.
+pub const LANE64: usize = 8;
 
 /// An instruction set.
 pub(super) trait Simd {

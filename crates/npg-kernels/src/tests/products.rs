@@ -1,5 +1,8 @@
 use super::super::dispatch::on_every_path;
-use super::super::{CHAIN, LANE, Left, Matrix, Start, add_column_sums, add_product, pack, padded, product, transpose};
+use super::super::{
+    CHAIN, LANE, Left, Left64, Matrix, Start, add_column_sums, add_product, add_product64, pack, padded, product,
+    transpose,
+};
 use super::{Random, bits, bits64};
 use std::ops::Range;
 
@@ -304,4 +307,40 @@ fn a_small_sum_panics() {
 #[should_panic(expected = "column sums")]
 fn column_sums_of_missing_rows_panic() {
     add_column_sums(2, &Matrix::zeros(1, 5), 5, &mut [0.0; 5]);
+}
+
+/// Each element is one chain over k, whatever the tile that it is computed in; what is not in the product stays.
+#[test]
+fn products_of_f64_have_the_same_bits_on_every_path() {
+    let mut random = Random(15);
+    for case in 0..60 {
+        let (rows, depth, columns) = (random.up_to(13), random.up_to(40), 8 * random.up_to(11));
+        let (transposed, gap) = (case % 2 == 1, random.up_to(3));
+        let (row_stride, k_stride) = if transposed { (1, rows + gap) } else { (depth + gap, 1) };
+        let left = random.values((rows + gap) * (depth + gap));
+        let (b_stride, c_stride) = (columns + gap, columns + 2 * gap);
+        let (b, c) = (random.values(depth * b_stride), random.values(rows * c_stride));
+        let mut expected = c.clone();
+        for i in 0..rows {
+            for j in 0..columns {
+                let chain = |sum: f64, k: usize| left[i * row_stride + k * k_stride].mul_add(b[k * b_stride + j], sum);
+                expected[i * c_stride + j] = (0..depth).fold(c[i * c_stride + j], chain);
+            }
+        }
+        for (path, value) in on_every_path(|| {
+            let mut c = c.clone();
+            let left = Left64 { values: &left, row_stride, k_stride };
+            add_product64((rows, depth, columns), left, (&b, b_stride), (&mut c, c_stride));
+            c
+        }) {
+            assert_eq!(bits64(&value), bits64(&expected), "{path:?} {rows} {depth} {columns}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "right operand of a product is too small")]
+fn a_product_of_f64_reads_nothing_that_is_not_there() {
+    let left = Left64 { values: &[1.0; 6], row_stride: 3, k_stride: 1 };
+    add_product64((2, 3, 8), left, (&[0.0; 23], 8), (&mut [0.0; 16], 8));
 }

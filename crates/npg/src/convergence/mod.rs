@@ -142,7 +142,7 @@ impl Plan {
             let message = format!("is {}; standard errors need at least 3", self.replicates);
             return Err(Error::config("replicates", message));
         }
-        let units = |step: i32| (self.samples as f64 / UNIT as f64 / 10f64.powf(0.5 * f64::from(step))).round();
+        let units = |step: i32| (self.samples as f64 / UNIT as f64 / libm::pow(10f64, 0.5 * f64::from(step))).round();
         let mut sizes: Vec<usize> = (0..8).map(|step| units(step) as usize * UNIT).filter(|size| *size > 0).collect();
         sizes.dedup();
         sizes.reverse();

@@ -26,11 +26,11 @@ pub(super) fn relative_error(samples: usize, estimates: &[Vec<f64>], exact: &[f6
 pub(super) fn exponent(points: &[Point]) -> (f64, f64) {
     let weights: Vec<f64> = points.iter().map(|point| point.replicates as f64).collect();
     let total: f64 = weights.iter().sum();
-    let logs: Vec<f64> = points.iter().map(|point| (point.samples as f64).ln()).collect();
+    let logs: Vec<f64> = points.iter().map(|point| libm::log(point.samples as f64)).collect();
     let center = weights.iter().zip(&logs).map(|(w, x)| w * x).sum::<f64>() / total;
     let lever: Vec<f64> = weights.iter().zip(&logs).map(|(w, x)| w * (x - center)).collect();
     let spread: f64 = lever.iter().zip(&logs).map(|(l, x)| l * (x - center)).sum();
-    let slope = lever.iter().zip(points).map(|(l, point)| l * point.error.ln()).sum::<f64>() / spread;
+    let slope = lever.iter().zip(points).map(|(l, point)| l * libm::log(point.error)).sum::<f64>() / spread;
     let of_one = |point: &Point| point.replicates as f64 * (point.standard_error / point.error).powi(2);
     let variance = weights.iter().zip(points).map(|(w, point)| w * of_one(point)).sum::<f64>() / total;
     (slope, (variance / spread).sqrt())
@@ -53,7 +53,7 @@ pub(super) fn worst_z(sizes: &[(usize, Replicates)], exact: &[f64]) -> (f64, usi
             (estimates.len() - 1) as f64 * *samples as f64 * variance(&component(estimates))
         };
         let pooled = sizes.iter().map(squares).sum::<f64>() / degrees as f64; // of one transition
-        let error = (pooled / (*largest * last.len()) as f64).sqrt().hypot(rounding);
+        let error = libm::hypot((pooled / (*largest * last.len()) as f64).sqrt(), rounding);
         (mean(&component(last)) - exact).abs() / error
     };
     let worst = exact.iter().enumerate().map(z).fold(0.0, |a, b| if b > a || b.is_nan() { b } else { a });

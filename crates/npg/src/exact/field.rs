@@ -109,7 +109,7 @@ pub fn unit(x: [f64; 2]) -> Option<[f64; 2]> {
     // Scaled first: squares of numbers below 1e-154 are 0.
     let largest = x[0].abs().max(x[1].abs());
     let scaled = x.map(|v| v / largest);
-    let length = scaled[0].hypot(scaled[1]); // NaN if a component is, or both are infinite or 0
+    let length = libm::hypot(scaled[0], scaled[1]); // NaN if a component is, or both are infinite or 0
     (length.is_finite() && largest.is_finite()).then(|| scaled.map(|v| v / length))
 }
 

@@ -99,7 +99,7 @@ pub fn follow<const N: usize>(
             flow.push(now, next, End::Stuck);
         }
         // Aims below the tolerance, so that few steps are tried in vain (Hairer, Norsett and Wanner 1993, II.4).
-        length *= (0.9 * error.powf(-0.2)).clamp(0.2, 5.0);
+        length *= (0.9 * libm::pow(error, -0.2)).clamp(0.2, 5.0);
     }
     flow
 }

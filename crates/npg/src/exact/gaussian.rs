@@ -35,7 +35,7 @@ impl AffineGaussian {
         let [low, high] = [0, 1].map(|row| f64::from(at.outputs(row)[0]));
         let (center, scale) = policy.normalizer.as_ref().map_or((0.0, 1.0), |n| (n.moments().mean[0], n.scale(0)));
         let k = (high - low) * scale;
-        Some(Self { k, bias: low - k * center, sigma: f64::from(at.outputs(0)[1]).exp() })
+        Some(Self { k, bias: low - k * center, sigma: libm::exp(f64::from(at.outputs(0)[1])) })
     }
 }
 

@@ -73,7 +73,7 @@ impl PackedExploration {
         let (features, actions) = (self.variances.rows(), self.variances.columns());
         for i in 0..features {
             for j in 0..actions {
-                let variance = (2.0 * parameters[i * actions + j]).exp() as f32;
+                let variance = libm::exp(2.0 * parameters[i * actions + j]) as f32;
                 self.variances.row_mut(i)[j] = variance;
                 if transposes {
                     self.transposed.row_mut(j)[i] = variance;
@@ -81,7 +81,7 @@ impl PackedExploration {
             }
         }
         for j in 0..actions {
-            self.constant.row_mut(0)[j] = (2.0 * parameters[features * actions + j]).exp() as f32;
+            self.constant.row_mut(0)[j] = libm::exp(2.0 * parameters[features * actions + j]) as f32;
         }
     }
 
@@ -112,7 +112,7 @@ impl PackedExploration {
         for row in 0..rows {
             for j in 0..actions {
                 let v = tile.precisions.row(row)[j];
-                outputs.row_mut(row)[first + j] = (0.5 * f64::from(v).ln()) as f32;
+                outputs.row_mut(row)[first + j] = (0.5 * libm::log(f64::from(v))) as f32;
                 tile.precisions.row_mut(row)[j] = 1.0 / v;
             }
         }

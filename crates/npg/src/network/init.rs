@@ -1,28 +1,44 @@
 //! Initial parameters: orthogonal weights with a gain (Saxe 2014), zero biases.
 
-use super::{Layer, Network, kernels::Activation};
+use super::kernels::{Activation, axpy, dot};
+use super::{Layer, Network};
 use crate::random::Stream;
-use faer::Mat;
 
 /// A random matrix with orthonormal rows or columns (whichever are fewer), times `gain`: row-major \[rows x columns\].
+///
+/// Q of the QR decomposition of normal numbers, by Householder's reflections, with R's diagonal positive, so that Q is
+/// uniformly distributed (Mezzadri 2007).
 pub fn orthogonal(rows: usize, columns: usize, gain: f64, rng: &mut Stream) -> Vec<f64> {
     let (tall, wide) = (rows.max(columns), rows.min(columns));
-    let gaussian = Mat::from_fn(tall, wide, |_, _| rng.normal());
-    let qr = gaussian.qr();
-    let q = qr.compute_thin_Q();
-    let r = qr.thin_R();
-    let entry = |i: usize, j: usize| {
-        // The signs of R's diagonal make Q uniformly distributed (Mezzadri 2007).
-        let sign = if r[(j, j)] < 0.0 { -gain } else { gain };
-        sign * q[(i, j)]
-    };
-    let mut values = Vec::with_capacity(rows * columns);
-    for i in 0..rows {
-        for j in 0..columns {
-            values.push(if rows >= columns { entry(i, j) } else { entry(j, i) });
+    let mut vectors: Vec<Vec<f64>> = (0..wide).map(|_| (0..tall).map(|_| rng.normal()).collect()).collect(); // columns
+    let signs: Vec<f64> = (0..wide).map(|k| reflect(&mut vectors, k)).collect();
+    // Q is the product of the reflections, applied to unit vectors from the last to the first.
+    let mut q = vec![vec![0.0; tall]; wide];
+    for (j, column) in q.iter_mut().enumerate() {
+        column[j] = gain * signs[j];
+        for (k, vector) in vectors.iter().enumerate().take(j + 1).rev() {
+            let share = -2.0 * dot(&vector[k..], &column[k..]);
+            axpy(share, &vector[k..], &mut column[k..]);
         }
     }
-    values
+    let entry = |i: usize, j: usize| if rows >= columns { q[j][i] } else { q[i][j] };
+    (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).collect()
+}
+
+/// Reflects the columns from `k` on so that column `k` ends at its diagonal element, whose sign is given; from there on it then
+/// holds the reflection's unit normal.
+fn reflect(columns: &mut [Vec<f64>], k: usize) -> f64 {
+    let (before, after) = columns.split_at_mut(k + 1);
+    let normal = &mut before[k][k..];
+    let sign = if normal[0] < 0.0 { 1.0 } else { -1.0 }; // away from the element, so that no digits are lost
+    normal[0] -= sign * dot(normal, normal).sqrt();
+    let length = dot(normal, normal).sqrt();
+    normal.iter_mut().for_each(|x| *x /= length);
+    for column in after {
+        let share = -2.0 * dot(normal, &column[k..]);
+        axpy(share, normal, &mut column[k..]);
+    }
+    sign
 }
 
 impl Network {
@@ -75,5 +91,33 @@ impl Network {
     pub fn set_last_biases(&self, theta: &mut [f64], first: usize, value: f64) {
         let last = self.last();
         theta[last.biases + first..last.biases + last.outputs].fill(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Purpose;
+
+    /// The decomposition with a positive diagonal in R is unique, so a library's must be the same.
+    #[test]
+    fn orthogonal_weights_are_the_q_of_normal_numbers() {
+        for (rows, columns) in [(1, 1), (5, 3), (3, 5), (64, 64), (17, 100)] {
+            let stream = || Stream::new(3, Purpose::Test, 9);
+            let (tall, wide) = (rows.max(columns), rows.min(columns));
+            let mut rng = stream();
+            let mut normals = faer::Mat::zeros(tall, wide);
+            (0..wide).for_each(|j| (0..tall).for_each(|i| normals[(i, j)] = rng.normal()));
+            let qr = normals.qr();
+            let (q, r) = (qr.compute_thin_Q(), qr.thin_R());
+            let ours = orthogonal(rows, columns, 2.0, &mut stream());
+            for i in 0..rows {
+                for j in 0..columns {
+                    let (row, column) = if rows >= columns { (i, j) } else { (j, i) };
+                    let expected = 2.0 * q[(row, column)] * r[(column, column)].signum();
+                    assert!((ours[i * columns + j] - expected).abs() < 1e-13, "{rows} x {columns}: {i}, {j}");
+                }
+            }
+        }
     }
 }

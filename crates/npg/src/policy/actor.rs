@@ -41,7 +41,7 @@ impl<'a> Actor<'a> {
         Self {
             packed: policy.network.pack(&policy.theta),
             tile: Tile::new(&policy.network, capacity, false),
-            stds: stds.iter().map(|l| l.exp()).collect(),
+            stds: stds.iter().map(|l| libm::exp(*l)).collect(),
             raw: ActionRows::zeros(&policy.distribution, capacity),
             executed: ActionRows::zeros(&policy.distribution, capacity),
             policy,

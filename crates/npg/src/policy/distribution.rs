@@ -122,7 +122,7 @@ impl Distribution {
             ActionMut::Integers(columns) => self.fill_integers(outputs, columns, Some(rng)),
             ActionMut::Reals(columns) => {
                 for (j, slot) in columns.iter_mut().enumerate() {
-                    let std = f64::from(outputs[self.columns + j]).exp();
+                    let std = libm::exp(f64::from(outputs[self.columns + j]));
                     *slot = f64::from(outputs[j]) + std * rng.normal();
                 }
             }
@@ -307,7 +307,7 @@ impl Distribution {
                 }
                 Head::Gaussian { first, count } => {
                     for j in first..first + count {
-                        metric[j] = (-2.0 * f64::from(outputs[j + count])).exp() as f32;
+                        metric[j] = libm::exp(-2.0 * f64::from(outputs[j + count])) as f32;
                         metric[j + count] = 2.0;
                     }
                 }

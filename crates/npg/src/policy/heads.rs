@@ -12,13 +12,13 @@ pub(super) mod categorical {
     /// log sum exp.
     fn log_normalizer(logits: &[f32]) -> f64 {
         let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        max + logits.iter().map(|l| (f64::from(*l) - max).exp()).sum::<f64>().ln()
+        max + libm::log(logits.iter().map(|l| libm::exp(f64::from(*l) - max)).sum())
     }
 
     /// Inverse of the cumulative distribution at `uniform` in [0, 1).
     pub(in crate::policy) fn sample(logits: &[f32], uniform: f64) -> i64 {
         let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        let weight = |l: &f32| (f64::from(*l) - max).exp();
+        let weight = |l: &f32| libm::exp(f64::from(*l) - max);
         let mut rest = uniform * logits.iter().map(weight).sum::<f64>();
         for (class, logit) in logits.iter().enumerate() {
             rest -= weight(logit);
@@ -46,13 +46,13 @@ pub(super) mod categorical {
 
     pub(in crate::policy) fn probabilities(logits: &[f32], p: &mut [f32]) {
         let log_normalizer = log_normalizer(logits);
-        p.iter_mut().zip(logits).for_each(|(p, l)| *p = (f64::from(*l) - log_normalizer).exp() as f32);
+        p.iter_mut().zip(logits).for_each(|(p, l)| *p = libm::exp(f64::from(*l) - log_normalizer) as f32);
     }
 
     pub(in crate::policy) fn add_score(logits: &[f32], class: usize, weight: f64, slot: &mut [f64]) {
         let log_normalizer = log_normalizer(logits);
         for (s, l) in slot.iter_mut().zip(logits) {
-            *s -= weight * (f64::from(*l) - log_normalizer).exp();
+            *s -= weight * libm::exp(f64::from(*l) - log_normalizer);
         }
         slot[class] += weight;
     }
@@ -61,7 +61,7 @@ pub(super) mod categorical {
         let log_normalizer = log_normalizer(logits);
         let term = |l: &f32| {
             let log_p = f64::from(*l) - log_normalizer;
-            -log_p.exp() * log_p
+            -libm::exp(log_p) * log_p
         };
         logits.iter().map(term).sum()
     }
@@ -71,7 +71,7 @@ pub(super) mod categorical {
         let (log_normalizer, entropy) = (log_normalizer(logits), entropy(logits));
         for (s, l) in slot.iter_mut().zip(logits) {
             let log_p = f64::from(*l) - log_normalizer;
-            *s -= weight * log_p.exp() * (log_p + entropy);
+            *s -= weight * libm::exp(log_p) * (log_p + entropy);
         }
     }
 
@@ -79,14 +79,14 @@ pub(super) mod categorical {
         let (p_normalizer, q_normalizer) = (log_normalizer(p), log_normalizer(q));
         let term = |(p, q): (&f32, &f32)| {
             let log_p = f64::from(*p) - p_normalizer;
-            log_p.exp() * (log_p - (f64::from(*q) - q_normalizer))
+            libm::exp(log_p) * (log_p - (f64::from(*q) - q_normalizer))
         };
         p.iter().zip(q).map(term).sum()
     }
 
     pub(in crate::policy) fn total_variation(p: &[f32], q: &[f32]) -> f64 {
         let (p_normalizer, q_normalizer) = (log_normalizer(p), log_normalizer(q));
-        let probability = |l: &f32, normalizer: f64| (f64::from(*l) - normalizer).exp();
+        let probability = |l: &f32, normalizer: f64| libm::exp(f64::from(*l) - normalizer);
         let term = |(p, q): (&f32, &f32)| (probability(p, p_normalizer) - probability(q, q_normalizer)).abs();
         0.5 * p.iter().zip(q).map(term).sum::<f64>()
     }
@@ -98,7 +98,7 @@ pub(super) mod categorical {
         let (mut all, mut distance) = (Difference::default(), 0.0);
         for (p, q) in p.iter().zip(q) {
             let (log_p, log_q) = (f64::from(*p) - p_normalizer, f64::from(*q) - q_normalizer);
-            let (p, q) = (log_p.exp(), log_q.exp());
+            let (p, q) = (libm::exp(log_p), libm::exp(log_q));
             all.kl += p * (log_p - log_q);
             all.kl_reverse += q * (log_q - log_p);
             all.entropy_p += -p * log_p;
@@ -114,12 +114,12 @@ pub(super) mod bernoulli {
     use super::{Compared, Difference};
 
     pub(in crate::policy) fn probability(logit: f64) -> f64 {
-        1.0 / (1.0 + (-logit).exp())
+        1.0 / (1.0 + libm::exp(-logit))
     }
 
     /// log(1 + e^x) without overflow.
     fn softplus(x: f64) -> f64 {
-        x.max(0.0) + (-x.abs()).exp().ln_1p()
+        x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
     }
 
     pub(in crate::policy) fn log_prob(logit: f32, bit: bool) -> f64 {
@@ -160,13 +160,13 @@ pub(super) mod gaussian {
 
     pub(in crate::policy) fn log_prob(mean: f32, log_std: f32, action: f64) -> f64 {
         let log_std = f64::from(log_std);
-        let z = (action - f64::from(mean)) * (-log_std).exp();
+        let z = (action - f64::from(mean)) * libm::exp(-log_std);
         -0.5 * z * z - log_std - HALF_LOG_TAU
     }
 
     /// (d log p / d mean, d log p / d log std) = (z / sigma, z^2 - 1).
     pub(in crate::policy) fn score(mean: f32, log_std: f32, action: f64) -> (f64, f64) {
-        let inverse = (-f64::from(log_std)).exp();
+        let inverse = libm::exp(-f64::from(log_std));
         let z = (action - f64::from(mean)) * inverse;
         (z * inverse, z * z - 1.0)
     }
@@ -178,10 +178,10 @@ pub(super) mod gaussian {
     /// KL of (mean, log std) pairs.
     pub(in crate::policy) fn kl((p_mean, p_log_std): (f32, f32), (q_mean, q_log_std): (f32, f32)) -> f64 {
         let (p_log_std, q_log_std) = (f64::from(p_log_std), f64::from(q_log_std));
-        let difference = (f64::from(p_mean) - f64::from(q_mean)) * (-q_log_std).exp();
+        let difference = (f64::from(p_mean) - f64::from(q_mean)) * libm::exp(-q_log_std);
         let log_ratio = p_log_std - q_log_std;
         // expm1 keeps digits where the two are close: 1/2 (r^2 - 1) - log r.
-        0.5 * ((2.0 * log_ratio).exp_m1() + difference * difference) - log_ratio
+        0.5 * (libm::expm1(2.0 * log_ratio) + difference * difference) - log_ratio
     }
 
     /// Two log standard deviations, and what depends on them alone.
@@ -200,8 +200,8 @@ pub(super) mod gaussian {
                 let [p, q] = log_stds.map(f64::from);
                 *self = Self {
                     log_stds,
-                    inverse: [(-p).exp(), (-q).exp()],
-                    excess: [(2.0 * (p - q)).exp_m1(), (2.0 * (q - p)).exp_m1()],
+                    inverse: [libm::exp(-p), libm::exp(-q)],
+                    excess: [libm::expm1(2.0 * (p - q)), libm::expm1(2.0 * (q - p))],
                 };
             }
         }

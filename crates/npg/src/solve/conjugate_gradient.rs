@@ -3,7 +3,8 @@
 use super::{Solution, SolveError};
 use crate::network::kernels::{axpy, dot};
 
-/// A curvature below this fraction of the largest seen, of either sign, is rounding: products are made in f32.
+/// A curvature below this fraction of the largest seen, of either sign, is rounding: products are made in f32. What the
+/// damping adds to it is exact.
 const RESOLUTION: f64 = 1e-7;
 
 /// When to stop, and where to start.
@@ -56,7 +57,7 @@ pub fn conjugate_gradient(
         if quotient <= -RESOLUTION * largest {
             return Err(SolveError::NotPositive { iteration: iterations + 1, curvature });
         }
-        if quotient <= RESOLUTION * largest {
+        if quotient <= RESOLUTION * largest && options.damping <= 0.5 * quotient.abs() {
             break;
         }
         largest = largest.max(quotient);

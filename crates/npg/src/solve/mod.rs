@@ -8,10 +8,13 @@
 
 mod cholesky;
 mod conjugate_gradient;
+mod dense;
 mod woodbury;
 
 pub use cholesky::cholesky;
 pub use conjugate_gradient::{CgOptions, conjugate_gradient};
+pub use dense::Dense;
+pub(crate) use dense::Factor;
 pub use woodbury::woodbury;
 
 /// A solution, and how good it is.

@@ -2,24 +2,20 @@
 
 use super::*;
 use crate::random::{Purpose, Stream};
-use faer::Mat;
 
 /// A = S^T S / N with N rows of normal numbers.
-fn problem(samples: usize, parameters: usize) -> (Mat<f64>, Mat<f64>, Vec<f64>) {
+fn problem(samples: usize, parameters: usize) -> (Dense, Dense, Vec<f64>) {
     let mut rng = Stream::new(5, Purpose::Test, 0);
-    let scores = Mat::from_fn(samples, parameters, |_, _| rng.normal());
-    let mut fisher = scores.transpose() * &scores;
-    for j in 0..parameters {
-        for i in 0..parameters {
-            fisher[(i, j)] /= samples as f64;
-        }
-    }
+    let mut scores = Dense::zeros(samples, parameters);
+    (0..samples).for_each(|i| scores.row_mut(i).iter_mut().for_each(|x| *x = rng.normal()));
+    let product = |i, j| (0..samples).map(|k| scores[(k, i)] * scores[(k, j)]).sum::<f64>() / samples as f64;
+    let fisher = Dense::from_fn(parameters, parameters, product);
     let g = (0..parameters).map(|_| rng.normal()).collect();
     (scores, fisher, g)
 }
 
-fn product(fisher: &Mat<f64>, v: &[f64]) -> Vec<f64> {
-    (0..fisher.nrows()).map(|i| (0..fisher.ncols()).map(|j| fisher[(i, j)] * v[j]).sum()).collect()
+fn product(fisher: &Dense, v: &[f64]) -> Vec<f64> {
+    fisher.times(v)
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {
@@ -82,7 +78,7 @@ fn bad_operators_are_refused() {
     let start = Some(&[f64::NAN, 0.0][..]);
     let poisoned = conjugate_gradient(<[f64]>::to_vec, &[1.0, 2.0], CgOptions { start, ..options });
     assert_eq!(poisoned, Err(SolveError::NotFinite { iteration: 0 }));
-    assert_eq!(cholesky(Mat::zeros(2, 2), &[1.0, 1.0], 0.0), Err(SolveError::NotFactorisable { order: 2 }));
+    assert_eq!(cholesky(Dense::zeros(2, 2), &[1.0, 1.0], 0.0), Err(SolveError::NotFactorisable { order: 2 }));
 }
 
 /// Without damping, along directions of no curvature, rounding is all that is left of g.
@@ -104,7 +100,11 @@ fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
         assert!(distance(&cg.x, &z) < 1e-6, "{flat}: {:?} instead of {z:?}", cg.x);
     }
     let singular = Err(SolveError::NotFactorisable { order: 20 });
-    fisher[(19, 19)] = 1e-14;
+    for i in 0..20 {
+        fisher[(19, i)] = fisher[(18, i)];
+    }
+    fisher[(19, 19)] = fisher[(18, 18)] * (1.0 + 1e-14);
+    fisher[(19, 18)] = fisher[(18, 18)];
     assert_eq!(cholesky(fisher, &g, 0.0), singular);
 }
 
@@ -116,6 +116,22 @@ fn more_iterations_than_needed_do_no_harm() {
     let cg = conjugate_gradient(|v| product(&fisher, v), &g, options).unwrap();
     assert!(distance(&cg.x, &cholesky(fisher, &g, 0.1).unwrap().x) < 1e-12);
     assert!(cg.iterations.unwrap() < 100);
+}
+
+/// The damping is exact, however small it is beside the largest curvature (1 / sigma^2 of a narrow Gaussian).
+#[test]
+fn flat_directions_have_the_curvature_of_the_damping() {
+    let product = |v: &[f64]| vec![1e4 * v[0], 0.0 * v[1]];
+    let options = CgOptions { iterations: 10, tolerance: 1e-12, damping: 1e-4, start: None };
+    let cg = conjugate_gradient(product, &[1.0, 1.0], options).unwrap();
+    assert!(distance(&cg.x, &[1.0 / (1e4 + 1e-4), 1e4]) < 1e-12, "{cg:?}");
+}
+
+/// The metric of a mean is 1 / sigma^2, that of log sigma is 2: as sigma falls they part, and nothing is singular.
+#[test]
+fn a_narrow_gaussian_has_a_regular_fisher_matrix() {
+    let fisher = Dense::from_fn(2, 2, |i, j| if i == j { [1e13, 2.0][i] } else { 0.0 });
+    assert!(distance(&cholesky(fisher, &[1e13, 2.0], 0.0).unwrap().x, &[1.0, 1.0]) < 1e-14);
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -2,24 +2,24 @@
 //!
 //! (S^T S / N + lambda I)^-1 g = (g - S^T (S S^T + N lambda I)^-1 S g) / lambda, S the N x parameters scores.
 
+use super::dense::{Dense, Factor};
 use super::{Solution, SolveError};
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use crate::network::kernels::axpy;
 
 /// Solves with the *empirical* Fisher S^T S / N; a `damping` that is not positive is refused.
-pub fn woodbury(scores: &Mat<f64>, g: &[f64], damping: f64) -> Result<Solution, SolveError> {
-    let (samples, parameters) = (scores.nrows(), scores.ncols());
+pub fn woodbury(scores: &Dense, g: &[f64], damping: f64) -> Result<Solution, SolveError> {
+    let samples = scores.rows();
     if damping <= 0.0 {
         return Err(SolveError::NotFactorisable { order: samples });
     }
-    let mut gram = scores * scores.transpose();
+    let mut gram = scores.row_products();
     for i in 0..samples {
         gram[(i, i)] += samples as f64 * damping;
     }
-    let factor = gram.llt(Side::Lower).map_err(|_| SolveError::NotFactorisable { order: samples })?;
-    let g = Mat::from_fn(parameters, 1, |i, _| g[i]);
-    let inner = factor.solve(scores * &g);
-    let correction = scores.transpose() * inner;
-    let x = (0..parameters).map(|i| (g[(i, 0)] - correction[(i, 0)]) / damping).collect();
+    let factor = Factor::of(gram).ok_or(SolveError::NotFactorisable { order: samples })?;
+    let inner = factor.solve(&scores.times(g));
+    let mut x = g.to_vec();
+    inner.iter().enumerate().for_each(|(i, weight)| axpy(-weight, scores.row(i), &mut x));
+    x.iter_mut().for_each(|x| *x /= damping);
     Ok(Solution { x, iterations: None, residual: None })
 }

@@ -114,7 +114,7 @@ pub(super) static CLAIMS: &[Claim] = &[
                     eta /= at.mdp.gamma();
                 }
                 let gap = (best - at.mdp.evaluate(&policy).j).max(1e-15);
-                (gap / (best - at.at.j)).powf(1.0 / 30.0) / at.mdp.gamma()
+                libm::pow(gap / (best - at.at.j), 1.0 / 30.0) / at.mdp.gamma()
             }))
         },
     },

@@ -90,7 +90,7 @@ pub(super) static SURROGATE: &[Claim] = &[
                     let improvement = at.mdp.evaluate(&new).j - at.at.j;
                     (improvement - at.mdp.expected_advantage(&at.at.occupancy, &new, &at.at)).abs()
                 };
-                (error(0.01) / error(0.001)).log10()
+                libm::log10(error(0.01) / error(0.001))
             };
             stats::mean(&instances_of_scale(200, 1.0).map(exponent).collect::<Vec<_>>())
         },

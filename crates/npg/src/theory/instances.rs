@@ -42,7 +42,7 @@ fn instance(index: u64, scale: Option<f64>) -> Instance {
     let mdp = Mdp::random(states, actions, branching, gamma, &mut rng);
     let drawn = rng.uniform(0.1, 2.0);
     let policy = TabularPolicy::random(states, actions, scale.unwrap_or(drawn), &mut rng);
-    let distance = 10f64.powf(rng.uniform(-4.0, 0.7));
+    let distance = libm::pow(10f64, rng.uniform(-4.0, 0.7));
     let direction: Vec<f64> = policy.logits().iter().map(|_| rng.normal()).collect();
     let other = policy.moved(distance, &direction).expect("small steps overflow nothing");
     Instance { at: mdp.evaluate(&policy), mdp, policy, other, rng }

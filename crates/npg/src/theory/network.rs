@@ -30,7 +30,7 @@ fn network(count: usize, rng: &mut Stream) -> Vec<At> {
     let mut at = || {
         let mut inputs: Vec<f64> = (0..INPUTS).map(|_| rng.normal()).collect();
         inputs.push(1.0);
-        let unit = |row: &[f64]| row.iter().zip(&inputs).map(|(w, x)| w * x).sum::<f64>().tanh();
+        let unit = |row: &[f64]| libm::tanh(row.iter().zip(&inputs).map(|(w, x)| w * x).sum());
         let mut hidden: Vec<f64> = first.chunks(INPUTS + 1).map(unit).collect();
         let slope = |o: usize, h: usize| second[o * (HIDDEN + 1) + h] * (1.0 - hidden[h] * hidden[h]);
         let back = (0..OUTPUTS).flat_map(|o| (0..HIDDEN).map(move |h| (o, h))).map(|(o, h)| slope(o, h)).collect();
@@ -80,13 +80,13 @@ fn scaled(m: &Mat<f64>, factor: f64) -> Mat<f64> {
 
 /// KL(N(m, s) || N(m', s')), s the log of the standard deviation.
 fn gaussian_kl([m, s]: [f64; 2], [m_new, s_new]: [f64; 2]) -> f64 {
-    let spread = (2.0 * (s - s_new)).exp() + (m - m_new).powi(2) * (-2.0 * s_new).exp();
+    let spread = libm::exp(2.0 * (s - s_new)) + (m - m_new).powi(2) * libm::exp(-2.0 * s_new);
     s_new - s + 0.5 * spread - 0.5
 }
 
 pub(super) fn gaussian_metric_error() -> f64 {
     largest([0.1f64, 0.5, 1.0, 10.0].into_iter().flat_map(|sigma| {
-        let at = [0.3, sigma.ln()];
+        let at = [0.3, libm::log(sigma)];
         [(0, sigma, sigma.powi(-2)), (1, 1.0, 2.0)].map(|(index, scale, metric)| {
             let h = 1e-3 * scale;
             let even = |h: f64| {

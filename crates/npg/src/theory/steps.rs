@@ -85,7 +85,7 @@ pub(super) static CLAIMS: &[Claim] = &[
             median(instances_of_scale(WORLDS, 1.0).map(|at| {
                 let miss =
                     |eps: f64| (measured_over(&at, eps, alpha_from_kl(eps, x_f_x(&at, &natural(&at)))) - 1.0).abs();
-                (miss(1e-3) / miss(1e-5)).log10() / 2.0
+                libm::log10(miss(1e-3) / miss(1e-5)) / 2.0
             }))
         },
     },
@@ -200,7 +200,7 @@ fn rare_step(damping: f64) -> f64 {
     let fisher = p * (1.0 - p);
     let x = fisher / (fisher + damping); // g = p (1 - p) A
     let step = alpha_from_kl(budget, x * fisher * x) * x;
-    let policy = TabularPolicy::softmax(2, vec![0.0, (p / (1.0 - p)).ln()]).expect("two finite logits");
+    let policy = TabularPolicy::softmax(2, vec![0.0, libm::log(p / (1.0 - p))]).expect("two finite logits");
     policy.kl(&policy.moved(step, &[0.0, 1.0]).expect("a finite step"))[0] / budget
 }
 

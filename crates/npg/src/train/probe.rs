@@ -40,7 +40,7 @@ pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
             let outputs = before.outputs().row(slot);
             if gaussian {
                 let log_stds = &outputs[policy.distribution.columns()..];
-                std += log_stds.iter().map(|l| f64::from(*l).exp()).sum::<f64>() / log_stds.len() as f64;
+                std += log_stds.iter().map(|l| libm::exp(f64::from(*l))).sum::<f64>() / log_stds.len() as f64;
             }
             if normalized {
                 kl += policy.distribution.kl(outputs, after.outputs().row(slot));

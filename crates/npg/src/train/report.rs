@@ -126,7 +126,7 @@ impl Trainer {
 
 /// sum over t < `length` of `gamma`^t: what the steps of one episode count.
 fn discounted_length(length: f64, gamma: f64) -> f64 {
-    if gamma < 1.0 { (1.0 - gamma.powf(length)) / (1.0 - gamma) } else { length }
+    if gamma < 1.0 { (1.0 - libm::pow(gamma, length)) / (1.0 - gamma) } else { length }
 }
 
 impl Report {

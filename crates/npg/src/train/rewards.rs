@@ -81,7 +81,7 @@ impl Lengths {
 
 /// sum over k < `steps` of gamma^k.
 fn discounted_steps(steps: u32, gamma: f64) -> f64 {
-    if gamma < 1.0 { (1.0 - gamma.powf(f64::from(steps))) / (1.0 - gamma) } else { f64::from(steps) }
+    if gamma < 1.0 { (1.0 - libm::pow(gamma, f64::from(steps))) / (1.0 - gamma) } else { f64::from(steps) }
 }
 
 impl Rewards {

@@ -18,7 +18,7 @@
 /// 2002; Schulman 2015, lemma 3).
 pub fn drift(alpha: f64, steps: f64) -> f64 {
     // exp(t log(1 - alpha)) keeps the digits of a small alpha. t = 0 is apart: 0 * -inf for alpha = 1.
-    if steps == 0.0 { 0.0 } else { -(steps * (-alpha.min(1.0)).ln_1p()).exp_m1() }
+    if steps == 0.0 { 0.0 } else { -libm::expm1(steps * libm::log1p(-alpha.min(1.0))) }
 }
 
 /// J' - J >= Abar - sum over t < T of gamma^t 2 drift(alpha, t) max_s |E_{a~pi'} A_t(s, a)|: a finite horizon, whose
@@ -78,7 +78,7 @@ pub fn pinsker(kl: f64) -> f64 {
 
 /// TV <= sqrt(1 - exp(-KL)) (Bretagnolle & Huber 1979): better than Pinsker's where KL is above 1.6 nats or so.
 pub fn bretagnolle_huber(kl: f64) -> f64 {
-    if kl < 0.0 { 0.0 } else { (-(-kl).exp_m1()).sqrt() }
+    if kl < 0.0 { 0.0 } else { (-libm::expm1(-kl)).sqrt() }
 }
 
 /// `surrogate` - `eps` `moved` / `rest`; nothing is lost where nothing moved.

@@ -89,7 +89,7 @@ pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Compa
                 let (source, weight) = (old.source(row), old.weight(row));
                 let action = signal.actions.row(source);
                 let Difference { log_ratio, kl, kl_reverse, tv, entropy_p, entropy_q } = comparer.compare(p, q, action);
-                let gain = log_ratio.exp_m1() * signal.advantages[source];
+                let gain = libm::expm1(log_ratio) * signal.advantages[source];
                 part.surrogate += weight * gain;
                 part.kl += weight * kl;
                 part.kl_max = part.kl_max.max(kl);

@@ -2,8 +2,8 @@
 //! o clipped to +-10 and t in hundreds of steps.
 
 use super::{Fit, Visited};
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use crate::network::kernels::axpy;
+use crate::solve::{Dense, Factor};
 
 /// Features that do not depend on the observation.
 pub const TIME_FEATURES: usize = 4;
@@ -53,30 +53,34 @@ impl LinearBaseline {
             .collect()
     }
 
-    /// Solves (Phi^T Phi + ridge N I) w = Phi^T y; the ridge grows tenfold, up to five times, if that is singular.
+    /// Solves (Phi^T Phi + ridge N I) w = Phi^T y. Where that is singular the ridge grows tenfold, up to five times, from what it
+    /// is or from 1e-10 of the mean square of the features.
     pub(super) fn fit(&mut self, states: Visited<'_>, targets: &[f64]) -> Fit {
         let (rows, width) = (targets.len(), self.weights.len());
-        let mut phi = Mat::zeros(rows, width);
-        let (mut features, mut input) = (vec![0.0; width], vec![0.0; self.inputs()]);
-        for row in 0..rows {
+        let mut phi = Dense::zeros(rows, width);
+        let (mut right, mut input) = (vec![0.0; width], vec![0.0; self.inputs()]);
+        for (row, target) in targets.iter().enumerate() {
             states.inputs.write(row, &mut input);
-            Self::features(&input, states.steps[row], &mut features);
-            features.iter().enumerate().for_each(|(j, f)| phi[(row, j)] = *f);
+            Self::features(&input, states.steps[row], phi.row_mut(row));
+            axpy(*target, phi.row(row), &mut right);
         }
-        let gram = phi.transpose() * &phi;
-        let right = phi.transpose() * Mat::from_fn(rows, 1, |i, _| targets[i]);
-        for attempt in 0..5 {
+        let mut gram = Dense::zeros(width, width);
+        gram.add_gram(&phi, rows);
+        let mean_square = (0..width).map(|i| gram[(i, i)]).sum::<f64>() / (rows * width) as f64;
+        let mut ridge = self.ridge;
+        for _ in 0..=5 {
             let mut damped = gram.clone();
             for i in 0..width {
-                damped[(i, i)] += self.ridge * 10f64.powi(attempt) * rows as f64;
+                damped[(i, i)] += ridge * rows as f64;
             }
-            let Ok(factor) = damped.llt(Side::Lower) else { continue };
-            let solution = factor.solve(&right);
-            if (0..width).all(|i| solution[(i, 0)].is_finite()) {
-                self.weights = (0..width).map(|i| solution[(i, 0)]).collect();
+            if let Some(weights) = Factor::of(damped).map(|factor| factor.solve(&right))
+                && weights.iter().all(|weight| weight.is_finite())
+            {
+                self.weights = weights;
                 let errors = self.predict(states).iter().zip(targets).map(|(v, y)| (v - y).powi(2)).sum::<f64>();
                 return Fit { loss: errors / rows as f64, accepted: true };
             }
+            ridge = 10.0 * ridge.max(1e-10 * mean_square);
         }
         Fit { loss: f64::NAN, accepted: false }
     }

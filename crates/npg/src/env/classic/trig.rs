@@ -38,7 +38,7 @@ const COS: [f64; 6] = [
 #[inline]
 pub(super) fn sin_cos(x: f64) -> (f64, f64) {
     if x.abs() >= REDUCIBLE || x.is_nan() {
-        return x.sin_cos();
+        return libm::sincos(x);
     }
     let rounded = x * std::f64::consts::FRAC_2_PI + ROUND;
     let (quadrant, n) = (rounded.to_bits() & 3, rounded - ROUND);

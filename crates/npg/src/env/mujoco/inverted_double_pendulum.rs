@@ -49,8 +49,8 @@ impl Task for InvertedDoublePendulum {
     fn observe(&self, now: &View<'_>, observation: &mut Vec<f64>) {
         let (cart, angles) = now.qpos().split_at(1);
         observation.extend(cart);
-        observation.extend(angles.iter().map(|angle| angle.sin()));
-        observation.extend(angles.iter().map(|angle| angle.cos()));
+        observation.extend(angles.iter().map(|angle| libm::sin(*angle)));
+        observation.extend(angles.iter().map(|angle| libm::cos(*angle)));
         observation.extend(now.qvel().iter().map(|v| v.clamp(-10.0, 10.0)));
         observation.push(now.get("qfrc_constraint")[0].clamp(-10.0, 10.0));
     }

@@ -71,8 +71,8 @@ impl Task for Reacher {
 
     fn observe(&self, now: &View<'_>, observation: &mut Vec<f64>) {
         let (angles, rest) = now.qpos().split_at(2);
-        observation.extend(angles.iter().map(|angle| angle.cos()));
-        observation.extend(angles.iter().map(|angle| angle.sin()));
+        observation.extend(angles.iter().map(|angle| libm::cos(*angle)));
+        observation.extend(angles.iter().map(|angle| libm::sin(*angle)));
         observation.extend(rest);
         observation.extend(&now.qvel()[..2]);
         let (fingertip, target) = (now.point("xpos", self.fingertip), now.point("xpos", self.target));

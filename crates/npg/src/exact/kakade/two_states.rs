@@ -25,8 +25,8 @@ pub struct TwoStates {
 
 /// The world at the policy pi(stay; s) = sigmoid(`theta`_s).
 pub fn two_states(theta: [f64; 2]) -> TwoStates {
-    let stay = theta.map(|x| 1.0 / (1.0 + (-x).exp()));
-    let cross = theta.map(|x| 1.0 / (1.0 + x.exp())); // not 1 - stay, which would lose its digits
+    let stay = theta.map(|x| 1.0 / (1.0 + libm::exp(-x)));
+    let cross = theta.map(|x| 1.0 / (1.0 + libm::exp(x))); // not 1 - stay, which would lose its digits
     let total = cross[0] + cross[1];
     let weights = [cross[1] / total, cross[0] / total];
     let reward = weights[0] * stay[0] + 2.0 * weights[1] * stay[1];
@@ -59,7 +59,7 @@ pub struct TwoStateFlow {
 impl TwoStateFlow {
     /// Integrates dtheta/dt = the gradient, or the natural gradient.
     pub fn new(direction: Direction) -> Self {
-        let start = START.map(|p| (p / (1.0 - p)).ln());
+        let start = START.map(|p| libm::log(p / (1.0 - p)));
         let slope = |theta: &[f64; 2]| {
             let local = two_states(*theta).local;
             match direction {

@@ -63,7 +63,7 @@ pub struct Iterate {
 /// rewards in [0, 1] (Agarwal et al. 2021, theorem 16).
 pub fn convergence_bound(actions: usize, eta: f64, gamma: f64, iterations: usize) -> f64 {
     let t = iterations as f64;
-    (actions as f64).ln() / (eta * t) + 1.0 / ((1.0 - gamma).powi(2) * t)
+    libm::log(actions as f64) / (eta * t) + 1.0 / ((1.0 - gamma).powi(2) * t)
 }
 
 impl Mdp {

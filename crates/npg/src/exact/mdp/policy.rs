@@ -25,7 +25,7 @@ impl TabularPolicy {
             if !top.is_finite() || row.iter().any(|z| z.is_nan()) {
                 return Err(format!("logits[{state}] are {row:?}, they must be finite"));
             }
-            row.iter_mut().for_each(|z| *z = (*z - top).exp());
+            row.iter_mut().for_each(|z| *z = libm::exp(*z - top));
             let sum: f64 = row.iter().sum();
             row.iter_mut().for_each(|p| *p /= sum);
         }
@@ -46,7 +46,7 @@ impl TabularPolicy {
             }
             row.iter_mut().for_each(|p| *p /= sum);
         }
-        let logits = probabilities.iter().map(|p| p.ln()).collect();
+        let logits = probabilities.iter().map(|p| libm::log(*p)).collect();
         Ok(Self { actions, logits, probabilities })
     }
 
@@ -60,7 +60,7 @@ impl TabularPolicy {
     pub fn deterministic(actions: usize, choice: &[usize]) -> Self {
         let mut probabilities = vec![0.0; choice.len() * actions];
         choice.iter().enumerate().for_each(|(state, action)| probabilities[state * actions + action] = 1.0);
-        let logits = probabilities.iter().map(|p| f64::ln(*p)).collect();
+        let logits = probabilities.iter().map(|p| libm::log(*p)).collect();
         Self { actions, logits, probabilities }
     }
 
@@ -147,14 +147,14 @@ impl TabularPolicy {
 
     /// Entropy in each state, nats.
     pub fn entropy(&self) -> Vec<f64> {
-        self.by_state(self, |p, _| if p > 0.0 { -p * p.ln() } else { 0.0 }).collect()
+        self.by_state(self, |p, _| if p > 0.0 { -p * libm::log(p) } else { 0.0 }).collect()
     }
 
     /// log pi(.|s), also where pi is too small for a number.
     fn log_row(&self, state: usize) -> Vec<f64> {
         let row = &self.logits[state * self.actions..][..self.actions];
         let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let log_sum = row.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
+        let log_sum = libm::log(row.iter().map(|z| libm::exp(z - top)).sum::<f64>());
         row.iter().map(|z| z - top - log_sum).collect()
     }
 
@@ -173,11 +173,11 @@ fn check_shape(name: &str, actions: usize, table: &[f64]) -> Result<(), String> 
 
 /// p log(p/q) - p + q from the logarithms of p and q: no term is negative, and small steps lose no digits.
 fn kl_term(log_p: f64, log_q: f64) -> f64 {
-    let (p, step) = (log_p.exp(), log_q - log_p);
+    let (p, step) = (libm::exp(log_p), log_q - log_p);
     match step {
-        _ if p == 0.0 => log_q.exp(),
-        step if step.abs() < 1.0 => p * (step.exp_m1() - step),
-        step => log_q.exp() - p - p * step,
+        _ if p == 0.0 => libm::exp(log_q),
+        step if step.abs() < 1.0 => p * (libm::expm1(step) - step),
+        step => libm::exp(log_q) - p - p * step,
     }
 }
 

@@ -4,6 +4,8 @@
 //! counter. Nothing depends on threads, time or the order in which streams are used, and saving a stream is
 //! saving its position (design invariant 4).
 
+mod normal; // the ziggurat
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
 
@@ -81,7 +83,7 @@ impl Stream {
 
     /// Standard normal.
     pub fn normal(&mut self) -> f64 {
-        rand_distr::Distribution::sample(&rand_distr::StandardNormal, &mut self.0)
+        normal::sample(|| self.0.next_u64())
     }
 
     /// Uniform in 0..n (bias below n / 2^64). `n` must be positive.
