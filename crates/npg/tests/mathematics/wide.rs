@@ -63,9 +63,9 @@ fn computed(case: &Wide, inputs: Inputs<'_>, fraction: f64) -> Vec<f64> {
     let mut all = at.fisher_product(&v);
     all.extend(policy_gradient(&at, &case.actions, &case.advantages, 0.1));
     let scores = at.scores(&case.actions);
-    all.extend((0..scores.nrows()).map(|row| scores[(row, row % scores.ncols())]));
+    all.extend((0..scores.rows()).map(|row| scores[(row, row % scores.columns())]));
     let fisher = at.dense_fisher();
-    all.extend((0..fisher.ncols()).map(|j| fisher[(j / 2, j)]));
+    all.extend((0..fisher.columns()).map(|j| fisher[(j / 2, j)]));
     let signal = Signal { actions: &case.actions, advantages: &case.advantages, entropy: 0.0, discounts: None };
     let comparison = compare(&at, &moved, signal);
     all.extend([comparison.kl, comparison.surrogate, comparison.entropy]);
