@@ -96,8 +96,10 @@ pub fn normalize(advantages: &mut [f64]) -> f64 {
 /// theorem (which practice drops).
 pub fn discounted_weights(segments: &[Segment], rows: usize, gamma: f64) -> Vec<f64> {
     let mut weights = vec![0.0; rows];
+    // Counted from the earliest step, which the mean takes out again: gamma^t itself is 0 in long episodes.
+    let earliest = segments.iter().map(|segment| segment.first_step).min().unwrap_or(0);
     for segment in segments {
-        let mut weight = libm::pow(gamma, f64::from(segment.first_step)); // 0^0 = 1
+        let mut weight = libm::pow(gamma, f64::from(segment.first_step - earliest)); // 0^0 = 1
         for slot in &mut weights[segment.rows.clone()] {
             *slot = weight;
             weight *= gamma;
@@ -114,6 +116,17 @@ pub fn discounted_weights(segments: &[Segment], rows: usize, gamma: f64) -> Vec<
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// gamma^t is 0 in f64 after 75,000 steps at 0.99; what counts is how steps weigh against each other.
+    #[test]
+    fn discounted_weights_of_late_steps_do_not_vanish() {
+        let segment =
+            |rows: std::ops::Range<usize>, first_step| Segment { rows, first_step, end: SegmentEnd::Terminated };
+        let weights = discounted_weights(&[segment(0..2, 100_000), segment(2..3, 100_001)], 3, 0.99);
+        let sum = 1.0 + 2.0 * 0.99;
+        let expected = [3.0 / sum, 3.0 * 0.99 / sum, 3.0 * 0.99 / sum];
+        assert!(weights.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{weights:?}");
+    }
 
     /// A_t = sum_l (gamma lambda)^l delta_{t+l}, each delta from its own definition: O(T^2), no recursion.
     fn definition(

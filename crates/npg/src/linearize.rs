@@ -39,7 +39,7 @@ pub struct Linearized<'a> {
 
 /// Evenly spread rows: a fraction of `rows`, at least one.
 fn spread(rows: usize, fraction: f64) -> Option<Vec<usize>> {
-    let count = ((rows as f64 * fraction).round() as usize).clamp(1, rows);
+    let count = ((rows as f64 * fraction).round() as usize).max(1).min(rows);
     (count < rows).then(|| (0..count).map(|i| i * rows / count).collect())
 }
 

@@ -96,6 +96,9 @@ pub fn update(
 ) -> Update {
     let mut lap = Lap(Instant::now());
     let theta = &policy.theta;
+    if states.inputs.rows() == 0 {
+        return Update::nothing(theta);
+    }
     let at = Linearized::new(policy, states, 1.0);
     let mut update = Update::nothing(theta);
 

@@ -21,6 +21,8 @@ struct Counting {
     steps: Vec<u32>,
     begins: Vec<bool>,
     calls: u64,
+    /// The call in which all simulations diverge.
+    diverges: Option<u64>,
 }
 
 impl Counting {
@@ -64,6 +66,7 @@ impl EnvGroup for Counting {
                 (_, true) if index % 3 == 1 => Ending::Truncated,
                 (_, true) => Ending::Terminated,
             };
+            let ending = if self.diverges == Some(self.calls) { Ending::Diverged } else { ending };
             outcomes[index] = Outcome { reward: if began { 1e9 } else { f64::from(self.steps[index]) }, ending };
             self.observe(index, &mut observations[3 * index..3 * index + 3]);
         }
@@ -123,7 +126,31 @@ impl EnvSource for Source {
 
     fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
         let zeros = vec![0; count];
-        Ok(Box::new(Counting { episodes: zeros.clone(), steps: zeros, begins: vec![false; count], calls: 0 }))
+        Ok(Box::new(Counting {
+            episodes: zeros.clone(),
+            steps: zeros,
+            begins: vec![false; count],
+            calls: 0,
+            diverges: None,
+        }))
+    }
+
+    fn group_size(&self, n_envs: usize) -> usize {
+        n_envs
+    }
+}
+
+/// Environments of which all diverge in one call.
+struct Diverging(u64);
+
+impl EnvSource for Diverging {
+    fn spec(&self) -> Spec {
+        Source.spec()
+    }
+
+    fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
+        let (episodes, steps, begins) = (vec![0; count], vec![0; count], vec![false; count]);
+        Ok(Box::new(Counting { episodes, steps, begins, calls: 0, diverges: Some(self.0) }))
     }
 
     fn group_size(&self, n_envs: usize) -> usize {
@@ -178,6 +205,21 @@ fn every_row_is_a_transition_of_its_episode() {
         episodes += batch.episodes.len();
     }
     assert!(episodes > 50);
+}
+
+/// An environment whose part of the batch is full goes on unrecorded while others fill theirs. If it diverges then, that ends no
+/// rows again: those it has recorded are in a segment already.
+#[test]
+fn a_divergence_after_a_full_part_leaves_each_row_in_one_segment() {
+    let config = config();
+    for call in 1..16 {
+        let policy = Policy::new(&config.policy, &config.normalize, &Source.spec(), 0);
+        let mut sampler = Sampler::new(&Diverging(call), 6, 0.99, 0).unwrap();
+        let batch = sampler.sample(&policy, 64).unwrap();
+        let mut rows: Vec<usize> = batch.segments.iter().flat_map(|segment| segment.rows.clone()).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, (0..64).collect::<Vec<_>>(), "diverged in call {call}");
+    }
 }
 
 #[test]

@@ -56,6 +56,15 @@ fn all_clashes(config: &Config) -> Vec<Clash> {
         },
     );
     demand(
+        algorithm.momentum == 0.0 || (natural && algorithm.damping > 0.0),
+        &["algorithm.momentum", "algorithm.damping", "algorithm.direction"],
+        &|| {
+            "does nothing without damping or with direction = \"vanilla\": it enters as damping times momentum times the \
+             last direction"
+                .into()
+        },
+    );
+    demand(
         !(value.kind == ValueKind::None && advantage.estimator == Estimator::Gae && advantage.lambda < 1.0),
         &["advantage.lambda", "value.kind", "advantage.estimator"],
         &|| {
@@ -80,6 +89,18 @@ mod tests {
 
     fn keys(config: &Config) -> Vec<String> {
         config.validate().into_iter().map(|problem| problem.key).collect()
+    }
+
+    #[test]
+    fn momentum_that_does_nothing_is_refused() {
+        let mut config = Config::default();
+        config.algorithm.momentum = 0.9;
+        assert_eq!(config.validate(), []);
+        config.algorithm.damping = 0.0;
+        assert_eq!(keys(&config), ["algorithm.momentum"]);
+        config.algorithm.damping = 0.1;
+        config.algorithm.direction = Direction::Vanilla;
+        assert_eq!(keys(&config), ["algorithm.momentum"]);
     }
 
     #[test]

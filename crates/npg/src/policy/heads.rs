@@ -5,9 +5,14 @@ use super::comparison::Difference;
 /// Divergences and entropies of one head, then log p and log q of its part of the action.
 type Compared = (Difference, [f64; 2]);
 
-/// Softmax over logits.
+/// p `log`, where what has no probability counts for nothing, whatever its logarithm: logits may be -infinity.
+fn weighted(p: f64, log: f64) -> f64 {
+    if p == 0.0 { 0.0 } else { p * log }
+}
+
+/// Softmax over logits. A logit of -infinity forbids its class; not all may have it.
 pub(super) mod categorical {
-    use super::Difference;
+    use super::{Difference, weighted};
 
     /// log sum exp.
     fn log_normalizer(logits: &[f32]) -> f64 {
@@ -61,7 +66,7 @@ pub(super) mod categorical {
         let log_normalizer = log_normalizer(logits);
         let term = |l: &f32| {
             let log_p = f64::from(*l) - log_normalizer;
-            -libm::exp(log_p) * log_p
+            -weighted(libm::exp(log_p), log_p)
         };
         logits.iter().map(term).sum()
     }
@@ -71,7 +76,7 @@ pub(super) mod categorical {
         let (log_normalizer, entropy) = (log_normalizer(logits), entropy(logits));
         for (s, l) in slot.iter_mut().zip(logits) {
             let log_p = f64::from(*l) - log_normalizer;
-            *s -= weight * libm::exp(log_p) * (log_p + entropy);
+            *s -= weight * weighted(libm::exp(log_p), log_p + entropy);
         }
     }
 
@@ -79,7 +84,7 @@ pub(super) mod categorical {
         let (p_normalizer, q_normalizer) = (log_normalizer(p), log_normalizer(q));
         let term = |(p, q): (&f32, &f32)| {
             let log_p = f64::from(*p) - p_normalizer;
-            libm::exp(log_p) * (log_p - (f64::from(*q) - q_normalizer))
+            weighted(libm::exp(log_p), log_p - (f64::from(*q) - q_normalizer))
         };
         p.iter().zip(q).map(term).sum()
     }
@@ -99,10 +104,10 @@ pub(super) mod categorical {
         for (p, q) in p.iter().zip(q) {
             let (log_p, log_q) = (f64::from(*p) - p_normalizer, f64::from(*q) - q_normalizer);
             let (p, q) = (libm::exp(log_p), libm::exp(log_q));
-            all.kl += p * (log_p - log_q);
-            all.kl_reverse += q * (log_q - log_p);
-            all.entropy_p += -p * log_p;
-            all.entropy_q += -q * log_q;
+            all.kl += weighted(p, log_p - log_q);
+            all.kl_reverse += weighted(q, log_q - log_p);
+            all.entropy_p += -weighted(p, log_p);
+            all.entropy_q += -weighted(q, log_q);
             distance += (p - q).abs();
         }
         (all, logs, 0.5 * distance)
@@ -111,7 +116,7 @@ pub(super) mod categorical {
 
 /// One bit with a logit.
 pub(super) mod bernoulli {
-    use super::{Compared, Difference};
+    use super::{Compared, Difference, weighted};
 
     pub(in crate::policy) fn probability(logit: f64) -> f64 {
         1.0 / (1.0 + libm::exp(-logit))
@@ -128,13 +133,14 @@ pub(super) mod bernoulli {
     }
 
     pub(in crate::policy) fn entropy(logit: f64) -> f64 {
-        softplus(logit) - logit * probability(logit)
+        // At +-infinity the bit is certain, and infinity - infinity is what the formula says.
+        if logit.is_infinite() { 0.0 } else { softplus(logit) - logit * probability(logit) }
     }
 
     pub(in crate::policy) fn kl(p: f32, q: f32) -> f64 {
         let (p, q) = (f64::from(p), f64::from(q));
         let one = probability(p);
-        one * (softplus(-q) - softplus(-p)) + (1.0 - one) * (softplus(q) - softplus(p))
+        weighted(one, softplus(-q) - softplus(-p)) + weighted(1.0 - one, softplus(q) - softplus(p))
     }
 
     /// All of the above at once, and log p and log q of `bits`.

@@ -234,6 +234,7 @@ impl Group {
                     }
                     let rows = begun[lane]..next[lane];
                     batch.segments.push(Segment { rows, first_step: segment_step[lane], end });
+                    begun[lane] = next[lane]; // these rows are in a segment, whatever comes of a lane that goes on
                     if ending == Ending::Running {
                         continue;
                     }

@@ -285,7 +285,9 @@ impl Trainer {
         }
         self.policy.theta.clone_from(&policy.theta);
         self.policy.normalizer.clone_from(&policy.normalizer);
-        self.ahead = None; // it is of the policy before
+        // What belongs to the policy before: a batch, a direction, and what its last step promised.
+        (self.ahead, self.last_direction) = (None, None);
+        self.delivery = Delivery::default();
         Ok(())
     }
 

@@ -44,18 +44,36 @@ pub fn series(surrogate: f64, gamma: f64, eps_a: f64, alpha: f64) -> f64 {
 
 /// The same sum up to a time limit: over t < `horizon`, where the advantages do not depend on time.
 pub fn series_until(surrogate: f64, gamma: f64, eps_a: f64, alpha: f64, horizon: u32) -> f64 {
-    // sum gamma^t - sum (gamma (1-alpha))^t has a closed form too, but loses all digits near gamma = 1; a time limit is
-    // short enough to add up.
-    let (mut weight, mut drifted, mut sum) = (1.0, 0.0, 0.0);
-    for _ in 0..horizon {
-        sum += weight * drifted;
-        weight *= gamma;
-        drifted += (1.0 - drifted) * alpha;
-        if weight < 1e-18 {
-            break;
+    // sum gamma^t - sum (gamma (1-alpha))^t has a closed form too, but loses all digits near gamma = 1.
+    let mut sum = Drift { weight: 1.0, drift: 0.0, weights: 0.0, drifts: 0.0 };
+    for bit in (0..u32::BITS).rev() {
+        sum = sum.then(sum);
+        if horizon >> bit & 1 == 1 {
+            sum = sum.then(Drift { weight: gamma, drift: alpha, weights: 1.0, drifts: 0.0 });
         }
     }
-    surrogate - 2.0 * eps_a * sum
+    surrogate - 2.0 * eps_a * sum.drifts
+}
+
+/// A stretch of n steps: gamma^n, the drift 1 - (1 - alpha)^n, and over t < n the sums of gamma^t and of gamma^t (1 - (1 - alpha)^t).
+#[derive(Clone, Copy)]
+struct Drift {
+    weight: f64,
+    drift: f64,
+    weights: f64,
+    drifts: f64,
+}
+
+impl Drift {
+    /// Both stretches, one after the other. All terms are positive, so no digits are lost.
+    fn then(self, next: Self) -> Self {
+        Self {
+            weight: self.weight * next.weight,
+            drift: self.drift + (1.0 - self.drift) * next.drift,
+            weights: self.weights + self.weight * next.weights,
+            drifts: self.drifts + self.weight * (self.drift * next.weights + (1.0 - self.drift) * next.drifts),
+        }
+    }
 }
 
 /// J' - J >= Abar - 4 gamma eps_max alpha^2 / (1 - gamma)^2 (Schulman 2015, theorem 1).
@@ -104,6 +122,14 @@ mod tests {
         }
         // 2 (0.1 * 0.9 * 5 + 0.19 * 0.81 * 7), by hand: nothing has drifted at t = 0.
         close(finite_horizon(1.0, 0.9, &[100.0, 5.0, 7.0], 0.1), 1.0 - 2.0 * (0.45 + 1.0773));
+    }
+
+    /// Without a discount and with so small an alpha: alpha H (H - 1) / 2; this once was a loop over all of them.
+    #[test]
+    fn a_huge_horizon_takes_no_time() {
+        let horizon = f64::from(u32::MAX);
+        close(series_until(0.0, 1.0, 0.5, 1e-24, u32::MAX) / -(0.5e-24 * horizon * (horizon - 1.0)), 1.0);
+        close(series_until(3.0, 0.9, 0.7, 0.2, u32::MAX), series(3.0, 0.9, 0.7, 0.2));
     }
 
     #[test]

@@ -13,6 +13,9 @@ use crate::reduce::{self, Cut, Pool};
 use crate::solve::{CgOptions, conjugate_gradient};
 use crate::step::moved;
 
+/// The damping grows no further: steps are as good as none there.
+const MAX_DAMPING: f64 = 1e8;
+
 /// Settings and the damping, which adapts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GaussNewton {
@@ -66,7 +69,7 @@ impl GaussNewton {
             let options =
                 CgOptions { iterations: self.cg_iterations, tolerance: 1e-10, damping: self.damping, start: None };
             let Ok(solution) = conjugate_gradient(product, &descent, options) else {
-                self.damping *= 4.0;
+                self.damping = (self.damping * 4.0).min(MAX_DAMPING);
                 continue;
             };
             let d = solution.x;
@@ -74,11 +77,14 @@ impl GaussNewton {
             let new_loss = squared_error(network, &candidate, inputs, targets) / n;
             // Fall of 1/2 loss that the quadratic model promises: b^T d - 1/2 d^T (J^T J / N) d.
             let promised = dot(&descent, &d) - 0.5 * dot(&d, &product(&d));
+            if promised <= f64::EPSILON * loss {
+                break; // there is nothing left to fit, and the ratio would be rounding
+            }
             let ratio = 0.5 * (loss - new_loss) / promised;
             if ratio > 0.75 {
                 self.damping = (self.damping * 0.5).max(1e-8);
             } else if ratio.is_nan() || ratio < 0.25 {
-                self.damping = (self.damping * 4.0).min(1e8);
+                self.damping = (self.damping * 4.0).min(MAX_DAMPING);
             }
             if new_loss < loss {
                 (*theta, loss) = (candidate, new_loss);

@@ -31,6 +31,19 @@ impl LinearBaseline {
         (self.weights.len() - TIME_FEATURES) / 2
     }
 
+    /// Rewrites V for inputs x' in place of x = a x' + b, with (a, b) of each input in `relation`: it stays the same function
+    /// wherever neither is clipped.
+    pub(super) fn substitute_inputs(&mut self, relation: &[(f64, f64)]) {
+        let inputs = self.inputs();
+        let last = self.weights.len() - 1;
+        for (j, (a, b)) in relation.iter().enumerate() {
+            let (linear, square) = (self.weights[j], self.weights[inputs + j]);
+            self.weights[j] = a * (linear + 2.0 * b * square);
+            self.weights[inputs + j] = a * a * square;
+            self.weights[last] += b * (linear + b * square);
+        }
+    }
+
     fn features(input: &[f32], step: u32, features: &mut [f64]) {
         for (j, x) in input.iter().enumerate() {
             let x = f64::from(*x).clamp(-10.0, 10.0);

@@ -105,10 +105,12 @@ impl Baseline {
         }
     }
 
-    /// Rewrites an MLP for other inputs, see [`Network::substitute_inputs`].
+    /// Rewrites V for other inputs, see [`Network::substitute_inputs`].
     pub fn substitute_inputs(&mut self, relation: &[(f64, f64)]) {
-        if let Baseline::Mlp(mlp) = self {
-            mlp.network.substitute_inputs(&mut mlp.theta, relation);
+        match self {
+            Baseline::None => {}
+            Baseline::Linear(linear) => linear.substitute_inputs(relation),
+            Baseline::Mlp(mlp) => mlp.network.substitute_inputs(&mut mlp.theta, relation),
         }
     }
 

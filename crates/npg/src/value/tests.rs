@@ -73,3 +73,55 @@ fn saved_and_loaded() {
         assert_eq!(loaded, baseline);
     }
 }
+
+/// A constant input has the same column as the feature 1.
+#[test]
+fn a_linear_baseline_without_ridge_learns_beside_a_constant_input() {
+    let config = config::Value { ridge: 0.0, ..kind(ValueKind::Linear) };
+    let (mut inputs, steps, targets) = data(640);
+    (0..640).for_each(|row| inputs.row_mut(row)[2] = 1.0);
+    let states = Visited { inputs: (&inputs).into(), steps: &steps };
+    let mut baseline = Baseline::new(&config, 3, 0);
+    let fit = baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, 0));
+    assert!(fit.accepted && fit.loss < 1e-8, "{fit:?}");
+}
+
+#[test]
+fn baselines_stay_the_same_function_of_other_inputs() {
+    let relation = [(2.0, 0.1), (0.5, -0.2), (1.0, 0.0)];
+    let (inputs, steps, _) = data(50);
+    for kind in [kind(ValueKind::MlpAdam), kind(ValueKind::Linear)] {
+        let (mut baseline, _) = fitted(&kind, 1);
+        let before = baseline.predict(Visited { inputs: (&inputs).into(), steps: &steps });
+        baseline.substitute_inputs(&relation);
+        let mut others = inputs.clone();
+        for row in 0..50 {
+            // x = a x' + b
+            let pairs = others.row_mut(row).iter_mut().zip(relation);
+            pairs.for_each(|(x, (a, b))| *x = ((f64::from(*x) - b) / a) as f32);
+        }
+        let after = baseline.predict(Visited { inputs: (&others).into(), steps: &steps });
+        assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+}
+
+/// Targets that a baseline meets already leave nothing to fit, and its damping must not grow from rounding.
+#[test]
+fn gauss_newton_keeps_its_damping_where_nothing_is_left_to_fit() {
+    let (mut baseline, _) = fitted(&kind(ValueKind::MlpGaussNewton), 1);
+    let (inputs, steps, _) = data(640);
+    let states = Visited { inputs: (&inputs).into(), steps: &steps };
+    let met = baseline.predict(states);
+    let damping = |baseline: &Baseline| match baseline {
+        Baseline::Mlp(mlp) => match &mlp.optimizer {
+            Optimizer::GaussNewton(newton) => newton.damping,
+            Optimizer::Adam(_) => f64::NAN,
+        },
+        _ => f64::NAN,
+    };
+    let before = damping(&baseline);
+    for round in 0..100 {
+        assert!(baseline.fit(states, &met, &mut Stream::new(0, Purpose::Minibatch, round)).accepted);
+    }
+    assert_eq!(damping(&baseline), before);
+}

@@ -216,3 +216,25 @@ fn samples_have_their_probabilities() {
         assert!((count / f64::from(n) - probability).abs() < 5.0 * error);
     }
 }
+
+/// A logit of -infinity forbids its class: what has no probability adds nothing to an entropy or a KL.
+#[test]
+fn forbidden_classes_count_for_nothing() {
+    let distribution = Distribution::new(&Space::Discrete(3));
+    let (masked, plain) = ([0.5, f32::NEG_INFINITY, -0.5], [0.5, -0.5]);
+    let two = Distribution::new(&Space::Discrete(2));
+    assert!((distribution.entropy(&masked) - two.entropy(&plain)).abs() < 1e-15);
+    assert_eq!(distribution.kl(&masked, &masked), 0.0);
+    let other = [0.1, f32::NEG_INFINITY, 0.3];
+    assert!((distribution.kl(&masked, &other) - two.kl(&plain, &[0.1, 0.3])).abs() < 1e-15);
+    assert_eq!(distribution.kl(&[0.0, 0.0, 0.0], &other), f64::INFINITY, "what was possible is forbidden");
+    let (mut gradient, mut expected) = ([0.0; 3], [0.0; 2]);
+    distribution.add_entropy_gradient(&masked, 1.0, &mut gradient);
+    two.add_entropy_gradient(&plain, 1.0, &mut expected);
+    assert_eq!(gradient[1], 0.0);
+    assert!((gradient[0] - expected[0]).abs() < 1e-15 && (gradient[2] - expected[1]).abs() < 1e-15);
+
+    let bits = Distribution::new(&Space::MultiBinary(2));
+    let certain = [f32::INFINITY, f32::NEG_INFINITY];
+    assert_eq!((bits.entropy(&certain), bits.kl(&certain, &certain)), (0.0, 0.0));
+}
