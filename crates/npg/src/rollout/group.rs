@@ -54,6 +54,53 @@ impl Lane {
     }
 }
 
+/// One environment's rows of a batch, and how far they are filled.
+struct Part {
+    first: usize,
+    /// Row of the next transition.
+    next: usize,
+    end: usize,
+    /// First row that is in no segment yet, and its step within the episode.
+    begun: usize,
+    segment_step: u32,
+    /// Divergences since the last good step.
+    divergences: usize,
+}
+
+impl Part {
+    /// An environment whose part is full may go on unrecorded, beside others of a group that steps together.
+    fn is_full(&self) -> bool {
+        self.next == self.end
+    }
+
+    fn recorded(&self) -> usize {
+        self.next - self.first
+    }
+}
+
+/// A batch that is being sampled.
+struct Recording<'a> {
+    policy: &'a Policy,
+    gamma: f64,
+    parts: Vec<Part>,
+    batch: Batch,
+}
+
+impl Recording<'_> {
+    fn put_action(&mut self, lane: usize, actor: &Actor<'_>, row: usize) {
+        if !self.parts[lane].is_full() {
+            self.batch.actions.copy_row(self.parts[lane].next, actor.raw(), row);
+        }
+    }
+
+    /// Makes a segment of the rows that are in none yet.
+    fn end_segment(&mut self, lane: usize, end: SegmentEnd) {
+        let part = &mut self.parts[lane];
+        self.batch.segments.push(Segment { rows: part.begun..part.next, first_step: part.segment_step, end });
+        part.begun = part.next;
+    }
+}
+
 /// What a group begins with.
 pub(super) struct Beginning {
     /// Index of its first environment.
@@ -120,131 +167,144 @@ impl Group {
 
     /// Samples `counts[i]` transitions of environment i.
     pub(super) fn sample(&mut self, policy: &Policy, counts: &[usize], gamma: f64) -> Result<Batch> {
-        let width = self.space.encoded_len();
-        let raw_width = self.space.len();
-        let rows: usize = counts.iter().sum();
-        let mut batch = Batch::zeros(policy, rows, self.spare.take());
-        let mut actor = Actor::new(policy, self.len());
-        // Row of the next transition, and first row of the segment it belongs to, for each lane.
-        let mut next: Vec<usize> =
-            counts.iter().scan(0, |row, count| Some(std::mem::replace(row, *row + count))).collect();
-        let first_row = next.clone();
-        let end_row: Vec<usize> = next.iter().zip(counts).map(|(row, count)| row + count).collect();
-        let mut begun = next.clone();
-        let mut divergences = vec![0; self.len()];
-        let mut raw = vec![0.0; self.len() * raw_width];
-        let mut outcomes = vec![Outcome { reward: 0.0, ending: Ending::Running }; self.len()];
-        let mut active: Vec<usize> = Vec::with_capacity(self.len());
+        let width = self.space.len();
+        let mut raw = vec![0.0; self.len() * width];
         for lane in 0..self.len() {
             if !self.lanes[lane].started {
-                self.reset(lane, &mut raw[..raw_width])?;
+                self.reset(lane, &mut raw[..width])?;
             }
         }
-        // Step within the episode at which each lane's segment begins.
-        let mut segment_step: Vec<u32> = self.lanes.iter().map(|lane| lane.step).collect();
-        loop {
+        let batch = Batch::zeros(policy, counts.iter().sum(), self.spare.take());
+        let mut recording = Recording { policy, gamma, parts: self.parts(counts), batch };
+        let mut actor = Actor::new(policy, self.len());
+        let mut outcomes = vec![Outcome { reward: 0.0, ending: Ending::Running }; self.len()];
+        let mut active: Vec<usize> = Vec::with_capacity(self.len());
+        while recording.parts.iter().any(|part| !part.is_full()) {
+            let together = self.environments.steps_together();
             active.clear();
-            active.extend((0..self.len()).filter(|&lane| next[lane] < end_row[lane]));
-            if active.is_empty() {
-                batch.measures = self.environments.take_measures();
-                return Ok(batch);
-            }
-            if self.environments.steps_together() {
-                active.clear();
-                active.extend(0..self.len());
-            }
-            for (row, &lane) in active.iter().enumerate() {
-                let encoded = &self.observations[lane * width..][..width];
-                let inputs = actor.observe(row, encoded);
-                if next[lane] == end_row[lane] {
-                    continue; // it goes on unrecorded
-                }
-                batch.put(next[lane], encoded, inputs);
-            }
-            actor.infer(active.len());
-            if let Some((row, value)) = actor.overflow(active.len()) {
-                let (environment, lane) = (self.first + active[row], &self.lanes[active[row]]);
-                let step = u64::from(lane.step) + 1;
-                return Err(Error::Policy { environment, episode: lane.episode, step, value });
-            }
-            for (row, &lane) in active.iter().enumerate() {
-                let state = &mut self.lanes[lane];
-                actor.sample(row, &mut state.action_stream, &mut state.noise);
-            }
-            let stepped = &mut raw[..active.len() * raw_width];
+            active.extend((0..self.len()).filter(|lane| together || !recording.parts[*lane].is_full()));
+            self.act(&mut actor, &active, &mut recording)?;
+            let (stepped, outcomes) = (&mut raw[..active.len() * width], &mut outcomes[..active.len()]);
             self.environments
-                .step(&active, actor.executed(active.len()), &mut self.streams, stepped, &mut outcomes[..active.len()])
+                .step(&active, actor.executed(active.len()), &mut self.streams, stepped, outcomes)
                 .map_err(|fault| self.error(fault, 1))?;
-
             for (row, &lane) in active.iter().enumerate() {
-                let Outcome { reward, ending } = outcomes[row];
-                if ending == Ending::Diverged {
-                    // The bad step is dropped; the episode ends before it, at the last finite observation.
-                    divergences[lane] += 1;
-                    batch.diverged += 1;
-                    if divergences[lane] > MAX_DIVERGENCES {
-                        let message = format!("the simulation diverged {MAX_DIVERGENCES} times in a row");
-                        return Err(self.error(Fault { environment: lane, message }, 1));
+                let observation = &mut raw[row * width..][..width];
+                let is_over = match outcomes[row].ending {
+                    Ending::Began => {
+                        self.observe(lane, observation, 0)?;
+                        false
                     }
-                    if begun[lane] < next[lane] {
-                        let encoded = self.observations[lane * width..][..width].to_vec();
-                        let row = batch.push_final(policy, &encoded, self.lanes[lane].step);
-                        let end = SegmentEnd::Truncated(row);
-                        let rows = begun[lane]..next[lane];
-                        batch.segments.push(Segment { rows, first_step: segment_step[lane], end });
+                    Ending::Diverged => self.diverged(lane, &mut recording)?,
+                    _ => {
+                        recording.put_action(lane, &actor, row);
+                        self.stepped(lane, outcomes[row], observation, &mut recording)?
                     }
-                    if self.lanes[lane].step > 0 {
-                        let at = next[lane] - first_row[lane];
-                        self.finish(lane, at, &mut batch);
-                    }
-                } else if ending == Ending::Began {
-                    self.observe(lane, &raw[row * raw_width..][..raw_width], 0)?;
-                    continue;
-                } else {
-                    divergences[lane] = 0;
-                    check_reward(reward).map_err(|message| self.error(Fault { environment: lane, message }, 1))?;
-                    let at = next[lane];
-                    let is_recorded = at < end_row[lane];
-                    if is_recorded {
-                        // Moments are of the observations that were acted on.
-                        batch.observation_moments.push(&self.observations[lane * width..][..width]);
-                        batch.actions.copy_row(at, actor.raw(), row);
-                        batch.rewards[at] = reward;
-                        batch.steps[at] = self.lanes[lane].step;
-                    }
-                    self.observe(lane, &raw[row * raw_width..][..raw_width], 1)?;
-                    let ending = self.lanes[lane].advance(reward, ending, gamma, self.limit);
-                    if !is_recorded {
-                        if ending != Ending::Running {
-                            self.finish(lane, at - first_row[lane], &mut batch);
-                            self.reset(lane, &mut raw[row * raw_width..][..raw_width])?;
-                        }
-                        continue;
-                    }
-                    batch.returns[at] = self.lanes[lane].discounted;
-                    next[lane] += 1;
-                    if ending == Ending::Running && next[lane] < end_row[lane] {
-                        continue;
-                    }
-                    let mut end = SegmentEnd::of_episode(ending, 0);
-                    if end.bootstrap().is_some() {
-                        let step = self.lanes[lane].step;
-                        let encoded = &self.observations[lane * width..][..width];
-                        end = SegmentEnd::of_episode(ending, batch.push_final(policy, encoded, step));
-                    }
-                    let rows = begun[lane]..next[lane];
-                    batch.segments.push(Segment { rows, first_step: segment_step[lane], end });
-                    begun[lane] = next[lane]; // these rows are in a segment, whatever comes of a lane that goes on
-                    if ending == Ending::Running {
-                        continue;
-                    }
-                    self.finish(lane, at - first_row[lane], &mut batch);
+                };
+                if is_over {
+                    self.reset(lane, observation)?;
+                    recording.parts[lane].segment_step = 0;
                 }
-                self.reset(lane, &mut raw[row * raw_width..][..raw_width])?;
-                begun[lane] = next[lane];
-                segment_step[lane] = 0;
             }
         }
+        recording.batch.measures = self.environments.take_measures();
+        Ok(recording.batch)
+    }
+
+    /// The rows of the batch that belong to each environment: one after the other, `counts[i]` of them.
+    fn parts(&self, counts: &[usize]) -> Vec<Part> {
+        let mut end = 0;
+        let part = |(count, lane): (&usize, &Lane)| {
+            let first = end;
+            end += count;
+            Part { first, next: first, end, begun: first, segment_step: lane.step, divergences: 0 }
+        };
+        counts.iter().zip(&self.lanes).map(part).collect()
+    }
+
+    /// Samples the actions of the `active` environments, and records what they answer.
+    fn act(&mut self, actor: &mut Actor<'_>, active: &[usize], recording: &mut Recording<'_>) -> Result<()> {
+        let width = self.space.encoded_len();
+        for (row, &lane) in active.iter().enumerate() {
+            let encoded = &self.observations[lane * width..][..width];
+            let inputs = actor.observe(row, encoded);
+            if !recording.parts[lane].is_full() {
+                recording.batch.put(recording.parts[lane].next, encoded, inputs);
+            }
+        }
+        actor.infer(active.len());
+        if let Some((row, value)) = actor.overflow(active.len()) {
+            let (environment, lane) = (self.first + active[row], &self.lanes[active[row]]);
+            let step = u64::from(lane.step) + 1;
+            return Err(Error::Policy { environment, episode: lane.episode, step, value });
+        }
+        for (row, &lane) in active.iter().enumerate() {
+            let state = &mut self.lanes[lane];
+            actor.sample(row, &mut state.action_stream, &mut state.noise);
+        }
+        Ok(())
+    }
+
+    /// A step that the simulator did not survive is dropped: the episode ends before it, at the last finite observation.
+    fn diverged(&mut self, lane: usize, recording: &mut Recording<'_>) -> Result<bool> {
+        recording.batch.diverged += 1;
+        recording.parts[lane].divergences += 1;
+        if recording.parts[lane].divergences > MAX_DIVERGENCES {
+            let message = format!("the simulation diverged {MAX_DIVERGENCES} times in a row");
+            return Err(self.error(Fault { environment: lane, message }, 1));
+        }
+        if recording.parts[lane].begun < recording.parts[lane].next {
+            let bootstrap = self.push_final(lane, recording);
+            recording.end_segment(lane, SegmentEnd::Truncated(bootstrap));
+        }
+        if self.lanes[lane].step > 0 {
+            self.finish(lane, recording.parts[lane].recorded(), &mut recording.batch);
+        }
+        Ok(true)
+    }
+
+    /// A step that was taken, recorded while the environment's part of the batch is not full; says whether the episode is over.
+    fn stepped(
+        &mut self,
+        lane: usize,
+        Outcome { reward, ending }: Outcome,
+        observation: &[f64],
+        recording: &mut Recording<'_>,
+    ) -> Result<bool> {
+        recording.parts[lane].divergences = 0;
+        check_reward(reward).map_err(|message| self.error(Fault { environment: lane, message }, 1))?;
+        let (row, is_recorded) = (recording.parts[lane].next, !recording.parts[lane].is_full());
+        let before = recording.parts[lane].recorded();
+        if is_recorded {
+            // Moments are of the observations that were acted on.
+            let width = self.space.encoded_len();
+            recording.batch.observation_moments.push(&self.observations[lane * width..][..width]);
+            recording.batch.rewards[row] = reward;
+            recording.batch.steps[row] = self.lanes[lane].step;
+        }
+        self.observe(lane, observation, 1)?;
+        let ending = self.lanes[lane].advance(reward, ending, recording.gamma, self.limit);
+        let is_over = ending != Ending::Running;
+        if is_recorded {
+            recording.batch.returns[row] = self.lanes[lane].discounted;
+            recording.parts[lane].next += 1;
+            if is_over || recording.parts[lane].is_full() {
+                let bootstraps = SegmentEnd::of_episode(ending, 0).bootstrap().is_some();
+                let bootstrap = if bootstraps { self.push_final(lane, recording) } else { 0 };
+                recording.end_segment(lane, SegmentEnd::of_episode(ending, bootstrap));
+            }
+        }
+        if is_over {
+            self.finish(lane, before, &mut recording.batch);
+        }
+        Ok(is_over)
+    }
+
+    /// Keeps the observation that the lane's next action would answer; gives its row.
+    fn push_final(&self, lane: usize, recording: &mut Recording<'_>) -> usize {
+        let width = self.space.encoded_len();
+        let encoded = &self.observations[lane * width..][..width];
+        recording.batch.push_final(recording.policy, encoded, self.lanes[lane].step)
     }
 
     pub(super) fn begin_anew(&mut self) {
