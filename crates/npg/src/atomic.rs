@@ -1,7 +1,7 @@
 //! Files that are either the old ones or the new ones, never half of each (design invariant 10).
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -21,7 +21,12 @@ pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     replace(path, bytes).map_err(|source| Error::Io { doing: "write", path: path.to_path_buf(), source })
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, mut bytes: &[u8]) -> io::Result<()> {
+    replace_by(path, &mut bytes)
+}
+
+/// Puts everything that `content` has at `path` in one piece.
+pub(crate) fn replace_by(path: &Path, content: &mut impl io::Read) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -35,7 +40,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let mut file = builder.tempfile_in(directory).map_err(without_path)?;
-    file.write_all(bytes).map_err(without_path)?;
+    io::copy(content, &mut file).map_err(without_path)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_directory(directory)

@@ -1,8 +1,9 @@
 //! Regular files and true directories. A run directory may come from anyone, and a link in the place of one of its files
 //! would have npg read, cut or append to whatever the link names; a pipe would block it, a device might never end.
 
+use crate::atomic::replace_by;
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// Whether a last component that is a symbolic link is followed.
@@ -26,6 +27,40 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions, links: Links) -> io::
     } else {
         Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
     }
+}
+
+/// Opens the regular file `path` to write, as the only name of its content: a copy is put in its place where it has others
+/// (hard links, as a backup by `cp -al` makes them), which then stay as they are.
+pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let file = open(path, options, Links::Refuse)?;
+    if !has_other_names(&file)? {
+        return Ok(file);
+    }
+    replace_by(path, &mut open(path, OpenOptions::new().read(true), Links::Refuse)?)?;
+    open(path, options, Links::Refuse)
+}
+
+#[cfg(unix)]
+pub(crate) fn has_other_names(file: &File) -> io::Result<bool> {
+    Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 1)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn has_other_names(_: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// All of the regular file `path`, as text; bytes that are none become replacement characters.
+///
+/// # Errors
+/// Also where it is longer than `most` bytes.
+pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    open(path, OpenOptions::new().read(true), Links::Follow)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Opening a pipe must not wait for its other end.

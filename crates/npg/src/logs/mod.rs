@@ -179,7 +179,7 @@ impl Sink {
 
     /// A run directory may come from anyone: what a link leads to is not touched.
     fn open(path: PathBuf, options: &mut OpenOptions) -> Self {
-        let opened = regular::open(&path, options, Links::Refuse).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let opened = regular::open_own(&path, options).and_then(|file| Ok((file.metadata()?.len(), file)));
         let mut sink = Self { path, file: None, length: 0, complaint: None };
         match opened {
             Ok((length, file)) => (sink.length, sink.file) = (length, Some(file)),
@@ -204,8 +204,8 @@ impl Sink {
     /// What is in the file; None if it is no plain file any more, or too long to be written anew.
     fn text(&self) -> Option<String> {
         const LONGEST: u64 = 64 << 20;
-        let is_plain = std::fs::symlink_metadata(&self.path).is_ok_and(|found| found.is_file());
-        (self.file.is_some() && is_plain && self.length <= LONGEST).then(|| std::fs::read_to_string(&self.path).ok())?
+        self.file.as_ref()?;
+        regular::read_text(&self.path, LONGEST).ok()
     }
 
     /// Puts `bytes` in the place of the whole file, in one piece.

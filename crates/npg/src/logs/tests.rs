@@ -254,6 +254,29 @@ fn links_in_the_place_of_logs_are_not_followed() {
     }
 }
 
+/// `cp -al` makes a backup of hard links, which must stay what it is.
+#[cfg(unix)]
+#[test]
+fn a_backup_of_hard_links_is_not_written_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let mut log = RunLog::create(&run);
+    log.iteration(1, 10, &[("a", 1.0)]);
+    log.evaluation(10, &[("b", 1.0)]);
+    drop(log);
+    let logs = [run.metrics(), run.progress(), run.eval(), run.log()];
+    let backups = logs.clone().map(|log| log.with_extension("backup"));
+    logs.iter().zip(&backups).for_each(|(log, backup)| std::fs::hard_link(log, backup).unwrap());
+    let before = backups.clone().map(|backup| text(&backup));
+    let mut log = RunLog::resume(&run, 10);
+    log.iteration(2, 20, &[("a", 2.0)]);
+    log.evaluation(20, &[("b", 2.0)]);
+    log.say("hello");
+    assert!(log.take_warnings().is_empty());
+    assert_eq!(backups.map(|backup| text(&backup)), before);
+    assert_eq!(text(run.metrics()).lines().count(), 2);
+}
+
 /// Guards against a sync for each row (milliseconds). 40 metrics take about 20 microseconds here; the bound leaves
 /// room for slow machines.
 #[test]

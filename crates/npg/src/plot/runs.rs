@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::series::Series;
 use crate::error::{Error, FileFault, Result};
+use crate::regular;
 use crate::run_dir::Provenance;
+
+/// No log of a run is longer, in bytes.
+const MOST: u64 = 4 << 30;
 
 /// One seed of a run.
 pub(super) struct Seed {
@@ -193,7 +197,7 @@ fn read_evaluations(path: &Path) -> Result<Vec<(f64, f64)>> {
 
 /// The table `algorithm` of config.toml; none if it is absent or unreadable.
 fn read_algorithm(path: &Path) -> Option<toml::Table> {
-    let config: toml::Table = fs::read_to_string(path).ok()?.parse().ok()?;
+    let config: toml::Table = regular::read_text(path, MOST).ok()?.parse().ok()?;
     config.get("algorithm")?.as_table().cloned()
 }
 
@@ -206,8 +210,7 @@ fn kl_step(algorithm: &toml::Table) -> Option<f64> {
 
 fn read_text(path: &Path) -> Result<String> {
     // A line cut within a character is torn like any other, so bytes that are no UTF-8 must not stop the reading.
-    let bytes = fs::read(path).map_err(|source| io("read", path, source))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    regular::read_text(path, MOST).map_err(|source| io("read", path, source))
 }
 
 /// Lines that are not blank, with their numbers from 1.

@@ -314,3 +314,24 @@ fn errors_name_the_path_and_a_remedy() {
     fs::write(&evaluations, "steps,return_mean\n1,null\n2,3\n3").unwrap();
     assert_eq!(super::runs::read(&path("runs/npg-1")).unwrap()[0].evaluations, [(2.0, 3.0)]);
 }
+
+/// A run directory may come from anyone: a pipe in it would never end.
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_in_the_place_of_logs_are_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let seed = directory.path().join("npg-1/seed-0");
+    fs::create_dir_all(&seed).unwrap();
+    let pipe =
+        |name: &str| assert!(std::process::Command::new("mkfifo").arg(seed.join(name)).status().unwrap().success());
+    fs::write(seed.join("metrics.jsonl"), "{\"steps\":1}\n").unwrap();
+    pipe("config.toml");
+    assert_eq!(super::runs::read(&directory.path().join("npg-1")).unwrap()[0].kl_step, None);
+    std::os::unix::fs::symlink("/dev/zero", seed.join("eval.csv")).unwrap();
+    assert!(error(&[directory.path().join("npg-1")]).contains("not a regular file"));
+    fs::remove_file(seed.join("eval.csv")).unwrap();
+    fs::remove_file(seed.join("metrics.jsonl")).unwrap();
+    pipe("metrics.jsonl");
+    let message = error(&[directory.path().join("npg-1")]); // it must come
+    assert!(message.contains("npg-1"), "{message}");
+}

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::RunDir;
+use crate::atomic::write_atomically;
 use crate::error::{Error, Result};
 use crate::regular::{self, Links};
 use crate::utc;
@@ -44,8 +45,15 @@ impl RunDir {
         let io = |source| Error::Io { doing: "lock", path: path.clone(), source };
         let options = &mut OpenOptions::new();
         let mut file = regular::open(&path, options.read(true).write(true).create(true), Links::Refuse).map_err(io)?;
+        // A lock that has other names, as a backup by `cp -al` gives it, is replaced; who holds it keeps others out meanwhile.
+        let shared = regular::has_other_names(&file).map_err(io)? && file.try_lock().is_ok();
+        let before = shared.then_some(&file).map(File::try_clone).transpose().map_err(io)?;
+        if shared {
+            write_atomically(&path, b"")?;
+            file = regular::open(&path, OpenOptions::new().read(true).write(true), Links::Refuse).map_err(io)?;
+        }
         match file.try_lock() {
-            Ok(()) => {}
+            Ok(()) => drop(before),
             Err(TryLockError::WouldBlock) => return Err(Error::Run(self.taken(&mut file))),
             Err(TryLockError::Error(error)) if has_no_locks(&error) => return Ok(Lock { file: None }),
             Err(TryLockError::Error(error)) => return Err(io(error)),

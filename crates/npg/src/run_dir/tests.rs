@@ -177,3 +177,19 @@ fn a_checkpoint_is_chosen_by_word_path_or_name() {
     std::fs::remove_file(run.best()).unwrap();
     assert!(find("latest").unwrap_err().to_string().ends_with("has no checkpoint at all"));
 }
+
+/// `cp -al` makes a backup of hard links: neither locks the other, and what one lock says is not written into the other.
+#[cfg(unix)]
+#[test]
+fn a_lock_with_another_name_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let backup = directory.path().join("backup");
+    std::fs::write(run.lock_file(), "the content of another file").unwrap();
+    std::fs::hard_link(run.lock_file(), &backup).unwrap();
+    let lock = run.lock().unwrap();
+    assert_eq!(std::fs::read_to_string(&backup).unwrap(), "the content of another file");
+    assert!(run.lock().unwrap_err().to_string().contains("is in use by process"));
+    drop(lock);
+    assert!(run.lock().unwrap().holds());
+}
