@@ -10,11 +10,17 @@ use crate::network::{Scratch, TILE, Tile};
 use crate::policy::{ActionRows, Comparer, Difference};
 use rayon::prelude::*;
 
+/// A surrogate below this part of the mean size of its terms is what rounding leaves of zero: gradients are sums of f32. That of a
+/// direction which fits nothing but noise is 1 / sqrt(states), at least.
+const ROUNDING: f64 = 1e-6;
+
 /// A new policy against the old one, as averages over the batch's states (weighted as the linearisation is).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Comparison {
     /// Surrogate gain E[ (pi'/pi - 1) A ] plus the entropy bonus's change.
     pub surrogate: f64,
+    /// Mean size |(pi'/pi - 1) A| of what the surrogate is the mean of.
+    pub surrogate_size: f64,
     /// Mean KL(old || new), nats: the KL of the trust region.
     pub kl: f64,
     /// Largest KL(old || new) of a sampled state.
@@ -91,6 +97,7 @@ pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Compa
                 let Difference { log_ratio, kl, kl_reverse, tv, entropy_p, entropy_q } = comparer.compare(p, q, action);
                 let gain = libm::expm1(log_ratio) * signal.advantages[source];
                 part.surrogate += weight * gain;
+                part.surrogate_size += weight * gain.abs();
                 part.kl += weight * kl;
                 part.kl_max = part.kl_max.max(kl);
                 part.kl_reverse += weight * kl_reverse;
@@ -112,7 +119,8 @@ pub fn compare(old: &Linearized<'_>, theta: &[f64], signal: Signal<'_>) -> Compa
     parts.into_iter().flatten().for_each(|part| total.add(part));
     let scale = 1.0 / old.rows() as f64;
     total.means().into_iter().for_each(|mean| *mean *= scale);
-    total.surrogate += signal.entropy * (total.entropy - total.entropy_old);
+    let bonus = signal.entropy * (total.entropy - total.entropy_old);
+    (total.surrogate, total.surrogate_size) = (total.surrogate + bonus, total.surrogate_size + bonus.abs());
     total
 }
 
@@ -132,10 +140,17 @@ impl Comparison {
         numbers.iter().all(|x| x.is_finite())
     }
 
-    fn means(&mut self) -> [&mut f64; 9] {
+    /// Whether the surrogate's terms cancel to rounding, as where each state has taken the same action with the same ratio, and
+    /// normalized advantages add up to zero. Such a step goes nowhere that the batch knows of, at any length.
+    pub fn is_rounding(&self) -> bool {
+        self.surrogate.abs() < ROUNDING * self.surrogate_size
+    }
+
+    fn means(&mut self) -> [&mut f64; 10] {
         let Discounted { surrogate, kl, tv } = &mut self.discounted;
         [
             &mut self.surrogate,
+            &mut self.surrogate_size,
             &mut self.kl,
             &mut self.kl_reverse,
             &mut self.tv,
