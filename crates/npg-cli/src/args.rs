@@ -145,7 +145,7 @@ pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
-    pub(crate) library: LibraryArgs,
+    pub(crate) libraries: LibraryArgs,
 }
 
 /// How a training run is shown.
@@ -184,7 +184,7 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) library: LibraryArgs,
+    pub(crate) libraries: LibraryArgs,
 }
 
 /// `npg resume`
@@ -201,7 +201,7 @@ pub(crate) struct ResumeArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
-    pub(crate) library: LibraryArgs,
+    pub(crate) libraries: LibraryArgs,
 }
 
 /// `npg plot`

@@ -55,9 +55,9 @@ fn check_env(arguments: &[OsString]) -> anyhow::Result<Exit> {
 
 fn execute(cli: Cli) -> anyhow::Result<Exit> {
     let library = match &cli.command {
-        Command::Train(args) => args.library.mujoco_lib.clone(),
-        Command::Resume(args) => args.library.mujoco_lib.clone(),
-        Command::Eval(args) => args.library.mujoco_lib.clone(),
+        Command::Train(args) => args.libraries.mujoco_lib.clone(),
+        Command::Resume(args) => args.libraries.mujoco_lib.clone(),
+        Command::Eval(args) => args.libraries.mujoco_lib.clone(),
         Command::Envs(args) => args.mujoco_lib.clone(),
         _ => None,
     };

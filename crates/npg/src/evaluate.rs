@@ -1,6 +1,6 @@
 //! Evaluation: whole episodes with a frozen policy, the same for any number of threads.
 
-use crate::env::{Ending, EnvSource, Outcome};
+use crate::env::{Ending, EnvSource, Outcome, Space, Spec};
 use crate::error::{Error, Result};
 use crate::policy::{Actor, HeldNoise, Policy};
 use crate::random::{Purpose, Stream};
@@ -91,89 +91,134 @@ pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<E
 fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -> Result<Evaluation> {
     let lanes = LANES.min(plan.episodes - first);
     let spec = source.spec();
-    let (space, width) = (&spec.observation, spec.observation.len());
-    let limit = spec.max_episode_steps.filter(|_| !source.ends_episodes());
-    let longest = f64::from(limit.unwrap_or(spec.max_episode_steps.unwrap_or(0).max(LONGEST)));
-    let stream = |purpose| (0..lanes).map(|i| Stream::new(plan.seed, purpose, (first + i) as u64)).collect::<Vec<_>>();
-    let (mut environment, mut action) = (stream(Purpose::EvaluationEnvironment), stream(Purpose::EvaluationAction));
-    let mut noise = vec![HeldNoise::default(); lanes];
+    let width = spec.observation.len();
     let mut group = source.group(lanes)?;
     let mut actor = Actor::new(policy, lanes);
+    let stream = |purpose| (0..lanes).map(|i| Stream::new(plan.seed, purpose, (first + i) as u64)).collect::<Vec<_>>();
+    let mut streams = stream(Purpose::EvaluationEnvironment);
+    let noise = vec![HeldNoise::default(); lanes];
+    let mut draws = plan.stochastic.then(|| Draws { streams: stream(Purpose::EvaluationAction), noise });
+    let mut running = Running::new(&spec, source.ends_episodes(), first, lanes);
     let mut raw = vec![0.0; lanes * width];
-    let mut encoded = vec![0.0; lanes * space.encoded_len()];
     let mut outcomes = vec![Outcome { reward: 0.0, ending: Ending::Running }; lanes];
-    let mut result = Evaluation { returns: vec![0.0; lanes], lengths: vec![0.0; lanes], cut: 0 };
-    let error = |lane: usize, step: f64, message: String| Error::Environment {
-        environment: lane,
-        episode: (first + lane) as u64,
-        step: step as u64,
-        message: format!("{message} (in evaluation)"),
-    };
-    let encode = |lane: usize, step: f64, raw: &[f64], encoded: &mut [f64]| {
-        let slot = &mut encoded[lane * space.encoded_len()..][..space.encoded_len()];
-        space.encode(raw, slot).map_err(|(index, value)| {
-            error(lane, step, format!("observation[{index}] is {value}; it must be finite and inside its space"))
-        })
-    };
     for lane in 0..lanes {
         let observation = &mut raw[lane * width..][..width];
-        group.reset(lane, &mut environment[lane], observation).map_err(|f| error(lane, 0.0, f.message))?;
-        encode(lane, 0.0, observation, &mut encoded)?;
+        group.reset(lane, &mut streams[lane], observation).map_err(|f| running.error(lane, 0.0, f.message))?;
+        running.see(lane, 0.0, observation)?;
     }
     let mut active: Vec<usize> = (0..lanes).collect();
-    let mut is_done = vec![false; lanes];
-    while !is_done.iter().all(|done| *done) {
+    while !running.is_done.iter().all(|done| *done) {
+        running.act(&mut actor, &active, &mut draws)?;
+        let rows = active.len();
+        group
+            .step(&active, actor.executed(rows), &mut streams, &mut raw[..rows * width], &mut outcomes[..rows])
+            .map_err(|f| running.error(f.environment, running.result.lengths[f.environment], f.message))?;
         for (row, &lane) in active.iter().enumerate() {
-            actor.observe(row, &encoded[lane * space.encoded_len()..][..space.encoded_len()]);
+            running.take(lane, outcomes[row], &raw[row * width..][..width])?;
+        }
+        if !group.steps_together() {
+            active.retain(|lane| !running.is_done[*lane]);
+        }
+    }
+    Ok(running.result)
+}
+
+/// What sampled actions are drawn from, one of each an environment.
+struct Draws {
+    streams: Vec<Stream>,
+    noise: Vec<HeldNoise>,
+}
+
+/// Episodes in progress.
+struct Running<'a> {
+    space: &'a Space,
+    /// Number of the first episode.
+    first: usize,
+    /// Steps after which an episode is cut, and whether that is the task's own limit.
+    longest: f64,
+    is_limit: bool,
+    /// Encoded observations, one row an environment.
+    encoded: Vec<f64>,
+    is_done: Vec<bool>,
+    result: Evaluation,
+}
+
+impl<'a> Running<'a> {
+    fn new(spec: &'a Spec, ends_episodes: bool, first: usize, lanes: usize) -> Self {
+        let limit = spec.max_episode_steps.filter(|_| !ends_episodes);
+        Self {
+            space: &spec.observation,
+            first,
+            longest: f64::from(limit.unwrap_or(spec.max_episode_steps.unwrap_or(0).max(LONGEST))),
+            is_limit: limit.is_some(),
+            encoded: vec![0.0; lanes * spec.observation.encoded_len()],
+            is_done: vec![false; lanes],
+            result: Evaluation { returns: vec![0.0; lanes], lengths: vec![0.0; lanes], cut: 0 },
+        }
+    }
+
+    /// Chooses the actions of the `active` environments: sampled from `draws`, or the most probable ones.
+    fn act(&self, actor: &mut Actor<'_>, active: &[usize], draws: &mut Option<Draws>) -> Result<()> {
+        let width = self.space.encoded_len();
+        for (row, &lane) in active.iter().enumerate() {
+            actor.observe(row, &self.encoded[lane * width..][..width]);
         }
         actor.infer(active.len());
         if let Some((row, value)) = actor.overflow(active.len()) {
-            let (environment, episode) = (active[row], (first + active[row]) as u64);
-            return Err(Error::Policy { environment, episode, step: result.lengths[environment] as u64 + 1, value });
+            let (environment, episode) = (active[row], (self.first + active[row]) as u64);
+            let step = self.result.lengths[environment] as u64 + 1;
+            return Err(Error::Policy { environment, episode, step, value });
         }
         for (row, &lane) in active.iter().enumerate() {
-            if plan.stochastic {
-                actor.sample(row, &mut action[lane], &mut noise[lane]);
-            } else {
-                actor.take_mode(row);
+            match draws {
+                Some(draws) => actor.sample(row, &mut draws.streams[lane], &mut draws.noise[lane]),
+                None => actor.take_mode(row),
             }
         }
-        let rows = active.len();
-        group
-            .step(&active, actor.executed(rows), &mut environment, &mut raw[..rows * width], &mut outcomes[..rows])
-            .map_err(|f| error(f.environment, result.lengths[f.environment], f.message))?;
-        for (row, &lane) in active.iter().enumerate() {
-            if is_done[lane] {
-                continue;
-            }
-            let Outcome { reward, ending } = outcomes[row];
-            let observation = &raw[row * width..][..width];
-            match ending {
-                Ending::Diverged => {
-                    is_done[lane] = true;
-                    continue;
-                }
-                Ending::Began => {
-                    encode(lane, 0.0, observation, &mut encoded)?;
-                    continue;
-                }
-                Ending::Running | Ending::Terminated | Ending::Truncated => {}
-            }
-            check_reward(reward).map_err(|message| error(lane, result.lengths[lane] + 1.0, message))?;
-            result.returns[lane] += reward;
-            result.lengths[lane] += 1.0;
-            let is_cut = ending == Ending::Running && result.lengths[lane] >= longest;
-            result.cut += usize::from(is_cut && limit.is_none());
-            is_done[lane] = is_cut || ending != Ending::Running;
-            if !is_done[lane] {
-                encode(lane, result.lengths[lane], observation, &mut encoded)?;
-            }
+        Ok(())
+    }
+
+    /// Counts a step, unless the environment's episode is over and it only goes on beside the others.
+    fn take(&mut self, lane: usize, Outcome { reward, ending }: Outcome, observation: &[f64]) -> Result<()> {
+        if self.is_done[lane] {
+            return Ok(());
         }
-        if !group.steps_together() {
-            active.retain(|lane| !is_done[*lane]);
+        match ending {
+            Ending::Diverged => {
+                self.is_done[lane] = true;
+                return Ok(());
+            }
+            Ending::Began => return self.see(lane, 0.0, observation),
+            Ending::Running | Ending::Terminated | Ending::Truncated => {}
+        }
+        let step = self.result.lengths[lane] + 1.0;
+        check_reward(reward).map_err(|message| self.error(lane, step, message))?;
+        self.result.returns[lane] += reward;
+        self.result.lengths[lane] = step;
+        let is_cut = ending == Ending::Running && step >= self.longest;
+        self.result.cut += usize::from(is_cut && !self.is_limit);
+        self.is_done[lane] = is_cut || ending != Ending::Running;
+        if self.is_done[lane] { Ok(()) } else { self.see(lane, step, observation) }
+    }
+
+    /// Encodes what the next action answers.
+    fn see(&mut self, lane: usize, step: f64, observation: &[f64]) -> Result<()> {
+        let width = self.space.encoded_len();
+        let encoded = &mut self.encoded[lane * width..][..width];
+        self.space.encode(observation, encoded).map_err(|(index, value)| {
+            let message = format!("observation[{index}] is {value}; it must be finite and inside its space");
+            self.error(lane, step, message)
+        })
+    }
+
+    fn error(&self, lane: usize, step: f64, message: String) -> Error {
+        Error::Environment {
+            environment: lane,
+            episode: (self.first + lane) as u64,
+            step: step as u64,
+            message: format!("{message} (in evaluation)"),
         }
     }
-    Ok(result)
 }
 
 #[cfg(test)]

@@ -139,27 +139,51 @@ pub fn update(
     }
 
     // Step.
+    let alpha = match step_size(algorithm, kl_step, x_f_x) {
+        Ok(alpha) => alpha,
+        Err(reason) => return update.refused(&at, reason),
+    };
+    let measure = |theta: &[f64]| compare(&at, theta, signal);
+    let found = search(algorithm, kl_step, (theta, &x), (alpha, update.g_x), measure);
+    update.seconds.step = lap.seconds();
+    let accepted = match found {
+        Ok(accepted) => accepted,
+        Err(backtracks) => {
+            update.backtracks = backtracks;
+            return update.unmoved(&at, Outcome::LineSearchFailed);
+        }
+    };
+    if !(accepted.comparison.is_finite() && accepted.theta.iter().all(|t| t.is_finite())) {
+        return update.refused(&at, format!("the new policy is not finite after a step of size {:e}", accepted.alpha));
+    }
+    update.stepped(accepted, x_f_x)
+}
+
+/// The first alpha to be tried, or why there is none.
+fn step_size(algorithm: &Algorithm, kl_step: f64, x_f_x: f64) -> Result<f64, String> {
     let alpha = match algorithm.step {
         StepRule::Fixed => algorithm.alpha,
         StepRule::Kl | StepRule::LineSearch if x_f_x <= 0.0 => {
-            return update.refused(
-                &at,
-                format!(
-                    "x^T F x = {x_f_x:e} is not positive, as in a deterministic policy: the step size is undefined"
-                ),
-            );
+            let why = "is not positive, as in a deterministic policy: the step size is undefined";
+            return Err(format!("x^T F x = {x_f_x:e} {why}"));
         }
         StepRule::Kl | StepRule::LineSearch => alpha_from_kl(kl_step, x_f_x),
     };
-    if !alpha.is_finite() {
-        return update.refused(&at, format!("the step size is {alpha}"));
-    }
-    let (from, slope) = ((&theta[..], &x[..]), update.g_x);
-    let measure = |theta: &[f64]| compare(&at, theta, signal);
-    let (accepted, most) = match (algorithm.step, algorithm.kl_tolerance) {
+    if alpha.is_finite() { Ok(alpha) } else { Err(format!("the step size is {alpha}")) }
+}
+
+/// The step along x that the algorithm's rule accepts, or how often alpha was reduced in vain.
+fn search(
+    algorithm: &Algorithm,
+    kl_step: f64,
+    (theta, x): (&[f64], &[f64]),
+    (alpha, slope): (f64, f64),
+    measure: impl Fn(&[f64]) -> Comparison,
+) -> Result<Accepted, usize> {
+    match (algorithm.step, algorithm.kl_tolerance) {
         (StepRule::Kl, Some(tolerance)) => {
             let rule = KeptBudget { budget: kl_step, tolerance };
-            (backtrack(&rule, from, alpha, slope, measure), KeptBudget::REDUCTIONS)
+            backtrack(&rule, (theta, x), alpha, slope, measure)
         }
         (StepRule::LineSearch, _) => {
             let rule = LineSearch {
@@ -168,28 +192,13 @@ pub fn update(
                 accept_ratio: algorithm.accept_ratio,
                 kl_limit: kl_step,
             };
-            (backtrack(&rule, from, alpha, slope, measure), algorithm.max_backtracks)
+            backtrack(&rule, (theta, x), alpha, slope, measure)
         }
         (StepRule::Kl | StepRule::Fixed, _) => {
-            let theta = moved(theta, alpha, &x);
-            (Some(Accepted { comparison: measure(&theta), theta, alpha, backtracks: 0 }), 0)
+            let theta = moved(theta, alpha, x);
+            Ok(Accepted { comparison: measure(&theta), theta, alpha, backtracks: 0 })
         }
-    };
-    update.seconds.step = lap.seconds();
-    let Some(accepted) = accepted else {
-        update.backtracks = most;
-        return update.unmoved(&at, Outcome::LineSearchFailed);
-    };
-    if !(accepted.comparison.is_finite() && accepted.theta.iter().all(|t| t.is_finite())) {
-        return update.refused(&at, format!("the new policy is not finite after a step of size {:e}", accepted.alpha));
     }
-    update.outcome = Outcome::Stepped;
-    update.alpha = accepted.alpha;
-    update.kl_predicted = predicted_kl(accepted.alpha, x_f_x);
-    update.comparison = accepted.comparison;
-    update.backtracks = accepted.backtracks;
-    update.theta = accepted.theta;
-    update
 }
 
 /// The solution for g with momentum, if that ascends; else for g alone.
@@ -257,6 +266,12 @@ impl Update {
             backtracks: 0,
             seconds: Seconds::default(),
         }
+    }
+
+    fn stepped(self, accepted: Accepted, x_f_x: f64) -> Self {
+        let Accepted { alpha, theta, comparison, backtracks } = accepted;
+        let kl_predicted = predicted_kl(alpha, x_f_x);
+        Self { outcome: Outcome::Stepped, alpha, kl_predicted, comparison, backtracks, theta, ..self }
     }
 
     /// The policy stays, so it is compared with itself.

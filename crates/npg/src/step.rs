@@ -114,27 +114,30 @@ pub struct Accepted {
     pub backtracks: usize,
 }
 
-/// Goes along x from `theta`, beginning with the step size `alpha`, until `rule` accepts what `compare` measures. None
-/// when no tried step is accepted, or the measured surrogate is rounding: the caller keeps the old parameters.
+/// Goes along x from `theta`, beginning with the step size `alpha`, until `rule` accepts what `compare` measures.
+///
+/// # Errors
+/// The number of reductions after which there was no step to be found: no tried one was accepted, or the measured surrogate is
+/// rounding, which it stays at any length. The caller keeps the old parameters.
 pub fn backtrack(
     rule: &impl Rule,
     (theta, x): (&[f64], &[f64]),
     mut alpha: f64,
     slope: f64,
     compare: impl Fn(&[f64]) -> Comparison,
-) -> Option<Accepted> {
+) -> Result<Accepted, usize> {
     for backtracks in 0..=rule.most() {
         let candidate = moved(theta, alpha, x);
         let comparison = compare(&candidate);
         if comparison.is_finite() && comparison.is_rounding() {
-            return None;
+            return Err(backtracks);
         }
         if comparison.is_finite() && rule.accepts(alpha, slope, &comparison) {
-            return Some(Accepted { alpha, theta: candidate, comparison, backtracks });
+            return Ok(Accepted { alpha, theta: candidate, comparison, backtracks });
         }
         alpha = rule.shorter(alpha, &comparison);
     }
-    None
+    Err(rule.most())
 }
 
 #[cfg(test)]
@@ -142,7 +145,7 @@ mod tests {
     use super::*;
 
     /// Goes along x = 1 from theta = 0, where `measured` gives surrogate and KL of a step.
-    fn searched(rule: &impl Rule, alpha: f64, measured: impl Fn(f64) -> (f64, f64)) -> Option<Accepted> {
+    fn searched(rule: &impl Rule, alpha: f64, measured: impl Fn(f64) -> (f64, f64)) -> Result<Accepted, usize> {
         backtrack(rule, (&[0.0], &[1.0]), alpha, 1.0, |theta| {
             let (surrogate, kl) = measured(theta[0]);
             Comparison { surrogate, kl, ..Comparison::default() }
@@ -156,10 +159,10 @@ mod tests {
         assert_eq!(search(|_| (1.0, 0.0)).unwrap().alpha, 1.0);
         assert_eq!(search(|a| (1.0, 0.04 * a * a)).unwrap().alpha, 0.5);
         assert_eq!(search(|a| (if a > 0.3 { -1.0 } else { a }, 0.0)).unwrap().backtracks, 2);
-        assert!(search(|_| (1.0, 0.02)).is_none());
-        assert!(search(|a| (0.05 * a, 0.0)).is_none(), "a gain below the accepted ratio");
-        assert!(search(|_| (f64::NAN, 0.0)).is_none());
-        assert!(search(|_| (0.0, 0.0)).is_none(), "no gain is no improvement");
+        assert!(search(|_| (1.0, 0.02)).is_err());
+        assert!(search(|a| (0.05 * a, 0.0)).is_err(), "a gain below the accepted ratio");
+        assert!(search(|_| (f64::NAN, 0.0)).is_err());
+        assert!(search(|_| (0.0, 0.0)).is_err(), "no gain is no improvement");
     }
 
     #[test]
@@ -188,8 +191,8 @@ mod tests {
         let rule = KeptBudget { budget: 0.01, tolerance: 1.5 };
         let measured = |surrogate| Comparison { surrogate, surrogate_size: 0.01, kl: 0.01, ..Comparison::default() };
         let step = |surrogate| backtrack(&rule, (&[0.0], &[1.0]), 1e14, 1e-14, |_| measured(surrogate));
-        assert!(step(7e-17).is_none() && step(-7e-17).is_none());
-        assert!(step(1e-4).is_some(), "noise of 10,000 states is a direction like any other");
+        assert!(step(7e-17).is_err() && step(-7e-17).is_err());
+        assert!(step(1e-4).is_ok(), "noise of 10,000 states is a direction like any other");
     }
 
     #[test]
@@ -197,7 +200,7 @@ mod tests {
         let rule = KeptBudget { budget: 0.01, tolerance: 1.5 };
         let overshot = searched(&rule, 1.0, |a| (a * (0.3 - a), 0.01 * a * a)).unwrap();
         assert_eq!((overshot.alpha, overshot.backtracks), (0.25, 2));
-        assert!(searched(&rule, 1.0, |_| (-1.0, 0.0)).is_none());
+        assert!(searched(&rule, 1.0, |_| (-1.0, 0.0)).is_err());
     }
 
     #[test]

@@ -168,32 +168,18 @@ impl<'a> Show<'a> {
         let mut updates = Updates::default();
         let summary = session.run(
             || self.stop.exit().is_some(),
-            |event| match event {
-                Event::Iteration(i) => {
-                    updates.count(i);
-                    progress.iteration(i.iteration, &ProgressRow::new(i.steps, total, &i.metrics), &i.metrics);
+            |event| {
+                if let Event::Iteration(iteration) = &event {
+                    updates.count(iteration);
                 }
-                Event::Evaluation(steps, evaluation) => progress.evaluation(&Evaluation {
-                    steps,
-                    return_mean: evaluation.mean(),
-                    return_std: evaluation.std(),
-                    length_mean: evaluation.length_mean(),
-                    episodes: evaluation.returns.len() as u64,
-                }),
-                Event::Note(text) => progress.note(&text),
-                Event::Warning(text) => progress.warning(&text),
+                show(event, total, &mut progress);
             },
         );
         let summary = match summary {
             Ok(summary) => summary,
             Err(error) => {
                 progress.end();
-                let next = Next(format!("`npg resume {}` goes on from the last checkpoint", self.whole));
-                let has_checkpoint = session.directory().list_checkpoints().is_ok_and(|there| !there.is_empty());
-                // An environment would fail again.
-                let is_outside = matches!(error, Error::Io { .. }) && has_checkpoint;
-                let error = anyhow::Error::from(error);
-                return Err(if is_outside { error.context(next) } else { error });
+                return Err(self.failed(error, &session));
             }
         };
         if let Some(warning) = updates.warning() {
@@ -201,12 +187,8 @@ impl<'a> Show<'a> {
             progress.warning(&warning);
         }
         if !summary.finished {
-            let steps = summary.steps;
-            progress.stopped(&format!(
-                "stopped after {steps} of {total} steps; go on with: {} resume {}",
-                program::name(),
-                self.whole
-            ));
+            let (steps, npg, run) = (summary.steps, program::name(), &self.whole);
+            progress.stopped(&format!("stopped after {steps} of {total} steps; go on with: {npg} resume {run}"));
             self.remember(&mut progress);
             return Ok(None);
         }
@@ -224,6 +206,15 @@ impl<'a> Show<'a> {
         });
         self.remember(&mut progress);
         Ok(Some(summary))
+    }
+
+    /// What ended a session, and how to go on where that can help: an environment would fail again.
+    fn failed(&self, error: Error, session: &Session) -> anyhow::Error {
+        let has_checkpoint = session.directory().list_checkpoints().is_ok_and(|there| !there.is_empty());
+        let can_go_on = matches!(error, Error::Io { .. }) && has_checkpoint;
+        let error = anyhow::Error::from(error);
+        let next = || Next(format!("`{} resume {}` goes on from the last checkpoint", program::name(), self.whole));
+        if can_go_on { error.context(next()) } else { error }
     }
 
     /// Keeps what could not be shown for the end: it is no reason to stop training.
@@ -245,6 +236,24 @@ impl<'a> Show<'a> {
             text += &format!("  {npg} resume {whole} --steps {}\n", 2 * steps);
         }
         text
+    }
+}
+
+/// Shows what a session of `total` steps tells.
+fn show(event: Event<'_>, total: u64, progress: &mut Progress<std::io::Stdout>) {
+    match event {
+        Event::Iteration(i) => {
+            progress.iteration(i.iteration, &ProgressRow::new(i.steps, total, &i.metrics), &i.metrics);
+        }
+        Event::Evaluation(steps, evaluation) => progress.evaluation(&Evaluation {
+            steps,
+            return_mean: evaluation.mean(),
+            return_std: evaluation.std(),
+            length_mean: evaluation.length_mean(),
+            episodes: evaluation.returns.len() as u64,
+        }),
+        Event::Note(text) => progress.note(&text),
+        Event::Warning(text) => progress.warning(&text),
     }
 }
 

@@ -10,8 +10,8 @@ use crate::error::{Error, FileFault, Result};
 use crate::regular;
 use crate::run_dir::Provenance;
 
-/// No log of a run is longer, in bytes.
-const MOST: u64 = 4 << 30;
+/// No configuration and no log of a run are longer, in bytes.
+const MOST: [u64; 2] = [1 << 20, 4 << 30];
 
 /// One seed of a run.
 pub(super) struct Seed {
@@ -197,7 +197,7 @@ fn read_evaluations(path: &Path) -> Result<Vec<(f64, f64)>> {
 
 /// The table `algorithm` of config.toml; none if it is absent or unreadable.
 fn read_algorithm(path: &Path) -> Option<toml::Table> {
-    let config: toml::Table = regular::read_text(path, MOST).ok()?.parse().ok()?;
+    let config: toml::Table = regular::read_text(path, MOST[0]).ok()?.parse().ok()?;
     config.get("algorithm")?.as_table().cloned()
 }
 
@@ -210,7 +210,7 @@ fn kl_step(algorithm: &toml::Table) -> Option<f64> {
 
 fn read_text(path: &Path) -> Result<String> {
     // A line cut within a character is torn like any other, so bytes that are no UTF-8 must not stop the reading.
-    regular::read_text(path, MOST).map_err(|source| io("read", path, source))
+    regular::read_text(path, MOST[1]).map_err(|source| io("read", path, source))
 }
 
 /// Lines that are not blank, with their numbers from 1.

@@ -2,6 +2,7 @@
 //!
 //! A [`Trainer`] is an iterator of [`Iteration`]s and does no I/O; [`crate::session`] gives it a run directory.
 
+mod estimate;
 mod memory;
 mod probe;
 mod report;
@@ -9,16 +10,14 @@ mod rewards;
 mod schedule;
 mod state;
 
-use report::{Advantages, Delivery};
+use report::Delivery;
 use rewards::Rewards;
 pub use state::{RestoreError, config as saved_config, load_policy};
 
-use crate::advantage::{advantages, discounted_weights, normalize};
-use crate::config::{Config, Estimator, Schedule, StepRule};
+use crate::config::{Config, Schedule, StepRule};
 use crate::env::{EnvSource, Measure, Spec};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, Plan, evaluate};
-use crate::linearize::States;
 use crate::metrics::{self, Row};
 use crate::normalize::Moments;
 use crate::npg::{Outcome, Update, update};
@@ -26,7 +25,6 @@ use crate::policy::Policy;
 use crate::random::{Purpose, Stream};
 use crate::rollout::{Batch, Sampler};
 use crate::stats;
-use crate::trust_region::Signal;
 use crate::value::{Baseline, Fit, Visited};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::VecDeque;
@@ -315,57 +313,25 @@ impl Trainer {
 
     fn iterate(&mut self) -> Result<Iteration> {
         let begin = Instant::now();
-        let wanted = self.batch_steps();
-        // The total may have changed since it was sampled.
-        let ahead = self.ahead.take().filter(|ahead| ahead.as_ref().map_or(true, |(b, _)| b.len() as u64 == wanted));
-        let (batch, sampled) = ahead.unwrap_or_else(|| sample(&mut self.sampler, &self.policy, wanted))?;
-
-        // Advantages and targets, against the baseline that has not seen this batch.
-        let scaled = self.rewards.scaled(&batch);
-        if let Some((factor, shift)) = scaled.change {
-            self.baseline.transform(factor, shift);
-            self.delivery.value_unit = Some(1.0 / self.rewards.scale());
-        }
-        let settings = &self.config.advantage;
-        let states = Visited { inputs: batch.states(), steps: &batch.steps };
-        let values = self.baseline.predict(states);
-        let finals = self.baseline.predict(Visited { inputs: batch.final_states(), steps: &batch.final_steps });
-        let lambda = if settings.estimator == Estimator::MonteCarlo { 1.0 } else { settings.lambda };
-        let mut signal = advantages(&batch.segments, &scaled.rewards, &values, &finals, settings.gamma, lambda);
-        let targets: Vec<f64> = signal.iter().zip(&values).map(|(a, v)| a + v).collect();
-        let scaled_unit = 1.0 / self.rewards.scale(); // of rewards as they were scaled, in units of reward
-        let unit = if settings.normalize { normalize(&mut signal) * scaled_unit } else { scaled_unit };
-        let (reports, discounted) = (self.config.trust_region.report, self.config.algorithm.discounted_states);
-        let discounts =
-            (reports || discounted).then(|| discounted_weights(&batch.segments, batch.len(), settings.gamma));
+        let (batch, sampled) = self.collect()?;
+        let estimate = self.estimate(&batch);
 
         // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel. Where
         // sampling leaves cores idle, the fit waits until it can go beside the sampling of the next batch.
         let kl_step = self.kl_step();
-        let states_of_policy = States { inputs: batch.states(), weights: discounts.as_deref().filter(|_| discounted) };
-        let entropy = self.config.algorithm.entropy_coefficient;
-        let discounts = discounts.as_deref().filter(|_| reports);
-        let of_policy = Signal { actions: &batch.actions, advantages: &signal, entropy, discounts };
+        let (states, signal) = self.problem(&batch, &estimate);
+        let visited = Visited { inputs: batch.states(), steps: &batch.steps };
         let mut order = Stream::new(self.config.run.seed, Purpose::Minibatch, self.iteration);
         let (policy, algorithm, last) = (&self.policy, &self.config.algorithm, self.last_direction.as_deref());
         let samples_ahead = self.may_sample_ahead && self.source.samples_on_one_thread();
         let baseline = &mut self.baseline;
         let updating = Instant::now();
         let (update, fitted) = rayon::join(
-            || update(policy, states_of_policy, of_policy, algorithm, kl_step, last),
-            || (!samples_ahead).then(|| fit(baseline, states, &targets, &mut order)),
+            || update(policy, states, signal, algorithm, kl_step, last),
+            || (!samples_ahead).then(|| fit(baseline, visited, &estimate.targets, &mut order)),
         );
         let mut updated = updating.elapsed().as_secs_f64();
-        self.policy.theta.clone_from(&update.theta);
-        match &update.outcome {
-            Outcome::Stepped => self.last_direction = update.solution.as_ref().map(|solution| solution.x.clone()),
-            // It may itself have led astray; it must not do so for ever.
-            Outcome::Refused(_) => self.last_direction = None,
-            Outcome::NoSignal | Outcome::LineSearchFailed => {}
-        }
-
-        let is_kept = self.config.algorithm.step == StepRule::Kl; // a line search shortens as a matter of course
-        self.shortened += u64::from(is_kept && update.backtracks > 0);
+        self.take(&update);
 
         // Only now may the normalizers move.
         let relation = self.renormalize(&batch.observation_moments);
@@ -374,19 +340,13 @@ impl Trainer {
         let probe = probe::probe(&self.policy, &update.theta, &batch);
         self.count(&batch);
         let (fit, fitting) = fitted.unwrap_or_else(|| {
-            let (more, steps) = (!self.is_done(), self.batch_steps());
-            let (sampler, baseline, policy) = (&mut self.sampler, &mut self.baseline, &self.policy);
-            let ((fit, seconds), ahead) = rayon::join(
-                || fit(baseline, states, &targets, &mut order),
-                || more.then(|| sample(sampler, policy, steps)),
-            );
-            self.ahead = ahead;
+            let (fit, seconds) = self.fit_and_sample_ahead(visited, &estimate.targets, &mut order);
             updated += seconds;
             (fit, seconds)
         });
-        let report = reports.then(|| {
-            let advantages = Advantages { values: &signal, unit };
-            self.report(&batch, &update.comparison, advantages, &finals, fit.accepted.then_some(scaled_unit))
+        let report = self.config.trust_region.report.then(|| {
+            let fitted = fit.accepted.then_some(estimate.scaled_unit);
+            self.report(&batch, &update.comparison, &estimate, fitted)
         });
         if let Some(relation) = relation {
             self.baseline.substitute_inputs(&relation);
@@ -395,36 +355,54 @@ impl Trainer {
         self.clock = (self.clock.0 + seconds, self.clock.1 + batch.len() as u64);
 
         let mut row = self.episode_metrics(&batch);
-        row.push(metrics::SAMPLE_SECONDS, sampled);
-        row.push(metrics::UPDATE_SECONDS, updated);
-        row.push(metrics::GRADIENT_SECONDS, update.seconds.gradient);
-        row.push(metrics::SOLVE_SECONDS, update.seconds.solve);
-        row.push(metrics::STEP_SECONDS, update.seconds.step);
-        row.push(metrics::VALUE_SECONDS, fitting);
-        row.push(metrics::EXPLAINED_VARIANCE, stats::explained_variance(&values, &targets));
+        time_metrics(&mut row, &update, [sampled, updated, fitting]);
+        row.push(metrics::EXPLAINED_VARIANCE, stats::explained_variance(&estimate.values, &estimate.targets));
         row.push(metrics::VALUE_LOSS, fit.loss);
         row.push(metrics::STD, probe.std);
         update_metrics(&mut row, &update, kl_step);
         row.push(metrics::SHORTENED, self.shortened as f64);
         row.push(metrics::KL_NORMALIZER, probe.kl_normalizer);
         row.push(metrics::RETURN_SCALE, return_scale);
-        row.push(metrics::REWARDS_CLIPPED, scaled.clipped);
+        row.push(metrics::REWARDS_CLIPPED, estimate.clipped);
         if let Some(report) = report {
             report.push(&mut row, &update.comparison);
         }
-        row.push(metrics::DIVERGED, self.diverged as f64);
-        for Measure { name, sum, count } in &batch.measures {
-            row.push(metrics::of_environment(name), sum / *count as f64);
-        }
+        self.simulator_metrics(&mut row, &batch);
         self.sampler.give_back(batch);
-        let Fit { accepted, .. } = fit;
-        Ok(Iteration {
-            iteration: self.iteration,
-            steps: self.steps,
-            metrics: row,
-            outcome: update.outcome,
-            value_refused: !accepted,
-        })
+        let (iteration, steps, outcome) = (self.iteration, self.steps, update.outcome);
+        Ok(Iteration { iteration, steps, metrics: row, outcome, value_refused: !fit.accepted })
+    }
+
+    /// The batch that was sampled ahead, if there is one, or a new one; and the seconds that it took.
+    fn collect(&mut self) -> Result<(Batch, f64)> {
+        let wanted = self.batch_steps();
+        // The total may have changed since it was sampled.
+        let ahead = self.ahead.take().filter(|ahead| ahead.as_ref().map_or(true, |(b, _)| b.len() as u64 == wanted));
+        ahead.unwrap_or_else(|| sample(&mut self.sampler, &self.policy, wanted))
+    }
+
+    /// Makes an update's parameters the policy's.
+    fn take(&mut self, update: &Update) {
+        self.policy.theta.clone_from(&update.theta);
+        match &update.outcome {
+            Outcome::Stepped => self.last_direction = update.solution.as_ref().map(|solution| solution.x.clone()),
+            // It may itself have led astray; it must not do so for ever.
+            Outcome::Refused(_) => self.last_direction = None,
+            Outcome::NoSignal | Outcome::LineSearchFailed => {}
+        }
+        let is_kept = self.config.algorithm.step == StepRule::Kl; // a line search shortens as a matter of course
+        let gave_up = update.outcome == Outcome::LineSearchFailed;
+        self.shortened += u64::from(is_kept && (update.backtracks > 0 || gave_up));
+    }
+
+    /// Fits the baseline while the next batch, if there is to be one, is sampled; gives the seconds of the fit.
+    fn fit_and_sample_ahead(&mut self, states: Visited<'_>, targets: &[f64], order: &mut Stream) -> (Fit, f64) {
+        let (more, steps) = (!self.is_done(), self.batch_steps());
+        let (sampler, baseline, policy) = (&mut self.sampler, &mut self.baseline, &self.policy);
+        let (fitted, ahead) =
+            rayon::join(|| fit(baseline, states, targets, order), || more.then(|| sample(sampler, policy, steps)));
+        self.ahead = ahead;
+        fitted
     }
 
     /// Transitions of the next batch.
@@ -486,6 +464,22 @@ impl Trainer {
         row.push(metrics::TIME_ELAPSED, self.seconds());
         row
     }
+
+    fn simulator_metrics(&self, row: &mut Row, batch: &Batch) {
+        row.push(metrics::DIVERGED, self.diverged as f64);
+        for Measure { name, sum, count } in &batch.measures {
+            row.push(metrics::of_environment(name), sum / *count as f64);
+        }
+    }
+}
+
+fn time_metrics(row: &mut Row, update: &Update, [sampled, updated, fitting]: [f64; 3]) {
+    row.push(metrics::SAMPLE_SECONDS, sampled);
+    row.push(metrics::UPDATE_SECONDS, updated);
+    row.push(metrics::GRADIENT_SECONDS, update.seconds.gradient);
+    row.push(metrics::SOLVE_SECONDS, update.seconds.solve);
+    row.push(metrics::STEP_SECONDS, update.seconds.step);
+    row.push(metrics::VALUE_SECONDS, fitting);
 }
 
 fn update_metrics(row: &mut Row, update: &Update, kl_step: f64) {

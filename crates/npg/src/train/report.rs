@@ -1,6 +1,7 @@
 //! Promised against delivered: what each update promises for J, the expected discounted return, and what it brought.
 
 use super::Trainer;
+use super::estimate::Estimate;
 use crate::advantage::Segment;
 use crate::metrics::{self, Row};
 use crate::rollout::Batch;
@@ -37,13 +38,6 @@ pub(super) struct Report {
     realized: (f64, f64),
 }
 
-/// The advantages of a batch as the update sees them, with what their unit is in units of reward.
-#[derive(Clone, Copy)]
-pub(super) struct Advantages<'a> {
-    pub(super) values: &'a [f64],
-    pub(super) unit: f64,
-}
-
 impl Starts {
     /// sum of gamma^t r over each segment that begins an episode, and gamma^n V of the observation after it unless the
     /// episode terminated. `beyond` gives V of each of the batch's final observations, in units of reward.
@@ -73,15 +67,13 @@ impl Starts {
 }
 
 impl Trainer {
-    /// The report of an iteration whose batch is counted and whose baseline is fitted. `finals` are the values of the
-    /// final observations before the fit, `fitted` what a unit of the fit's targets is in units of reward; None if the fit
-    /// was refused.
+    /// The report of an iteration whose batch is counted and whose baseline is fitted. `estimate` is of before the fit, `fitted`
+    /// what a unit of the fit's targets is in units of reward; None if the fit was refused.
     pub(super) fn report(
         &mut self,
         batch: &Batch,
         comparison: &Comparison,
-        advantages: Advantages<'_>,
-        finals: &[f64],
+        estimate: &Estimate,
         fitted: Option<f64>,
     ) -> Report {
         let gamma = self.config.advantage.gamma;
@@ -91,19 +83,19 @@ impl Trainer {
         // The baseline that completed this batch's returns, and the one that the next batch's will be completed by: the
         // gain is a difference under one baseline, so that what the baseline learns does not pass for a gain.
         let unit = self.delivery.value_unit.or(fitted).unwrap_or(1.0);
-        let now = Starts::of(batch, &in_rewards(finals, unit), gamma);
+        let now = Starts::of(batch, &in_rewards(&estimate.finals, unit), gamma);
         let realized = now.gain(self.delivery.before);
         let unit = fitted.unwrap_or(unit);
         let refined = self.baseline.predict(Visited { inputs: batch.final_states(), steps: &batch.final_steps });
         let again = Starts::of(batch, &in_rewards(&refined, unit), gamma);
         self.delivery = Delivery { value_unit: Some(unit), before: Some(again).filter(Starts::is_known) };
 
-        let episodes = self.episodes_of(batch, advantages);
+        let episodes = self.episodes_of(batch, estimate);
         let promise = Promise::new(comparison, &episodes);
         Report { episodes, promise, now, realized }
     }
 
-    fn episodes_of(&self, batch: &Batch, advantages: Advantages<'_>) -> Episodes {
+    fn episodes_of(&self, batch: &Batch, estimate: &Estimate) -> Episodes {
         let gamma = self.config.advantage.gamma;
         let horizon = self.spec.max_episode_steps;
         // Before any episode has ended, it is as long as it can be.
@@ -118,14 +110,14 @@ impl Trainer {
                 stats::mean(&lengths)
             },
             mean_step: batch.steps.iter().map(|step| f64::from(*step)).sum::<f64>() / batch.len() as f64,
-            advantage_unit: advantages.unit,
-            advantage_max: advantages.values.iter().fold(0.0, |largest, a| a.abs().max(largest)),
+            advantage_unit: estimate.unit,
+            advantage_max: estimate.advantages.iter().fold(0.0, |largest, a| a.abs().max(largest)),
         }
     }
 }
 
 /// sum over t < `length` of `gamma`^t: what the steps of one episode count.
-fn discounted_length(length: f64, gamma: f64) -> f64 {
+pub(super) fn discounted_length(length: f64, gamma: f64) -> f64 {
     if gamma < 1.0 { (1.0 - libm::pow(gamma, length)) / (1.0 - gamma) } else { length }
 }
 

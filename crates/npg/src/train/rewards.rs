@@ -1,6 +1,7 @@
 //! What is done to rewards before advantages are estimated from them: a constant is taken out where it changes nothing,
 //! they are divided by the spread of returns, and outliers are clipped.
 
+use super::report::discounted_length;
 use crate::advantage::SegmentEnd;
 use crate::checkpoint::Archive;
 use crate::config::Config;
@@ -74,14 +75,9 @@ impl Lengths {
     fn worth_of_one(&self, step: u32, gamma: f64) -> f64 {
         match self.terminated {
             None if gamma < 1.0 => 1.0 / (1.0 - gamma),
-            length => discounted_steps(length.unwrap_or(self.longest).saturating_sub(step), gamma),
+            length => discounted_length(f64::from(length.unwrap_or(self.longest).saturating_sub(step)), gamma),
         }
     }
-}
-
-/// sum over k < `steps` of gamma^k.
-fn discounted_steps(steps: u32, gamma: f64) -> f64 {
-    if gamma < 1.0 { (1.0 - libm::pow(gamma, f64::from(steps))) / (1.0 - gamma) } else { f64::from(steps) }
 }
 
 impl Rewards {
@@ -153,7 +149,7 @@ impl Rewards {
     fn returns_of(&self, batch: &Batch) -> Moments {
         let mut moments = Moments::new(1);
         for (total, step) in batch.returns.iter().zip(&batch.steps) {
-            moments.push(&[total - self.center * discounted_steps(step + 1, self.gamma)]);
+            moments.push(&[total - self.center * discounted_length(f64::from(step + 1), self.gamma)]);
         }
         moments
     }

@@ -1,0 +1,63 @@
+//! Advantages and targets of a batch, against the baseline that has not seen it.
+
+use super::Trainer;
+use crate::advantage::{advantages, discounted_weights, normalize};
+use crate::config::Estimator;
+use crate::linearize::States;
+use crate::rollout::Batch;
+use crate::trust_region::Signal;
+use crate::value::Visited;
+
+/// What is estimated from a batch before anything learns from it. One number a row of the batch, but for `finals` and scalars.
+pub(super) struct Estimate {
+    /// V of the states.
+    pub(super) values: Vec<f64>,
+    /// V of the batch's final observations.
+    pub(super) finals: Vec<f64>,
+    /// Advantages, normalized if that is asked for.
+    pub(super) advantages: Vec<f64>,
+    /// What the baseline is to be fitted to.
+    pub(super) targets: Vec<f64>,
+    /// gamma^t with mean one, where something reads it.
+    discounts: Option<Vec<f64>>,
+    /// A unit of the advantages, in units of reward.
+    pub(super) unit: f64,
+    /// A unit of the scaled rewards, in units of reward.
+    pub(super) scaled_unit: f64,
+    /// The part of the rewards that was clipped.
+    pub(super) clipped: f64,
+}
+
+impl Trainer {
+    pub(super) fn estimate(&mut self, batch: &Batch) -> Estimate {
+        let scaled = self.rewards.scaled(batch);
+        if let Some((factor, shift)) = scaled.change {
+            self.baseline.transform(factor, shift);
+            self.delivery.value_unit = Some(1.0 / self.rewards.scale());
+        }
+        let settings = &self.config.advantage;
+        let values = self.baseline.predict(Visited { inputs: batch.states(), steps: &batch.steps });
+        let finals = self.baseline.predict(Visited { inputs: batch.final_states(), steps: &batch.final_steps });
+        let lambda = if settings.estimator == Estimator::MonteCarlo { 1.0 } else { settings.lambda };
+        let mut advantages = advantages(&batch.segments, &scaled.rewards, &values, &finals, settings.gamma, lambda);
+        let targets = advantages.iter().zip(&values).map(|(a, v)| a + v).collect();
+        let scaled_unit = 1.0 / self.rewards.scale();
+        let unit = if settings.normalize { normalize(&mut advantages) * scaled_unit } else { scaled_unit };
+        let are_read = self.config.trust_region.report || self.config.algorithm.discounted_states;
+        let discounts = are_read.then(|| discounted_weights(&batch.segments, batch.len(), settings.gamma));
+        Estimate { values, finals, advantages, targets, discounts, unit, scaled_unit, clipped: scaled.clipped }
+    }
+
+    /// The batch as the policy's update reads it.
+    pub(super) fn problem<'a>(&self, batch: &'a Batch, estimate: &'a Estimate) -> (States<'a>, Signal<'a>) {
+        let (algorithm, discounts) = (&self.config.algorithm, estimate.discounts.as_deref());
+        let states = States { inputs: batch.states(), weights: discounts.filter(|_| algorithm.discounted_states) };
+        let signal = Signal {
+            actions: &batch.actions,
+            advantages: &estimate.advantages,
+            entropy: algorithm.entropy_coefficient,
+            discounts: discounts.filter(|_| self.config.trust_region.report),
+        };
+        (states, signal)
+    }
+}
