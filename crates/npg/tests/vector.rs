@@ -252,13 +252,59 @@ fn sampling_ahead_changes_nothing() {
     assert_eq!((rows, theta, steps), run(false));
 }
 
+/// The environments have taken its steps, whatever the total is now.
 #[test]
-fn a_batch_that_was_sampled_ahead_fits_a_new_total() {
-    let mut trainer = Trainer::new(config(), Box::new(Ahead(true))).unwrap();
-    trainer.step().unwrap().unwrap();
-    trainer.set_total_steps(100); // the batch ahead has 64, and 36 are left
-    assert_eq!(trainer.step().unwrap().unwrap().steps, 100);
-    assert!(trainer.step().is_none());
+fn a_batch_that_was_sampled_ahead_is_used_after_the_total_has_changed() {
+    let ends = |total, new_total| {
+        let mut config = config();
+        config.run.steps = total;
+        let mut trainer = Trainer::new(config, Box::new(Ahead(true))).unwrap();
+        trainer.step().unwrap().unwrap();
+        trainer.set_total_steps(new_total);
+        trainer.map(|iteration| iteration.unwrap().steps).collect::<Vec<u64>>()
+    };
+    assert_eq!(ends(256, 256), [128, 192, 256]);
+    assert_eq!(ends(100, 200), [100, 164, 200], "36 steps were sampled ahead");
+    assert_eq!(ends(256, 100), [128], "64 steps were sampled ahead");
+}
+
+/// Native environments, which can be saved, from a source that samples on one thread.
+struct OneThread;
+
+impl EnvSource for OneThread {
+    fn spec(&self) -> Spec {
+        native().spec()
+    }
+
+    fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
+        native().group(count)
+    }
+
+    fn samples_on_one_thread(&self) -> bool {
+        true
+    }
+}
+
+fn native() -> Box<dyn EnvSource> {
+    npg::env::registry::make("CartPole-v1", &toml::Table::new()).unwrap()
+}
+
+/// A batch sampled ahead is not in a checkpoint, so the environments must not stand after it.
+#[test]
+fn a_run_on_one_thread_is_resumed_as_the_uninterrupted_one() {
+    let end = |trainer: &mut Trainer| {
+        trainer.for_each(|iteration| drop(iteration.unwrap()));
+        trainer.policy().theta.clone()
+    };
+    let begin = || Trainer::new(config(), Box::new(OneThread)).unwrap();
+    let expected = end(&mut begin());
+    for cut in 1..4 {
+        let mut first = begin();
+        first.by_ref().take(cut).for_each(|iteration| drop(iteration.unwrap()));
+        let (mut second, continued) = Trainer::restore(&first.save(), Box::new(OneThread)).unwrap();
+        assert!(continued);
+        assert_eq!(end(&mut second), expected, "cut after {cut} iterations");
+    }
 }
 
 #[test]

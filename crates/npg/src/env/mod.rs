@@ -300,8 +300,8 @@ pub trait EnvSource: Send + Sync {
         false
     }
     /// Whether sampling uses one thread only. The baseline is then fitted while the next batch is sampled, which changes no
-    /// result; a batch that was sampled ahead is lost where training is stopped, so this is for environments that cannot
-    /// give their state.
+    /// result. A batch that was sampled ahead is lost where training is stopped, so this is done only with environments that
+    /// cannot give their state.
     fn samples_on_one_thread(&self) -> bool {
         false
     }

@@ -227,7 +227,8 @@ impl Trainer {
     }
 
     /// Changes the total number of steps; schedules follow it. An `until_return` that is reached already would leave
-    /// nothing to do, so it is dropped; true if it was.
+    /// nothing to do, so it is dropped; true if it was. A batch that was sampled ahead ([`EnvSource::samples_on_one_thread`])
+    /// is used as it is: it may be shorter than others, and end after a lower total than it was sampled for.
     pub fn set_total_steps(&mut self, steps: u64) -> bool {
         let is_dropped = self.has_reached_return() && steps > self.steps;
         if is_dropped {
@@ -323,7 +324,7 @@ impl Trainer {
         let visited = Visited { inputs: batch.states(), steps: &batch.steps };
         let mut order = Stream::new(self.config.run.seed, Purpose::Minibatch, self.iteration);
         let (policy, algorithm, last) = (&self.policy, &self.config.algorithm, self.last_direction.as_deref());
-        let samples_ahead = self.may_sample_ahead && self.source.samples_on_one_thread();
+        let samples_ahead = self.samples_ahead();
         let baseline = &mut self.baseline;
         let updating = Instant::now();
         let (update, fitted) = rayon::join(
@@ -375,10 +376,15 @@ impl Trainer {
 
     /// The batch that was sampled ahead, if there is one, or a new one; and the seconds that it took.
     fn collect(&mut self) -> Result<(Batch, f64)> {
-        let wanted = self.batch_steps();
-        // The total may have changed since it was sampled.
-        let ahead = self.ahead.take().filter(|ahead| ahead.as_ref().map_or(true, |(b, _)| b.len() as u64 == wanted));
-        ahead.unwrap_or_else(|| sample(&mut self.sampler, &self.policy, wanted))
+        let steps = self.batch_steps();
+        // The total may have changed since it was sampled. The environments have taken its steps all the same.
+        self.ahead.take().unwrap_or_else(|| sample(&mut self.sampler, &self.policy, steps))
+    }
+
+    /// Whether the next batch is sampled before this iteration is over. Never from environments that can give their state:
+    /// a checkpoint holds where they stand, and must not hold where they stand after a batch that it does not hold.
+    fn samples_ahead(&self) -> bool {
+        self.may_sample_ahead && self.source.samples_on_one_thread() && self.sampler.save().is_none()
     }
 
     /// Makes an update's parameters the policy's.
