@@ -14,6 +14,7 @@ from npg import _npg
 from npg._arrays import doubles, plain
 from npg._files import file_of
 from npg._sources import Resolved
+from npg._spaces import Joined
 
 Metrics = dict[str, Any]
 
@@ -115,7 +116,7 @@ class Acting:
                 "observation, info = env.reset()"
             )
 
-    def _rows_of(self, observation: Any) -> tuple[NDArray[Any], bool]:
+    def _rows_of(self, observation: Any) -> tuple[NDArray[Any] | Joined, bool]:
         """Rows of shape (count, numbers of an observation), and whether a batch was given."""
         codec, (width, _) = self._resolved.observations, self._policy.sizes
         if codec is None:

@@ -30,9 +30,11 @@ def array(value: Any, what: str) -> NDArray[Any]:
     """`value` as an array of real numbers, its layout as it is; `what` names it in messages.
 
     Raises:
-        TypeError: if it holds anything but real numbers.
+        TypeError: if it holds anything but real numbers, or masked elements, which have no value.
         ValueError: if it is no array at all, such as rows of different lengths.
     """
+    if _has_masked(value):
+        raise TypeError(f"{what} has masked elements, which have no value: {shown(value)}; fill them first (`filled`)")
     try:
         found = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -45,6 +47,11 @@ def array(value: Any, what: str) -> NDArray[Any]:
         except OverflowError:
             raise ValueError(f"{what} has a number that no float can hold: {shown(value)}") from None
     raise TypeError(f"{what} must be real numbers; got {shown(value)}, of dtype {found.dtype}")
+
+
+def _has_masked(value: Any) -> bool:
+    """Whether it is a masked array with an element that is masked: NumPy would read whatever lies under the mask."""
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.getmaskarray(value).any())
 
 
 def plain(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
@@ -135,7 +142,7 @@ def _scalar(value: Any) -> float | None:
         return None
     if isinstance(value, Real) and not isinstance(value, np.generic):
         return float(value)
-    if tuple(getattr(value, "shape", (1,))) != ():
+    if tuple(getattr(value, "shape", (1,))) != () or _has_masked(value):
         return None
     try:
         found = np.asarray(value)

@@ -11,6 +11,7 @@ from typing import Any
 
 from npg import _npg
 from npg._arguments import path_of
+from npg._arrays import shown
 from npg._sources import GYMNASIUM, PROGRAMS, Resolved, resolve, to_toml
 
 SUFFIX = ".safetensors"
@@ -113,11 +114,13 @@ def _own(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_spaces(old: Resolved, new: Resolved) -> None:
     """Raises a ValueError if a policy for `old` cannot act in `new`."""
-    for part in ("observation", "action"):
+    for part, before, after in zip(("observation", "action"), old.spaces(), new.spaces(), strict=True):
         alike = _without_bounds if part == "observation" else tuple
-        before, after = old.source.spec[part], new.source.spec[part]
-        if alike(before) != alike(after):
-            raise ValueError(f"the {part} space of env ({new.id}) is {after}, and this agent's ({old.id}) {before}")
+        if alike(old.source.spec[part]) != alike(new.source.spec[part]):
+            raise ValueError(
+                f"the {part} space of env ({new.id}) is {shown(after)}, and this agent's ({old.id}) is {shown(before)}; they "
+                "must be alike, but for the bounds of observations. Wrap the environment, or train another agent"
+            )
 
 
 def _without_bounds(space: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from npg._actions import Actions
 from npg._arrays import doubles, flag, flags, number, shown
 from npg._calls import interrupts_wait
 from npg._measures import FINAL_OBSERVATIONS, Measures
-from npg._spaces import Actions, Observations
+from npg._spaces import Observations
 from npg._touch import Touch
 
 if TYPE_CHECKING:

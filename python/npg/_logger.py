@@ -21,6 +21,8 @@ class Logger:
             value: a number.
             exclude: of no meaning, every log has it.
         """
+        if not isinstance(key, str) or not key:
+            raise TypeError(f"record was given the key {key!r}; it must be text, such as 'mine/number'")
         number = as_number(value)
         if number is None:
             raise TypeError(f"record({key!r}) was given {value!r}; npg's logs hold numbers")

@@ -98,6 +98,9 @@ class Measures:
             self._say("infos", f"is {shown(infos)}; it must be a dictionary of arrays")
             return
         for name, values in infos.items():
+            if not isinstance(name, str):
+                self._say_no_text(name)
+                continue
             mask = infos.get(f"_{name}")
             if name == "final_info" and isinstance(values, Mapping):
                 self._add_batch(values, np.ones_like(stepped))
@@ -127,7 +130,7 @@ class Measures:
         if name in self._names:
             return True
         if not isinstance(name, str):
-            self._say(f"info[{name!r}]", "has a key that is no text")
+            self._say_no_text(name)
         elif not name or not name.isprintable():  # surrogates and line ends are not
             self._say(f"info[{name!r}]", "has a name that log files cannot hold")
         elif name in _TAKEN:
@@ -139,10 +142,15 @@ class Measures:
             return True
         return False
 
-    def _say(self, what: str, text: str) -> None:
-        """Warns once of something that is left out of the metrics."""
-        if what in self._said or len(self._said) > MOST_MEASURES:
+    def _say_no_text(self, key: Any) -> None:
+        """Once for all keys of a type: each step may make new ones."""
+        self._say(f"info[{shown(key)}]", "has a key that is no text", cause=type(key).__name__)
+
+    def _say(self, what: str, text: str, cause: str | None = None) -> None:
+        """Warns once of something that is left out of the metrics; `cause` tells it from others, if `what` does not."""
+        cause = cause or what
+        if cause in self._said or len(self._said) > MOST_MEASURES:
             return
-        self._said.add(what)
+        self._said.add(cause)
         with contextlib.suppress(Warning):  # where warnings are errors
             warnings.warn(f"{what} {text}: left out of the metrics", RuntimeWarning, stacklevel=2)

@@ -7,6 +7,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from npg._spaces import Joined
+
 __version__: str
 #: Steps after which an episode of an evaluation is cut.
 LONGEST_EPISODE: int
@@ -62,7 +64,7 @@ class Source:
 
 @final
 class Policy:
-    def act(self, observations: NDArray[np.float64], deterministic: bool) -> NDArray[Any]: ...
+    def act(self, observations: NDArray[Any] | Joined, deterministic: bool) -> NDArray[Any]: ...
     def seed(self, seed: int) -> None: ...
     @property
     def theta(self) -> NDArray[np.float64]: ...

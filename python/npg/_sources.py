@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
 import multiprocessing.connection
@@ -10,14 +11,17 @@ import signal
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from npg import _npg
+from npg._actions import Actions, enormous
 from npg._groups import Group, SyncGroup, VectorGroup, autoreset_mode
-from npg._spaces import Actions, Observations
+from npg._spaces import Observations
+from npg._warnings import TrainingWarning
 
 if TYPE_CHECKING:
     import gymnasium
@@ -80,6 +84,13 @@ class Resolved:
         if self.actions is None:
             return dict(self.options)
         return {name: value for name, value in self.options.items() if name not in PROGRAMS and _is_lasting(value)}
+
+    def warn_of_enormous_actions(self) -> None:
+        """Warns of bounds of actions that are finite, but too large to be meant."""
+        space = self.spaces()[1]
+        said = enormous(space) if type(space).__name__ == "Box" else None
+        if said is not None:
+            warnings.warn(said, TrainingWarning, stacklevel=4)
 
     def spaces(self) -> tuple[Any, Any]:
         """Gymnasium's spaces of one observation and of one action."""
@@ -158,7 +169,9 @@ def of_gymnasium(name: str, options: str) -> _npg.Source:
     timeout = arguments.pop("timeout_seconds", _TIMEOUT)
     if not (isinstance(timeout, (int, float)) and timeout > 0):
         raise ValueError(f"env.timeout_seconds is {timeout!r}; it must be a positive number")
-    return _of_id(name, arguments, vectorization, None if math.isinf(timeout) else float(timeout)).source
+    resolved = _of_id(name, arguments, vectorization, None if math.isinf(timeout) else float(timeout))
+    resolved.warn_of_enormous_actions()
+    return resolved.source
 
 
 def _of_id(name: str, options: dict[str, Any], vectorization: str, timeout: float | None = None) -> Resolved:
@@ -167,8 +180,30 @@ def _of_id(name: str, options: dict[str, Any], vectorization: str, timeout: floa
     def make() -> gymnasium.Env[Any, Any]:
         return gymnasium.make(name, disable_env_checker=True, **_fresh(options))
 
-    first = make()
+    with unknown_ids_told(name):
+        first = make()
     return _of_makers(make, GYMNASIUM + name, vectorization, first, timeout)
+
+
+@contextlib.contextmanager
+def unknown_ids_told(name: str) -> Iterator[None]:
+    """Says of an id that Gymnasium does not know, or cannot read, what it is and what can be done; as Gymnasium's exception."""
+    import difflib
+
+    import gymnasium
+
+    try:
+        yield
+    except gymnasium.error.Error as error:
+        if not (isinstance(error, gymnasium.error.UnregisteredEnv) or type(error) is gymnasium.error.Error):
+            raise  # the environment's own, such as a package that it needs
+        nearest = difflib.get_close_matches(name, [*_npg.native_ids(), *gymnasium.registry], 1)
+        raise type(error)(
+            f"env is {name!r}, which neither npg nor Gymnasium knows ({str(error).rstrip('.')})."
+            + (f" Did you mean {nearest[0]!r}?" if nearest else "")
+            + " `npg envs` lists npg's environments, gymnasium.pprint_registry() Gymnasium's. If another package registers it, "
+            "import that package first, or write 'package:ID'"
+        ) from None
 
 
 def _of_makers(

@@ -22,7 +22,7 @@ Description = tuple[Any, ...]
 Rows = NDArray[Any]
 
 
-def _kind(space: gymnasium.Space[Any]) -> str:
+def kind_of(space: gymnasium.Space[Any]) -> str:
     """The name of the class among Gymnasium's that `space` is an instance of."""
     for cls in type(space).__mro__:
         if cls.__module__.split(".")[0] in ("gymnasium", "gym") and cls.__name__ != "Space":
@@ -30,9 +30,9 @@ def _kind(space: gymnasium.Space[Any]) -> str:
     return type(space).__name__
 
 
-def _refused(space: gymnasium.Space[Any], place: str, supported: str) -> TypeError:
+def refused(space: gymnasium.Space[Any], place: str, supported: str) -> TypeError:
     return TypeError(
-        f"{place} is a {_kind(space)} space ({space}); npg supports {supported} there. Write a wrapper that converts it."
+        f"{place} is a {kind_of(space)} space ({space}); npg supports {supported} there. Write a wrapper that converts it."
     )
 
 
@@ -53,12 +53,12 @@ class Observations:
     def __init__(self, space: gymnasium.Space[Any]) -> None:
         self.space = space
         self._parts = parts = _parts(space, "the observation space")
-        if _kind(space) in ("Dict", "Tuple"):
+        if kind_of(space) in ("Dict", "Tuple"):
             low = np.concatenate([part.low for part in parts]) if parts else np.zeros(0)
             high = np.concatenate([part.high for part in parts]) if parts else np.zeros(0)
             self.description: Description = ("box", low.tolist(), high.tolist())
         else:
-            self.description = _describe(space)
+            self.description = describe(space)
             parts[0].keep_indices()
         self.width = sum(part.width for part in parts)
         #: Type of the rows: f32 where nothing is lost by it.
@@ -84,19 +84,25 @@ class Observations:
 
     def batch(self, observations: Any, count: int, whose: str = "") -> Rows:
         """`count` observations, batched as Gymnasium's vector environments do, in C order, shape (count, width)."""
-        return plain(self.as_given(observations, count, whose), self.dtype)
+        rows = self.as_given(observations, count, whose)
+        return plain(rows[:] if isinstance(rows, Joined) else rows, self.dtype)
 
-    def as_given(self, observations: Any, count: int, whose: str = "") -> Rows:
+    def as_given(self, observations: Any, count: int, whose: str = "") -> Rows | Joined:
         """As `batch`, but in the type and order that they have, if nothing is lost by it: images are large."""
         if len(self._parts) == 1:
             rows = self._parts[0].encode(observations, count, whose)
             return plain(rows, self.dtype) if self.dtype == np.float32 else rows
-        rows = np.empty((count, self.width), self.dtype)
+        return Joined(self, [part.checked(observations, count, whose) for part in self._parts], count)
+
+    def join(self, parts: Sequence[Rows], which: slice) -> Rows:
+        """Rows of all parts side by side, of the checked rows `which` of each part."""
+        pieces = [part.expanded(rows[which]) for part, rows in zip(self._parts, parts, strict=True)]
+        joined = np.empty((len(pieces[0]) if pieces else 0, self.width), self.dtype)
         begin = 0
-        for part in self._parts:
-            rows[:, begin : begin + part.width] = part.encode(observations, count, whose)
-            begin += part.width
-        return rows
+        for piece in pieces:
+            joined[:, begin : begin + piece.shape[1]] = piece
+            begin += piece.shape[1]
+        return joined
 
     def count(self, observation: Any) -> int | None:
         """How many observations a batch holds; None for a single one.
@@ -120,6 +126,23 @@ class Observations:
         return count
 
 
+class Joined:
+    """A batch of observations with several parts, joined only where a slice of it is taken: the parts keep their own types, and
+    an image as large as the batch would take eight times its bytes.
+
+    Args:
+        observations: how the parts are joined.
+        parts: the checked rows of each part.
+        joined_rows: how many rows there are; the extension module asks for it and takes slices.
+    """
+
+    def __init__(self, observations: Observations, parts: Sequence[Rows], joined_rows: int) -> None:
+        self._observations, self._parts, self.joined_rows = observations, parts, joined_rows
+
+    def __getitem__(self, which: slice) -> Rows:
+        return self._observations.join(self._parts, which)
+
+
 class _Part:
     """A space without parts inside the observation space: where it is, and its rows.
 
@@ -131,7 +154,7 @@ class _Part:
     def __init__(self, path: tuple[tuple[Any, bool], ...], space: gymnasium.Space[Any]) -> None:
         self.path, self.name = path, _place(path)
         self.dtype: Any = np.float64
-        kind, found = _kind(space), space  # Gymnasium's classes are told apart by name: it is not imported here
+        kind, found = kind_of(space), space  # Gymnasium's classes are told apart by name: it is not imported here
         whole: Any = found
         self.shape: tuple[int, ...] = tuple(whole.shape)
         #: How many numbers the environment gives.
@@ -140,7 +163,7 @@ class _Part:
         self._first, self._last = np.zeros(self._size, np.int64), np.ones(self._size, np.int64)
         self._is_box, self._is_one_hot, self._is_kept = kind == "Box", kind in ("Discrete", "MultiDiscrete"), False
         if kind == "Box":
-            self.low, self.high = _bounds(whole)
+            self.low, self.high = bounds_of(whole)
             self.dtype = whole.dtype
         elif kind == "MultiBinary":
             self.low, self.high = np.zeros(self._size), np.ones(self._size)
@@ -153,13 +176,17 @@ class _Part:
         self.width = len(self.low)
 
     def keep_indices(self) -> None:
-        """For a space on its own: indices stay indices, counted from 0. The library checks them."""
+        """For a space on its own: indices stay indices, counted from 0."""
         self._is_kept = not self._is_box
         if self._is_kept:
             self.width = self._size
 
     def encode(self, observation: Any, count: int | None, whose: str) -> Rows:
         """This part's rows of `count` observations, or of a single one, shape (count or 1, width)."""
+        return self.expanded(self.checked(observation, count, whose))
+
+    def checked(self, observation: Any, count: int | None, whose: str) -> Rows:
+        """The numbers as the environment gives them, shape (count or 1, numbers of one), once they are known to be valid."""
         given = self.find(observation, f"{whose}observation")
         is_usual = type(given) is np.ndarray and given.dtype.kind in "fiub"
         found = given if is_usual else array(given, f"{whose}observation{self.name}")
@@ -168,12 +195,12 @@ class _Part:
             noun, space = ("an observation", "") if count is None else ("observations", f" of {count} environments")
             raise _misshapen(f"{whose}{noun}{self.name}", found.shape, f"{wanted}{space}")
         rows: Rows = found.reshape((1 if count is None else count, self._size))  # in C order, whatever the memory's
-        if self._is_box:
-            return rows
-        return rows.astype(np.float64) - self._first if self._is_kept else self._encoded(rows, wanted, whose)
+        if not self._is_box:
+            self._check_indices(rows, wanted, whose)
+        return rows
 
-    def _encoded(self, rows: Rows, shape: tuple[int, ...], whose: str) -> Rows:
-        """Checked indices as one-hot vectors, and checked bits."""
+    def _check_indices(self, rows: Rows, shape: tuple[int, ...], whose: str) -> None:
+        """Raises a ValueError for an index or a bit outside of its space."""
         is_bad = ~((rows >= self._first) & (rows <= self._last))
         if rows.dtype.kind == "f":
             is_bad |= rows != np.floor(rows)
@@ -184,6 +211,11 @@ class _Part:
                 f"{whose}an index outside of its space: {rows[row, column]}, of observation{self.name}{at}; it must be an "
                 f"integer from {self._first[column]} to {self._last[column]}"
             )
+
+    def expanded(self, rows: Rows) -> Rows:
+        """Checked rows as a policy reads them: indices become one-hot vectors, or are counted from 0."""
+        if self._is_kept:
+            return rows.astype(np.float64) - self._first
         if not self._is_one_hot:
             return rows
         indices = rows.astype(np.int64) - self._first
@@ -210,7 +242,7 @@ def _place(path: tuple[tuple[Any, bool], ...]) -> str:
     return "".join(f"[{key!r}]" for key, _ in path)
 
 
-def _bounds(box: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def bounds_of(box: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds of a Box, flat; infinite where it has none, though its integers cannot say so.
 
     Raises:
@@ -229,7 +261,7 @@ def _bounds(box: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _parts(space: gymnasium.Space[Any], place: str, path: tuple[tuple[Any, bool], ...] = ()) -> list[_Part]:
-    kind, found = _kind(space), space
+    kind, found = kind_of(space), space
     spaces: Any = getattr(found, "spaces", None)
     if kind == "Dict":
         return [
@@ -240,15 +272,15 @@ def _parts(space: gymnasium.Space[Any], place: str, path: tuple[tuple[Any, bool]
             part for key, inner in enumerate(spaces) for part in _parts(inner, f"{place}[{key}]", (*path, (key, True)))
         ]
     if kind not in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
-        raise _refused(space, place, "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these")
+        raise refused(space, place, "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these")
     return [_Part(path, space)]
 
 
-def _describe(space: gymnasium.Space[Any]) -> Description:
+def describe(space: gymnasium.Space[Any]) -> Description:
     found: Any = space
-    match _kind(space):
+    match kind_of(space):
         case "Box":
-            low, high = _bounds(found)
+            low, high = bounds_of(found)
             return ("box", low.tolist(), high.tolist())
         case "Discrete":
             return ("discrete", int(found.n))
@@ -256,52 +288,3 @@ def _describe(space: gymnasium.Space[Any]) -> Description:
             return ("multi-discrete", [int(n) for n in found.nvec.reshape(-1)])
         case _:
             return ("multi-binary", int(np.prod(found.shape)))
-
-
-class Actions:
-    """Turns rows of executed actions into elements of an action space.
-
-    Args:
-        space: the action space of one environment.
-    """
-
-    def __init__(self, space: gymnasium.Space[Any]) -> None:
-        kind = _kind(space)
-        if kind not in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
-            raise _refused(space, "the action space", "Box, Discrete, MultiDiscrete and MultiBinary")
-        self.space: Any = space
-        self.description = _describe(space)
-        self._start: NDArray[Any] | None = None
-        if kind in ("Discrete", "MultiDiscrete"):
-            start = np.asarray(getattr(space, "start", 0)).reshape(-1)
-            self._start = start if start.any() else None
-        self._dtype, self._shape = np.dtype(self.space.dtype), tuple(self.space.shape or ())
-        self._is_index = kind == "Discrete"
-        #: Least and greatest floats that are integers of a Box of integers or booleans.
-        self._ends: tuple[Any, Any] | None = None
-        if kind == "Box" and self._dtype.kind in "iub":
-            box: Any = space
-            self._ends = _floats_inside(box.low, box.high)
-
-    def batch(self, rows: Rows) -> NDArray[Any]:
-        """Rows of shape (count, columns) as actions of a vector environment: shape (count, *shape of the space)."""
-        actions = rows if self._start is None else rows + self._start
-        if self._ends is not None:
-            actions = np.clip(np.rint(actions), *self._ends)
-        return actions.astype(self._dtype, copy=False).reshape((len(rows), *self._shape))
-
-    def each(self, rows: Rows) -> Sequence[Any]:
-        """The same as a sequence of single actions; those of a Discrete space are integers of its type."""
-        actions: Any = self.batch(rows)
-        return list(actions) if self._is_index else actions
-
-
-def _floats_inside(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The bounds as floats that lie within them: 2**63 - 1 is none, and would wrap where it is rounded up."""
-    ends = [np.array(bound, np.float64).reshape(-1) for bound in (low, high)]
-    for end, bound, inwards in ((ends[0], low, np.inf), (ends[1], high, -np.inf)):
-        for index, exact in enumerate(bound.reshape(-1).tolist()):
-            is_outside = int(end[index]) < exact if inwards > 0 else int(end[index]) > exact
-            if is_outside:
-                end[index] = np.nextafter(end[index], inwards)
-    return ends[0], ends[1]

@@ -10,6 +10,7 @@ import gymnasium.vector
 
 from npg import _npg
 from npg._arguments import whole
+from npg._sources import unknown_ids_told
 
 if TYPE_CHECKING:
     _Wrapper = gymnasium.Wrapper[Any, Any, Any, Any]
@@ -94,6 +95,8 @@ def make_vec_env(
 def _maker(env_id: Any, arguments: Mapping[str, Any]) -> Callable[[], Any]:
     if isinstance(env_id, str):
         name = _registered(env_id)
+        with unknown_ids_told(name):
+            gymnasium.spec(name)
         return lambda: gymnasium.make(name, **arguments)
     if not callable(env_id):
         raise TypeError(

@@ -163,6 +163,8 @@ class Agent(Scheduled):
         }
         config = collect(self._ALGORITHM, policy, policy_kwargs or {}, given, (use_sde, sde_sample_freq, n_steps))
         self._start(resolved, _npg.resolve(resolved.id, preset, config), timeout)
+        if self.config["policy"]["action_bounds"] == "rescale":
+            resolved.warn_of_enormous_actions()
         self.verbose, self.tensorboard_log, self._functions = verbose, tensorboard_log, functions
 
     def _start(self, resolved: Resolved, config: str, timeout: float | None) -> None:

@@ -430,6 +430,7 @@ BROKEN += [
     (box_action(-np.inf, np.inf), {"action-unbounded"}),
     (box_action(0.0, np.inf), {"action-unbounded"}),
     (box_action(0.0, 1.0), {"action-asymmetric"}),
+    (box_action(1e9, np.inf), {"action-unresolved"}),
     (box_action(-1e5, 1e5), {"action-wide"}),
     (box_action(0.5, 0.5), {"action-constant"}),
     (box_action(-2, 2, np.int64), {"action-integer"}),

@@ -16,7 +16,7 @@ from environments import Counting, Matching
 from gymnasium import spaces
 
 import npg
-from npg._spaces import Actions
+from npg._actions import Actions
 
 Tiny = Callable[..., dict[str, Any]]
 

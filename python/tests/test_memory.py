@@ -36,9 +36,9 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 
 
-def peak(steps: int) -> int:
-    """The most bytes that a process has had that trained on batches of so many images."""
-    trained = subprocess.run([sys.executable, "-c", TRAINED, str(steps)], capture_output=True, text=True, check=True)
+def peak(count: int, script: str = TRAINED) -> int:
+    """The most bytes that a process has had that trained on, or acted on, batches of so many images."""
+    trained = subprocess.run([sys.executable, "-c", script, str(count)], capture_output=True, text=True, check=True)
     return int(trained.stdout) * 1024
 
 
@@ -48,6 +48,38 @@ def test_a_batch_of_images_is_kept_in_bytes_and_at_most_twice() -> None:
     few, many = 256, 1280
     growth = (peak(many) - peak(few)) / ((many - few) * ROW)
     assert growth < 3.5, f"{growth:.1f} bytes a pixel"  # two, the array of predict, and what the allocator keeps
+
+
+PREDICTED = """
+import sys
+import gymnasium, numpy, npg
+
+class Camera(gymnasium.Env):
+    observation_space = gymnasium.spaces.Dict(
+        image=gymnasium.spaces.Box(0, 255, (84, 84, 4), numpy.uint8), speed=gymnasium.spaces.Box(-1, 1, (2,), numpy.float32)
+    )
+    action_space = gymnasium.spaces.Discrete(2)
+    def reset(self, *, seed=None, options=None):
+        return self.observation_space.sample(), {}
+    def step(self, action):
+        return self.observation_space.sample(), 0.0, False, False, {}
+
+agent = npg.NPG("MultiInputPolicy", Camera(), n_steps=8, settings={"policy.hidden": [2], "value.hidden": [2]}, preset=False)
+count = int(sys.argv[1])
+images = numpy.random.default_rng(0).integers(0, 256, (count, 84, 84, 4), numpy.uint8)
+speeds = numpy.zeros((count, 2), numpy.float32)
+actions, _ = agent.predict({"image": images, "speed": speeds}, deterministic=True)
+one_by_one = [agent.predict({"image": i, "speed": s}, deterministic=True)[0] for i, s in zip(images[-3:], speeds)]
+assert actions.shape == (count,) and actions[-3:].tolist() == one_by_one
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for the peak")
+def test_predict_makes_no_wide_copy_of_a_batch_of_dictionaries_with_images() -> None:
+    few, many = 300, 1200
+    growth = (peak(many, PREDICTED) - peak(few, PREDICTED)) / ((many - few) * ROW)
+    assert growth < 2.5, f"{growth:.1f} bytes a pixel"
 
 
 STATES = """

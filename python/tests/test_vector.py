@@ -12,8 +12,9 @@ import pytest
 from environments import BEGAN, RUNNING, Counting, Matching, Transition, expected, length_of, reward_of
 
 import npg
+from npg._actions import Actions
 from npg._groups import SyncGroup, VectorGroup, autoreset_mode
-from npg._spaces import Actions, Observations
+from npg._spaces import Observations
 
 LANES = 3
 AutoresetMode: Any = getattr(gymnasium.vector, "AutoresetMode", None)

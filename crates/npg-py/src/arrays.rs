@@ -3,7 +3,7 @@
 //! A slice is of the memory, and memory may be in any order: only an array that says that it is in C order is read as it lies.
 //! All others go through `npg._arrays`, which knows every layout and type that NumPy can make.
 
-use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use crate::errors::mistake;
@@ -52,8 +52,12 @@ impl<'py> Doubles<'py> {
     }
 }
 
-/// The array if it has this type and lies in C order, aligned.
+/// The array if it has this type and lies in C order, aligned. Classes derived from NumPy's array may mean something else by
+/// their memory, as masked arrays do.
 fn as_it_lies<'py, T: Element>(array: &Bound<'py, PyAny>) -> Option<PyReadonlyArrayDyn<'py, T>> {
+    if !array.is_exact_instance_of::<PyUntypedArray>() {
+        return None;
+    }
     let array: PyReadonlyArrayDyn<'_, T> = array.extract().ok()?;
     // A slice is given of Fortran's order too.
     (array.is_c_contiguous() && array.as_slice().is_ok()).then_some(array)

@@ -70,18 +70,24 @@ impl States {
 /// Rows that are converted at once: all of them would take eight bytes a number.
 const PART: usize = 256;
 
-/// Gives the rows of an array in parts, each with the index of its first row.
+/// Gives the rows of an array in parts, each with the index of its first row. A `Joined` batch (`python/npg/_spaces.py`)
+/// joins its parts only where a slice is taken.
 fn for_each_part<'py>(
     array: &Bound<'py, PyAny>,
     columns: usize,
     what: &str,
     mut take: impl FnMut(usize, &Doubles<'py>) -> PyResult<()>,
 ) -> PyResult<()> {
-    let rows = array.cast::<PyUntypedArray>().map_or(0, |array| if array.ndim() == 2 { array.shape()[0] } else { 0 });
-    if rows <= PART {
+    let is_joined = array.hasattr("joined_rows")?;
+    let rows = match array.cast::<PyUntypedArray>() {
+        Ok(array) if array.ndim() == 2 => array.shape()[0],
+        _ if is_joined => array.getattr("joined_rows")?.extract()?,
+        _ => 0,
+    };
+    if rows <= PART && !is_joined {
         return take(0, &Doubles::rows(array, columns, what)?);
     }
-    for first in (0..rows).step_by(PART) {
+    for first in (0..rows.max(1)).step_by(PART) {
         let part = PySlice::new(array.py(), first as isize, rows.min(first + PART) as isize, 1);
         take(first, &Doubles::rows(&array.get_item(part)?, columns, what)?)?;
     }

@@ -13,6 +13,7 @@ from npg import _npg
 from npg._arguments import acting, path_of, truth, whole
 from npg._arrays import doubles, flag, flags, number
 from npg._groups import autoreset_mode, of_reset, of_step
+from npg._sources import unknown_ids_told
 from npg._warnings import TrainingWarning
 from npg.callbacks.base import BaseCallback, ConvertCallback, EventCallback, as_callback
 
@@ -149,7 +150,8 @@ def _made(env: Any, env_kwargs: Mapping[str, Any] | None) -> tuple[Any, bool]:
 
     if isinstance(env, str):
         name = f"npg/{env}" if env in _npg.native_ids() else env.removeprefix("gym:")
-        return gymnasium.make(name, disable_env_checker=True, **(env_kwargs or {})), True
+        with unknown_ids_told(name):
+            return gymnasium.make(name, disable_env_checker=True, **(env_kwargs or {})), True
     if env_kwargs:
         raise TypeError("env_kwargs goes with an id; this environment is made already, or makes itself")
     if isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):

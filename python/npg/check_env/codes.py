@@ -61,6 +61,10 @@ CODES: dict[str, Code] = {
         "a Box whose bounds are NaN or whose low is above its high",
         "set `low` below `high` in every element of the Box; use `-np.inf` and `np.inf` where there is no bound",
     ),
+    "action-unresolved": _error(
+        "bounds of actions between which their type has next to no numbers: all actions would be the same",
+        "declare a range about 0, best -1 to 1, and scale and shift it inside `step`",
+    ),
     "action-unbounded": _warning(
         "actions without bounds: npg explores with standard deviation 1 in the action's own unit",
         "give the action's Box finite bounds, the range that makes sense in the task; npg maps -1..1 onto them",

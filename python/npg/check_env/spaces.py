@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from npg._actions import unresolved
 from npg.check_env.context import Check
 from npg.check_env.report import Notes
 from npg.check_env.values import array, at
@@ -135,6 +136,10 @@ def _action_box(space: Any, path: str, notes: Notes) -> None:
     """Notes bounds of actions that make learning hard; each kind once, at its first element."""
     if space.dtype.kind in "iu":
         notes.add("action-integer", f"{path} is {describe(space)}")
+        return
+    one_number = unresolved(space)
+    if one_number is not None:
+        notes.add("action-unresolved", f"{path}: {one_number}", path)
         return
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     open_ = ~(np.isfinite(low) & np.isfinite(high))
