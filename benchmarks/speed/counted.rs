@@ -6,9 +6,10 @@ mod world;
 use npg::config::{AlgorithmName, Config};
 use npg::env::registry;
 use npg::npg::update;
+use npg::problem::{SampledProblem, Surrogate};
 use npg::random::{Purpose, Stream};
 use npg::rollout::Sampler;
-use npg::trust_region::Signal;
+use npg::solve::SolverState;
 use npg::value::{Baseline, Visited};
 use std::hint::black_box;
 use world::{ACTIONS, INPUTS, World};
@@ -37,8 +38,10 @@ fn main() {
             let mut algorithm = config.algorithm.clone();
             (algorithm.direction, algorithm.step) = AlgorithmName::Trpo.settings();
             let advantages: Vec<f64> = (0..ROWS).map(|i| (i as f64).cos()).collect();
-            let signal = Signal { actions: &world.actions, advantages: &advantages, entropy: 0.0, discounts: None };
-            black_box(update(&world.policy, world.all(), signal, &algorithm, 0.01, None));
+            let surrogate =
+                Surrogate { actions: &world.actions, advantages: &advantages, entropy: 0.0, discounts: None };
+            let problem = SampledProblem::new(&world.policy, world.all(), surrogate, algorithm.fisher_fraction);
+            black_box(update(&problem, &algorithm, 0.01, &mut SolverState::default()));
         }
         "sampling" => {
             let source = registry::make("CartPole-v1", &config.env).expect("a native environment");

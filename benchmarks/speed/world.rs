@@ -3,9 +3,9 @@
 
 use npg::config::Config;
 use npg::env::{Space, Spec};
-use npg::linearize::{Linearized, States};
 use npg::network::kernels::Matrix;
 use npg::policy::{ActionRows, Policy};
+use npg::problem::{PolicySnapshot, States};
 use npg::random::{Purpose, Stream};
 use npg::solve::{CgOptions, conjugate_gradient};
 
@@ -54,8 +54,8 @@ impl World {
     }
 
     /// The policy at all states.
-    pub(crate) fn at(&self) -> Linearized<'_> {
-        Linearized::new(&self.policy, self.all(), 1.0)
+    pub(crate) fn at(&self) -> PolicySnapshot<'_> {
+        PolicySnapshot::new(&self.policy, self.all(), 1.0)
     }
 
     /// All states, counted alike.
@@ -66,7 +66,7 @@ impl World {
     /// (F + damping I)^-1 v by so many iterations.
     pub(crate) fn cg(&self, iterations: usize) -> Vec<f64> {
         let at = self.at();
-        let options = CgOptions { iterations, tolerance: 0.0, damping: DAMPING, start: None };
+        let options = CgOptions { iterations, tolerance: 0.0, damping: DAMPING, start: None, preconditioner: None };
         conjugate_gradient(|v| at.fisher_product(v), &self.v, options).expect("F is finite").x
     }
 }

@@ -1,10 +1,10 @@
 //! The parts of an update as functions of NumPy arrays, on a policy's flat parameters.
 
 use npg::advantage::{Segment, SegmentEnd};
-use npg::linearize::{Linearized, States};
 use npg::policy::ActionRows;
+use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::solve::CgOptions;
-use npg::trust_region::{Comparison, Signal};
+use npg::trust_region::Comparison;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -72,7 +72,7 @@ pub(crate) fn fisher_product<'py>(
     let inputs = policy.inputs(observations)?;
     let v = Doubles::vector(v, policy.inner.theta.len(), "v")?;
     let (inner, v) = (&policy.inner, v.values());
-    let product = py.detach(|| on_all_cores(|| Linearized::new(inner, states(&inputs), 1.0).fisher_product(v)))?;
+    let product = py.detach(|| on_all_cores(|| PolicySnapshot::new(inner, states(&inputs), 1.0).fisher_product(v)))?;
     Ok(product.into_pyarray(py))
 }
 
@@ -91,8 +91,8 @@ pub(crate) fn policy_gradient<'py>(
     let (inner, advantages) = (&policy.inner, advantages.values());
     let gradient = py.detach(|| {
         on_all_cores(|| {
-            let at = Linearized::new(inner, states(&inputs), 1.0);
-            npg::gradient::policy_gradient(&at, &actions, advantages, entropy_coefficient)
+            let at = PolicySnapshot::new(inner, states(&inputs), 1.0);
+            at.policy_gradient(&actions, advantages, entropy_coefficient)
         })
     })?;
     Ok(gradient.into_pyarray(py))
@@ -110,7 +110,7 @@ pub(crate) fn log_prob<'py>(
     let inner = &policy.inner;
     let values: Vec<f64> = py.detach(|| {
         on_all_cores(|| {
-            let at = Linearized::new(inner, states(&inputs), 1.0);
+            let at = PolicySnapshot::new(inner, states(&inputs), 1.0);
             (0..at.rows()).map(|row| inner.distribution.log_prob(at.outputs(row), actions.row(row))).collect()
         })
     })?;
@@ -131,13 +131,9 @@ pub(crate) fn compare<'py>(
     let advantages = Doubles::vector(advantages, inputs.inputs().rows(), "advantages")?;
     let theta = Doubles::vector(theta, policy.inner.theta.len(), "theta")?;
     let (inner, advantages, theta) = (&policy.inner, advantages.values(), theta.values());
-    let signal = Signal { actions: &actions, advantages, entropy: 0.0, discounts: None };
-    let comparison = py.detach(|| {
-        on_all_cores(|| {
-            let at = Linearized::new(inner, states(&inputs), 1.0);
-            npg::trust_region::compare(&at, theta, signal)
-        })
-    })?;
+    let surrogate = Surrogate { actions: &actions, advantages, entropy: 0.0, discounts: None };
+    let comparison =
+        py.detach(|| on_all_cores(|| PolicySnapshot::new(inner, states(&inputs), 1.0).compare(theta, surrogate)))?;
     let Comparison { surrogate, kl, kl_max, kl_reverse, tv, tv_max, tv_exact, entropy, entropy_old, .. } = comparison;
     let fields = PyDict::new(py);
     for (name, value) in [
@@ -182,7 +178,11 @@ pub(crate) fn conjugate_gradient<'py>(
             vec![f64::NAN; v.len()]
         })
     };
-    let solution = npg::solve::conjugate_gradient(apply, g, CgOptions { iterations, tolerance, damping, start: None });
+    let solution = npg::solve::conjugate_gradient(
+        apply,
+        g,
+        CgOptions { iterations, tolerance, damping, start: None, preconditioner: None },
+    );
     if let Some(error) = raised {
         return Err(error);
     }

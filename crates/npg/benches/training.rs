@@ -8,10 +8,10 @@ use criterion::Criterion;
 use npg::advantage::{Segment, SegmentEnd, advantages};
 use npg::config::{Config, Solver};
 use npg::env::{Space, Spec, registry};
-use npg::linearize::{Linearized, States};
 use npg::network::kernels::Matrix;
 use npg::network::{Scratch, TILE, Tile};
 use npg::policy::Policy;
+use npg::problem::{PolicySnapshot, States};
 use npg::random::{Purpose, Stream};
 use npg::solve::{CgOptions, conjugate_gradient};
 use npg::train::Trainer;
@@ -54,7 +54,7 @@ fn trainer(id: &str) -> Trainer {
 fn main() {
     let (policy, inputs) = (policy(), inputs());
     let states = States { inputs: (&inputs).into(), weights: None };
-    let at = Linearized::new(&policy, states, 1.0);
+    let at = PolicySnapshot::new(&policy, states, 1.0);
     let v: Vec<f64> = policy.theta.iter().enumerate().map(|(i, _)| (i as f64).sin()).collect();
 
     let mut criterion = Criterion::default().configure_from_args().warm_up_time(Duration::from_millis(300));
@@ -69,7 +69,7 @@ fn main() {
     criterion.bench_function("jvp, 64 rows", |b| b.iter(|| network.jvp(&packed, &tangent, &tile, &mut scratch)));
     criterion.bench_function("vjp, 64 rows", |b| b.iter(|| network.vjp(&packed, &tile, &mut scratch, &mut gradient)));
     criterion.bench_function("Fisher product, 4096 rows", |b| b.iter(|| at.fisher_product(black_box(&v))));
-    let options = CgOptions { iterations: 10, tolerance: 0.0, damping: 0.1, start: None };
+    let options = CgOptions { iterations: 10, tolerance: 0.0, damping: 0.1, start: None, preconditioner: None };
     criterion.bench_function("conjugate gradients, 10 iterations", |b| {
         b.iter(|| conjugate_gradient(|v| at.fisher_product(v), black_box(&v), options));
     });

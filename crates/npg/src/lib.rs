@@ -68,7 +68,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | the update | [`npg`]: one iteration, top to bottom; [`gradient`], [`linearize`], [`fisher`], [`solve`], [`step`], [`trust_region`] |
+//! | the update | [`npg`]: one iteration, top to bottom; [`problem`]: the operator that it sees; [`solve`], [`step`], [`trust_region`] |
 //! | the functions | [`policy`]: outputs to distributions; [`network`]: parameters to outputs; [`value`]: baselines; [`normalize`]: running moments |
 //! | the data | [`advantage`], [`rollout`], [`env`](mod@env) |
 //! | closed forms | [`exact`]: worlds in which every quantity of the theory is known; [`convergence`]: the trainer held against them; [`theory`]: its claims, each with its check |
@@ -86,9 +86,7 @@
 
 // The update.
 pub mod npg;
-pub mod gradient;
-pub mod linearize;
-pub mod fisher;
+pub mod problem;
 pub mod solve;
 pub mod step;
 pub mod trust_region;

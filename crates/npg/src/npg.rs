@@ -10,13 +10,11 @@
 //! `npg`, `trpo` and `vpg` are settings of a direction and a step rule, not different algorithms.
 
 use crate::config::{Algorithm, Direction, Solver, StepRule};
-use crate::gradient::policy_gradient;
-use crate::linearize::{Linearized, States};
 use crate::network::kernels::{axpy, dot};
-use crate::policy::Policy;
-use crate::solve::{CgOptions, Solution, SolveError, cholesky, conjugate_gradient, woodbury};
+use crate::problem::Problem;
+use crate::solve::{CgOptions, Solution, SolveError, SolverState, cholesky, conjugate_gradient, woodbury};
 use crate::step::{Accepted, KeptBudget, LineSearch, alpha_from_kl, backtrack, moved, predicted_kl};
-use crate::trust_region::{Comparison, Signal, compare};
+use crate::trust_region::Comparison;
 use std::time::Instant;
 
 /// At most this many parameters are solved densely by `solver = "auto"`.
@@ -42,8 +40,7 @@ pub struct Update {
     pub outcome: Outcome,
     /// New parameters; the old ones unless `outcome` is [`Outcome::Stepped`].
     pub theta: Vec<f64>,
-    /// The solution of (F + damping I) x = g, with momentum if configured: the next update's last direction unless this one
-    /// was refused.
+    /// The solution of (F + damping I) x = g, with momentum if configured.
     pub solution: Option<Solution>,
     /// ||g||.
     pub gradient_norm: f64,
@@ -82,81 +79,84 @@ impl Lap {
     }
 }
 
-/// Computes the next parameters of `policy` from a batch: its states, and the actions and advantages in `signal`.
+/// Computes the next parameters of a policy from a problem: a batch of samples, or a world in which everything is known.
 ///
-/// `kl_step` is the budget eps of this iteration in nats; `last` is the last solution, for `momentum` and
-/// `cg_warm_start`. The policy itself is not touched.
-pub fn update(
-    policy: &Policy,
-    states: States<'_>,
-    signal: Signal<'_>,
+/// `kl_step` is the budget eps of this iteration in nats. `state` is what the solver keeps from one update to the next: after a
+/// step the new direction, after a refusal nothing (the old direction may itself have led astray), else it stays as it was.
+/// The problem is not changed.
+pub fn update(problem: &impl Problem, algorithm: &Algorithm, kl_step: f64, state: &mut SolverState) -> Update {
+    let mut update = Update::nothing(problem.theta());
+    match step(problem, algorithm, kl_step, state, &mut update) {
+        Ok(accepted) => {
+            update.accept(accepted);
+            state.last_direction = update.solution.as_ref().map(|solution| solution.x.clone());
+        }
+        Err(outcome) => {
+            if matches!(outcome, Outcome::Refused(_)) {
+                state.last_direction = None;
+            }
+            (update.outcome, update.comparison) = (outcome, problem.unmoved());
+        }
+    }
+    update
+}
+
+/// The accepted step, or why there is none. What was measured on the way is written into `update`.
+fn step(
+    problem: &impl Problem,
     algorithm: &Algorithm,
     kl_step: f64,
-    last: Option<&[f64]>,
-) -> Update {
+    state: &SolverState,
+    update: &mut Update,
+) -> Result<Accepted, Outcome> {
     let mut lap = Lap(Instant::now());
-    let theta = &policy.theta;
-    if states.inputs.rows() == 0 {
-        return Update::nothing(theta);
-    }
-    let at = Linearized::new(policy, states, 1.0);
-    let mut update = Update::nothing(theta);
 
     // Gradient.
-    let g = policy_gradient(&at, signal.actions, signal.advantages, signal.entropy);
+    let g = problem.gradient();
     update.seconds.gradient = lap.seconds();
     update.gradient_norm = dot(&g, &g).sqrt();
     if !update.gradient_norm.is_finite() {
-        return update.refused(&at, "the gradient is not finite");
+        return Err(Outcome::refused("the gradient is not finite"));
     }
-    if update.gradient_norm == 0.0 || (signal.entropy == 0.0 && signal.advantages.iter().all(|a| *a == 0.0)) {
-        return update.unmoved(&at, Outcome::NoSignal);
+    if update.gradient_norm == 0.0 || problem.is_flat() {
+        return Err(Outcome::NoSignal);
     }
 
-    // Direction. F may be estimated on a part of the batch.
-    let part = (algorithm.fisher_fraction < 1.0).then(|| Linearized::new(policy, states, algorithm.fisher_fraction));
-    let fisher = part.as_ref().unwrap_or(&at);
+    // Direction.
     let x = match algorithm.direction {
         Direction::Vanilla => g.clone(),
-        Direction::Natural => match ascent(fisher, &g, signal, algorithm, last) {
-            Ok(solution) => {
-                let x = solution.x.clone();
-                update.solution = Some(solution);
-                x
-            }
-            Err(error) => return update.refused(&at, error.to_string()),
-        },
+        Direction::Natural => {
+            let solve = Solve { problem, algorithm, last: state.last_direction.as_deref() };
+            let solution = solve.direction(&g).map_err(|error| Outcome::refused(error.to_string()))?;
+            update.solution.insert(solution).x.clone()
+        }
     };
     update.g_x = dot(&g, &x);
-    let x_f_x = fisher.fisher_norm(&x);
+    let x_f_x = problem.fisher_norm(&x);
     update.seconds.solve = lap.seconds();
     if !(update.g_x.is_finite() && x_f_x.is_finite()) {
-        return update.refused(&at, "the direction is not finite");
+        return Err(Outcome::refused("the direction is not finite"));
     }
     if update.g_x <= 0.0 {
-        let reason = format!("g^T x = {:e} is not positive: x is no ascent direction", update.g_x);
-        return update.refused(&at, reason);
+        let reason = format!("g^T x = {:e} is not positive: x does not point uphill", update.g_x);
+        return Err(Outcome::refused(reason));
     }
 
     // Step.
-    let alpha = match step_size(algorithm, kl_step, x_f_x) {
-        Ok(alpha) => alpha,
-        Err(reason) => return update.refused(&at, reason),
-    };
-    let measure = |theta: &[f64]| compare(&at, theta, signal);
-    let found = search(algorithm, kl_step, (theta, &x), (alpha, update.g_x), measure);
+    let alpha = step_size(algorithm, kl_step, x_f_x).map_err(Outcome::refused)?;
+    let measure = |theta: &[f64]| problem.compare(theta);
+    let found = search(algorithm, kl_step, (problem.theta(), &x), (alpha, update.g_x), measure);
     update.seconds.step = lap.seconds();
-    let accepted = match found {
-        Ok(accepted) => accepted,
-        Err(backtracks) => {
-            update.backtracks = backtracks;
-            return update.unmoved(&at, Outcome::LineSearchFailed);
-        }
-    };
+    let accepted = found.map_err(|backtracks| {
+        update.backtracks = backtracks;
+        Outcome::LineSearchFailed
+    })?;
     if !(accepted.comparison.is_finite() && accepted.theta.iter().all(|t| t.is_finite())) {
-        return update.refused(&at, format!("the new policy is not finite after a step of size {:e}", accepted.alpha));
+        let reason = format!("the new policy is not finite after a step of size {:e}", accepted.alpha);
+        return Err(Outcome::refused(reason));
     }
-    update.stepped(accepted, x_f_x)
+    update.kl_predicted = predicted_kl(accepted.alpha, x_f_x);
+    Ok(accepted)
 }
 
 /// The first alpha to be tried, or why there is none.
@@ -201,55 +201,67 @@ fn search(
     }
 }
 
-/// The solution for g with momentum, if that ascends; else for g alone.
-fn ascent(
-    fisher: &Linearized<'_>,
-    g: &[f64],
-    signal: Signal<'_>,
-    algorithm: &Algorithm,
-    last: Option<&[f64]>,
-) -> Result<Solution, SolveError> {
-    if let Some(last) = last.filter(|_| algorithm.momentum > 0.0) {
-        let mut pulled = g.to_vec();
-        axpy(algorithm.damping * algorithm.momentum, last, &mut pulled);
-        let solution = solve(fisher, &pulled, signal, algorithm, Some(last))?;
-        if dot(g, &solution.x) > 0.0 {
-            return Ok(solution);
+/// How a direction is found.
+struct Solve<'a, P> {
+    problem: &'a P,
+    algorithm: &'a Algorithm,
+    /// The last direction.
+    last: Option<&'a [f64]>,
+}
+
+impl<P: Problem> Solve<'_, P> {
+    /// The solution for g with momentum, if it points uphill; else for g alone.
+    fn direction(&self, g: &[f64]) -> Result<Solution, SolveError> {
+        let Algorithm { momentum, damping, .. } = *self.algorithm;
+        if let Some(last) = self.last.filter(|_| momentum > 0.0) {
+            let mut pulled = g.to_vec();
+            axpy(damping * momentum, last, &mut pulled);
+            let solution = self.solution(&pulled)?;
+            if dot(g, &solution.x) > 0.0 {
+                return Ok(solution);
+            }
+        } else if let Some(x) = self.problem.natural_gradient().filter(|_| self.leaves_the_choice()) {
+            return Ok(Solution { x, iterations: None, residual: None });
+        }
+        self.solution(g)
+    }
+
+    /// Whether the closed form of F^-1 g, where there is one, is what the settings ask for.
+    fn leaves_the_choice(&self) -> bool {
+        self.algorithm.solver == Solver::Auto && self.algorithm.damping == 0.0
+    }
+
+    /// Solves (F + damping I) x = g.
+    fn solution(&self, g: &[f64]) -> Result<Solution, SolveError> {
+        let Algorithm { damping, solver, .. } = *self.algorithm;
+        match solver {
+            Solver::Auto if g.len() > AUTO_DENSE => self.conjugate_gradient(g),
+            Solver::Cg => self.conjugate_gradient(g),
+            Solver::Cholesky | Solver::Auto => {
+                cholesky(self.problem.dense_fisher().ok_or(SolveError::NotOffered("dense Fisher matrix"))?, g, damping)
+            }
+            Solver::Woodbury => {
+                woodbury(&self.problem.scores().ok_or(SolveError::NotOffered("scores of samples"))?, g, damping)
+            }
         }
     }
-    solve(fisher, g, signal, algorithm, last)
-}
 
-/// Solves (F + damping I) x = g.
-fn solve(
-    fisher: &Linearized<'_>,
-    g: &[f64],
-    signal: Signal<'_>,
-    algorithm: &Algorithm,
-    last: Option<&[f64]>,
-) -> Result<Solution, SolveError> {
-    let damping = algorithm.damping;
-    match algorithm.solver {
-        Solver::Auto if g.len() > AUTO_DENSE => conjugate(fisher, g, algorithm, last),
-        Solver::Cg => conjugate(fisher, g, algorithm, last),
-        Solver::Cholesky | Solver::Auto => cholesky(fisher.dense_fisher(), g, damping),
-        Solver::Woodbury => woodbury(&fisher.scores(signal.actions), g, damping),
+    fn conjugate_gradient(&self, g: &[f64]) -> Result<Solution, SolveError> {
+        let options = CgOptions {
+            iterations: self.algorithm.cg_iterations,
+            tolerance: self.algorithm.cg_tolerance,
+            damping: self.algorithm.damping,
+            start: self.last.filter(|_| self.algorithm.cg_warm_start),
+            preconditioner: None,
+        };
+        conjugate_gradient(|v| self.problem.fisher_product(v), g, options)
     }
 }
 
-fn conjugate(
-    fisher: &Linearized<'_>,
-    g: &[f64],
-    algorithm: &Algorithm,
-    last: Option<&[f64]>,
-) -> Result<Solution, SolveError> {
-    let options = CgOptions {
-        iterations: algorithm.cg_iterations,
-        tolerance: algorithm.cg_tolerance,
-        damping: algorithm.damping,
-        start: last.filter(|_| algorithm.cg_warm_start),
-    };
-    conjugate_gradient(|v| fisher.fisher_product(v), g, options)
+impl Outcome {
+    fn refused(reason: impl Into<String>) -> Self {
+        Outcome::Refused(reason.into())
+    }
 }
 
 impl Update {
@@ -268,20 +280,9 @@ impl Update {
         }
     }
 
-    fn stepped(self, accepted: Accepted, x_f_x: f64) -> Self {
+    fn accept(&mut self, accepted: Accepted) {
         let Accepted { alpha, theta, comparison, backtracks } = accepted;
-        let kl_predicted = predicted_kl(alpha, x_f_x);
-        Self { outcome: Outcome::Stepped, alpha, kl_predicted, comparison, backtracks, theta, ..self }
-    }
-
-    /// The policy stays, so it is compared with itself.
-    fn unmoved(mut self, at: &Linearized<'_>, outcome: Outcome) -> Self {
-        self.comparison = Comparison::with_itself(at);
-        self.outcome = outcome;
-        self
-    }
-
-    fn refused(self, at: &Linearized<'_>, reason: impl Into<String>) -> Self {
-        self.unmoved(at, Outcome::Refused(reason.into()))
+        self.outcome = Outcome::Stepped;
+        (self.alpha, self.theta, self.comparison, self.backtracks) = (alpha, theta, comparison, backtracks);
     }
 }

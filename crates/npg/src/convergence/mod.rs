@@ -2,7 +2,7 @@
 //!
 //! In each of four [`worlds`](worlds()) a batch of N transitions is sampled, and from it the gradient, a Fisher product
 //! and the natural direction are computed by the trainer's own [`Sampler`], [`advantages`], [`discounted_weights`],
-//! [`policy_gradient`], [`Linearized::fisher_product`] and [`update`]: Monte Carlo advantages (lambda = 1) that are not
+//! [`PolicySnapshot::policy_gradient`], [`PolicySnapshot::fisher_product`] and [`update`]: Monte Carlo advantages (lambda = 1) that are not
 //! normalized, states weighted by gamma^t. Every batch is sampled anew, with its own seed. What the estimates must tend
 //! to is in [`World::exact`].
 
@@ -13,12 +13,11 @@ pub use worlds::{World, bandit, frozen_lake, random_mdp, regulator, worlds};
 
 use crate::advantage::{advantages, discounted_weights};
 use crate::error::{Error, Result};
-use crate::gradient::policy_gradient;
-use crate::linearize::{Linearized, States};
 use crate::network::kernels::Matrix;
 use crate::npg::update;
+use crate::problem::{Problem, SampledProblem, States, Surrogate};
 use crate::rollout::Sampler;
-use crate::trust_region::Signal;
+use crate::solve::SolverState;
 use statistics::{Replicates, exponent, relative_error, worst_z, z_limit};
 
 /// Environments of a sampler.
@@ -216,12 +215,10 @@ impl World {
         let advantages = advantages(&batch.segments, &batch.rewards, &values, &finals, self.gamma, 1.0);
         let weights = discounted_weights(&batch.segments, batch.len(), self.gamma);
         let states = States { inputs: batch.states(), weights: Some(&weights) };
-        let at = Linearized::new(&self.policy, states, 1.0);
-        let gradient = policy_gradient(&at, &batch.actions, &advantages, 0.0);
-        let product = at.fisher_product(&self.probe);
-        drop(at); // `update` makes its own
-        let signal = Signal { actions: &batch.actions, advantages: &advantages, entropy: 0.0, discounts: None };
-        let update = update(&self.policy, states, signal, &self.algorithm, self.algorithm.kl_step, None);
+        let surrogate = Surrogate { actions: &batch.actions, advantages: &advantages, entropy: 0.0, discounts: None };
+        let problem = SampledProblem::new(&self.policy, states, surrogate, self.algorithm.fisher_fraction);
+        let (gradient, product) = (problem.gradient(), problem.fisher_product(&self.probe));
+        let update = update(&problem, &self.algorithm, self.algorithm.kl_step, &mut SolverState::default());
         // An update that is refused has no direction, which no check takes for a good one.
         let nothing = || vec![f64::NAN; gradient.len()];
         let direction = update.solution.map_or_else(nothing, |solution| solution.x);

@@ -1,8 +1,8 @@
 //! Gaussian policies whose mean is affine in one state, and what is known of J at one of them.
 
-use crate::linearize::{Linearized, States};
 use crate::network::kernels::Matrix;
 use crate::policy::{Head, Policy};
+use crate::problem::{PolicySnapshot, States};
 
 /// The policy a ~ N(k s + bias, sigma^2).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,7 +31,7 @@ impl AffineGaussian {
         }
         let mut inputs = Matrix::zeros(2, 1);
         inputs.row_mut(1)[0] = 1.0;
-        let at = Linearized::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+        let at = PolicySnapshot::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
         let [low, high] = [0, 1].map(|row| f64::from(at.outputs(row)[0]));
         let (center, scale) = policy.normalizer.as_ref().map_or((0.0, 1.0), |n| (n.moments().mean[0], n.scale(0)));
         let k = (high - low) * scale;

@@ -10,11 +10,13 @@
 
 pub use npg_kernels as kernels;
 
+mod curvature;
 mod exploration;
 mod features;
 mod init;
 mod passes;
 
+pub use curvature::Curvature;
 pub use features::FourierFeatures;
 pub use init::orthogonal;
 pub use passes::{Scratch, Tile};

@@ -12,10 +12,17 @@ mod dense;
 mod woodbury;
 
 pub use cholesky::cholesky;
-pub use conjugate_gradient::{CgOptions, conjugate_gradient};
+pub use conjugate_gradient::{CgOptions, Preconditioner, conjugate_gradient};
 pub use dense::Dense;
 pub(crate) use dense::Factor;
 pub use woodbury::woodbury;
+
+/// What a solver keeps from one update to the next. It is saved in checkpoints.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SolverState {
+    /// The direction of the last step, for momentum and for warm starts of conjugate gradients.
+    pub last_direction: Option<Vec<f64>>,
+}
 
 /// A solution, and how good it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +58,9 @@ pub enum SolveError {
         /// Rows of the matrix.
         order: usize,
     },
+    /// The problem does not have what the solver needs.
+    #[error("this problem has no {0}: use another algorithm.solver")]
+    NotOffered(&'static str),
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ fn all_solvers_agree() {
     for (samples, parameters) in [(60, 20), (15, 40)] {
         let (scores, fisher, g) = problem(samples, parameters);
         for damping in [0.5, 0.01] {
-            let options = CgOptions { iterations: 500, tolerance: 1e-13, damping, start: None };
+            let options = CgOptions { iterations: 500, tolerance: 1e-13, damping, start: None, preconditioner: None };
             let cg = conjugate_gradient(|v| product(&fisher, v), &g, options).unwrap();
             let dense = cholesky(fisher.clone(), &g, damping).unwrap();
             let push_through = woodbury(&scores, &g, damping).unwrap();
@@ -38,6 +38,23 @@ fn all_solvers_agree() {
     }
 }
 
+/// A preconditioner does not change the solution, and a diagonal one undoes a bad choice of units at once.
+#[test]
+fn a_preconditioner_saves_iterations() {
+    let (_, fisher, g) = problem(200, 30);
+    let units: Vec<f64> = (0..30).map(|i| libm::pow(10.0, f64::from(i % 5))).collect();
+    let scaled = Dense::from_fn(30, 30, |i, j| units[i] * fisher[(i, j)] * units[j]);
+    let divided = |r: &[f64]| (0..30).map(|i| r[i] / scaled[(i, i)]).collect::<Vec<f64>>();
+    let options = CgOptions { iterations: 2000, tolerance: 1e-10, damping: 0.0, start: None, preconditioner: None };
+    let plain = conjugate_gradient(|v| product(&scaled, v), &g, options).unwrap();
+    let helped = CgOptions { preconditioner: Some(&divided), ..options };
+    let preconditioned = conjugate_gradient(|v| product(&scaled, v), &g, helped).unwrap();
+    let expected = cholesky(scaled.clone(), &g, 0.0).unwrap();
+    assert!(distance(&preconditioned.x, &expected.x) < 1e-6);
+    let [plain, preconditioned] = [plain, preconditioned].map(|solution| solution.iterations.unwrap());
+    assert!(preconditioned <= 40 && 2 * preconditioned < plain, "{preconditioned} iterations against {plain}");
+}
+
 /// The reported residual is the true one at every iteration count, so p and r do not share storage.
 #[test]
 fn the_residual_is_true_and_x_a_x_equals_g_x() {
@@ -45,7 +62,7 @@ fn the_residual_is_true_and_x_a_x_equals_g_x() {
     let damping = 0.1;
     let mut last = f64::INFINITY;
     for iterations in [1, 2, 5, 10] {
-        let options = CgOptions { iterations, tolerance: 0.0, damping, start: None };
+        let options = CgOptions { iterations, tolerance: 0.0, damping, start: None, preconditioner: None };
         let cg = conjugate_gradient(|v| product(&fisher, v), &g, options).unwrap();
         let mut image = product(&fisher, &cg.x);
         image.iter_mut().zip(&cg.x).for_each(|(i, x)| *i += damping * x);
@@ -63,14 +80,14 @@ fn the_residual_is_true_and_x_a_x_equals_g_x() {
 fn a_warm_start_at_the_solution_needs_no_iteration() {
     let (_, fisher, g) = problem(60, 20);
     let x = cholesky(fisher.clone(), &g, 0.1).unwrap().x;
-    let options = CgOptions { iterations: 10, tolerance: 1e-8, damping: 0.1, start: Some(&x) };
+    let options = CgOptions { iterations: 10, tolerance: 1e-8, damping: 0.1, start: Some(&x), preconditioner: None };
     let cg = conjugate_gradient(|v| product(&fisher, v), &g, options).unwrap();
     assert_eq!(cg.iterations, Some(0));
 }
 
 #[test]
 fn bad_operators_are_refused() {
-    let options = CgOptions { iterations: 3, tolerance: 0.0, damping: 0.0, start: None };
+    let options = CgOptions { iterations: 3, tolerance: 0.0, damping: 0.0, start: None, preconditioner: None };
     let negative = conjugate_gradient(|v| v.iter().map(|x| -x).collect(), &[1.0, 2.0], options);
     assert_eq!(negative, Err(SolveError::NotPositive { iteration: 1, curvature: -5.0 }));
     let nan = conjugate_gradient(|v| vec![f64::NAN; v.len()], &[1.0, 2.0], options);
@@ -95,7 +112,7 @@ fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
     for flat in [1e-9, 0.0, -1e-9] {
         let mut noisy = fisher.clone();
         noisy[(19, 19)] = flat;
-        let options = CgOptions { iterations: 100, tolerance: 0.0, damping: 0.0, start: None };
+        let options = CgOptions { iterations: 100, tolerance: 0.0, damping: 0.0, start: None, preconditioner: None };
         let cg = conjugate_gradient(|v| product(&noisy, v), &g, options).unwrap();
         assert!(distance(&cg.x, &z) < 1e-6, "{flat}: {:?} instead of {z:?}", cg.x);
     }
@@ -112,7 +129,7 @@ fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
 #[test]
 fn more_iterations_than_needed_do_no_harm() {
     let (_, fisher, g) = problem(60, 20);
-    let options = CgOptions { iterations: 10_000, tolerance: 0.0, damping: 0.1, start: None };
+    let options = CgOptions { iterations: 10_000, tolerance: 0.0, damping: 0.1, start: None, preconditioner: None };
     let cg = conjugate_gradient(|v| product(&fisher, v), &g, options).unwrap();
     assert!(distance(&cg.x, &cholesky(fisher, &g, 0.1).unwrap().x) < 1e-12);
     assert!(cg.iterations.unwrap() < 100);
@@ -122,7 +139,7 @@ fn more_iterations_than_needed_do_no_harm() {
 #[test]
 fn flat_directions_have_the_curvature_of_the_damping() {
     let product = |v: &[f64]| vec![1e4 * v[0], 0.0 * v[1]];
-    let options = CgOptions { iterations: 10, tolerance: 1e-12, damping: 1e-4, start: None };
+    let options = CgOptions { iterations: 10, tolerance: 1e-12, damping: 1e-4, start: None, preconditioner: None };
     let cg = conjugate_gradient(product, &[1.0, 1.0], options).unwrap();
     assert!(distance(&cg.x, &[1.0 / (1e4 + 1e-4), 1e4]) < 1e-12, "{cg:?}");
 }

@@ -267,7 +267,7 @@ fn cg_error(at: &mut Instance, is_warm: bool) -> f64 {
     let operator = damped(&fisher, 0.1);
     largest((1..=g.len().min(10)).map(|iterations| {
         let start = is_warm.then_some(&start[..]);
-        let options = CgOptions { iterations, tolerance: 0.0, damping: 0.1, start };
+        let options = CgOptions { iterations, tolerance: 0.0, damping: 0.1, start, preconditioner: None };
         let Ok(solution) = conjugate_gradient(|v| times(&fisher, v), &g, options) else { return f64::NAN };
         let (gain, square) = (dot(&g, &solution.x), dot(&solution.x, &times(&operator, &solution.x)));
         (square - gain).abs() / square

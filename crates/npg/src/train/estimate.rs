@@ -3,9 +3,8 @@
 use super::Trainer;
 use crate::advantage::{advantages, discounted_weights, normalize};
 use crate::config::Estimator;
-use crate::linearize::States;
+use crate::problem::{States, Surrogate};
 use crate::rollout::Batch;
-use crate::trust_region::Signal;
 use crate::value::Visited;
 
 /// What is estimated from a batch before anything learns from it. One number a row of the batch, but for `finals` and scalars.
@@ -48,16 +47,16 @@ impl Trainer {
         Estimate { values, finals, advantages, targets, discounts, unit, scaled_unit, clipped: scaled.clipped }
     }
 
-    /// The batch as the policy's update reads it.
-    pub(super) fn problem<'a>(&self, batch: &'a Batch, estimate: &'a Estimate) -> (States<'a>, Signal<'a>) {
+    /// The batch as the policy's update reads it: the states with their weights, and what the surrogate is made of.
+    pub(super) fn samples<'a>(&self, batch: &'a Batch, estimate: &'a Estimate) -> (States<'a>, Surrogate<'a>) {
         let (algorithm, discounts) = (&self.config.algorithm, estimate.discounts.as_deref());
         let states = States { inputs: batch.states(), weights: discounts.filter(|_| algorithm.discounted_states) };
-        let signal = Signal {
+        let surrogate = Surrogate {
             actions: &batch.actions,
             advantages: &estimate.advantages,
             entropy: algorithm.entropy_coefficient,
             discounts: discounts.filter(|_| self.config.trust_region.report),
         };
-        (states, signal)
+        (states, surrogate)
     }
 }

@@ -22,8 +22,10 @@ use crate::metrics::{self, Row};
 use crate::normalize::Moments;
 use crate::npg::{Outcome, Update, update};
 use crate::policy::Policy;
+use crate::problem::SampledProblem;
 use crate::random::{Purpose, Stream};
 use crate::rollout::{Batch, Sampler};
+use crate::solve::SolverState;
 use crate::stats;
 use crate::value::{Baseline, Fit, Visited};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -106,8 +108,8 @@ pub struct Trainer {
     may_sample_ahead: bool,
     /// How often training has gone on with new environments.
     restarts: u64,
-    /// x of the last step, for momentum and warm starts.
-    last_direction: Option<Vec<f64>>,
+    /// What the solver keeps between updates.
+    solver: SolverState,
     iteration: u64,
     steps: u64,
     episodes: u64,
@@ -174,7 +176,7 @@ impl Trainer {
             ahead: None,
             may_sample_ahead: true,
             restarts,
-            last_direction: None,
+            solver: SolverState::default(),
             iteration: 0,
             steps: 0,
             episodes: 0,
@@ -285,7 +287,7 @@ impl Trainer {
         self.policy.theta.clone_from(&policy.theta);
         self.policy.normalizer.clone_from(&policy.normalizer);
         // What belongs to the policy before: a batch, a direction, and what its last step promised.
-        (self.ahead, self.last_direction) = (None, None);
+        (self.ahead, self.solver) = (None, SolverState::default());
         self.delivery = Delivery::default();
         Ok(())
     }
@@ -320,15 +322,22 @@ impl Trainer {
         // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel. Where
         // sampling leaves cores idle, the fit waits until it can go beside the sampling of the next batch.
         let kl_step = self.kl_step();
-        let (states, signal) = self.problem(&batch, &estimate);
+        let (states, surrogate) = self.samples(&batch, &estimate);
         let visited = Visited { inputs: batch.states(), steps: &batch.steps };
         let mut order = Stream::new(self.config.run.seed, Purpose::Minibatch, self.iteration);
-        let (policy, algorithm, last) = (&self.policy, &self.config.algorithm, self.last_direction.as_deref());
         let samples_ahead = self.samples_ahead();
+        let (policy, algorithm, solver) = (&self.policy, &self.config.algorithm, &mut self.solver);
         let baseline = &mut self.baseline;
         let updating = Instant::now();
         let (update, fitted) = rayon::join(
-            || update(policy, states, signal, algorithm, kl_step, last),
+            || {
+                let begin = Instant::now();
+                let problem = SampledProblem::new(policy, states, surrogate, algorithm.fisher_fraction);
+                let forward = begin.elapsed().as_secs_f64();
+                let mut update = update(&problem, algorithm, kl_step, solver);
+                update.seconds.gradient += forward;
+                update
+            },
             || (!samples_ahead).then(|| fit(baseline, visited, &estimate.targets, &mut order)),
         );
         let mut updated = updating.elapsed().as_secs_f64();
@@ -390,12 +399,6 @@ impl Trainer {
     /// Makes an update's parameters the policy's.
     fn take(&mut self, update: &Update) {
         self.policy.theta.clone_from(&update.theta);
-        match &update.outcome {
-            Outcome::Stepped => self.last_direction = update.solution.as_ref().map(|solution| solution.x.clone()),
-            // It may itself have led astray; it must not do so for ever.
-            Outcome::Refused(_) => self.last_direction = None,
-            Outcome::NoSignal | Outcome::LineSearchFailed => {}
-        }
         let is_kept = self.config.algorithm.step == StepRule::Kl; // a line search shortens as a matter of course
         let gave_up = update.outcome == Outcome::LineSearchFailed;
         self.shortened += u64::from(is_kept && (update.backtracks > 0 || gave_up));
@@ -428,7 +431,7 @@ impl Trainer {
         }
         let relation = before.in_terms_of(normalizer);
         self.policy.network.substitute_inputs(&mut self.policy.theta, &relation);
-        if let Some(x) = &mut self.last_direction {
+        if let Some(x) = &mut self.solver.last_direction {
             self.policy.network.substitute_inputs(x, &relation);
         }
         Some(relation)

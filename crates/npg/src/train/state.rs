@@ -15,6 +15,7 @@ use crate::normalize::{Moments, Normalizer};
 use crate::policy::{HeldNoise, Policy};
 use crate::random::{Purpose, Stream};
 use crate::rollout::Snapshot;
+use crate::solve::SolverState;
 use crate::value::Baseline;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -47,7 +48,7 @@ impl Trainer {
         save_policy(&self.policy, &mut archive);
         self.baseline.save(&mut archive);
         self.rewards.save(&mut archive);
-        if let Some(x) = &self.last_direction {
+        if let Some(x) = &self.solver.last_direction {
             archive.insert_f64("algorithm/warm_start", &[x.len()], x);
         }
         if let Some(value_unit) = self.delivery.value_unit {
@@ -94,7 +95,7 @@ impl Trainer {
         let learned = Learned::load(archive, &trainer.config, (trainer.policy.clone(), trainer.baseline.clone()))?;
         (trainer.policy, trainer.baseline) = (learned.policy, learned.baseline);
         trainer.rewards = learned.rewards;
-        trainer.last_direction = learned.last_direction;
+        trainer.solver = learned.solver;
         trainer.delivery = learned.delivery;
         trainer.recent = learned.recent;
         [trainer.iteration, trainer.steps, trainer.episodes, trainer.diverged, trainer.shortened] = learned.counts;
@@ -124,7 +125,7 @@ struct Learned {
     policy: Policy,
     baseline: Baseline,
     rewards: Rewards,
-    last_direction: Option<Vec<f64>>,
+    solver: SolverState,
     delivery: Delivery,
     recent: VecDeque<(f64, f64)>,
     /// Iterations, steps, episodes, diverged ones, shortened steps.
@@ -157,7 +158,7 @@ impl Learned {
         let counts = [counted("iteration")?, counted("steps")?, counted("episodes")?, counted("diverged")?, shortened];
         Ok(Self {
             rewards,
-            last_direction: direction,
+            solver: SolverState { last_direction: direction },
             delivery: load_delivery(archive)?,
             recent: recent.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect(),
             counts,

@@ -46,7 +46,7 @@ pub struct Promise {
 }
 
 impl Promise {
-    /// The promise of a step that was measured with [`Signal::discounts`](super::Signal::discounts).
+    /// The promise of a step that was measured with [`Surrogate::discounts`](crate::problem::Surrogate::discounts).
     ///
     /// Abar is D times the mean of (pi'/pi - 1) A in which a state counts gamma^t. That ratio estimator is consistent for
     /// batches that cut episodes anywhere; the plain sum over a batch divided by the episodes in it would count those that

@@ -5,9 +5,8 @@
 //! (and the step is dropped) where it does not.
 
 use crate::config;
-use crate::fisher::curvature_product;
 use crate::network::kernels::dot;
-use crate::network::{Network, Scratch, Tile};
+use crate::network::{Curvature, Network, Scratch, Tile};
 use crate::policy::Inputs;
 use crate::reduce::{self, Cut, Pool};
 use crate::solve::{CgOptions, conjugate_gradient};
@@ -56,18 +55,23 @@ impl GaussNewton {
                     prepare(index, scratch);
                     network.vjp(&packed, &tiles[index], scratch, sum);
                 });
-            let product = |v: &[f64]| {
-                curvature_product(
-                    network,
-                    &packed,
-                    (&tiles, cut, targets.len()),
-                    (&scratch, &tangents),
-                    v,
-                    (prepare, |_, _, _| {}),
-                )
+            let curvature = Curvature {
+                network,
+                packed: &packed,
+                tiles: &tiles,
+                cut,
+                rows: targets.len(),
+                scratch: &scratch,
+                tangents: &tangents,
             };
-            let options =
-                CgOptions { iterations: self.cg_iterations, tolerance: 1e-10, damping: self.damping, start: None };
+            let product = |v: &[f64]| curvature.product(v, prepare, |_, _, _| {});
+            let options = CgOptions {
+                iterations: self.cg_iterations,
+                tolerance: 1e-10,
+                damping: self.damping,
+                start: None,
+                preconditioner: None,
+            };
             let Ok(solution) = conjugate_gradient(product, &descent, options) else {
                 self.damping = (self.damping * 4.0).min(MAX_DAMPING);
                 continue;

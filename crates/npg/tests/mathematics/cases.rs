@@ -4,11 +4,26 @@
 use crate::oracle::{Heads, LogStd, Oracle};
 use npg::config::{self, ActivationName, Algorithm, Direction, NetworkKind, Solver, Std, StepRule};
 use npg::env::{Action, Space, Spec};
-use npg::linearize::{Linearized, States};
 use npg::network::kernels::Matrix;
+use npg::npg::Update;
 use npg::policy::{ActionRows, Policy};
+use npg::problem::{PolicySnapshot, SampledProblem, States, Surrogate};
 use npg::random::{Purpose, Stream};
-use npg::trust_region::Signal;
+use npg::solve::SolverState;
+
+/// The update of a policy from a sample, where the last direction was `last`.
+pub(crate) fn update(
+    policy: &Policy,
+    states: States<'_>,
+    surrogate: Surrogate<'_>,
+    algorithm: &Algorithm,
+    kl_step: f64,
+    last: Option<&[f64]>,
+) -> Update {
+    let problem = SampledProblem::new(policy, states, surrogate, algorithm.fisher_fraction);
+    let mut state = SolverState { last_direction: last.map(<[f64]>::to_vec) };
+    npg::npg::update(&problem, algorithm, kl_step, &mut state)
+}
 
 /// A kind of policy.
 #[derive(Clone)]
@@ -117,7 +132,7 @@ impl Case {
         let states: Vec<Vec<f64>> = (0..rows).map(|_| (0..INPUTS).map(|_| single(rng.normal())).collect()).collect();
         let inputs = matrix(&states);
         let mut actions = ActionRows::zeros(&policy.distribution, rows);
-        let at = Linearized::new(&policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+        let at = PolicySnapshot::new(&policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
         for row in 0..rows {
             policy.distribution.sample(at.outputs(row), &mut rng, actions.row_mut(row));
         }
@@ -142,8 +157,8 @@ impl Case {
         States { inputs: (&self.inputs).into(), weights: Some(&self.weights) }
     }
 
-    pub(crate) fn signal(&self) -> Signal<'_> {
-        Signal { actions: &self.actions, advantages: &self.advantages, entropy: 0.0, discounts: None }
+    pub(crate) fn surrogate(&self) -> Surrogate<'_> {
+        Surrogate { actions: &self.actions, advantages: &self.advantages, entropy: 0.0, discounts: None }
     }
 
     /// Action of row `row` as the oracle takes it.

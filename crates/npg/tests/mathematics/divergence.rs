@@ -1,10 +1,9 @@
 //! The measured KL of a step: what it is, and how near the prediction it comes.
 
-use crate::cases::{Case, families, natural, vanilla};
+use crate::cases::{Case, families, natural, update, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::linearize::Linearized;
-use npg::npg::{Outcome, update};
-use npg::trust_region::compare;
+use npg::npg::Outcome;
+use npg::problem::PolicySnapshot;
 
 /// Every number of a comparison is what the oracle says, for steps small and large.
 #[test]
@@ -12,12 +11,12 @@ fn a_comparison_is_what_it_says() {
     for family in families() {
         let case = Case::new(&family, 150, 21);
         let (oracle, old) = (&case.oracle, &case.policy.theta);
-        let at = Linearized::new(&case.policy, case.weighted(), 1.0);
+        let at = PolicySnapshot::new(&case.policy, case.weighted(), 1.0);
         for scale in [0.01, 0.3] {
             let mut rng = case.rng();
             let new: Vec<f64> = old.iter().map(|t| f64::from((t + scale * rng.normal()) as f32)).collect();
-            let signal = npg::trust_region::Signal { entropy: 0.3, ..case.signal() };
-            let actual = compare(&at, &new, signal);
+            let surrogate = npg::problem::Surrogate { entropy: 0.3, ..case.surrogate() };
+            let actual = at.compare(&new, surrogate);
             let (mut kl, mut reverse, mut largest, mut gain) = (0.0, 0.0, 0.0f64, 0.0);
             let (mut entropy, mut entropy_old) = (0.0, 0.0);
             for (row, state) in case.states.iter().enumerate() {
@@ -58,13 +57,13 @@ fn a_comparison_is_what_it_says() {
 fn the_measured_kl_is_between_two_policies() {
     for family in families() {
         let case = Case::new(&family, 150, 22);
-        let at = Linearized::new(&case.policy, case.states(), 1.0);
-        let same = compare(&at, &case.policy.theta, case.signal());
+        let at = PolicySnapshot::new(&case.policy, case.states(), 1.0);
+        let same = at.compare(&case.policy.theta, case.surrogate());
         assert!(same.kl.abs() < 1e-15 && same.kl_reverse.abs() < 1e-15 && same.surrogate == 0.0, "{same:?}");
-        let step = update(&case.policy, case.states(), case.signal(), &natural(Solver::Cg, 0.1), 1e-3, None);
+        let step = update(&case.policy, case.states(), case.surrogate(), &natural(Solver::Cg, 0.1), 1e-3, None);
         let expected = case.oracle.mean_kl(&case.policy.theta, &step.theta, &case.states, &case.ones);
         assert!((step.comparison.kl / expected - 1.0).abs() < 1e-3, "{} against {expected}", step.comparison.kl);
-        assert_eq!(step.comparison, compare(&at, &step.theta, case.signal()));
+        assert_eq!(step.comparison, at.compare(&step.theta, case.surrogate()));
     }
 }
 
@@ -73,7 +72,7 @@ fn the_measured_kl_is_within_5_percent_of_a_budget_of_1e_3() {
     for family in families() {
         let case = Case::new(&family, 1000, 23);
         for damping in [0.1, 1.0] {
-            let step = update(&case.policy, case.states(), case.signal(), &natural(Solver::Cg, damping), 1e-3, None);
+            let step = update(&case.policy, case.states(), case.surrogate(), &natural(Solver::Cg, damping), 1e-3, None);
             assert_eq!(step.outcome, Outcome::Stepped);
             let ratio = step.comparison.kl / 1e-3;
             assert!((ratio - 1.0).abs() < 0.05, "{}, damping {damping}: {ratio}", case.name);
@@ -88,7 +87,7 @@ fn measured_over_predicted_kl_tends_to_one() {
     for family in families() {
         let case = Case::new(&family, 300, 24);
         let ratio = |kl_step: f64| {
-            let step = update(&case.policy, case.states(), case.signal(), &natural(Solver::Cg, 0.1), kl_step, None);
+            let step = update(&case.policy, case.states(), case.surrogate(), &natural(Solver::Cg, 0.1), kl_step, None);
             step.comparison.kl / step.kl_predicted
         };
         let errors = [1e-3, 1e-4, 1e-5, 1e-6].map(|kl_step| (ratio(kl_step) - 1.0).abs());
@@ -105,7 +104,7 @@ fn the_line_search_accepts_only_within_the_measured_budget() {
         for kl_step in [1e-3, 0.1, 0.5] {
             for algorithm in [natural(Solver::Cg, 0.1), vanilla()] {
                 let algorithm = Algorithm { step: StepRule::LineSearch, max_backtracks: 20, ..algorithm };
-                let step = update(&case.policy, case.states(), case.signal(), &algorithm, kl_step, None);
+                let step = update(&case.policy, case.states(), case.surrogate(), &algorithm, kl_step, None);
                 assert_eq!(step.outcome, Outcome::Stepped, "{}", case.name);
                 assert!(step.comparison.kl <= kl_step && step.comparison.surrogate > 0.0);
                 let expected = case.oracle.mean_kl(&case.policy.theta, &step.theta, &case.states, &case.ones);

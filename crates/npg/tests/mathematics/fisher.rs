@@ -4,8 +4,8 @@
 use crate::cases::{Case, families, family, matrix, plain_action};
 use crate::oracle::{add_outer, distance, dot, image, moved, norm};
 use faer::{Mat, Side};
-use npg::linearize::{Linearized, States};
 use npg::policy::ActionRows;
+use npg::problem::{PolicySnapshot, States};
 use npg::solve::Dense;
 
 fn column(matrix: &Dense, j: usize) -> Vec<f64> {
@@ -23,7 +23,7 @@ fn products_and_the_dense_matrix_are_the_expected_outer_product_of_scores() {
     for family in families() {
         let case = Case::new(&family, 150, 2);
         for (weights, states) in [(&case.ones, case.states()), (&case.weights, case.weighted())] {
-            let at = Linearized::new(&case.policy, states, 1.0);
+            let at = PolicySnapshot::new(&case.policy, states, 1.0);
             let expected = case.oracle.fisher(&case.policy.theta, &case.states, weights);
             let dense = at.dense_fisher();
             let largest = expected.iter().map(|row| norm(row)).fold(0.0, f64::max);
@@ -57,7 +57,7 @@ fn a_product_is_the_hessian_of_kl_times_the_vector() {
             };
             let mixed = |i| (kl(h, i, h) - kl(h, i, -h) - kl(-h, i, h) + kl(-h, i, -h)) / (4.0 * h * h);
             let expected: Vec<f64> = (0..theta.len()).map(mixed).collect();
-            let product = Linearized::new(&case.policy, states, 1.0).fisher_product(&v);
+            let product = PolicySnapshot::new(&case.policy, states, 1.0).fisher_product(&v);
             let error = distance(&product, &expected);
             assert!(error < 1e-5, "{}: {error:e}", case.name);
         }
@@ -68,7 +68,7 @@ fn a_product_is_the_hessian_of_kl_times_the_vector() {
 fn products_are_symmetric_and_positive_semi_definite() {
     for family in families() {
         let case = Case::new(&family, 300, 4); // more than one chunk of the reduction
-        let at = Linearized::new(&case.policy, case.weighted(), 1.0);
+        let at = PolicySnapshot::new(&case.policy, case.weighted(), 1.0);
         let mut rng = case.rng();
         for _ in 0..10 {
             let (u, v) = (case.direction(&mut rng), case.direction(&mut rng));
@@ -89,7 +89,7 @@ fn products_are_symmetric_and_positive_semi_definite() {
 fn the_flat_directions_of_a_softmax_have_no_curvature() {
     for name in ["categorical, linear", "categorical", "multi-discrete"] {
         let case = Case::new(&family(name), 300, 5);
-        let at = Linearized::new(&case.policy, case.states(), 1.0);
+        let at = PolicySnapshot::new(&case.policy, case.states(), 1.0);
         let classes = case.policy.distribution.outputs();
         let mut flat = vec![0.0; case.policy.theta.len()];
         let first = flat.len() - classes; // the last layer's biases are the last parameters
@@ -104,7 +104,7 @@ fn the_flat_directions_of_a_softmax_have_no_curvature() {
 fn log_std_parameters_are_part_of_it() {
     for (name, dimensions) in [("gaussian", 2), ("gaussian, linear", 2), ("gaussian, rbf", 1)] {
         let case = Case::new(&family(name), 70, 6);
-        let at = Linearized::new(&case.policy, case.states(), 1.0);
+        let at = PolicySnapshot::new(&case.policy, case.states(), 1.0);
         let parameters = case.policy.theta.len();
         for j in parameters - dimensions..parameters {
             let mut unit = vec![0.0; parameters];
@@ -117,7 +117,7 @@ fn log_std_parameters_are_part_of_it() {
     // State-dependent ones: nothing of the log std's part vanishes.
     for name in ["gaussian, state-dependent", "gaussian, sde", "gaussian, sde, linear"] {
         let case = Case::new(&family(name), 70, 6);
-        let diagonal = Linearized::new(&case.policy, case.states(), 1.0).dense_fisher();
+        let diagonal = PolicySnapshot::new(&case.policy, case.states(), 1.0).dense_fisher();
         let parameters = case.policy.theta.len();
         assert!((parameters - 2..parameters).all(|j| diagonal[(j, j)] > 1e-2), "{name}");
     }
@@ -130,7 +130,7 @@ fn log_std_parameters_are_part_of_it() {
 fn its_rank_on_one_state_is_that_of_the_metric() {
     for (name, rank) in [("gaussian", 4), ("multi-binary", 3), ("categorical", 3), ("multi-discrete", 3)] {
         let case = Case::new(&family(name), 1, 7);
-        let dense = Linearized::new(&case.policy, case.states(), 1.0).dense_fisher();
+        let dense = PolicySnapshot::new(&case.policy, case.states(), 1.0).dense_fisher();
         let values = eigenvalues(&dense);
         let largest = values[values.len() - 1];
         assert_eq!(values.iter().filter(|x| **x > 1e-6 * largest).count(), rank, "{name}: {values:?}");
@@ -150,8 +150,8 @@ fn a_fraction_of_the_states_is_evenly_spread() {
         let mean = rows.iter().map(|row| case.weights[*row]).sum::<f64>() / count as f64;
         let weights: Vec<f64> = rows.iter().map(|row| case.weights[*row] / mean).collect();
         let (inputs, weights) = (matrix(&thinned), Some(&weights[..]));
-        let expected = Linearized::new(&case.policy, States { inputs: (&inputs).into(), weights }, 1.0);
-        let part = Linearized::new(&case.policy, case.weighted(), fraction);
+        let expected = PolicySnapshot::new(&case.policy, States { inputs: (&inputs).into(), weights }, 1.0);
+        let part = PolicySnapshot::new(&case.policy, case.weighted(), fraction);
         assert_eq!(part.rows(), count);
         assert_eq!(part.fisher_product(&v), expected.fisher_product(&v), "fraction {fraction}");
         assert_eq!(part.dense_fisher(), expected.dense_fisher(), "fraction {fraction}");
@@ -169,7 +169,7 @@ fn thinned_actions(actions: &ActionRows, rows: &[usize]) -> ActionRows {
 fn scores_are_derivatives_of_log_probabilities() {
     for family in families() {
         let case = Case::new(&family, 70, 9);
-        let scores = Linearized::new(&case.policy, case.weighted(), 1.0).scores(&case.actions);
+        let scores = PolicySnapshot::new(&case.policy, case.weighted(), 1.0).scores(&case.actions);
         for row in [0, 13, 63, 64, 69] {
             let expected = case.oracle.scores(&case.policy.theta, &case.states[row], &[case.action(row)]);
             let expected: Vec<f64> = expected[0].iter().map(|s| s * case.weights[row].sqrt()).collect();
@@ -189,7 +189,7 @@ fn the_empirical_fisher_converges_to_the_exact_one() {
         let repeats = 2500;
         let rows = few.rows() * repeats;
         let inputs = matrix(&(0..rows).map(|row| few.states[row % few.rows()].clone()).collect::<Vec<_>>());
-        let at = Linearized::new(&few.policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+        let at = PolicySnapshot::new(&few.policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
         let mut actions = ActionRows::zeros(&few.policy.distribution, rows);
         let mut rng = few.rng();
         for row in 0..rows {

@@ -2,8 +2,7 @@
 
 use crate::cases::{Case, families};
 use crate::oracle::distance;
-use npg::gradient::policy_gradient;
-use npg::linearize::Linearized;
+use npg::problem::PolicySnapshot;
 
 /// Mean over states of w (pi'/pi A + c H(pi')), the function whose gradient at theta' = theta is g.
 fn surrogate(case: &Case, theta: &[f64], weights: &[f64], entropy: f64) -> f64 {
@@ -37,8 +36,8 @@ fn the_gradient_is_the_slope_of_the_surrogate() {
         let case = Case::new(&family, 150, 1); // two whole tiles and a part of one
         for (weights, states) in [(&case.ones, case.states()), (&case.weights, case.weighted())] {
             for entropy in [0.0, 0.3] {
-                let at = Linearized::new(&case.policy, states, 1.0);
-                let g = policy_gradient(&at, &case.actions, &case.advantages, entropy);
+                let at = PolicySnapshot::new(&case.policy, states, 1.0);
+                let g = at.policy_gradient(&case.actions, &case.advantages, entropy);
                 let error = distance(&g, &differences(&case, weights, entropy));
                 assert!(error < 2e-6, "{}, entropy {entropy}: {error:e}", case.name);
             }

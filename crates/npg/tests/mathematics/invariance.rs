@@ -3,11 +3,11 @@
 //! Feeding the first layer A s instead of s parametrizes the same functions anew: its weights become A^-T W. For both
 //! parametrizations of one policy, on one batch, an undamped natural step must change the outputs alike.
 
-use crate::cases::{Case, INPUTS, family, matrix, natural, single, vanilla};
+use crate::cases::{Case, INPUTS, family, matrix, natural, single, update, vanilla};
 use crate::oracle::distance;
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::linearize::{Linearized, States};
-use npg::npg::{Outcome, update};
+use npg::npg::Outcome;
+use npg::problem::{PolicySnapshot, States};
 
 /// A, far from orthogonal; its entries and those of A^-1 are exact in f32.
 const A: [[f64; INPUTS]; INPUTS] = [[4.0, 1.0, 0.0], [0.0, 0.5, 2.0], [0.0, 0.0, 1.0]];
@@ -38,7 +38,7 @@ fn transformed(case: &Case) -> Case {
 
 /// How a step changes the outputs on all states.
 fn change(case: &Case, algorithm: &Algorithm) -> Vec<f64> {
-    let step = update(&case.policy, case.states(), case.signal(), algorithm, 1e-3, None);
+    let step = update(&case.policy, case.states(), case.surrogate(), algorithm, 1e-3, None);
     assert_eq!(step.outcome, Outcome::Stepped);
     let outputs =
         |theta: &[f64]| -> Vec<f64> { case.states.iter().flat_map(|s| case.oracle.outputs(theta, s)).collect() };
@@ -52,7 +52,7 @@ fn the_two_parametrizations_are_one_policy() {
         let other = transformed(&case);
         let outputs = |case: &Case| -> Vec<f64> {
             let states = States { inputs: (&case.inputs).into(), weights: None };
-            let at = Linearized::new(&case.policy, states, 1.0);
+            let at = PolicySnapshot::new(&case.policy, states, 1.0);
             (0..case.rows()).flat_map(|row| at.outputs(row).to_vec()).map(f64::from).collect()
         };
         assert!(distance(&outputs(&case), &outputs(&other)) < 1e-6);

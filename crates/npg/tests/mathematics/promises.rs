@@ -4,11 +4,11 @@ use crate::cases::{Case, INPUTS, families, matrix};
 use crate::oracle::Oracle;
 use npg::config::{Config, NetworkKind};
 use npg::env::{Action, Ending, Env, Outcome, Space, Spec};
-use npg::linearize::{Linearized, States};
 use npg::policy::Policy;
+use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::random::Stream;
 use npg::train::{Iteration, Trainer};
-use npg::trust_region::{Episodes, Promise, Signal, compare};
+use npg::trust_region::{Episodes, Promise};
 
 /// Total variation as it is measured: of classes, or the bound of everything else.
 fn total_variation(oracle: &Oracle, p: &[f64], q: &[f64], exact: bool) -> f64 {
@@ -34,9 +34,9 @@ fn a_promise_is_what_plain_sums_give() {
         let total: f64 = steps.iter().map(|t| gamma.powi(*t)).sum();
         let discounts: Vec<f64> = steps.iter().map(|t| gamma.powi(*t) * n as f64 / total).collect();
 
-        let at = Linearized::new(&case.policy, case.states(), 1.0);
-        let measured = compare(&at, &new, Signal { discounts: Some(&discounts), entropy: 0.3, ..case.signal() });
-        let plain = compare(&at, &new, Signal { entropy: 0.3, ..case.signal() });
+        let at = PolicySnapshot::new(&case.policy, case.states(), 1.0);
+        let measured = at.compare(&new, Surrogate { discounts: Some(&discounts), entropy: 0.3, ..case.surrogate() });
+        let plain = at.compare(&new, Surrogate { entropy: 0.3, ..case.surrogate() });
         assert_eq!((measured.surrogate, measured.kl, measured.tv), (plain.surrogate, plain.kl, plain.tv));
         let largest = case.advantages.iter().fold(0.0f64, |m, a| m.max(a.abs()));
         let episodes = Episodes {
@@ -101,9 +101,9 @@ fn a_promise_is_what_plain_sums_give() {
 fn a_policy_that_stays_promises_nothing() {
     for family in families() {
         let case = Case::new(&family, 70, 62);
-        let at = Linearized::new(&case.policy, case.states(), 1.0);
-        let signal = Signal { discounts: Some(&case.ones), ..case.signal() };
-        let none = npg::trust_region::Comparison::with_itself(&at);
+        let at = PolicySnapshot::new(&case.policy, case.states(), 1.0);
+        let surrogate = Surrogate { discounts: Some(&case.ones), ..case.surrogate() };
+        let none = at.unmoved();
         for horizon in [None, Some(100)] {
             for gamma in [0.9, 1.0] {
                 let episodes = Episodes {
@@ -119,7 +119,7 @@ fn a_policy_that_stays_promises_nothing() {
                 assert_eq!((promise.surrogate, promise.drift, bounds), (0.0, 0.0, [0.0; 5]), "{}", case.name);
                 // Without discount only the sum up to a time limit is finite for a policy that moves.
                 let new: Vec<f64> = case.policy.theta.iter().map(|t| t + 0.1).collect();
-                let moved = Promise::new(&compare(&at, &new, signal), &episodes);
+                let moved = Promise::new(&at.compare(&new, surrogate), &episodes);
                 assert!(moved.drift > 0.0 && moved.surrogate.is_finite());
                 assert_eq!(moved.cpo.is_finite(), gamma < 1.0, "{moved:?}");
                 assert_eq!(moved.series.is_finite(), gamma < 1.0 || horizon.is_some(), "{moved:?}");
@@ -178,7 +178,7 @@ fn probabilities(policy: &Policy) -> [[f64; 2]; 3] {
     let rooms: Vec<Vec<f64>> =
         (0..INPUTS).map(|s| (0..INPUTS).map(|j| f64::from(u8::from(s == j))).collect()).collect();
     let inputs = matrix(&rooms);
-    let at = Linearized::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+    let at = PolicySnapshot::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
     std::array::from_fn(|s| {
         let [a, b] = [at.outputs(s)[0], at.outputs(s)[1]].map(f64::from);
         [1.0 / (1.0 + (b - a).exp()), 1.0 / (1.0 + (a - b).exp())]

@@ -1,14 +1,14 @@
 //! Updates that must not happen: the parameters stay as they are, bit for bit, and the reason is said.
 
-use crate::cases::{Case, families, family, natural, vanilla};
+use crate::cases::{Case, families, family, natural, update, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::linearize::{Linearized, States};
-use npg::npg::{Outcome, Update, update};
-use npg::trust_region::{Comparison, Signal, compare};
+use npg::npg::{Outcome, Update};
+use npg::problem::{PolicySnapshot, States, Surrogate};
+use npg::trust_region::Comparison;
 
 fn updated(case: &Case, algorithm: &Algorithm, advantages: &[f64], warm_start: Option<&[f64]>) -> Update {
-    let signal = Signal { advantages, ..case.signal() };
-    update(&case.policy, case.states(), signal, algorithm, 0.01, warm_start)
+    let surrogate = Surrogate { advantages, ..case.surrogate() };
+    update(&case.policy, case.states(), surrogate, algorithm, 0.01, warm_start)
 }
 
 fn assert_untouched(case: &Case, update: &Update) {
@@ -45,7 +45,7 @@ fn advantages_that_are_not_finite() {
 fn actions_and_weights_that_are_not_finite() {
     let mut case = Case::new(&family("gaussian"), 100, 42);
     case.weights[99] = f64::NAN;
-    let bad = update(&case.policy, case.weighted(), case.signal(), &natural(Solver::Cg, 0.1), 0.01, None);
+    let bad = update(&case.policy, case.weighted(), case.surrogate(), &natural(Solver::Cg, 0.1), 0.01, None);
     assert_refused(&case, &bad, "the gradient is not finite");
     let npg::policy::ActionMut::Reals(action) = case.actions.row_mut(99) else { unreachable!() };
     action[0] = f64::INFINITY;
@@ -61,7 +61,7 @@ fn a_direction_that_is_no_ascent() {
     assert_eq!(cold.outcome, Outcome::Stepped);
     let opposite: Vec<f64> = cold.solution.unwrap().x.iter().map(|x| -100.0 * x).collect();
     let refused = updated(&case, &algorithm, &case.advantages, Some(&opposite));
-    assert_refused(&case, &refused, "is not positive: x is no ascent direction");
+    assert_refused(&case, &refused, "is not positive: x does not point uphill");
     assert!(refused.g_x < 0.0);
 }
 
@@ -95,7 +95,7 @@ fn a_direction_that_does_not_change_the_policy() {
     case.weights = (0..100).map(|row| if row % 2 == 0 { 0.0 } else { 2.0 }).collect();
     for rule in [StepRule::Kl, StepRule::LineSearch] {
         let algorithm = Algorithm { step: rule, fisher_fraction: 0.5, ..natural(Solver::Cg, 0.1) };
-        let update = update(&case.policy, case.weighted(), case.signal(), &algorithm, 0.01, None);
+        let update = update(&case.policy, case.weighted(), case.surrogate(), &algorithm, 0.01, None);
         assert_refused(&case, &update, "x^T F x = 0e0 is not positive");
     }
 }
@@ -110,7 +110,7 @@ fn steps_into_nowhere() {
             let reason = if alpha.is_finite() { "the new policy is not finite" } else { "the step size is" };
             assert_refused(&case, &refused, reason);
         }
-        let update = update(&case.policy, case.states(), case.signal(), &vanilla(), f64::NAN, None);
+        let update = update(&case.policy, case.states(), case.surrogate(), &vanilla(), f64::NAN, None);
         assert_refused(&case, &update, "the step size is NaN");
     }
 }
@@ -126,8 +126,8 @@ fn no_signal() {
             assert_eq!(update.outcome, Outcome::NoSignal);
             assert_untouched(&case, &update);
         }
-        let signal = Signal { advantages: &zeros, entropy: 0.1, ..case.signal() };
-        let update = update(&case.policy, case.states(), signal, &natural(Solver::Cg, 0.1), 0.01, None);
+        let surrogate = Surrogate { advantages: &zeros, entropy: 0.1, ..case.surrogate() };
+        let update = update(&case.policy, case.states(), surrogate, &natural(Solver::Cg, 0.1), 0.01, None);
         assert_eq!(update.outcome, Outcome::Stepped);
         assert!(update.comparison.entropy > update.comparison.entropy_old);
     }
@@ -155,8 +155,8 @@ fn a_line_search_that_fails() {
         let once = Algorithm { max_backtracks: 0, ..search };
         for kl_step in [0.01, 0.3] {
             let textbook = Algorithm { kl_tolerance: None, ..natural(Solver::Cg, 0.1) };
-            let full = update(&case.policy, case.states(), case.signal(), &textbook, kl_step, None);
-            let tried = update(&case.policy, case.states(), case.signal(), &once, kl_step, None);
+            let full = update(&case.policy, case.states(), case.surrogate(), &textbook, kl_step, None);
+            let tried = update(&case.policy, case.states(), case.surrogate(), &once, kl_step, None);
             assert!(full.comparison.surrogate > 0.0);
             if full.comparison.kl <= kl_step {
                 assert_eq!((tried.outcome, tried.theta), (Outcome::Stepped, full.theta));
@@ -172,10 +172,10 @@ fn a_line_search_that_fails() {
 #[test]
 fn a_comparison_changes_nothing() {
     let case = Case::new(&family("gaussian"), 100, 50);
-    let at = Linearized::new(&case.policy, States { inputs: (&case.inputs).into(), weights: None }, 1.0);
+    let at = PolicySnapshot::new(&case.policy, States { inputs: (&case.inputs).into(), weights: None }, 1.0);
     let v = case.direction(&mut case.rng());
     let before = at.fisher_product(&v);
-    npg::trust_region::compare(&at, &v, case.signal());
+    at.compare(&v, case.surrogate());
     assert_eq!(at.fisher_product(&v), before);
 }
 
@@ -187,8 +187,8 @@ fn a_policy_that_stays_has_its_entropy() {
         let update = updated(&case, &natural(Solver::Cg, 0.1), &vec![0.0; case.rows()], None);
         assert_eq!(update.outcome, Outcome::NoSignal);
         assert_untouched(&case, &update);
-        let at = Linearized::new(&case.policy, case.states(), 1.0);
-        let expected = compare(&at, &case.policy.theta, case.signal());
+        let at = PolicySnapshot::new(&case.policy, case.states(), 1.0);
+        let expected = at.compare(&case.policy.theta, case.surrogate());
         assert_eq!(update.comparison.tv_exact, expected.tv_exact);
         for entropy in [update.comparison.entropy, update.comparison.entropy_old] {
             assert!((entropy - expected.entropy_old).abs() < 1e-12 * (1.0 + entropy.abs()), "{}", case.name);

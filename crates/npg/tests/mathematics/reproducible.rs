@@ -1,10 +1,9 @@
 //! The same bits for any number of threads, and across a save and a load.
 
-use crate::cases::{Case, families, natural};
+use crate::cases::{Case, families, natural, update};
 use crate::scripted::{Script, assert_same, outcome, policy};
 use npg::config::{Algorithm, Solver, Std, StepRule};
 use npg::env::{Ending, registry};
-use npg::npg::update;
 use npg::rollout::{Batch, Sampler};
 
 const TASKS: [(&str, Std); 6] = [
@@ -62,8 +61,8 @@ fn updates_do_not_depend_on_threads() {
             }
             let algorithm = Algorithm { step: StepRule::LineSearch, ..natural(solver, 0.1) };
             let updated = |threads| {
-                let signal = npg::trust_region::Signal { entropy: 0.01, ..case.signal() };
-                in_threads(threads, || update(&case.policy, case.weighted(), signal, &algorithm, 0.01, None))
+                let surrogate = npg::problem::Surrogate { entropy: 0.01, ..case.surrogate() };
+                in_threads(threads, || update(&case.policy, case.weighted(), surrogate, &algorithm, 0.01, None))
             };
             let expected = updated(1);
             for threads in [2, 4, 7] {

@@ -266,16 +266,12 @@ fn nothing_moves_between_sampling_and_updating() {
             let error = row.iter().zip(batch.inputs.row(index)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(error < 1e-4, "row {index} was normalized with other statistics: {error}");
         }
-        let states = npg::linearize::States { inputs: batch.states(), weights: None };
-        let at = npg::linearize::Linearized::new(&policy, states, 1.0);
+        let states = npg::problem::States { inputs: batch.states(), weights: None };
+        let at = npg::problem::PolicySnapshot::new(&policy, states, 1.0);
         let advantages: Vec<f64> = batch.rewards.clone();
-        let signal = npg::trust_region::Signal {
-            actions: &batch.actions,
-            advantages: &advantages,
-            entropy: 0.0,
-            discounts: None,
-        };
-        let same = npg::trust_region::compare(&at, &policy.theta, signal);
+        let surrogate =
+            npg::problem::Surrogate { actions: &batch.actions, advantages: &advantages, entropy: 0.0, discounts: None };
+        let same = at.compare(&policy.theta, surrogate);
         assert_eq!((same.surrogate, same.kl), (0.0, 0.0));
         // The mean over the batch of the raw actions' log probabilities is near minus the entropy: they are the actions
         // of these inputs. Four standard errors of a normal's log probability: false alarm below 1e-4, fixed seed.

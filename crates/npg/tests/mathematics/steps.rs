@@ -1,11 +1,10 @@
 //! Whole updates: the solvers against each other and against dense f64 solves, and what a KL budget predicts.
 
-use crate::cases::{Case, families, family, natural, vanilla};
+use crate::cases::{Case, families, family, natural, update, vanilla};
 use crate::oracle::{add_outer, distance, dot, image, moved, norm, solved};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::gradient::policy_gradient;
-use npg::linearize::{Linearized, States};
-use npg::npg::{Outcome, Update, update};
+use npg::npg::{Outcome, Update};
+use npg::problem::{PolicySnapshot, States};
 
 /// Whether F has full rank: a softmax makes it singular, and so may hidden layers.
 fn is_regular(case: &Case) -> bool {
@@ -13,7 +12,7 @@ fn is_regular(case: &Case) -> bool {
 }
 
 fn stepped(case: &Case, states: States<'_>, algorithm: &Algorithm, kl_step: f64) -> Update {
-    let update = update(&case.policy, states, case.signal(), algorithm, kl_step, None);
+    let update = update(&case.policy, states, case.surrogate(), algorithm, kl_step, None);
     assert_eq!(update.outcome, Outcome::Stepped, "{} with {algorithm:?}", case.name);
     update
 }
@@ -23,8 +22,8 @@ fn solution(case: &Case, algorithm: &Algorithm) -> Vec<f64> {
 }
 
 fn gradient(case: &Case) -> Vec<f64> {
-    let at = Linearized::new(&case.policy, case.states(), 1.0);
-    policy_gradient(&at, &case.actions, &case.advantages, 0.0)
+    let at = PolicySnapshot::new(&case.policy, case.states(), 1.0);
+    at.policy_gradient(&case.actions, &case.advantages, 0.0)
 }
 
 #[test]
@@ -81,7 +80,7 @@ fn undamped_conjugate_gradients_find_the_shortest_solution_of_a_softmax() {
         let x = solution(&case, &Algorithm { cg_iterations, ..natural(Solver::Cg, 0.0) });
         assert!(distance(&x, &shortest) < 1e-4, "{:e}", distance(&x, &shortest));
     }
-    let cholesky = update(&case.policy, case.states(), case.signal(), &natural(Solver::Cholesky, 0.0), 0.01, None);
+    let cholesky = update(&case.policy, case.states(), case.surrogate(), &natural(Solver::Cholesky, 0.0), 0.01, None);
     assert!(matches!(cholesky.outcome, Outcome::Refused(_)), "{:?}", cholesky.outcome);
 }
 
@@ -97,8 +96,8 @@ fn woodbury_is_the_dense_solve_with_the_empirical_fisher() {
                 let score = &case.oracle.scores(&case.policy.theta, state, &[case.action(row)])[0];
                 add_outer(&mut empirical, score, weights[row] / case.rows() as f64);
             }
-            let at = Linearized::new(&case.policy, states, 1.0);
-            let g = policy_gradient(&at, &case.actions, &case.advantages, 0.0);
+            let at = PolicySnapshot::new(&case.policy, states, 1.0);
+            let g = at.policy_gradient(&case.actions, &case.advantages, 0.0);
             for damping in [1e-2, 0.1, 1.0] {
                 let x = stepped(&case, states, &natural(Solver::Woodbury, damping), 0.01).solution.unwrap().x;
                 let error = distance(&x, &solved(&empirical, damping, &g));
@@ -191,7 +190,7 @@ fn a_warm_start_at_the_solution_is_used_if_asked_for() {
     let x = solution(&case, &cold);
     let again = |cg_warm_start| {
         let algorithm = Algorithm { cg_warm_start, ..cold.clone() };
-        let update = update(&case.policy, case.states(), case.signal(), &algorithm, 0.01, Some(&x));
+        let update = update(&case.policy, case.states(), case.surrogate(), &algorithm, 0.01, Some(&x));
         update.solution.unwrap().iterations.unwrap()
     };
     assert!(again(false) > 5);
@@ -209,7 +208,7 @@ fn momentum_pulls_along_the_last_direction_while_that_ascends() {
         for solver in [Solver::Cg, Solver::Cholesky] {
             let algorithm = Algorithm { momentum: 0.8, cg_iterations: 1000, ..natural(solver, damping) };
             let with = |last: &[f64]| {
-                let update = update(&case.policy, case.states(), case.signal(), &algorithm, 0.01, Some(last));
+                let update = update(&case.policy, case.states(), case.surrogate(), &algorithm, 0.01, Some(last));
                 assert_eq!(update.outcome, Outcome::Stepped, "{}", case.name);
                 update.solution.unwrap().x
             };

@@ -2,13 +2,12 @@
 
 use npg::config::{self, Config, NetworkKind, Std, ValueKind};
 use npg::env::{Space, Spec};
-use npg::gradient::policy_gradient;
-use npg::linearize::{Linearized, States};
 use npg::network::kernels::Matrix;
 use npg::normalize::{Moments, Normalizer};
 use npg::policy::{ActionRows, Inputs, Observations, Policy, WIDE};
+use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::random::{Purpose, Stream};
-use npg::trust_region::{Signal, compare};
+
 use npg::value::{Baseline, Visited};
 
 const ROWS: usize = 150;
@@ -57,17 +56,17 @@ fn wide(network: NetworkKind, action: Space, std: Std) -> Wide {
 /// Everything that an update computes from states.
 fn computed(case: &Wide, inputs: Inputs<'_>, fraction: f64) -> Vec<f64> {
     let weights: Vec<f64> = (0..ROWS).map(|row| 0.5 + row as f64 / (ROWS - 1) as f64).collect();
-    let at = Linearized::new(&case.policy, States { inputs, weights: Some(&weights) }, fraction);
+    let at = PolicySnapshot::new(&case.policy, States { inputs, weights: Some(&weights) }, fraction);
     let v: Vec<f64> = (0..case.policy.theta.len()).map(|i| (i % 7) as f64 - 3.0).collect();
     let moved: Vec<f64> = case.policy.theta.iter().zip(&v).map(|(theta, v)| theta + 1e-3 * v).collect();
     let mut all = at.fisher_product(&v);
-    all.extend(policy_gradient(&at, &case.actions, &case.advantages, 0.1));
+    all.extend(at.policy_gradient(&case.actions, &case.advantages, 0.1));
     let scores = at.scores(&case.actions);
     all.extend((0..scores.rows()).map(|row| scores[(row, row % scores.columns())]));
     let fisher = at.dense_fisher();
     all.extend((0..fisher.columns()).map(|j| fisher[(j / 2, j)]));
-    let signal = Signal { actions: &case.actions, advantages: &case.advantages, entropy: 0.0, discounts: None };
-    let comparison = compare(&at, &moved, signal);
+    let surrogate = Surrogate { actions: &case.actions, advantages: &case.advantages, entropy: 0.0, discounts: None };
+    let comparison = at.compare(&moved, surrogate);
     all.extend([comparison.kl, comparison.surrogate, comparison.entropy]);
     all
 }

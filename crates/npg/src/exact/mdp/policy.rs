@@ -68,9 +68,9 @@ impl TabularPolicy {
     /// space or sees no discrete one.
     pub fn of(policy: &crate::policy::Policy) -> Option<Self> {
         use crate::env::Space;
-        use crate::linearize::{Linearized, States};
         use crate::network::kernels::Matrix;
         use crate::policy::Head;
+        use crate::problem::{PolicySnapshot, States};
         let (Space::Discrete(states), [Head::Categorical { count, .. }]) =
             (&policy.observation, policy.distribution.heads())
         else {
@@ -83,7 +83,7 @@ impl TabularPolicy {
             policy.observation.encode(&[state as f64], &mut encoded).ok()?;
             policy.normalize(&encoded, inputs.row_mut(state));
         }
-        let at = Linearized::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+        let at = PolicySnapshot::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
         let logits = (0..states).flat_map(|s| at.outputs(s)[..actions].iter().map(|z| f64::from(*z))).collect();
         Self::softmax(actions, logits).ok()
     }

@@ -4,46 +4,25 @@
 //! outputs (Martens 2020). This F is the exact expectation over actions; only the *scores* of sampled actions give the
 //! noisy empirical one, (1/N) S^T S.
 
-use crate::linearize::Linearized;
+use super::PolicySnapshot;
 use crate::network::kernels::Matrix;
-use crate::network::{Network, Packed, Scratch, Tile};
+use crate::network::{Curvature, Scratch};
 use crate::policy::ActionRows;
-use crate::reduce::{self, Cut, Pool};
 use crate::solve::Dense;
 
-/// (1/rows) sum over rows of J^T M J v; `metric` replaces the rows of J v in tile `index` by M J v, once `prepare` has
-/// seen to the tile's inputs. The damping is not in it.
-pub(crate) fn curvature_product(
-    network: &Network,
-    packed: &Packed,
-    (tiles, cut, rows): (&[Tile], Cut, usize),
-    (scratch, tangents): (&Pool<Scratch>, &Pool<Packed>),
-    v: &[f64],
-    (prepare, metric): (impl Fn(usize, &mut Scratch) + Sync, impl Fn(usize, usize, &mut Matrix) + Sync),
-) -> Vec<f64> {
-    let mut product = tangents.with(
-        || network.tangent(),
-        |tangent| {
-            network.pack_tangent(packed, v, tangent);
-            let add = |scratch: &mut Scratch, index: usize, sum: &mut [f64]| {
-                prepare(index, scratch);
-                network.jvp(packed, tangent, &tiles[index], scratch);
-                metric(index, tiles[index].rows(), &mut scratch.outputs);
-                network.vjp(packed, &tiles[index], scratch, sum);
-            };
-            reduce::sum(cut, network.parameters(), (scratch, || Scratch::new(network)), add)
-        },
-    );
-    let scale = 1.0 / rows as f64;
-    product.iter_mut().for_each(|x| *x *= scale);
-    product
-}
-
-impl Linearized<'_> {
-    /// F v: one jvp, one M, one vjp a tile. Undamped. `v` and the result have one number a parameter.
+impl PolicySnapshot<'_> {
+    /// F v, without damping: for each tile one jvp, one product with M and one vjp.
     pub fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
-        let (network, distribution) = (&self.policy.network, &self.policy.distribution);
-        let states = (&self.tiles[..], self.cut, self.rows());
+        let distribution = &self.policy.distribution;
+        let curvature = Curvature {
+            network: &self.policy.network,
+            packed: &self.packed,
+            tiles: &self.tiles,
+            cut: self.cut,
+            rows: self.rows(),
+            scratch: &self.scratch,
+            tangents: &self.tangents,
+        };
         let prepare = |index: usize, scratch: &mut Scratch| self.prepare(index, scratch);
         let metric = |index: usize, rows: usize, outputs: &mut Matrix| {
             distribution.apply_metric(rows, &self.metrics[index], outputs);
@@ -54,7 +33,7 @@ impl Linearized<'_> {
                 }
             }
         };
-        curvature_product(network, &self.packed, states, (&self.scratch, &self.tangents), v, (prepare, metric))
+        curvature.product(v, prepare, metric)
     }
 
     /// x^T F x, twice the predicted KL of a step x, by one product.

@@ -1,6 +1,7 @@
 //! A policy at its current parameters on a set of states: one forward pass, kept for every product that follows.
 //!
-//! Gradient, Fisher products, dense Fisher and scores all start from here; activations are computed once a solve.
+//! The gradient, Fisher products, the dense F, the scores and comparisons all start from here, so that activations are
+//! computed only once for each update.
 
 use crate::network::kernels::Matrix;
 use crate::network::{Packed, Scratch, Tile};
@@ -16,18 +17,18 @@ pub struct States<'a> {
     pub weights: Option<&'a [f64]>,
 }
 
-/// Forward pass over states at the policy's parameters.
+/// The old policy on a set of states: its forward pass, with everything that products need.
 #[derive(Debug)]
-pub struct Linearized<'a> {
-    pub(crate) policy: &'a Policy,
-    pub(crate) packed: Packed,
-    pub(crate) cut: Cut,
-    pub(crate) tiles: Vec<Tile>,
+pub struct PolicySnapshot<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) packed: Packed,
+    pub(super) cut: Cut,
+    pub(super) tiles: Vec<Tile>,
     /// Fisher metric of each row's distribution, tile by tile.
-    pub(crate) metrics: Vec<Matrix>,
+    pub(super) metrics: Vec<Matrix>,
     /// Working memory of the products.
-    pub(crate) scratch: Pool<Scratch>,
-    pub(crate) tangents: Pool<Packed>,
+    pub(super) scratch: Pool<Scratch>,
+    pub(super) tangents: Pool<Packed>,
     inputs: Inputs<'a>,
     weights: Option<&'a [f64]>,
     /// Mean of the weights over these states: what they are divided by. 1 where nothing is left out.
@@ -43,15 +44,16 @@ fn spread(rows: usize, fraction: f64) -> Option<Vec<usize>> {
     (count < rows).then(|| (0..count).map(|i| i * rows / count).collect())
 }
 
-/// A part of weights with mean one has another mean, by which F and the predicted KL would be off. 1 for no selection, and
-/// for weights that are all zero (the step is then refused, as F is).
+/// The weights average to one over all states but not over a selection, so they are divided by the selection's mean; otherwise F
+/// and the predicted KL would be scaled by it. It is 1 without a selection, and for weights that are all zero (F is then
+/// zero, and the step is refused).
 fn mean_weight(weights: Option<&[f64]>, selection: Option<&[usize]>) -> f64 {
     let (Some(weights), Some(selection)) = (weights, selection) else { return 1.0 };
     let mean = selection.iter().map(|row| weights[*row]).sum::<f64>() / selection.len() as f64;
     if mean > 0.0 { mean } else { 1.0 }
 }
 
-impl<'a> Linearized<'a> {
+impl<'a> PolicySnapshot<'a> {
     /// Runs the forward pass over an evenly spread `fraction` of the states.
     pub fn new(policy: &'a Policy, states: States<'a>, fraction: f64) -> Self {
         let selection = spread(states.inputs.rows(), fraction);
@@ -91,27 +93,27 @@ impl<'a> Linearized<'a> {
     }
 
     /// Writes the inputs of tile `index` into the first rows of `to`.
-    pub(crate) fn write_inputs(&self, index: usize, to: &mut Matrix) {
+    pub(super) fn write_inputs(&self, index: usize, to: &mut Matrix) {
         self.inputs.fill(self.cut.rows(index).map(|row| self.source(row)), to);
     }
 
     /// Before a product of tile `index`: makes its inputs again, where the tile does not keep them.
-    pub(crate) fn prepare(&self, index: usize, scratch: &mut Scratch) {
+    pub(super) fn prepare(&self, index: usize, scratch: &mut Scratch) {
         self.inputs.prepare(&self.tiles[index], self.cut.rows(index).map(|row| self.source(row)), scratch);
     }
 
     /// Index of row `row` among the given states.
-    pub(crate) fn source(&self, row: usize) -> usize {
+    pub(super) fn source(&self, row: usize) -> usize {
         self.selection.as_ref().map_or(row, |s| s[row])
     }
 
     /// Weight of row `row`; the mean over these rows is one.
-    pub(crate) fn weight(&self, row: usize) -> f64 {
+    pub(super) fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |w| w[self.source(row)] / self.mean_weight)
     }
 
     /// Whether all rows count the same.
-    pub(crate) fn is_weighted(&self) -> bool {
+    pub(super) fn is_weighted(&self) -> bool {
         self.weights.is_some()
     }
 

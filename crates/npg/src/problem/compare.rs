@@ -1,0 +1,85 @@
+//! A new policy compared with the old one, on the states of a snapshot.
+
+use super::{PolicySnapshot, Surrogate};
+use crate::network::{Packed, Scratch, TILE, Tile};
+use crate::policy::{Comparer, Difference};
+use crate::trust_region::Comparison;
+use rayon::prelude::*;
+
+impl PolicySnapshot<'_> {
+    /// Compares the policy with parameters `theta` with the policy of the snapshot.
+    pub fn compare(&self, theta: &[f64], surrogate: Surrogate<'_>) -> Comparison {
+        let packed = self.policy.network.pack(theta);
+        let parts: Vec<Vec<Comparison>> = (0..self.tiles.len())
+            .into_par_iter()
+            .with_min_len(2)
+            .map(|index| self.compare_tile(index, &self.forward(index, &packed), surrogate))
+            .collect();
+        let tv_exact = self.policy.distribution.has_exact_total_variation();
+        let mut total = Comparison { tv_exact, ..Comparison::default() };
+        parts.into_iter().flatten().for_each(|part| total.add(part));
+        let scale = 1.0 / self.rows().max(1) as f64;
+        total.means().into_iter().for_each(|mean| *mean *= scale);
+        let bonus = surrogate.entropy * (total.entropy - total.entropy_old);
+        (total.surrogate, total.surrogate_size) = (total.surrogate + bonus, total.surrogate_size + bonus.abs());
+        total
+    }
+
+    /// The policy of the snapshot compared with itself: everything is zero except for the entropy.
+    pub fn unmoved(&self) -> Comparison {
+        let distribution = &self.policy.distribution;
+        let entropy =
+            (0..self.rows()).map(|row| self.weight(row) * distribution.entropy(self.outputs(row))).sum::<f64>();
+        let entropy = entropy / self.rows().max(1) as f64;
+        let tv_exact = distribution.has_exact_total_variation();
+        Comparison { tv_exact, entropy, entropy_old: entropy, ..Comparison::default() }
+    }
+
+    /// The outputs of the network with other parameters, for tile `index`.
+    fn forward(&self, index: usize, packed: &Packed) -> Tile {
+        let network = &self.policy.network;
+        let mut tile = Tile::without_inputs(network, self.tiles[index].rows(), false);
+        self.scratch.with(
+            || Scratch::new(network),
+            |scratch| {
+                std::mem::swap(&mut tile.inputs, scratch.room_for_inputs());
+                self.write_inputs(index, &mut tile.inputs);
+                network.forward(packed, &mut tile);
+                std::mem::swap(&mut tile.inputs, &mut scratch.inputs);
+            },
+        );
+        tile
+    }
+
+    /// Sums over the rows of one tile, whose new outputs are in `tile`: one for each [`TILE`] rows, however many the tile has, so
+    /// that the order of the additions does not depend on the tiles.
+    fn compare_tile(&self, index: usize, tile: &Tile, surrogate: Surrogate<'_>) -> Vec<Comparison> {
+        let before = &self.tiles[index];
+        let mut parts = vec![Comparison::default(); before.rows().div_ceil(TILE)];
+        let mut comparer = Comparer::new(&self.policy.distribution);
+        for (slot, row) in self.cut.rows(index).enumerate() {
+            let part = &mut parts[slot / TILE];
+            let (p, q) = (before.outputs().row(slot), tile.outputs().row(slot));
+            let (source, weight) = (self.source(row), self.weight(row));
+            let action = surrogate.actions.row(source);
+            let Difference { log_ratio, kl, kl_reverse, tv, entropy_p, entropy_q } = comparer.compare(p, q, action);
+            let gain = libm::expm1(log_ratio) * surrogate.advantages[source];
+            part.surrogate += weight * gain;
+            part.surrogate_size += weight * gain.abs();
+            part.kl += weight * kl;
+            part.kl_max = part.kl_max.max(kl);
+            part.kl_reverse += weight * kl_reverse;
+            part.kl_reverse_max = part.kl_reverse_max.max(kl_reverse);
+            part.tv += weight * tv;
+            part.tv_max = part.tv_max.max(tv);
+            part.entropy += weight * entropy_q;
+            part.entropy_old += weight * entropy_p;
+            if let Some(discounts) = surrogate.discounts {
+                part.discounted.surrogate += discounts[source] * gain;
+                part.discounted.kl += discounts[source] * kl;
+                part.discounted.tv += discounts[source] * tv;
+            }
+        }
+        parts
+    }
+}
