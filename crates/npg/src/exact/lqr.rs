@@ -6,6 +6,9 @@
 //! figure 1 of Peters and Schaal 2008, "Reinforcement learning of motor skills with policy gradients".
 
 mod finite;
+mod problem;
+
+pub use problem::RegulatorProblem;
 
 use super::gaussian::{AffineGaussian, Fall, Local, Sums};
 use crate::error::{Error, Problem, Result};
@@ -106,18 +109,25 @@ impl Lqr {
     /// As [`Lqr::at`] for a policy with bias, in (k, bias, sigma).
     pub fn affine(&self, policy: &AffineGaussian) -> Option<Local<3>> {
         let AffineGaussian { k, bias, sigma } = *policy;
-        let sums = self.sums(policy)?;
+        let (sums, fall) = (self.sums(policy)?, self.fall(policy)?);
+        let cost = self.q + self.r * k * k;
+        let actions = 2.0 * k * bias * sums.first + (bias * bias + sigma * sigma) * sums.total;
+        fall.local(-0.5 * (cost * sums.second + self.r * actions), &sums, sigma)
+    }
+
+    /// How the action value falls with the action; None where J is minus infinity.
+    fn fall(&self, policy: &AffineGaussian) -> Option<Fall> {
+        let AffineGaussian { k, bias, .. } = *policy;
+        self.sums(policy)?;
         let (cost, gamma) = (self.q + self.r * k * k, self.gamma);
         let (c, drift) = (self.a + self.b * k, self.b * bias);
         let square = cost / (1.0 - gamma * c * c); // P
         let linear = (self.r * k * bias + gamma * c * drift * square) / (1.0 - gamma * c); // p
-        let fall = Fall {
+        Some(Fall {
             state: self.r * k + gamma * self.b * c * square,
             constant: self.r * bias + gamma * self.b * (drift * square + linear),
             curvature: self.r + gamma * self.b * self.b * square,
-        };
-        let actions = 2.0 * k * bias * sums.first + (bias * bias + sigma * sigma) * sums.total;
-        fall.local(-0.5 * (cost * sums.second + self.r * actions), &sums, sigma)
+        })
     }
 
     /// The gains between which J is finite, both excluded: gamma (a + b k)^2 < 1. They may be infinite; the first is

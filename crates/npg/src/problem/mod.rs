@@ -9,6 +9,8 @@ mod fisher;
 mod gradient;
 mod sampled;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use sampled::{SampledProblem, Surrogate};
 pub use snapshot::{PolicySnapshot, States};

@@ -52,7 +52,7 @@ pub struct Discounted {
 impl Comparison {
     /// Whether every number that a step depends on is finite.
     pub fn is_finite(&self) -> bool {
-        let numbers = [self.surrogate, self.kl, self.kl_max, self.kl_reverse, self.tv, self.entropy];
+        let numbers = [self.surrogate, self.kl, self.kl_reverse, self.tv, self.entropy];
         numbers.iter().all(|x| x.is_finite())
     }
 

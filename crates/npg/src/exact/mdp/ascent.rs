@@ -1,8 +1,11 @@
 //! Exact ascent: vanilla gradient, natural gradient, soft policy iteration.
 
-use super::{Evaluation, Mdp, TabularPolicy};
+use super::{Evaluation, ExactProblem, Mdp, TabularPolicy};
+use crate::config::{Algorithm, Direction, Solver, StepRule};
 use crate::exact::dot;
-use crate::step::alpha_from_kl;
+use crate::npg::{Outcome, update};
+use crate::problem::Problem;
+use crate::solve::SolverState;
 
 /// How a policy is improved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +70,10 @@ pub fn convergence_bound(actions: usize, eta: f64, gamma: f64, iterations: usize
 }
 
 impl Mdp {
-    /// Improves `start` by exact steps: T + 1 iterates and the last policy.
+    /// Improves `start` by exact steps of the trainer's own [`update`]: T + 1 iterates and the last policy.
     ///
-    /// Where nothing is left to gain (a direction of KL length 0), a step of a given KL stays where it is.
+    /// A step of a given KL keeps that budget as measured, as in training (`algorithm.kl_tolerance`). Where nothing is left to
+    /// gain, it stays where it is.
     ///
     /// # Errors
     /// If a step makes a logit overflow.
@@ -79,20 +83,13 @@ impl Mdp {
         let mut at = self.evaluate(&policy);
         let mut iterates = vec![Iterate { iteration: 0, j: at.j, kl: 0.0, bound: None }];
         for iteration in 1..=ascent.iterations {
-            let x = self.direction(&policy, &at, ascent.method);
-            let alpha = match ascent.step {
-                StepSize::Fixed(alpha) => alpha,
-                StepSize::Kl(eps) => {
-                    // Scaled first: squares of numbers below 1e-154 are 0, of those above 1e154 infinite.
-                    let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-                    let unit: Vec<f64> = x.iter().map(|x| x / largest).collect();
-                    match dot(&unit, &self.fisher_product(&policy, &at, &unit)) {
-                        x_f_x if x_f_x > 0.0 => alpha_from_kl(eps, x_f_x) / largest,
-                        _ => 0.0, // NaN where x is 0
-                    }
+            let step = self.step(&policy, &at, ascent);
+            let moved = match step {
+                Some((alpha, x)) => {
+                    policy.moved(alpha, &x).map_err(|error| format!("iteration {iteration}: {error}"))?
                 }
+                None => policy.clone(),
             };
-            let moved = policy.moved(alpha, &x).map_err(|error| format!("iteration {iteration}: {error}"))?;
             let kl = dot(&at.occupancy, &policy.kl(&moved));
             policy = moved;
             at = self.evaluate(&policy);
@@ -102,11 +99,31 @@ impl Mdp {
         Ok((iterates, policy))
     }
 
-    fn direction(&self, policy: &TabularPolicy, at: &Evaluation, method: Method) -> Vec<f64> {
-        match method {
-            Method::Vanilla => self.gradient(policy, at),
-            Method::Natural => self.natural_gradient(policy, at),
-            Method::SoftPolicyIteration => at.advantage.iter().map(|a| a / (1.0 - self.gamma())).collect(),
+    /// The step size and the direction that the update chooses; None if it does not move the policy.
+    fn step(&self, policy: &TabularPolicy, at: &Evaluation, ascent: Ascent) -> Option<(f64, Vec<f64>)> {
+        let (direction, x) = match ascent.method {
+            Method::Vanilla => (Direction::Vanilla, self.gradient(policy, at)),
+            Method::Natural => (Direction::Natural, self.natural_gradient(policy, at)),
+            // The natural gradient as well, but also in states that are never visited.
+            Method::SoftPolicyIteration => {
+                (Direction::Natural, at.advantage.iter().map(|a| a / (1.0 - self.gamma())).collect())
+            }
+        };
+        let exact = Algorithm { direction, solver: Solver::Auto, damping: 0.0, momentum: 0.0, ..Algorithm::default() };
+        let problem = ExactProblem::with_direction(self, policy, at, x.clone());
+        let (problem, algorithm, eps) = match ascent.step {
+            StepSize::Fixed(alpha) => (problem, Algorithm { step: StepRule::Fixed, alpha, ..exact }, 0.0),
+            StepSize::Kl(eps) => (problem.in_unit_of(&x), Algorithm { step: StepRule::Kl, ..exact }, eps),
+        };
+        let update = update(&problem, &algorithm, eps, &mut SolverState::default());
+        match (update.outcome, ascent.step) {
+            (Outcome::Stepped, _) => {
+                let vanilla = || problem.gradient();
+                Some((update.alpha, update.solution.map_or_else(vanilla, |solution| solution.x)))
+            }
+            // Where probabilities are so small that the gradient underflows, the closed form still points uphill.
+            (_, StepSize::Fixed(alpha)) => Some((alpha, x)),
+            (_, StepSize::Kl(_)) => None,
         }
     }
 

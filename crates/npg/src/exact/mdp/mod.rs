@@ -22,6 +22,7 @@ mod fisher;
 mod file;
 mod finite;
 mod policy;
+mod problem;
 mod random;
 
 pub use ascent::{Ascent, Iterate, Method, StepSize, convergence_bound};
@@ -31,6 +32,7 @@ pub use evaluate::{DENSE, Evaluation};
 pub use file::{File, policy_from_json};
 pub use finite::FiniteHorizon;
 pub use policy::TabularPolicy;
+pub use problem::ExactProblem;
 
 /// Most states of an [`Mdp`].
 pub const MAX_STATES: usize = 10_000;
