@@ -10,11 +10,7 @@ Names are imported when they are first used, so that `import npg` takes no time.
 from __future__ import annotations
 
 import importlib
-import importlib.abc
-import importlib.machinery
 import sys
-from collections.abc import Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,6 +53,7 @@ _HOMES = {
     "make_vec_env": "npg._vector",
     "check_env": "npg.check_env",
     "callbacks": "npg",
+    "envs": "npg",
     "functional": "npg",
     "__version__": "npg._npg",
 }
@@ -77,6 +74,7 @@ __all__ = [
     "TrainingWarning",
     "callbacks",
     "check_env",
+    "envs",
     "evaluate_policy",
     "functional",
     "load",
@@ -94,38 +92,8 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-class _Registrar(importlib.abc.MetaPathFinder):
-    """Registers npg's environments (npg/CartPole-v1 and its siblings) as soon as Gymnasium is imported, if ever."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != "gymnasium":
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def execute_and_register(module: ModuleType) -> None:
-                execute(module)
-                if self in sys.meta_path:  # until here: being found does not mean being imported
-                    sys.meta_path.remove(self)
-                _register()
-
-            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
-        return spec
-
-
-def _register() -> None:
-    from npg._native import register
-
-    register()
-
-
-if "gymnasium" in sys.modules:
-    _register()
-else:
-    sys.meta_path.insert(0, _Registrar())
+if "gymnasium" in sys.modules:  # as `gymnasium.make("npg:npg/CartPole-v1")` and `gymnasium.register_envs(npg)` expect
+    importlib.import_module("npg.envs")
 
 
 def __dir__() -> list[str]:

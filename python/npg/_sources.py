@@ -96,7 +96,7 @@ class Resolved:
         """Gymnasium's spaces of one observation and of one action."""
         if self.observations is not None and self.actions is not None:
             return self.observations.space, self.actions.space
-        from npg._native import space_of
+        from npg.envs import space_of
 
         spec = self.source.spec
         return space_of(spec["observation"]), space_of(spec["action"])

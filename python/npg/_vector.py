@@ -112,7 +112,7 @@ def _registered(name: str) -> str:
 
 
 def _native(name: str, n_envs: int, seed: int | None, arguments: dict[str, Any]) -> _VectorEnv:
-    from npg._native import NativeVectorEnv
+    from npg.envs import NativeVectorEnv
 
     made = NativeVectorEnv(name, n_envs, arguments.pop("autoreset_mode", "SAME_STEP"), **arguments)
     made.first_seed = seed

@@ -11,7 +11,7 @@ import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
 import npg
-from npg._native import NativeVectorEnv
+from npg.envs import NativeVectorEnv
 
 Tiny = Callable[..., dict[str, Any]]
 

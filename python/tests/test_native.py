@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-import npg
+import npg.envs
 
 Tiny = Callable[..., dict[str, Any]]
 

@@ -24,21 +24,6 @@ Rows = NDArray[Any]
 Info = dict[str, Any]
 
 
-def register() -> None:
-    """Registers all of them, once. Their time limits are inside."""
-    for name in _npg.native_ids():
-        if f"npg/{name}" in gymnasium.registry:
-            continue
-        gymnasium.register(
-            id=f"npg/{name}",
-            entry_point="npg._native:NativeEnv",
-            vector_entry_point="npg._native:NativeVectorEnv",
-            kwargs={"name": name},
-            disable_env_checker=True,
-            order_enforce=False,
-        )
-
-
 def space_of(description: tuple[Any, ...]) -> spaces.Space[Any]:
     kind, *parts = description
     match kind:
@@ -221,3 +206,19 @@ class NativeEnv(gymnasium.Env[Any, Any]):
         """Takes one step."""
         rows, rewards, terminated, truncated, _ = self._vector.step(np.asarray(action)[None])
         return rows[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), {}
+
+
+def _register() -> None:
+    """Tells Gymnasium of all of npg's environments. Their time limits are inside."""
+    for name in _npg.native_ids():
+        gymnasium.register(
+            id=f"npg/{name}",
+            entry_point="npg.envs:NativeEnv",
+            vector_entry_point="npg.envs:NativeVectorEnv",
+            kwargs={"name": name},
+            disable_env_checker=True,
+            order_enforce=False,
+        )
+
+
+_register()
