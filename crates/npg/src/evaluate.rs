@@ -35,6 +35,8 @@ pub struct Evaluation {
     pub lengths: Vec<f64>,
     /// How many episodes had not ended by themselves and were cut.
     pub cut: usize,
+    /// How many episodes ended because the simulation diverged. They count with what they had until then.
+    pub diverged: usize,
 }
 
 impl Evaluation {
@@ -53,13 +55,18 @@ impl Evaluation {
         stats::mean(&self.lengths)
     }
 
-    /// What is to be said where episodes were cut.
+    /// What is to be said where episodes did not end in the ordinary way.
     pub fn note(&self) -> Option<String> {
         let longest = self.lengths.iter().fold(0.0, |longest: f64, length| longest.max(*length));
-        (self.cut > 0).then(|| {
-            let (cut, episodes) = (self.cut, self.lengths.len());
-            format!("{cut} of {episodes} evaluation episodes had not ended after {longest} steps and were cut there")
-        })
+        let Self { cut, diverged, .. } = self;
+        let of = format!("of {} evaluation episodes", self.lengths.len());
+        let cut_short =
+            (*cut > 0).then(|| format!("{cut} {of} had not ended after {longest} steps and were cut there"));
+        let broken = (*diverged > 0).then(|| {
+            format!("{diverged} {of} ended because the simulation diverged; they count with what they had until then")
+        });
+        let notes: Vec<String> = cut_short.into_iter().chain(broken).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
     }
 }
 
@@ -83,6 +90,7 @@ pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<E
         all.returns.extend(part.returns);
         all.lengths.extend(part.lengths);
         all.cut += part.cut;
+        all.diverged += part.diverged;
     }
     Ok(all)
 }
@@ -114,7 +122,16 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
             .step(&active, actor.executed(rows), &mut streams, &mut raw[..rows * width], &mut outcomes[..rows])
             .map_err(|f| running.error(f.environment, running.result.lengths[f.environment], f.message))?;
         for (row, &lane) in active.iter().enumerate() {
-            running.take(lane, outcomes[row], &raw[row * width..][..width])?;
+            let observation = &mut raw[row * width..][..width];
+            let (is_over, step) = (running.take(lane, outcomes[row], observation)?, running.result.lengths[lane]);
+            // One that is stepped on beside the others goes on as environments do: from what it shows, after a reset.
+            if group.steps_together() && running.is_done[lane] {
+                if is_over {
+                    let reset = group.reset(lane, &mut streams[lane], observation);
+                    reset.map_err(|fault| running.error(lane, step, fault.message))?;
+                }
+                running.see(lane, step, observation)?;
+            }
         }
         if !group.steps_together() {
             active.retain(|lane| !running.is_done[*lane]);
@@ -153,7 +170,7 @@ impl<'a> Running<'a> {
             is_limit: limit.is_some(),
             encoded: vec![0.0; lanes * spec.observation.encoded_len()],
             is_done: vec![false; lanes],
-            result: Evaluation { returns: vec![0.0; lanes], lengths: vec![0.0; lanes], cut: 0 },
+            result: Evaluation { returns: vec![0.0; lanes], lengths: vec![0.0; lanes], ..Evaluation::default() },
         }
     }
 
@@ -178,17 +195,18 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// Counts a step, unless the environment's episode is over and it only goes on beside the others.
-    fn take(&mut self, lane: usize, Outcome { reward, ending }: Outcome, observation: &[f64]) -> Result<()> {
-        if self.is_done[lane] {
-            return Ok(());
-        }
+    /// Counts a step, unless the environment's episode is over and it only goes on beside the others. True if the
+    /// environment's own episode is over, whether or not it counts.
+    fn take(&mut self, lane: usize, Outcome { reward, ending }: Outcome, observation: &[f64]) -> Result<bool> {
+        let is_over = matches!(ending, Ending::Diverged | Ending::Terminated | Ending::Truncated);
         match ending {
+            _ if self.is_done[lane] => return Ok(is_over),
             Ending::Diverged => {
                 self.is_done[lane] = true;
-                return Ok(());
+                self.result.diverged += 1;
+                return Ok(is_over);
             }
-            Ending::Began => return self.see(lane, 0.0, observation),
+            Ending::Began => return self.see(lane, 0.0, observation).map(|()| is_over),
             Ending::Running | Ending::Terminated | Ending::Truncated => {}
         }
         let step = self.result.lengths[lane] + 1.0;
@@ -198,7 +216,10 @@ impl<'a> Running<'a> {
         let is_cut = ending == Ending::Running && step >= self.longest;
         self.result.cut += usize::from(is_cut && !self.is_limit);
         self.is_done[lane] = is_cut || ending != Ending::Running;
-        if self.is_done[lane] { Ok(()) } else { self.see(lane, step, observation) }
+        if !self.is_done[lane] {
+            self.see(lane, step, observation)?;
+        }
+        Ok(is_over)
     }
 
     /// Encodes what the next action answers.

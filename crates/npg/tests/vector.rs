@@ -20,6 +20,8 @@ struct Counting {
     episodes: Vec<u32>,
     steps: Vec<u32>,
     begins: Vec<bool>,
+    /// Whether an episode is over, so that a step needs a reset before it.
+    is_over: Vec<bool>,
     calls: u64,
     /// The call in which all simulations diverge.
     diverges: Option<u64>,
@@ -57,6 +59,7 @@ impl EnvGroup for Counting {
         self.calls += 1;
         for index in 0..self.len() {
             let began = std::mem::take(&mut self.begins[index]);
+            assert!(began || !self.is_over[index], "a step of an episode that is over");
             (self.episodes[index], self.steps[index]) =
                 if began { (self.episodes[index] + 1, 0) } else { (self.episodes[index], self.steps[index] + 1) };
             let is_over = !began && self.steps[index] == LENGTHS[index % 3];
@@ -67,6 +70,7 @@ impl EnvGroup for Counting {
                 (_, true) => Ending::Terminated,
             };
             let ending = if self.diverges == Some(self.calls) { Ending::Diverged } else { ending };
+            self.is_over[index] = matches!(ending, Ending::Terminated | Ending::Truncated | Ending::Diverged);
             outcomes[index] = Outcome { reward: if began { 1e9 } else { f64::from(self.steps[index]) }, ending };
             self.observe(index, &mut observations[3 * index..3 * index + 3]);
         }
@@ -126,13 +130,8 @@ impl EnvSource for Source {
 
     fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
         let zeros = vec![0; count];
-        Ok(Box::new(Counting {
-            episodes: zeros.clone(),
-            steps: zeros,
-            begins: vec![false; count],
-            calls: 0,
-            diverges: None,
-        }))
+        let (begins, is_over) = (vec![false; count], vec![false; count]);
+        Ok(Box::new(Counting { episodes: zeros.clone(), steps: zeros, begins, is_over, calls: 0, diverges: None }))
     }
 
     fn group_size(&self, n_envs: usize) -> usize {
@@ -149,8 +148,9 @@ impl EnvSource for Diverging {
     }
 
     fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
-        let (episodes, steps, begins) = (vec![0; count], vec![0; count], vec![false; count]);
-        Ok(Box::new(Counting { episodes, steps, begins, calls: 0, diverges: Some(self.0) }))
+        let (zeros, begins, is_over) = (vec![0; count], vec![false; count], vec![false; count]);
+        let (episodes, steps) = (zeros.clone(), zeros);
+        Ok(Box::new(Counting { episodes, steps, begins, is_over, calls: 0, diverges: Some(self.0) }))
     }
 
     fn group_size(&self, n_envs: usize) -> usize {
@@ -307,6 +307,7 @@ fn a_run_on_one_thread_is_resumed_as_the_uninterrupted_one() {
     }
 }
 
+/// Those that are done go on beside it, as environments do: an episode that is over begins anew.
 #[test]
 fn evaluation_waits_for_the_longest_episode() {
     let config = config();
@@ -314,6 +315,18 @@ fn evaluation_waits_for_the_longest_episode() {
     let result = evaluate(&policy, &Source, Plan { episodes: 3, seed: 0, stochastic: true }).unwrap();
     assert_eq!(result.lengths, [3.0, 5.0, 100.0]);
     assert_eq!(result.returns, [6.0, 15.0, 5050.0]);
+    assert_eq!((result.cut, result.diverged, result.note()), (0, 0, None));
+}
+
+#[test]
+fn an_evaluation_says_how_many_episodes_diverged() {
+    let config = config();
+    let policy = Policy::new(&config.policy, &config.normalize, &Source.spec(), 0);
+    let result = evaluate(&policy, &Diverging(4), Plan { episodes: 3, seed: 0, stochastic: true }).unwrap();
+    assert_eq!(result.lengths, [3.0, 3.0, 3.0], "the step that did not survive does not count");
+    assert_eq!((result.cut, result.diverged), (0, 2), "the first episode was over before");
+    let note = result.note().unwrap();
+    assert!(note.starts_with("2 of 3 evaluation episodes ended because the simulation diverged"), "{note}");
 }
 
 /// An episode begins in the given state, and the first observation is of that state.

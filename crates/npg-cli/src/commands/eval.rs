@@ -61,6 +61,7 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
             ("length_mean", length.into()),
             ("seed", args.seed.into()),
             ("cut", result.cut.into()),
+            ("diverged", result.diverged.into()),
             ("checkpoint", checkpoint.to_string().into()),
         ])
     } else {
