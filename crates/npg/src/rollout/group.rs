@@ -46,7 +46,7 @@ struct Lane {
 impl Lane {
     /// Counts a step; says how the episode stands, the time limit included.
     fn advance(&mut self, reward: f64, ending: Ending, gamma: f64, limit: Option<u32>) -> Ending {
-        self.step += 1;
+        self.step = self.step.saturating_add(1); // an endless episode's count stands still, it does not begin anew
         self.total += reward;
         self.discounted = gamma.mul_add(self.discounted, reward);
         let timed_out = limit.is_some_and(|limit| self.step >= limit);
@@ -347,7 +347,7 @@ impl Group {
         Error::Environment {
             environment: self.first + fault.environment,
             episode: lane.episode,
-            step: u64::from(lane.step + stepping),
+            step: u64::from(lane.step) + u64::from(stepping),
             message: fault.message,
         }
     }

@@ -20,7 +20,7 @@ pub use woodbury::woodbury;
 /// What a solver keeps from one update to the next. It is saved in checkpoints.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SolverState {
-    /// The direction of the last step, for momentum and for warm starts of conjugate gradients.
+    /// The direction of the last step that was taken, for momentum and for warm starts of conjugate gradients; None after a refusal.
     pub last_direction: Option<Vec<f64>>,
 }
 

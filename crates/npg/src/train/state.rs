@@ -405,11 +405,11 @@ fn load_snapshots(n: usize, width: usize, archive: &Archive) -> Result<Vec<Snaps
     let snapshots = parts.enumerate().map(|(i, ((observation, normals), state))| {
         let [environment, action, episode, step, age] =
             <[u64; 5]>::try_from(&counts[5 * i..5 * i + 5]).expect("five counts an environment");
-        let step = i32::try_from(step).map_err(|_| FileFault::Damaged(format!("an episode of {step} steps")))?;
+        let step = u32::try_from(step).map_err(|_| FileFault::Damaged(format!("an episode of {step} steps")))?;
         Ok(Snapshot {
             positions: [count("position", environment)?, count("position", action)?],
             episode: count("episode", episode)?,
-            step: step.unsigned_abs(),
+            step,
             total: sums[2 * i],
             discounted: sums[2 * i + 1],
             observation,

@@ -139,10 +139,12 @@ impl<'a> Chain<'a> {
         pushed
     }
 
-    /// Values by Gauss-Seidel sweeps until rounding is all that moves them.
+    /// Values by Gauss-Seidel sweeps until rounding is all that moves them. Each sweep leaves at most gamma of the error, so
+    /// there is an end also where rounding goes on moving them.
     fn sweep(&self) -> Vec<f64> {
         let mut v = vec![0.0; self.mdp.states()];
-        loop {
+        let most = 1.0 + (libm::log(f64::EPSILON) / libm::log(self.mdp.gamma())).ceil();
+        for _ in 0..most as u64 {
             let (mut change, mut largest) = (0.0_f64, 0.0_f64);
             for state in 0..v.len() {
                 let residual = self.residual(&v, state);
@@ -151,9 +153,10 @@ impl<'a> Chain<'a> {
                 largest = largest.max(v[state].abs());
             }
             if change <= 4.0 * f64::EPSILON * largest {
-                return v;
+                break;
             }
         }
+        v
     }
 
     /// Occupancies by adding up where the start distribution goes, until nothing more arrives.
