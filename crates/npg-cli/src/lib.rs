@@ -14,6 +14,7 @@ mod slips;
 mod text;
 
 use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
 
 use clap::{CommandFactory, Parser};
 
@@ -27,12 +28,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     if let Some(name) = arguments.first() {
         program::called_as(name);
     }
+    signals::make_file_limits_errors();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let error = slips::with_advice(error, arguments.get(1).is_some_and(|command| command == "train"));
-            let _ = error.print(); // nowhere left to say that the stream is closed
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let printed = error.print().and_then(|()| std::io::stdout().flush());
+            return match printed {
+                _ if error.use_stderr() => Exit::Usage, // nowhere left to say that the stream is closed
+                Err(failure) if failure.kind() != ErrorKind::BrokenPipe => {
+                    exit::report(&text::unwritten(failure).into())
+                }
+                _ => Exit::Done,
+            };
         }
     };
     execute(cli).unwrap_or_else(|error| exit::report(&error))

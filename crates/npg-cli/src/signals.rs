@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use crate::exit::Exit;
@@ -15,6 +15,12 @@ static HEARD: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 /// Whether a signal has asked the program to stop.
 pub fn is_asked_to_stop() -> bool {
     HEARD.get().is_some_and(|signal| signal.load(Ordering::Relaxed) != 0)
+}
+
+/// Has a file that may not grow further (`ulimit -f`) be an error of whoever writes it, as a full disk is. The signal that
+/// comes with it would end the program without a word.
+pub(crate) fn make_file_limits_errors() {
+    let _ = flag::register(SIGXFSZ, Arc::default()); // without it, all else works
 }
 
 /// Which signal has arrived, if any.

@@ -21,8 +21,13 @@ pub(crate) fn print(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        other => other.map_err(unwritten),
     }
+}
+
+/// The error of what could not be written to standard output; the system's alone does not say where.
+pub(crate) fn unwritten(error: std::io::Error) -> std::io::Error {
+    std::io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
 }
 
 /// Says on standard error what does not stop the program but should be known.

@@ -241,6 +241,31 @@ fn output_that_cannot_be_written_is_not_a_success() {
         assert!(ended.err.ends_with(&told) || ended.err.ends_with(&told.replace('\'', "")), "{}", ended.err);
         place.done(&format!("eval {out} --episodes 1"));
     }
+    for arguments in
+        ["eval o/seed-0 --episodes 1", "explain kl", "envs", "presets", "--help", "--version", "train --help"]
+    {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = Ended::from(place.command(arguments).stdout(full).output().unwrap());
+        assert_eq!(ended.code, Some(1), "{arguments}: {}", ended.err);
+        assert!(
+            ended.err.starts_with("error: cannot write to standard output: No space left on device"),
+            "{}",
+            ended.err
+        );
+    }
+}
+
+/// The system sends a signal with it, which ends a program that does not expect it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_that_is_told() {
+    let place = Place::new();
+    let npg = place.command(&format!("{SMALL} --steps 1000 --out o --quiet"));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""]).arg(npg.get_program()).args(npg.get_args());
+    let ended = Ended::from(command.current_dir(npg.get_current_dir().unwrap()).output().unwrap());
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(ended.err.contains("File too large"), "{}", ended.err);
 }
 
 #[test]

@@ -259,7 +259,8 @@ fn runs_that_lack_files() {
     insta::assert_snapshot!(place.npg("resume o").shown(), @r#"
     exit code 2
     --- stderr
-    error: o/seed-0 has no checkpoint at all
+    error: o/seed-0 has no checkpoint at all: there is no o/seed-0/checkpoints
+    put its checkpoints there, or train it anew (`npg train ... --force` replaces a run)
     "#);
     insta::assert_snapshot!(place.npg("resume q").shown(), @r#"
     exit code 2

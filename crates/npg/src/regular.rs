@@ -80,6 +80,11 @@ fn open_unchecked(path: &Path, options: &mut OpenOptions, links: Links) -> io::R
     options.open(path)
 }
 
+/// Whether something that is no regular file is at `path`.
+pub(crate) fn is_something_else(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file())
+}
+
 fn is_link(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
 }

@@ -141,12 +141,10 @@ impl<'a> Show<'a> {
             }
         }
         let end = if self.output.json { Ok(()) } else { text::print(&text::harmless(&self.end(&summaries))) };
-        match self.failure.take().or(end.err()) {
+        match self.failure.take().map(text::unwritten).or(end.err()) {
             None => Ok(Exit::Done),
-            Some(failure) => {
-                let error = anyhow::anyhow!("cannot write to standard output: {failure}");
-                Err(error.context(Next(format!("the training is done and whole, in {}", self.whole))))
-            }
+            Some(failure) => Err(anyhow::Error::from(failure)
+                .context(Next(format!("the training is done and whole, in {}", self.whole)))),
         }
     }
 

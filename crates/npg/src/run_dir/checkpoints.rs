@@ -84,11 +84,23 @@ impl RunDir {
         let best = there(self.best())?;
         let there = all.iter().chain(&best).filter_map(|path| path.file_name());
         let there: Vec<_> = there.map(|name| name.to_string_lossy()).collect();
+        /// Of a run that ended before its first checkpoint, or has lost them.
+        const REMEDY: &str = "put its checkpoints there, or train it anew (`npg train ... --force` replaces a run)";
         let run = self.path().display();
         Err(Error::Run(match &there[..] {
-            [] => format!("{run} has no checkpoint at all"),
+            [] => format!("{run} has no checkpoint at all: {}\n{REMEDY}", self.why_there_is_none()),
             _ => format!("{run} has {what}; it has {}", there.join(", ")),
         }))
+    }
+
+    fn why_there_is_none(&self) -> String {
+        let directory = self.checkpoints();
+        let place = directory.display();
+        match directory.read_link() {
+            Ok(target) => format!("{place} is a symbolic link to {}, where there is none", target.display()),
+            Err(_) if directory.is_dir() => format!("there is none in {place}"),
+            Err(_) => format!("there is no {place}"),
+        }
     }
 
     /// Reads the first of [`RunDir::find_checkpoint`] that is sound. Only what was read and found damaged is passed over.

@@ -39,12 +39,20 @@ impl RunDir {
     /// Takes the directory for this process.
     ///
     /// # Errors
-    /// [`Error::Run`] when another process has it, saying which; [`Error::Io`] when the file cannot be written.
+    /// [`Error::Run`] when another process has it, saying which, and when something is in the file's place, such as a link;
+    /// [`Error::Io`] when the file cannot be written.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.lock_file();
         let io = |source| Error::Io { doing: "lock", path: path.clone(), source };
         let options = &mut OpenOptions::new();
-        let mut file = regular::open(&path, options.read(true).write(true).create(true), Links::Refuse).map_err(io)?;
+        let opened = regular::open(&path, options.read(true).write(true).create(true), Links::Refuse);
+        let mut file = match opened {
+            Err(source) if regular::is_something_else(&path) => {
+                let message = format!("cannot use {}: {source}\nremove it, and npg makes its own", path.display());
+                return Err(Error::Run(message));
+            }
+            other => other.map_err(io)?,
+        };
         // A lock that has other names, as a backup by `cp -al` gives it, is replaced; who holds it keeps others out meanwhile.
         let shared = regular::has_other_names(&file).map_err(io)? && file.try_lock().is_ok();
         let before = shared.then_some(&file).map(File::try_clone).transpose().map_err(io)?;

@@ -206,7 +206,7 @@ fn clear(run: &RunDir) -> Result<()> {
 fn directory_at(path: &Path) -> Result<bool> {
     regular::is_directory(path).map_err(|source| match source.kind() {
         ErrorKind::InvalidInput | ErrorKind::NotADirectory => {
-            Error::Run(format!("cannot use {}: {source}", path.display()))
+            Error::Run(format!("cannot use {}: {source}\nput a directory in its place", path.display()))
         }
         _ => Error::Io { doing: "read", path: path.to_path_buf(), source },
     })

@@ -175,7 +175,51 @@ fn a_checkpoint_is_chosen_by_word_path_or_name() {
     let message = find("latest").unwrap_err().to_string();
     assert!(message.ends_with("has no latest checkpoint; it has best.safetensors"), "{message}");
     std::fs::remove_file(run.best()).unwrap();
-    assert!(find("latest").unwrap_err().to_string().ends_with("has no checkpoint at all"));
+    let message = find("latest").unwrap_err().to_string();
+    assert!(message.contains("has no checkpoint at all: there is none in "), "{message}");
+    assert!(message.contains("/seed-0/checkpoints\nput its checkpoints there, or train it anew"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_no_checkpoints_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path().join("seed-0"));
+    std::fs::create_dir(run.path()).unwrap();
+    std::fs::create_dir(directory.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", run.checkpoints()).unwrap();
+    let message = run.open_checkpoint(&CheckpointChoice::Latest).unwrap_err().to_string();
+    assert!(
+        message.contains("/seed-0/checkpoints is a symbolic link to ../elsewhere, where there is none"),
+        "{message}"
+    );
+    let message = run.make_checkpoints_directory().unwrap_err().to_string();
+    assert!(message.ends_with("\nput a directory in its place"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_in_the_place_of_the_lock_is_a_matter_of_the_run() {
+    use std::os::unix::fs::symlink;
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let lock = run.lock_file();
+    let refused = |what: &str| {
+        let error = run.lock().unwrap_err();
+        assert!(matches!(error, Error::Run(_)), "{what}: {error:?}");
+        assert!(error.to_string().ends_with("\nremove it, and npg makes its own"), "{what}: {error}");
+    };
+    symlink("/dev/null", &lock).unwrap();
+    refused("a link");
+    std::fs::remove_file(&lock).unwrap();
+    symlink("nowhere", &lock).unwrap();
+    refused("a link to nothing");
+    std::fs::remove_file(&lock).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&lock).status().unwrap().success());
+    refused("a pipe");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    refused("a directory");
 }
 
 /// `cp -al` makes a backup of hard links: neither locks the other, and what one lock says is not written into the other.
