@@ -2,9 +2,10 @@
 #![allow(dead_code, reason = "each program uses its part")]
 
 use npg::config::Config;
+use npg::env::ActionRows;
 use npg::env::{Space, Spec};
 use npg::network::kernels::Matrix;
-use npg::policy::{ActionRows, Policy};
+use npg::policy::Policy;
 use npg::problem::{PolicySnapshot, States};
 use npg::random::{Purpose, Stream};
 use npg::solve::{CgOptions, conjugate_gradient};
@@ -44,13 +45,14 @@ impl World {
     pub(crate) fn new(inputs: usize, hidden: &[usize], actions: usize, rows: usize) -> Self {
         let mut config = Config::default();
         config.policy.hidden = hidden.to_vec();
-        let policy = Policy::new(&config.policy, &config.normalize, &spec(inputs, actions), 0);
+        let spec = spec(inputs, actions);
+        let policy = Policy::new(&config.policy, &config.normalize, &spec, 0);
         let mut rng = Stream::new(0, Purpose::Test, 0);
         let mut states = Matrix::zeros(rows, inputs);
         (0..rows).for_each(|row| states.row_mut(row).iter_mut().for_each(|x| *x = rng.normal() as f32));
         let values = (0..rows * actions).map(|_| rng.normal()).collect();
         let v = (0..policy.theta.len()).map(|i| (i as f64).sin()).collect();
-        Self { policy, states, actions: ActionRows::Reals { values, columns: actions }, v }
+        Self { policy, states, actions: ActionRows::from_numbers(&spec.action, values), v }
     }
 
     /// The policy at all states.

@@ -3,6 +3,7 @@
 //! A slice is of the memory, and memory may be in any order: only an array that says that it is in C order is read as it lies.
 //! All others go through `npg._arrays`, which knows every layout and type that NumPy can make.
 
+use npg::env::Actions;
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
@@ -91,6 +92,15 @@ pub(crate) fn read(array: &Bound<'_, PyAny>, to: &mut [f64], what: &str) -> PyRe
         return Ok(());
     }
     Err(mistake(format!("{what}: it has {length} numbers, not {}", to.len())))
+}
+
+/// Actions as an array of one row each: int64, or float64 where they have reals.
+pub(crate) fn action_array<'py>(py: Python<'py>, actions: Actions<'_>) -> PyResult<Bound<'py, PyAny>> {
+    let shape = [actions.rows(), actions.width().total()];
+    if actions.width().reals == 0 {
+        return Ok(PyArray1::from_slice(py, actions.integers()).reshape(shape)?.into_any());
+    }
+    Ok(PyArray1::from_slice(py, actions.reals()).reshape(shape)?.into_any())
 }
 
 /// An array of `rows` rows.

@@ -1,7 +1,7 @@
 //! The parts of an update as functions of NumPy arrays, on a policy's flat parameters.
 
 use npg::advantage::{Segment, SegmentEnd};
-use npg::policy::ActionRows;
+use npg::env::ActionRows;
 use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::solve::CgOptions;
 use npg::trust_region::Comparison;
@@ -17,33 +17,27 @@ use crate::threads::on_all_cores;
 /// Raw actions of the policy's kind, one row a state.
 fn actions(policy: &Policy, array: &Bound<'_, PyAny>, rows: usize) -> PyResult<ActionRows> {
     let distribution = &policy.inner.distribution;
-    let columns = distribution.columns();
+    let columns = distribution.width().total();
     let array = Doubles::rows(array, columns, "actions")?;
     if array.shape()[0] != rows {
         return Err(mistake(format!("actions: {} rows for {rows} states", array.shape()[0])));
     }
-    let values = array.values().to_vec();
-    if distribution.is_real() {
-        return Ok(ActionRows::Reals { values, columns });
-    }
-    let sizes: Vec<i64> = distribution
-        .heads()
-        .iter()
-        .flat_map(|head| match head {
-            npg::policy::Head::Categorical { count, .. } => vec![*count as i64],
-            npg::policy::Head::Bernoulli { count, .. } => vec![2; *count],
-            npg::policy::Head::Gaussian { .. } => Vec::new(),
-        })
-        .collect();
-    for (index, (action, size)) in values.iter().zip(sizes.iter().cycle()).enumerate() {
-        if action.fract() != 0.0 || !(0..*size).contains(&(*action as i64)) {
-            let (row, column) = (index / columns, index % columns);
-            return Err(mistake(format!(
-                "actions[{row}, {column}] is {action}; it must be in 0..{size}, and an integer"
-            )));
+    let sizes: Vec<usize> = distribution.heads().flat_map(|head| head.classes()).collect();
+    let mut actions = ActionRows::zeros(distribution.width(), rows);
+    for (row, values) in array.values().chunks_exact(columns).enumerate() {
+        let (integers, reals) = values.split_at(sizes.len());
+        let slot = actions.row_mut(row);
+        slot.reals.copy_from_slice(reals);
+        for (column, ((action, size), slot)) in integers.iter().zip(&sizes).zip(slot.integers).enumerate() {
+            if action.fract() != 0.0 || !(0.0..*size as f64).contains(action) {
+                return Err(mistake(format!(
+                    "actions[{row}, {column}] is {action}; it must be in 0..{size}, and an integer"
+                )));
+            }
+            *slot = *action as i64;
         }
     }
-    Ok(ActionRows::Integers { values: values.into_iter().map(|x| x as i64).collect(), columns })
+    Ok(actions)
 }
 
 /// States and the raw actions taken in them.

@@ -1,6 +1,6 @@
 //! Native environments as one vector for Gymnasium.
 
-use npg::env::{Actions, Ending, EnvGroup, Fault, Outcome, Space};
+use npg::env::{ActionRows, Actions, Ending, EnvGroup, Fault, Outcome, Space};
 use npg::random::{Purpose, Stream};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::exceptions::PyRuntimeError;
@@ -67,9 +67,9 @@ impl Chunk {
         let which: Vec<usize> = (0..count).filter(|&i| !begin[self.first + i]).collect();
         let mut outcomes = vec![Outcome { reward: 0.0, ending: Ending::Running }; which.len()];
         let mut seen = vec![0.0; which.len() * width];
-        let mut own = RowsOf::new(actions);
-        which.iter().for_each(|&i| own.push(actions, self.first + i));
-        self.group.step(&which, own.actions(), &mut self.streams, &mut seen, &mut outcomes)?;
+        let mut own = ActionRows::zeros(actions.width(), 0);
+        which.iter().for_each(|&i| own.push(actions.row(self.first + i)));
+        self.group.step(&which, own.all(), &mut self.streams, &mut seen, &mut outcomes)?;
         for (row, &i) in which.iter().enumerate() {
             self.steps[i] += 1;
             let Outcome { reward, ending } = outcomes[row];
@@ -99,38 +99,6 @@ impl Chunk {
     fn begin(&mut self, i: usize, observation: &mut [f64]) -> Result<(), Fault> {
         self.steps[i] = 0;
         self.group.reset(i, &mut self.streams[i], observation)
-    }
-}
-
-/// Some rows of actions.
-enum RowsOf {
-    Integers(Vec<i64>, usize),
-    Reals(Vec<f64>, usize),
-}
-
-impl RowsOf {
-    fn new(like: Actions<'_>) -> Self {
-        match like {
-            Actions::Integers { columns, .. } => Self::Integers(Vec::new(), columns),
-            Actions::Reals { columns, .. } => Self::Reals(Vec::new(), columns),
-        }
-    }
-
-    fn push(&mut self, all: Actions<'_>, row: usize) {
-        match (self, all) {
-            (Self::Integers(to, n), Actions::Integers { values, .. }) => {
-                to.extend_from_slice(&values[row * *n..][..*n])
-            }
-            (Self::Reals(to, n), Actions::Reals { values, .. }) => to.extend_from_slice(&values[row * *n..][..*n]),
-            _ => unreachable!("made from these actions"),
-        }
-    }
-
-    fn actions(&self) -> Actions<'_> {
-        match self {
-            Self::Integers(values, columns) => Actions::Integers { values, columns: *columns },
-            Self::Reals(values, columns) => Actions::Reals { values, columns: *columns },
-        }
     }
 }
 
@@ -223,14 +191,7 @@ impl NativeGroup {
         let columns = self.action.len();
         let mut values = vec![0.0; count * columns];
         read(actions, &mut values, "actions")?;
-        let integers: Vec<i64>;
-        let actions = match self.action {
-            Space::Box { .. } => Actions::Reals { values: &values, columns },
-            _ => {
-                integers = values.iter().map(|x| *x as i64).collect();
-                Actions::Integers { values: &integers, columns }
-            }
-        };
+        let actions = ActionRows::from_numbers(&self.action, values);
         let begin = begin.as_slice()?;
         if begin.len() != count {
             return Err(mistake(format!("begin has {} values for {count} environments", begin.len())));
@@ -257,7 +218,7 @@ impl NativeGroup {
         let step = || {
             chunks.par_iter_mut().zip(slots).try_for_each(|(chunk, slots)| {
                 let first = chunk.first;
-                chunk.step(actions, begin, reset_ended, limit, slots).map_err(|fault| (fault, first))
+                chunk.step(actions.all(), begin, reset_ended, limit, slots).map_err(|fault| (fault, first))
             })
         };
         py.detach(|| if is_small { Ok(step()) } else { on_all_cores(step) })?

@@ -1,13 +1,14 @@
 //! A policy that acts on NumPy arrays.
 
+use npg::env::ActionRows;
 use npg::network::kernels::Matrix;
-use npg::policy::{ActionRows, Actor, HeldNoise, Inputs, Observations, Policy as Inner, WIDE};
+use npg::policy::{Actor, HeldNoise, Inputs, Observations, Policy as Inner, WIDE};
 use npg::random::{Purpose, Stream};
 use numpy::{IntoPyArray, PyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PySlice;
 
-use crate::arrays::{Doubles, matrix};
+use crate::arrays::{Doubles, action_array};
 use crate::errors::{exception, mistake};
 
 /// A stochastic policy pi(a|s): network, distribution, observation statistics, action space.
@@ -123,7 +124,7 @@ impl Policy {
         deterministic: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut actor: Option<Actor<'_>> = None; // as large as the first part, which is the largest
-        let mut chosen = ActionRows::zeros(&self.inner.distribution, 0);
+        let mut chosen = ActionRows::zeros(self.inner.distribution.width(), 0);
         let (inner, stream, noise) = (&self.inner, &mut self.stream, &mut self.noise);
         for_each_part(observations, inner.observation.len(), "observation", |first, part| {
             let count = part.shape()[0];
@@ -144,10 +145,7 @@ impl Policy {
             Ok(())
         })?;
         noise.truncate(chosen.rows());
-        Ok(match &chosen {
-            ActionRows::Integers { values, columns } => matrix(py, values, *columns)?.into_any(),
-            ActionRows::Reals { values, columns } => matrix(py, values, *columns)?.into_any(),
-        })
+        action_array(py, chosen.all())
     }
 
     /// Begins the stream of sampled actions anew.
@@ -193,7 +191,7 @@ impl Policy {
     /// Numbers of one observation, and of one action.
     #[getter]
     fn sizes(&self) -> (usize, usize) {
-        (self.inner.observation.len(), self.inner.distribution.columns())
+        (self.inner.observation.len(), self.inner.distribution.width().total())
     }
 
     /// The policy in a checkpoint of an environment with this spec.

@@ -14,14 +14,14 @@
 
 use std::sync::Arc;
 
-use npg::env::{Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec};
+use npg::env::{ActionRows, Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec};
 use npg::random::Stream;
 use numpy::PyArray1;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arrays::{Doubles, matrix, read};
+use crate::arrays::{Doubles, action_array, read};
 use crate::errors::{exception, mistake};
 use crate::link::{Link, describe, for_program};
 
@@ -166,13 +166,14 @@ impl EnvGroup for PythonGroup {
         debug_assert_eq!(observations.len(), which.len() * self.width);
         let mut seen = std::mem::take(&mut self.seen);
         seen.resize(observations.len(), 0.0);
-        let chosen = Chosen::new(actions);
+        let mut chosen = ActionRows::zeros(actions.width(), 0);
+        chosen.append(actions);
         let which = (which.len() < self.count).then(|| which.to_vec());
         let rows = outcomes.len();
         let (seen, rewards, endings) = self.link.call(&self.object, move |object| {
             let py = object.py();
             let which = which.map(|which| PyArray1::from_vec(py, which));
-            let result = object.call_method1(pyo3::intern!(py, "step"), (which, chosen.to_python(py)?))?;
+            let result = object.call_method1(pyo3::intern!(py, "step"), (which, action_array(py, chosen.all())?))?;
             let (found, rewards, endings): (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>) = result.extract()?;
             read(&found, &mut seen, "the observations of step()")?;
             let rewards = Doubles::vector(&rewards, rows, "the rewards of step()")?.values().to_vec();
@@ -225,29 +226,6 @@ impl EnvGroup for PythonGroup {
 impl Drop for PythonGroup {
     fn drop(&mut self) {
         self.link.close(&self.object);
-    }
-}
-
-/// Actions on their way to the thread that makes calls.
-enum Chosen {
-    Integers(Vec<i64>, usize),
-    Reals(Vec<f64>, usize),
-}
-
-impl Chosen {
-    fn new(actions: Actions<'_>) -> Self {
-        match actions {
-            Actions::Integers { values, columns } => Self::Integers(values.to_vec(), columns),
-            Actions::Reals { values, columns } => Self::Reals(values.to_vec(), columns),
-        }
-    }
-
-    /// As an array of one row each.
-    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(match self {
-            Self::Integers(values, columns) => matrix(py, values, *columns)?.into_any(),
-            Self::Reals(values, columns) => matrix(py, values, *columns)?.into_any(),
-        })
     }
 }
 

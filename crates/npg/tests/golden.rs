@@ -98,9 +98,9 @@ impl Env for Walk {
     }
 
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
-        let moved = |j: usize| match action {
-            Action::Integers(values) => values[j % values.len()] as f64 - 0.7,
-            Action::Reals(values) => values[j],
+        let moved = |j: usize| match action.integers() {
+            [] => action.reals()[j],
+            integers => integers[j % integers.len()] as f64 - 0.7,
         };
         for j in 0..3 {
             self.at[j] = (0.9 * self.at[j] + 0.1 * moved(j) + 0.01 * rng.normal()).clamp(-10.0, 10.0);

@@ -93,8 +93,8 @@ impl Ours {
         let mut outcome = [Outcome { reward: f64::NAN, ending: Ending::Diverged }];
         let (integer, real) = ([action as i64], [action]);
         let actions = match self.spec.action {
-            Space::Box { .. } => Actions::Reals { values: &real, columns: 1 },
-            _ => Actions::Integers { values: &integer, columns: 1 },
+            Space::Box { .. } => Actions::of_reals(&real, 1),
+            _ => Actions::of_integers(&integer, 1),
         };
         self.group.step(&[0], actions, &mut self.rng, &mut self.observation, &mut outcome).unwrap();
         outcome[0]

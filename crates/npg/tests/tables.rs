@@ -150,7 +150,8 @@ fn what_is_sampled_is_what_the_table_says() {
             for _ in 0..1000 {
                 group.load(0, &[state as f64]).unwrap();
                 let mut outcome = [Outcome { reward: f64::NAN, ending: Ending::Diverged }];
-                let actions = Actions::Integers { values: &[action as i64], columns: 1 };
+                let taken = [action as i64];
+                let actions = Actions::of_integers(&taken, 1);
                 group.step(&[0], actions, &mut rng, &mut observation, &mut outcome).unwrap();
                 let next = observation[0] as usize;
                 let terminated = outcome[0].ending == Ending::Terminated;

@@ -10,9 +10,11 @@ pub mod tabular;
 pub mod quadratic;
 pub mod mujoco;
 
+mod action;
 mod options;
 mod space;
 
+pub use action::{Action, ActionMut, ActionRows, ActionWidth, Actions};
 pub use options::{EnvOption, Kind, Values};
 pub use space::Space;
 
@@ -83,39 +85,6 @@ pub struct Outcome {
     pub ending: Ending,
 }
 
-/// An action of one environment, as the environment's own space understands it.
-#[derive(Clone, Copy, Debug)]
-pub enum Action<'a> {
-    /// Integers: one for a discrete space, one a part for multi-discrete and multi-binary spaces.
-    Integers(&'a [i64]),
-    /// Reals: one a dimension of a box.
-    Reals(&'a [f64]),
-}
-
-impl<'a> Action<'a> {
-    /// The action of a discrete space.
-    ///
-    /// # Panics
-    /// If the action space is not discrete: the trainer passes what [`Spec::action`] says.
-    pub fn index(self) -> usize {
-        match self {
-            Action::Integers(parts) => usize::try_from(parts[0]).expect("actions are counted from 0"),
-            Action::Reals(_) => panic!("index() of a real action: the action space is a box"),
-        }
-    }
-
-    /// The action of a box space.
-    ///
-    /// # Panics
-    /// If the action space is not a box: the trainer passes what [`Spec::action`] says.
-    pub fn reals(self) -> &'a [f64] {
-        match self {
-            Action::Reals(values) => values,
-            Action::Integers(_) => panic!("reals() of an integer action: the action space is discrete"),
-        }
-    }
-}
-
 /// One environment: what a user's own simulator implements.
 ///
 /// Observations are written into the given slice, which has [`Space::len`] values. All randomness comes from
@@ -140,35 +109,6 @@ pub trait Env: Send {
     /// observation.
     fn begin_at(&mut self, _state: &[f64], _observation: &mut [f64]) -> Result<(), String> {
         Err("this environment cannot begin in a given state".into())
-    }
-}
-
-/// Actions of several environments, one row each.
-#[derive(Clone, Copy, Debug)]
-pub enum Actions<'a> {
-    /// Integers, `columns` a row.
-    Integers {
-        /// Row-major values.
-        values: &'a [i64],
-        /// Values a row.
-        columns: usize,
-    },
-    /// Reals, `columns` a row.
-    Reals {
-        /// Row-major values.
-        values: &'a [f64],
-        /// Values a row.
-        columns: usize,
-    },
-}
-
-impl<'a> Actions<'a> {
-    /// The action in row `row`.
-    pub fn row(self, row: usize) -> Action<'a> {
-        match self {
-            Actions::Integers { values, columns } => Action::Integers(&values[row * columns..][..columns]),
-            Actions::Reals { values, columns } => Action::Reals(&values[row * columns..][..columns]),
-        }
     }
 }
 

@@ -139,7 +139,7 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{Actions, Ending, Kind, Outcome, Space};
+    use crate::env::{ActionRows, Ending, Kind, Outcome, Space};
     use crate::random::{Purpose, Stream};
 
     /// The environment with its defaults; None if it needs a library that is not installed, and says how to get it.
@@ -173,15 +173,10 @@ mod tests {
             }
             assert!(observations.iter().all(|x| x.is_finite()), "{}", entry.id);
 
-            let columns = spec.action.len();
-            let (integers, reals) = (vec![0; 2 * columns], vec![0.5; 2 * columns]);
-            let actions = match spec.action {
-                Space::Box { .. } => Actions::Reals { values: &reals, columns },
-                _ => Actions::Integers { values: &integers, columns },
-            };
+            let actions = ActionRows::from_numbers(&spec.action, vec![0.5; 2 * spec.action.len()]);
             let mut outcomes = [Outcome { reward: f64::NAN, ending: Ending::Diverged }; 2];
             let before = group.save(1);
-            group.step(&[0, 1], actions, &mut rngs, &mut observations, &mut outcomes).unwrap();
+            group.step(&[0, 1], actions.all(), &mut rngs, &mut observations, &mut outcomes).unwrap();
             let ending = if spec.max_episode_steps == Some(1) { Ending::Terminated } else { Ending::Running };
             assert!(outcomes.iter().all(|o| o.reward.is_finite() && o.ending == ending), "{}", entry.id);
             if let Some(before) = before {

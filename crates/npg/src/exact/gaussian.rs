@@ -1,7 +1,7 @@
 //! Gaussian policies whose mean is affine in one state, and what is known of J at one of them.
 
 use crate::network::kernels::Matrix;
-use crate::policy::{Head, Policy};
+use crate::policy::{AnyHead, Gaussian, Policy};
 use crate::problem::{PolicySnapshot, States};
 
 /// The policy a ~ N(k s + bias, sigma^2).
@@ -25,8 +25,8 @@ impl AffineGaussian {
     /// observations or actions are clipped. None for any other policy.
     pub fn of(policy: &Policy) -> Option<Self> {
         let affine = policy.network.features().is_none() && policy.network.parameters() == 3; // slope, bias, log std
-        let [Head::Gaussian { count: 1, .. }] = policy.distribution.heads() else { return None };
-        if policy.inputs() != 1 || !affine {
+        let is_normal = policy.distribution.only_head() == Some(&AnyHead::Gaussian(Gaussian { count: 1 }));
+        if policy.inputs() != 1 || !affine || !is_normal {
             return None;
         }
         let mut inputs = Matrix::zeros(2, 1);

@@ -6,20 +6,17 @@ use crate::error::{Error, Result};
 
 /// An action of one's own, as the environment takes it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Chosen {
-    /// Integers: one for a discrete space, one a part for multi-discrete and multi-binary spaces.
-    Integers(Vec<i64>),
-    /// Reals: one a dimension of a box, inside its bounds.
-    Reals(Vec<f64>),
+pub struct Chosen {
+    /// One for a discrete space, one a part for multi-discrete and multi-binary spaces, none for a box.
+    pub integers: Vec<i64>,
+    /// One a dimension of a box, inside its bounds; none for other spaces.
+    pub reals: Vec<f64>,
 }
 
 impl Chosen {
     /// The same, borrowed: what [`crate::env::Env::step`] takes.
     pub fn as_action(&self) -> Action<'_> {
-        match self {
-            Chosen::Integers(parts) => Action::Integers(parts),
-            Chosen::Reals(values) => Action::Reals(values),
-        }
+        Action::new(&self.integers, &self.reals)
     }
 }
 
@@ -48,10 +45,8 @@ impl Policy {
         actor.observe(0, &encoded);
         actor.infer(1);
         actor.take_mode(0);
-        Ok(match actor.executed(1).row(0) {
-            Action::Integers(parts) => Chosen::Integers(parts.to_vec()),
-            Action::Reals(values) => Chosen::Reals(values.to_vec()),
-        })
+        let chosen = actor.executed(1).row(0);
+        Ok(Chosen { integers: chosen.integers().to_vec(), reals: chosen.reals().to_vec() })
     }
 }
 

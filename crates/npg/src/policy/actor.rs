@@ -1,7 +1,7 @@
 //! A policy acting in several environments at once: inference, exploration noise, raw and executed actions.
 
-use super::{ActionMut, ActionRows, Policy};
-use crate::env::{Action, Actions};
+use super::Policy;
+use crate::env::{ActionRows, Actions};
 use crate::network::{Packed, Tile};
 use crate::random::Stream;
 
@@ -42,8 +42,8 @@ impl<'a> Actor<'a> {
             packed: policy.network.pack(&policy.theta),
             tile: Tile::new(&policy.network, capacity, false),
             stds: stds.iter().map(|l| libm::exp(*l)).collect(),
-            raw: ActionRows::zeros(&policy.distribution, capacity),
-            executed: ActionRows::zeros(&policy.distribution, capacity),
+            raw: ActionRows::zeros(policy.distribution.width(), capacity),
+            executed: ActionRows::zeros(policy.distribution.width(), capacity),
             policy,
         }
     }
@@ -74,25 +74,29 @@ impl<'a> Actor<'a> {
 
     /// Draws the action of row `row`.
     pub fn sample(&mut self, row: usize, rng: &mut Stream, noise: &mut HeldNoise) {
-        match (self.policy.sde_steps, self.raw.row_mut(row)) {
-            (Some(hold), ActionMut::Reals(action)) => {
-                if noise.normals.len() != self.stds.len() || noise.age >= hold {
-                    noise.normals.resize(self.stds.len(), 0.0);
-                    noise.normals.iter_mut().for_each(|z| *z = rng.normal());
-                    noise.age = 0;
-                }
-                noise.age += 1;
-                let (mean, h) = (self.tile.outputs().row(row), self.tile.last_inputs().row(row));
-                let columns = action.len();
-                for (j, slot) in action.iter_mut().enumerate() {
-                    let draw = |i: usize| self.stds[i * columns + j] * noise.normals[i * columns + j];
-                    let sum: f64 = h.iter().enumerate().map(|(i, h)| f64::from(*h) * draw(i)).sum();
-                    *slot = f64::from(mean[j]) + sum + draw(h.len());
-                }
-            }
-            (_, action) => self.policy.distribution.sample(self.tile.outputs().row(row), rng, action),
+        match self.policy.sde_steps {
+            Some(hold) => self.explore(row, rng, noise, hold),
+            None => self.policy.distribution.sample(self.tile.outputs().row(row), rng, self.raw.row_mut(row)),
         }
         self.execute(row);
+    }
+
+    /// Draws an action with noise that is a function of the state, and is held for `hold` steps.
+    fn explore(&mut self, row: usize, rng: &mut Stream, noise: &mut HeldNoise, hold: usize) {
+        if noise.normals.len() != self.stds.len() || noise.age >= hold {
+            noise.normals.resize(self.stds.len(), 0.0);
+            noise.normals.iter_mut().for_each(|z| *z = rng.normal());
+            noise.age = 0;
+        }
+        noise.age += 1;
+        let (mean, h) = (self.tile.outputs().row(row), self.tile.last_inputs().row(row));
+        let action = self.raw.row_mut(row).reals;
+        let columns = action.len();
+        for (j, slot) in action.iter_mut().enumerate() {
+            let draw = |i: usize| self.stds[i * columns + j] * noise.normals[i * columns + j];
+            let sum: f64 = h.iter().enumerate().map(|(i, h)| f64::from(*h) * draw(i)).sum();
+            *slot = f64::from(mean[j]) + sum + draw(h.len());
+        }
     }
 
     /// Takes the most probable action in row `row`.
@@ -102,11 +106,9 @@ impl<'a> Actor<'a> {
     }
 
     fn execute(&mut self, row: usize) {
-        match (self.raw.row(row), self.executed.row_mut(row)) {
-            (Action::Integers(raw), ActionMut::Integers(executed)) => executed.copy_from_slice(raw),
-            (Action::Reals(raw), ActionMut::Reals(executed)) => self.policy.bounds.execute(raw, executed),
-            _ => unreachable!("both come from one distribution"),
-        }
+        let (raw, executed) = (self.raw.row(row), self.executed.row_mut(row));
+        executed.integers.copy_from_slice(raw.integers());
+        self.policy.bounds.execute(raw.reals(), executed.reals);
     }
 
     /// Network outputs of row `row`.

@@ -3,21 +3,18 @@
 //! A policy cannot be saved, cloned or loaded without its statistics and its spaces, and evaluation never changes them.
 
 mod acting;
-mod actions;
 mod actor;
 mod bounds;
-mod comparison;
-mod distribution;
-mod heads;
+pub mod distribution;
 mod numbers;
 mod observations;
 
 pub use acting::Chosen;
-pub use actions::ActionRows;
 pub use actor::{Actor, HeldNoise};
 pub use bounds::Bounds;
-pub use comparison::{Comparer, Difference};
-pub use distribution::{ActionMut, Distribution, Head, TotalVariation};
+pub use distribution::{
+    AnyHead, Bernoulli, Categorical, Comparer, Difference, Distribution, Gaussian, Head, TotalVariation,
+};
 pub use observations::{Inputs, Observations, WIDE};
 
 use crate::config::{self, ActivationName, NetworkKind, Std};
@@ -63,24 +60,21 @@ impl Policy {
         let mut rng = Stream::new(seed, Purpose::PolicyInit, 0);
         let distribution = Distribution::new(&spec.action);
         let inputs = spec.observation.encoded_len();
-        let outputs = match (distribution.is_real(), config.std) {
-            (false, _) => Outputs { affine: distribution.outputs(), ..Outputs::default() },
-            (true, std) => {
-                let dimensions = distribution.columns();
-                match std {
-                    Std::StateIndependent => Outputs { affine: dimensions, constants: dimensions, exploration: 0 },
-                    Std::StateDependent => Outputs { affine: 2 * dimensions, ..Outputs::default() },
-                    Std::Sde => Outputs { affine: dimensions, constants: 0, exploration: dimensions },
-                }
-            }
+        let outputs = match (distribution.width().reals, config.std) {
+            (0, _) => Outputs { affine: distribution.outputs(), ..Outputs::default() },
+            (dimensions, std) => match std {
+                Std::StateIndependent => Outputs { affine: dimensions, constants: dimensions, exploration: 0 },
+                Std::StateDependent => Outputs { affine: 2 * dimensions, ..Outputs::default() },
+                Std::Sde => Outputs { affine: dimensions, constants: 0, exploration: dimensions },
+            },
         };
         let features = (config.network == NetworkKind::Rbf)
             .then(|| FourierFeatures::new(inputs, config.rbf_features, config.rbf_bandwidth, &mut rng));
         let hidden = if config.network == NetworkKind::Mlp { &config.hidden[..] } else { &[] };
         let network = Network::new(inputs, features, hidden, config.activation.into(), outputs);
         let mut theta = network.initial(config.output_gain, config.log_std_init, &mut rng);
-        if distribution.is_real() && config.std == Std::StateDependent {
-            network.set_last_biases(&mut theta, distribution.columns(), config.log_std_init);
+        if distribution.width().reals > 0 && config.std == Std::StateDependent {
+            network.set_last_biases(&mut theta, distribution.width().reals, config.log_std_init);
         }
         let normalizer = (normalize.observations && matches!(spec.observation, Space::Box { .. }))
             .then(|| Normalizer::new(Moments::new(inputs), normalize.clip));

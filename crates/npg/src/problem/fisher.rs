@@ -5,9 +5,9 @@
 //! noisy empirical one, (1/N) S^T S.
 
 use super::PolicySnapshot;
+use crate::env::ActionRows;
 use crate::network::kernels::Matrix;
 use crate::network::{Curvature, Scratch};
-use crate::policy::ActionRows;
 use crate::solve::Dense;
 
 impl PolicySnapshot<'_> {

@@ -1,8 +1,8 @@
 //! The policy gradient g = E[ grad log pi(a|s) A ] (Sutton 2000, Theorem 1), with an optional entropy bonus.
 
 use super::PolicySnapshot;
+use crate::env::ActionRows;
 use crate::network::Scratch;
-use crate::policy::ActionRows;
 use crate::reduce;
 
 impl PolicySnapshot<'_> {

@@ -1,7 +1,8 @@
 //! The problem of a batch that was sampled with the current policy.
 
 use super::{PolicySnapshot, Problem, States};
-use crate::policy::{ActionRows, Policy};
+use crate::env::ActionRows;
+use crate::policy::Policy;
 use crate::solve::Dense;
 use crate::trust_region::Comparison;
 use std::sync::OnceLock;

@@ -62,7 +62,7 @@ impl<'a> PolicySnapshot<'a> {
         let cut = Cut::new(rows, policy.network.tile_rows());
         let mut tiles: Vec<(Tile, Matrix)> = Vec::with_capacity(cut.tiles());
         tiles.resize_with(cut.tiles(), || {
-            (Tile::new(&policy.network, 0, false), Matrix::zeros(0, policy.network.outputs()))
+            (Tile::new(&policy.network, 0, false), Matrix::zeros(0, policy.distribution.metric_len()))
         });
         let scratch = Pool::default();
         reduce::for_each(cut, &mut tiles, |index, (tile, metric)| {

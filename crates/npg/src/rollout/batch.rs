@@ -1,10 +1,11 @@
 //! A batch of transitions, environment after environment.
 
 use crate::advantage::{Segment, SegmentEnd};
+use crate::env::ActionRows;
 use crate::env::Measure;
 use crate::network::kernels::Matrix;
 use crate::normalize::Moments;
-use crate::policy::{ActionRows, Inputs, Observations, Policy, WIDE};
+use crate::policy::{Inputs, Observations, Policy, WIDE};
 
 /// A finished training episode.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,7 +98,7 @@ impl Batch {
             inputs: Matrix::zeros(ready, policy.inputs()),
             observations: Matrix::zeros(normalized, policy.inputs()),
             wide: wide.map(|observations| Wide { finals: observations.none_of(), observations }),
-            actions: ActionRows::zeros(&policy.distribution, rows),
+            actions: ActionRows::zeros(policy.distribution.width(), rows),
             rewards: vec![0.0; rows],
             steps: vec![0; rows],
             segments: Vec::new(),

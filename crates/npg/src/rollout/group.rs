@@ -89,7 +89,7 @@ struct Recording<'a> {
 impl Recording<'_> {
     fn put_action(&mut self, lane: usize, actor: &Actor<'_>, row: usize) {
         if !self.parts[lane].is_full() {
-            self.batch.actions.copy_row(self.parts[lane].next, actor.raw(), row);
+            self.batch.actions.row_mut(self.parts[lane].next).copy_from(actor.raw().row(row));
         }
     }
 

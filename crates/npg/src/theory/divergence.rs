@@ -3,7 +3,7 @@
 use super::instances::{Instance, MANY, instances, largest};
 use super::{Claim, Demand};
 use crate::exact::mdp::TabularPolicy;
-use crate::trust_region::bounds::{bretagnolle_huber, pinsker};
+use crate::policy::distribution::{bretagnolle_huber, pinsker};
 
 pub(super) static CLAIMS: &[Claim] = &[
     Claim {

@@ -1,7 +1,7 @@
 //! Two measurements of the new policy on a few states of the batch.
 
 use crate::network::{Packed, TILE, Tile};
-use crate::policy::{Head, Policy};
+use crate::policy::Policy;
 use crate::rollout::Batch;
 
 /// States looked at.
@@ -18,8 +18,8 @@ pub(super) struct Probe {
 /// normalizer that the batch was sampled with.
 pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
     let normalized = policy.normalizer.is_some();
-    let gaussian = matches!(policy.distribution.heads(), [Head::Gaussian { .. }]);
-    if !(gaussian || normalized) {
+    let has_std = policy.distribution.width().reals > 0;
+    if !(has_std || normalized) {
         return Probe { std: f64::NAN, kl_normalizer: 0.0 };
     }
     let (packed, repacked) = (policy.network.pack(updated), policy.network.pack(&policy.theta));
@@ -38,16 +38,13 @@ pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
         }
         for slot in 0..rows.len() {
             let outputs = before.outputs().row(slot);
-            if gaussian {
-                let log_stds = &outputs[policy.distribution.columns()..];
-                std += log_stds.iter().map(|l| libm::exp(f64::from(*l))).sum::<f64>() / log_stds.len() as f64;
-            }
+            std += policy.distribution.mean_std(outputs).unwrap_or(f64::NAN);
             if normalized {
                 kl += policy.distribution.kl(outputs, after.outputs().row(slot));
             }
         }
     }
-    Probe { std: if gaussian { std / count as f64 } else { f64::NAN }, kl_normalizer: kl / count as f64 }
+    Probe { std: std / count as f64, kl_normalizer: kl / count as f64 }
 }
 
 fn run(policy: &Policy, packed: &Packed, tile: &mut Tile, rows: &[usize], mut fill: impl FnMut(usize, &mut [f32])) {

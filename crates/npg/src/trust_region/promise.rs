@@ -59,7 +59,7 @@ impl Promise {
         let surrogate = discounted.surrogate * advantage_unit * discounted_length;
         // Without discount the bounds over d are infinitely low anyway; D may be infinite too.
         let under_d = |mean: f64| if gamma < 1.0 { (1.0 - gamma) * discounted_length * mean } else { mean };
-        let alpha_kl = bounds::pinsker(kl_max);
+        let alpha_kl = crate::policy::distribution::pinsker(kl_max);
         let (eps_a, eps_a_kl) = (2.0 * alpha * advantage_max, 2.0 * alpha_kl * advantage_max);
         Self {
             surrogate,
@@ -72,7 +72,12 @@ impl Promise {
             trpo: bounds::trpo(surrogate, gamma, advantage_max, alpha),
             trpo_kl: bounds::trpo(surrogate, gamma, advantage_max, alpha_kl),
             cpo: bounds::cpo(surrogate, gamma, eps_a, under_d(discounted.tv)),
-            cpo_kl: bounds::cpo(surrogate, gamma, eps_a_kl, bounds::pinsker(under_d(discounted.kl))),
+            cpo_kl: bounds::cpo(
+                surrogate,
+                gamma,
+                eps_a_kl,
+                crate::policy::distribution::pinsker(under_d(discounted.kl)),
+            ),
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use crate::oracle::{Heads, LogStd, Oracle};
 use npg::config::{self, ActivationName, Algorithm, Direction, NetworkKind, Solver, Std, StepRule};
-use npg::env::{Action, Space, Spec};
+use npg::env::{ActionRows, Space, Spec};
 use npg::network::kernels::Matrix;
 use npg::npg::Update;
-use npg::policy::{ActionRows, Policy};
+use npg::policy::Policy;
 use npg::problem::{PolicySnapshot, SampledProblem, States, Surrogate};
 use npg::random::{Purpose, Stream};
 use npg::solve::SolverState;
@@ -131,7 +131,7 @@ impl Case {
         };
         let states: Vec<Vec<f64>> = (0..rows).map(|_| (0..INPUTS).map(|_| single(rng.normal())).collect()).collect();
         let inputs = matrix(&states);
-        let mut actions = ActionRows::zeros(&policy.distribution, rows);
+        let mut actions = ActionRows::zeros(policy.distribution.width(), rows);
         let at = PolicySnapshot::new(&policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
         for row in 0..rows {
             policy.distribution.sample(at.outputs(row), &mut rng, actions.row_mut(row));
@@ -191,10 +191,8 @@ pub(crate) fn matrix(rows: &[Vec<f64>]) -> Matrix {
 }
 
 pub(crate) fn plain_action(actions: &ActionRows, row: usize) -> Vec<f64> {
-    match actions.row(row) {
-        Action::Integers(parts) => parts.iter().map(|x| *x as f64).collect(),
-        Action::Reals(values) => values.to_vec(),
-    }
+    let action = actions.row(row);
+    action.integers().iter().map(|x| *x as f64).chain(action.reals().iter().copied()).collect()
 }
 
 /// NPG with a solver and a damping.

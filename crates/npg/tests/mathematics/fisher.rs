@@ -1,10 +1,10 @@
 //! The Fisher matrix in four ways: products, dense, by its definition (outer products of scores, summed over actions),
 //! and as the Hessian of KL; and what must hold of it.
 
-use crate::cases::{Case, families, family, matrix, plain_action};
+use crate::cases::{Case, families, family, matrix};
 use crate::oracle::{add_outer, distance, dot, image, moved, norm};
 use faer::{Mat, Side};
-use npg::policy::ActionRows;
+use npg::env::ActionRows;
 use npg::problem::{PolicySnapshot, States};
 use npg::solve::Dense;
 
@@ -161,8 +161,9 @@ fn a_fraction_of_the_states_is_evenly_spread() {
 }
 
 fn thinned_actions(actions: &ActionRows, rows: &[usize]) -> ActionRows {
-    let values = rows.iter().flat_map(|row| plain_action(actions, *row)).collect();
-    ActionRows::Reals { values, columns: plain_action(actions, 0).len() }
+    let mut thinned = ActionRows::zeros(actions.width(), 0);
+    rows.iter().for_each(|row| thinned.push(actions.row(*row)));
+    thinned
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn the_empirical_fisher_converges_to_the_exact_one() {
         let rows = few.rows() * repeats;
         let inputs = matrix(&(0..rows).map(|row| few.states[row % few.rows()].clone()).collect::<Vec<_>>());
         let at = PolicySnapshot::new(&few.policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
-        let mut actions = ActionRows::zeros(&few.policy.distribution, rows);
+        let mut actions = ActionRows::zeros(few.policy.distribution.width(), rows);
         let mut rng = few.rng();
         for row in 0..rows {
             few.policy.distribution.sample(at.outputs(row), &mut rng, actions.row_mut(row));

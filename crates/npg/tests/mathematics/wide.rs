@@ -1,10 +1,10 @@
 //! Wide observations, which a batch keeps in their own type, against the same as a matrix that is ready: equal bits.
 
 use npg::config::{self, Config, NetworkKind, Std, ValueKind};
-use npg::env::{Space, Spec};
+use npg::env::{ActionMut, ActionRows, Space, Spec};
 use npg::network::kernels::Matrix;
 use npg::normalize::{Moments, Normalizer};
-use npg::policy::{ActionRows, Inputs, Observations, Policy, WIDE};
+use npg::policy::{Inputs, Observations, Policy, WIDE};
 use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::random::{Purpose, Stream};
 
@@ -44,10 +44,11 @@ fn wide(network: NetworkKind, action: Space, std: Std) -> Wide {
         kept.put(index, row);
     }
     assert_eq!(kept.bytes(), ROWS * WIDTH, "a byte a pixel");
-    let mut actions = ActionRows::zeros(&policy.distribution, ROWS);
-    match &mut actions {
-        ActionRows::Integers { values, .. } => values.iter_mut().for_each(|a| *a = rng.below(2) as i64),
-        ActionRows::Reals { values, .. } => values.iter_mut().for_each(|a| *a = rng.normal()),
+    let mut actions = ActionRows::zeros(policy.distribution.width(), ROWS);
+    for row in 0..ROWS {
+        let ActionMut { integers, reals } = actions.row_mut(row);
+        integers.iter_mut().for_each(|a| *a = rng.below(2) as i64);
+        reals.iter_mut().for_each(|a| *a = rng.normal());
     }
     let advantages = (0..ROWS).map(|_| rng.normal()).collect();
     Wide { policy, ready, kept, actions, advantages }

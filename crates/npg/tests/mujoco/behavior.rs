@@ -35,7 +35,7 @@ impl One {
     fn step(&mut self) -> Result<Outcome, String> {
         let mut outcomes = [Outcome { reward: f64::NAN, ending: Ending::Running }];
         self.action.iter_mut().for_each(|a| *a = -*a); // as strong as it gets
-        let actions = Actions::Reals { values: &self.action, columns: self.action.len() };
+        let actions = Actions::of_reals(&self.action, self.action.len());
         let stepped = self.group.step(&[0], actions, &mut self.rng, &mut self.observation, &mut outcomes);
         stepped.map_err(|fault| fault.message)?;
         Ok(outcomes[0])

@@ -77,7 +77,7 @@ impl Replay {
     fn step(&mut self, step: &Step) -> Made {
         let mut observation = vec![f64::NAN; step.observation.len()];
         let mut outcomes = [Outcome { reward: f64::NAN, ending: Ending::Diverged }];
-        let actions = Actions::Reals { values: &step.action, columns: step.action.len() };
+        let actions = Actions::of_reals(&step.action, step.action.len());
         self.group.step(&[0], actions, &mut self.rng, &mut observation, &mut outcomes).unwrap();
         Made { observation, outcome: outcomes[0] }
     }

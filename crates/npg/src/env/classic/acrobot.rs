@@ -164,7 +164,7 @@ mod tests {
         let mut rng = Stream::new(3, Purpose::Test, index);
         let mut env = Acrobot::new(options);
         env.load(&state).unwrap();
-        env.step(Action::Integers(&[2]), &mut rng, &mut [0.0; 6]).unwrap();
+        env.step(Action::of_integers(&[2]), &mut rng, &mut [0.0; 6]).unwrap();
         env.save().unwrap()
     }
 
@@ -194,7 +194,7 @@ mod tests {
         let start = [0.3, 0.5, 0.0, 0.0];
         env.load(&start).unwrap();
         for _ in 0..20 {
-            env.step(Action::Integers(&[1]), &mut rng, &mut [0.0; 6]).unwrap();
+            env.step(Action::of_integers(&[1]), &mut rng, &mut [0.0; 6]).unwrap();
         }
         assert!((energy(env.state) - energy(start)).abs() < 0.02, "{} {}", energy(env.state), energy(start));
     }

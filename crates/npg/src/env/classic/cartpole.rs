@@ -135,7 +135,7 @@ mod tests {
             let mut observation = [0.0; 4];
             for step in 0.. {
                 assert!(step < 20);
-                let outcome = env.step(Action::Integers(&[action]), &mut rng, &mut observation).unwrap();
+                let outcome = env.step(Action::of_integers(&[action]), &mut rng, &mut observation).unwrap();
                 let fallen = outcome.ending == Ending::Terminated;
                 assert_eq!(outcome.reward, rewards[usize::from(fallen)]);
                 if fallen {
@@ -150,7 +150,7 @@ mod tests {
     fn refuses_actions_and_states_that_are_none() {
         let mut env = CartPole::new(false);
         let mut rng = Stream::new(0, Purpose::Test, 0);
-        let error = env.step(Action::Integers(&[2]), &mut rng, &mut [0.0; 4]).unwrap_err();
+        let error = env.step(Action::of_integers(&[2]), &mut rng, &mut [0.0; 4]).unwrap_err();
         assert_eq!(error, "an action below 2 expected, got 2");
         assert_eq!(env.load(&[0.0; 3]).unwrap_err(), "a state of 4 numbers expected, got 3");
         assert!(env.load(&[0.0, f64::NAN, 0.0, 0.0]).is_err());

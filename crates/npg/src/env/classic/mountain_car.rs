@@ -121,7 +121,7 @@ mod tests {
             env.load(&[-0.5, 0.0]).unwrap();
             (0..200).any(|_| {
                 let action = if env.state[1] < 0.0 { 0 } else { 2 };
-                let outcome = env.step(Action::Integers(&[action]), &mut rng, &mut observation).unwrap();
+                let outcome = env.step(Action::of_integers(&[action]), &mut rng, &mut observation).unwrap();
                 assert_eq!(outcome.reward, -1.0);
                 outcome.ending == Ending::Terminated
             })

@@ -112,7 +112,7 @@ mod tests {
         let mut env = MountainCarContinuous::new(goal_velocity);
         env.load(&state).unwrap();
         let mut rng = Stream::new(0, Purpose::Test, 0);
-        let outcome = env.step(Action::Reals(&[action]), &mut rng, &mut [0.0; 2]).unwrap();
+        let outcome = env.step(Action::of_reals(&[action]), &mut rng, &mut [0.0; 2]).unwrap();
         (env.state, outcome)
     }
 

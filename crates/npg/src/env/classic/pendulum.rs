@@ -123,7 +123,7 @@ mod tests {
         let mut observation = [0.0; 3];
         let mut rng = Stream::new(0, Purpose::Test, 0);
         env.load(&[1.0, 0.5]).unwrap();
-        let outcome = env.step(Action::Reals(&[7.0]), &mut rng, &mut observation).unwrap();
+        let outcome = env.step(Action::of_reals(&[7.0]), &mut rng, &mut observation).unwrap();
         assert!((outcome.reward + 1.0 + 0.025 + 0.004).abs() < 1e-9, "{outcome:?}");
         assert_eq!(observation[2], 0.5 + 3.0 * 2.0 * 0.05);
     }

@@ -78,7 +78,7 @@ mod tests {
         let mut episode = || {
             env.reset(&mut rng, &mut observation).unwrap();
             let action = policy.mean(observation[0]) + policy.sigma * rng.normal();
-            let outcome = env.step(Action::Reals(&[action]), &mut rng, &mut observation).unwrap();
+            let outcome = env.step(Action::of_reals(&[action]), &mut rng, &mut observation).unwrap();
             assert_eq!(outcome.ending, Ending::Terminated);
             outcome.reward
         };

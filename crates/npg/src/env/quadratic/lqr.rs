@@ -89,7 +89,7 @@ mod tests {
             let mut total = 0.0;
             for step in 0..200 {
                 let action = policy.mean(observation[0]) + policy.sigma * rng.normal();
-                let outcome = env.step(Action::Reals(&[action]), &mut rng, &mut observation).unwrap();
+                let outcome = env.step(Action::of_reals(&[action]), &mut rng, &mut observation).unwrap();
                 total += lqr.gamma.powi(step) * outcome.reward;
             }
             total
@@ -106,7 +106,7 @@ mod tests {
         let mut rng = Stream::new(1, Purpose::Test, 0);
         let mut env = LqrEnv::new(Lqr { a: 10.0, ..Lqr::unique_optimum() }, 100);
         env.load(&[1.0]).unwrap();
-        let mut step = || env.step(Action::Reals(&[0.0]), &mut rng, &mut [0.0]).unwrap().ending;
+        let mut step = || env.step(Action::of_reals(&[0.0]), &mut rng, &mut [0.0]).unwrap().ending;
         assert!((0..18).all(|_| step() == Ending::Running));
         assert!((0..2).any(|_| step() == Ending::Diverged));
     }

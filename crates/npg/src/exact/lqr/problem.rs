@@ -75,7 +75,7 @@ impl Problem for RegulatorProblem {
             |log_ratio: f64, sigma: f64| 0.5 * (libm::expm1(-2.0 * log_ratio) + square / (sigma * sigma)) + log_ratio;
         let (kl, kl_reverse) = (kl(log_ratio, new.sigma), kl(-log_ratio, old.sigma));
         let most = |kl: f64| if dk == 0.0 { kl } else { f64::INFINITY };
-        let tv = crate::trust_region::bounds::pinsker(kl.min(kl_reverse));
+        let tv = crate::policy::distribution::pinsker(kl.min(kl_reverse));
         Comparison {
             surrogate: -slope - bend,
             surrogate_size: slope.abs() + bend.abs(),

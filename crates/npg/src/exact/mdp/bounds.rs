@@ -84,9 +84,9 @@ impl Mdp {
             surrogate,
             series: bounds::series(surrogate, gamma, eps_a, divergence.tv_max),
             trpo: bounds::trpo(surrogate, gamma, eps_max, divergence.tv_max),
-            trpo_kl: bounds::trpo(surrogate, gamma, eps_max, bounds::pinsker(divergence.kl_max)),
+            trpo_kl: bounds::trpo(surrogate, gamma, eps_max, crate::policy::distribution::pinsker(divergence.kl_max)),
             cpo: bounds::cpo(surrogate, gamma, eps_a, divergence.tv_mean),
-            cpo_kl: bounds::cpo(surrogate, gamma, eps_a, bounds::pinsker(divergence.kl_mean)),
+            cpo_kl: bounds::cpo(surrogate, gamma, eps_a, crate::policy::distribution::pinsker(divergence.kl_mean)),
         }
     }
 

@@ -69,10 +69,10 @@ impl TabularPolicy {
     pub fn of(policy: &crate::policy::Policy) -> Option<Self> {
         use crate::env::Space;
         use crate::network::kernels::Matrix;
-        use crate::policy::Head;
+        use crate::policy::{AnyHead, Categorical};
         use crate::problem::{PolicySnapshot, States};
-        let (Space::Discrete(states), [Head::Categorical { count, .. }]) =
-            (&policy.observation, policy.distribution.heads())
+        let (Space::Discrete(states), Some(AnyHead::Categorical(Categorical { count }))) =
+            (&policy.observation, policy.distribution.only_head())
         else {
             return None;
         };

@@ -1,16 +1,23 @@
 //! Closed forms against enumeration and numerical integration; gradients and metrics against differences of them.
 
 use super::*;
+use crate::env::ActionRows;
 use crate::random::Purpose;
 
-fn spaces() -> Vec<Space> {
+/// Every family, and products of them.
+fn families() -> Vec<Distribution> {
+    let of = |space: Space| Distribution::new(&space);
+    let mixed = |heads: &[AnyHead]| Distribution::product(heads.to_vec());
+    let (categorical, bits, normal) = (Categorical { count: 3 }, Bernoulli { count: 2 }, Gaussian { count: 1 });
     vec![
-        Space::Discrete(2),
-        Space::Discrete(5),
-        Space::MultiDiscrete(vec![2, 3]),
-        Space::MultiBinary(3),
-        Space::cube(1, -1.0, 1.0),
-        Space::cube(2, -1.0, 1.0),
+        of(Space::Discrete(2)),
+        of(Space::Discrete(5)),
+        of(Space::MultiDiscrete(vec![2, 3])),
+        of(Space::MultiBinary(3)),
+        of(Space::cube(1, -1.0, 1.0)),
+        of(Space::cube(2, -1.0, 1.0)),
+        mixed(&[categorical.into(), normal.into()]),
+        mixed(&[normal.into(), bits.into(), categorical.into()]),
     ]
 }
 
@@ -18,76 +25,92 @@ fn outputs(distribution: &Distribution, rng: &mut Stream) -> Vec<f32> {
     (0..distribution.outputs()).map(|_| (0.7 * rng.normal()) as f32).collect()
 }
 
-/// Every action with its weight: all of a finite space, a midpoint grid over +-12 sigma of a Gaussian.
-fn quadrature(space: &Space, outputs: &[f32]) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let axes: Vec<Vec<(f64, f64)>> = match space {
-        Space::Discrete(n) => vec![(0..*n).map(|i| (i as f64, 1.0)).collect()],
-        Space::MultiDiscrete(sizes) => sizes.iter().map(|n| (0..*n).map(|i| (i as f64, 1.0)).collect()).collect(),
-        Space::MultiBinary(n) => (0..*n).map(|_| vec![(0.0, 1.0), (1.0, 1.0)]).collect(),
-        Space::Box { low, .. } => (0..low.len())
-            .map(|j| {
-                let (mean, std) = (f64::from(outputs[j]), f64::from(outputs[low.len() + j]).exp());
-                let cells = 600;
-                let width = 24.0 * std / f64::from(cells);
-                (0..cells).map(|i| (mean - 12.0 * std + (f64::from(i) + 0.5) * width, width)).collect()
-            })
-            .collect(),
+/// An action of one's own, and how much it counts in a sum or an integral.
+#[derive(Clone, Default)]
+struct Point {
+    integers: Vec<i64>,
+    reals: Vec<f64>,
+    weight: f64,
+}
+
+impl Point {
+    fn action(&self) -> Action<'_> {
+        Action::new(&self.integers, &self.reals)
+    }
+}
+
+/// The values of each number of an action with their weights: all integers, and a midpoint grid over +-12 sigma of a normal.
+fn axes(part: &Part, outputs: &[f32]) -> Vec<Vec<(f64, f64)>> {
+    let outputs = &outputs[part.outputs.clone()];
+    let classes = part.head.classes().into_iter().map(|n| (0..n).map(|i| (i as f64, 1.0)).collect());
+    let count = part.head.width().reals;
+    let grid = |j: usize| {
+        let (mean, std, cells) = (f64::from(outputs[j]), f64::from(outputs[count + j]).exp(), 600);
+        let width = 24.0 * std / f64::from(cells);
+        (0..cells).map(|i| (mean - 12.0 * std + (f64::from(i) + 0.5) * width, width)).collect()
     };
-    let mut points = vec![(Vec::new(), 1.0)];
-    for axis in axes {
-        points = points
-            .into_iter()
-            .flat_map(|(point, weight)| {
-                axis.iter().map(move |(x, w)| ([point.clone(), vec![*x]].concat(), weight * w)).collect::<Vec<_>>()
-            })
-            .collect();
-    }
-    points.into_iter().unzip()
+    classes.chain((0..count).map(grid)).collect()
 }
 
-fn log_prob(distribution: &Distribution, outputs: &[f32], action: &[f64]) -> f64 {
-    if distribution.is_real() {
-        distribution.log_prob(outputs, Action::Reals(action))
-    } else {
-        let action: Vec<i64> = action.iter().map(|x| *x as i64).collect();
-        distribution.log_prob(outputs, Action::Integers(&action))
+/// Every action with its weight.
+fn quadrature(distribution: &Distribution, outputs: &[f32]) -> Vec<Point> {
+    let mut points = vec![Point { weight: 1.0, ..Point::default() }];
+    for part in &distribution.parts {
+        for (index, axis) in axes(part, outputs).into_iter().enumerate() {
+            let is_real = index >= part.head.width().integers;
+            let longer = |point: &Point| {
+                let more = |&(value, weight): &(f64, f64)| {
+                    let mut point = point.clone();
+                    point.weight *= weight;
+                    if is_real {
+                        point.reals.push(value)
+                    } else {
+                        point.integers.push(value as i64)
+                    }
+                    point
+                };
+                axis.iter().map(more).collect::<Vec<_>>()
+            };
+            points = points.iter().flat_map(longer).collect();
+        }
     }
+    points
 }
 
-fn score(distribution: &Distribution, outputs: &[f32], action: &[f64]) -> Vec<f64> {
+fn score(distribution: &Distribution, outputs: &[f32], action: Action<'_>) -> Vec<f64> {
     let mut slot = vec![0.0; distribution.outputs()];
-    if distribution.is_real() {
-        distribution.add_score(outputs, Action::Reals(action), 1.0, &mut slot);
-    } else {
-        let action: Vec<i64> = action.iter().map(|x| *x as i64).collect();
-        distribution.add_score(outputs, Action::Integers(&action), 1.0, &mut slot);
-    }
+    distribution.add_score(outputs, action, 1.0, &mut slot);
     slot
+}
+
+fn drawn(distribution: &Distribution, outputs: &[f32], rng: &mut Stream) -> ActionRows {
+    let mut rows = ActionRows::zeros(distribution.width(), 1);
+    distribution.sample(outputs, rng, rows.row_mut(0));
+    rows
 }
 
 #[test]
 fn densities_integrate_to_one_and_entropy_kl_tv_to_their_definitions() {
     let mut rng = Stream::new(1, Purpose::Test, 0);
-    for space in spaces() {
-        let distribution = Distribution::new(&space);
+    for distribution in families() {
         let (p, q) = (outputs(&distribution, &mut rng), outputs(&distribution, &mut rng));
-        let (points, weights) = quadrature(&space, &p);
         let (mut one, mut entropy, mut kl, mut tv) = (0.0, 0.0, 0.0, 0.0);
-        for (action, weight) in points.iter().zip(&weights) {
-            let (log_p, log_q) = (log_prob(&distribution, &p, action), log_prob(&distribution, &q, action));
+        for point in quadrature(&distribution, &p) {
+            let (action, weight) = (point.action(), point.weight);
+            let (log_p, log_q) = (distribution.log_prob(&p, action), distribution.log_prob(&q, action));
             one += weight * log_p.exp();
             entropy -= weight * log_p.exp() * log_p;
             kl += weight * log_p.exp() * (log_p - log_q);
             tv += 0.5 * weight * (log_p.exp() - log_q.exp()).abs();
         }
-        assert!((one - 1.0).abs() < 1e-9, "{space:?}: {one}");
-        assert!((entropy - distribution.entropy(&p)).abs() < 1e-6, "{space:?}");
-        assert!((kl - distribution.kl(&p, &q)).abs() < 1e-6, "{space:?}: {kl} {}", distribution.kl(&p, &q));
+        assert!((one - 1.0).abs() < 1e-9, "{distribution:?}: {one}");
+        assert!((entropy - distribution.entropy(&p)).abs() < 1e-6, "{distribution:?}");
+        assert!((kl - distribution.kl(&p, &q)).abs() < 1e-6, "{distribution:?}: {kl} {}", distribution.kl(&p, &q));
         assert!(distribution.kl(&p, &p).abs() < 1e-12);
         match distribution.total_variation(&p, &q) {
-            TotalVariation::Exact(value) => assert!((value - tv).abs() < 1e-9, "{space:?}"),
+            TotalVariation::Exact(value) => assert!((value - tv).abs() < 1e-9, "{distribution:?}"),
             // The grid covers p; what q has outside only makes the true distance larger than `tv`, by less than 1e-3.
-            TotalVariation::Bound(value) => assert!(value >= tv - 1e-3, "{space:?}: {value} below {tv}"),
+            TotalVariation::Bound(value) => assert!(value >= tv - 1e-3, "{distribution:?}: {value} below {tv}"),
         }
     }
 }
@@ -97,25 +120,17 @@ fn densities_integrate_to_one_and_entropy_kl_tv_to_their_definitions() {
 fn a_comparison_is_its_parts() {
     let mut rng = Stream::new(4, Purpose::Test, 0);
     let more = [Space::MultiDiscrete(vec![3, 2, 4]), Space::cube(6, -1.0, 1.0)];
-    for space in spaces().into_iter().chain(more) {
-        let distribution = Distribution::new(&space);
-        let mut comparer = crate::policy::Comparer::new(&distribution);
+    for distribution in families().into_iter().chain(more.iter().map(Distribution::new)) {
+        let mut comparer = Comparer::new(&distribution);
         let (mut p, mut q) = (outputs(&distribution, &mut rng), outputs(&distribution, &mut rng));
         for row in 0..4 {
-            let means = if distribution.is_real() { distribution.columns() } else { p.len() };
-            let fresh = [outputs(&distribution, &mut rng), outputs(&distribution, &mut rng)];
-            let moved = if row < 2 { means } else { p.len() };
-            p[..moved].copy_from_slice(&fresh[0][..moved]);
-            q[..moved].copy_from_slice(&fresh[1][..moved]);
-            let (mut integers, mut reals) = (vec![0; distribution.columns()], vec![0.0; distribution.columns()]);
-            let action = if distribution.is_real() {
-                distribution.sample(&p, &mut rng, ActionMut::Reals(&mut reals));
-                Action::Reals(&reals)
-            } else {
-                distribution.sample(&p, &mut rng, ActionMut::Integers(&mut integers));
-                Action::Integers(&integers)
-            };
-            let expected = crate::policy::Difference {
+            let moved = if row < 2 { distribution.width().total().min(p.len()) } else { p.len() };
+            for outputs in [&mut p, &mut q] {
+                outputs[..moved].iter_mut().for_each(|output| *output = (0.7 * rng.normal()) as f32);
+            }
+            let drawn = drawn(&distribution, &p, &mut rng);
+            let action = drawn.row(0);
+            let expected = Difference {
                 log_ratio: distribution.log_prob(&q, action) - distribution.log_prob(&p, action),
                 kl: distribution.kl(&p, &q),
                 kl_reverse: distribution.kl(&q, &p),
@@ -123,7 +138,7 @@ fn a_comparison_is_its_parts() {
                 entropy_p: distribution.entropy(&p),
                 entropy_q: distribution.entropy(&q),
             };
-            assert_eq!(comparer.compare(&p, &q, action), expected, "{space:?}, row {row}");
+            assert_eq!(comparer.compare(&p, &q, action), expected, "{distribution:?}, row {row}");
         }
     }
 }
@@ -131,11 +146,10 @@ fn a_comparison_is_its_parts() {
 #[test]
 fn scores_and_entropy_gradients_are_derivatives() {
     let mut rng = Stream::new(2, Purpose::Test, 0);
-    for space in spaces() {
-        let distribution = Distribution::new(&space);
+    for distribution in families() {
         let p = outputs(&distribution, &mut rng);
-        let (points, _) = quadrature(&space, &p);
-        let action = &points[points.len() / 3];
+        let points = quadrature(&distribution, &p);
+        let action = points[points.len() / 3].action();
         let analytic = score(&distribution, &p, action);
         let mut entropy_gradient = vec![0.0; p.len()];
         distribution.add_entropy_gradient(&p, 1.0, &mut entropy_gradient);
@@ -145,10 +159,10 @@ fn scores_and_entropy_gradients_are_derivatives() {
             up[j] += h;
             down[j] -= h;
             let width = f64::from(up[j]) - f64::from(down[j]);
-            let slope = (log_prob(&distribution, &up, action) - log_prob(&distribution, &down, action)) / width;
-            assert!((slope - analytic[j]).abs() < 1e-4 * (1.0 + slope.abs()), "{space:?} output {j}");
+            let slope = (distribution.log_prob(&up, action) - distribution.log_prob(&down, action)) / width;
+            assert!((slope - analytic[j]).abs() < 1e-4 * (1.0 + slope.abs()), "{distribution:?} output {j}");
             let slope = (distribution.entropy(&up) - distribution.entropy(&down)) / width;
-            assert!((slope - entropy_gradient[j]).abs() < 1e-4, "{space:?} output {j}");
+            assert!((slope - entropy_gradient[j]).abs() < 1e-4, "{distribution:?} output {j}");
         }
     }
 }
@@ -157,22 +171,20 @@ fn scores_and_entropy_gradients_are_derivatives() {
 #[test]
 fn the_metric_is_the_expected_outer_product_of_scores() {
     let mut rng = Stream::new(3, Purpose::Test, 0);
-    for space in spaces() {
-        let distribution = Distribution::new(&space);
+    for distribution in families() {
         let p = outputs(&distribution, &mut rng);
         let n = p.len();
-        let (points, weights) = quadrature(&space, &p);
         let mut expected = vec![0.0; n * n];
-        for (action, weight) in points.iter().zip(&weights) {
-            let s = score(&distribution, &p, action);
-            let probability = weight * log_prob(&distribution, &p, action).exp();
+        for point in quadrature(&distribution, &p) {
+            let s = score(&distribution, &p, point.action());
+            let probability = point.weight * distribution.log_prob(&p, point.action()).exp();
             for i in 0..n {
                 for j in 0..n {
                     expected[i * n + j] += probability * s[i] * s[j];
                 }
             }
         }
-        let mut metric = Matrix::zeros(1, n);
+        let mut metric = Matrix::zeros(1, distribution.metric_len());
         distribution.metric(&p, metric.row_mut(0));
         let mut rooted = vec![0.0; n * n];
         let mut u = vec![0.0f32; n];
@@ -190,8 +202,11 @@ fn the_metric_is_the_expected_outer_product_of_scores() {
             distribution.apply_metric(1, &metric, &mut v);
             for i in 0..n {
                 let scale = 1.0 + expected[i * n + j].abs();
-                assert!((f64::from(v.row(0)[i]) - expected[i * n + j]).abs() < 1e-5 * scale, "{space:?} ({i},{j})");
-                assert!((rooted[i * n + j] - expected[i * n + j]).abs() < 1e-5 * scale, "{space:?} ({i},{j})");
+                assert!(
+                    (f64::from(v.row(0)[i]) - expected[i * n + j]).abs() < 1e-5 * scale,
+                    "{distribution:?} ({i},{j})"
+                );
+                assert!((rooted[i * n + j] - expected[i * n + j]).abs() < 1e-5 * scale, "{distribution:?} ({i},{j})");
             }
         }
     }
@@ -206,12 +221,10 @@ fn samples_have_their_probabilities() {
     let mut counts = [0.0; 4];
     let n = 40_000;
     for _ in 0..n {
-        let mut action = [0i64];
-        distribution.sample(&p, &mut rng, ActionMut::Integers(&mut action));
-        counts[action[0] as usize] += 1.0;
+        counts[drawn(&distribution, &p, &mut rng).row(0).index()] += 1.0;
     }
     for (class, count) in counts.iter().enumerate() {
-        let probability = log_prob(&distribution, &p, &[class as f64]).exp();
+        let probability = distribution.log_prob(&p, Action::of_integers(&[class as i64])).exp();
         let error = (probability * (1.0 - probability) / f64::from(n)).sqrt();
         assert!((count / f64::from(n) - probability).abs() < 5.0 * error);
     }
@@ -237,4 +250,7 @@ fn forbidden_classes_count_for_nothing() {
     let bits = Distribution::new(&Space::MultiBinary(2));
     let certain = [f32::INFINITY, f32::NEG_INFINITY];
     assert_eq!((bits.entropy(&certain), bits.kl(&certain, &certain)), (0.0, 0.0));
+    let mut gradient = [0.0; 2];
+    bits.add_entropy_gradient(&certain, 1.0, &mut gradient);
+    assert_eq!(gradient, [0.0; 2]);
 }

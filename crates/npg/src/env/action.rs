@@ -1,0 +1,236 @@
+//! Actions: the integers of discrete parts and the reals of boxes, of one environment or of many.
+
+use super::Space;
+
+/// An action of one environment, as the environment's own space understands it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Action<'a> {
+    integers: &'a [i64],
+    reals: &'a [f64],
+}
+
+impl<'a> Action<'a> {
+    /// An action with both kinds of numbers.
+    pub fn new(integers: &'a [i64], reals: &'a [f64]) -> Self {
+        Self { integers, reals }
+    }
+
+    /// An action of a discrete, multi-discrete or multi-binary space.
+    pub fn of_integers(integers: &'a [i64]) -> Self {
+        Self { integers, reals: &[] }
+    }
+
+    /// An action of a box.
+    pub fn of_reals(reals: &'a [f64]) -> Self {
+        Self { integers: &[], reals }
+    }
+
+    /// The action of a discrete space.
+    ///
+    /// # Panics
+    /// If the action space is a box: the trainer passes what [`super::Spec::action`] says.
+    pub fn index(self) -> usize {
+        let index = self.integers.first().expect("index() of an action without integers: the action space is a box");
+        usize::try_from(*index).expect("actions are counted from 0")
+    }
+
+    /// The integers: one for a discrete space, one a part for multi-discrete and multi-binary spaces, none for a box.
+    pub fn integers(self) -> &'a [i64] {
+        self.integers
+    }
+
+    /// The reals: one a dimension of a box, none for other spaces.
+    pub fn reals(self) -> &'a [f64] {
+        self.reals
+    }
+}
+
+/// An action to write.
+#[derive(Debug)]
+pub struct ActionMut<'a> {
+    /// See [`Action::integers`].
+    pub integers: &'a mut [i64],
+    /// See [`Action::reals`].
+    pub reals: &'a mut [f64],
+}
+
+impl<'a> ActionMut<'a> {
+    /// Writes another action of the same width.
+    pub fn copy_from(&mut self, action: Action<'_>) {
+        self.integers.copy_from_slice(action.integers);
+        self.reals.copy_from_slice(action.reals);
+    }
+
+    /// Splits off the first numbers, as many of each kind as `width` says.
+    pub fn split_off(&mut self, width: ActionWidth) -> ActionMut<'a> {
+        let (integers, rest) = std::mem::take(&mut self.integers).split_at_mut(width.integers);
+        self.integers = rest;
+        let (reals, rest) = std::mem::take(&mut self.reals).split_at_mut(width.reals);
+        self.reals = rest;
+        ActionMut { integers, reals }
+    }
+}
+
+impl<'a> Action<'a> {
+    /// Splits off the first numbers, as many of each kind as `width` says.
+    pub fn split_off(&mut self, width: ActionWidth) -> Action<'a> {
+        let (integers, reals) = (self.integers.split_at(width.integers), self.reals.split_at(width.reals));
+        (self.integers, self.reals) = (integers.1, reals.1);
+        Action { integers: integers.0, reals: reals.0 }
+    }
+}
+
+/// How many numbers an action has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActionWidth {
+    /// Integers.
+    pub integers: usize,
+    /// Reals.
+    pub reals: usize,
+}
+
+impl ActionWidth {
+    /// Of the actions of a space.
+    pub fn of(space: &Space) -> Self {
+        match space {
+            Space::Box { low, .. } => Self { integers: 0, reals: low.len() },
+            other => Self { integers: other.len(), reals: 0 },
+        }
+    }
+
+    /// Numbers of both kinds.
+    pub fn total(self) -> usize {
+        self.integers + self.reals
+    }
+}
+
+/// Actions of several environments, one row each.
+#[derive(Clone, Copy, Debug)]
+pub struct Actions<'a> {
+    width: ActionWidth,
+    rows: usize,
+    integers: &'a [i64],
+    reals: &'a [f64],
+}
+
+impl<'a> Actions<'a> {
+    /// Rows of `columns` integers.
+    pub fn of_integers(integers: &'a [i64], columns: usize) -> Self {
+        let rows = integers.len().checked_div(columns).unwrap_or(0);
+        Self { width: ActionWidth { integers: columns, reals: 0 }, rows, integers, reals: &[] }
+    }
+
+    /// Rows of `columns` reals.
+    pub fn of_reals(reals: &'a [f64], columns: usize) -> Self {
+        let rows = reals.len().checked_div(columns).unwrap_or(0);
+        Self { width: ActionWidth { integers: 0, reals: columns }, rows, integers: &[], reals }
+    }
+
+    /// The action in row `row`.
+    pub fn row(self, row: usize) -> Action<'a> {
+        let ActionWidth { integers, reals } = self.width;
+        Action { integers: &self.integers[row * integers..][..integers], reals: &self.reals[row * reals..][..reals] }
+    }
+
+    /// Number of rows.
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    /// Numbers of each row.
+    pub fn width(self) -> ActionWidth {
+        self.width
+    }
+
+    /// All integers, row-major.
+    pub fn integers(self) -> &'a [i64] {
+        self.integers
+    }
+
+    /// All reals, row-major.
+    pub fn reals(self) -> &'a [f64] {
+        self.reals
+    }
+}
+
+/// Actions of many samples, one row each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActionRows {
+    width: ActionWidth,
+    rows: usize,
+    integers: Vec<i64>,
+    reals: Vec<f64>,
+}
+
+impl ActionRows {
+    /// `rows` rows of zeros.
+    pub fn zeros(width: ActionWidth, rows: usize) -> Self {
+        let (integers, reals) = (vec![0; rows * width.integers], vec![0.0; rows * width.reals]);
+        Self { width, rows, integers, reals }
+    }
+
+    /// Rows of the numbers of one space, row-major; integers are cut to whole numbers.
+    pub fn from_numbers(space: &Space, numbers: Vec<f64>) -> Self {
+        let width = ActionWidth::of(space);
+        let rows = numbers.len().checked_div(width.total()).unwrap_or(0);
+        if width.reals > 0 {
+            Self { width, rows, integers: Vec::new(), reals: numbers }
+        } else {
+            Self { width, rows, integers: numbers.into_iter().map(|x| x as i64).collect(), reals: Vec::new() }
+        }
+    }
+
+    /// Numbers of each row.
+    pub fn width(&self) -> ActionWidth {
+        self.width
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Row `row`.
+    pub fn row(&self, row: usize) -> Action<'_> {
+        self.first(self.rows).row(row)
+    }
+
+    /// The first `rows` rows.
+    pub fn first(&self, rows: usize) -> Actions<'_> {
+        let ActionWidth { integers, reals } = self.width;
+        Actions {
+            width: self.width,
+            rows,
+            integers: &self.integers[..rows * integers],
+            reals: &self.reals[..rows * reals],
+        }
+    }
+
+    /// All rows.
+    pub fn all(&self) -> Actions<'_> {
+        self.first(self.rows)
+    }
+
+    /// Row `row`, to write.
+    pub fn row_mut(&mut self, row: usize) -> ActionMut<'_> {
+        let ActionWidth { integers, reals } = self.width;
+        ActionMut {
+            integers: &mut self.integers[row * integers..][..integers],
+            reals: &mut self.reals[row * reals..][..reals],
+        }
+    }
+
+    /// Appends a row of the same width.
+    pub fn push(&mut self, action: Action<'_>) {
+        self.integers.extend_from_slice(action.integers);
+        self.reals.extend_from_slice(action.reals);
+        self.rows += 1;
+    }
+
+    /// Appends `others`, which have the same width.
+    pub fn append(&mut self, others: Actions<'_>) {
+        self.integers.extend_from_slice(others.integers);
+        self.reals.extend_from_slice(others.reals);
+        self.rows += others.rows;
+    }
+}

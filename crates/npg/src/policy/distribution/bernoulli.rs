@@ -1,0 +1,105 @@
+//! Independent bits, with a logit each. A logit of -infinity or infinity makes its bit certain.
+
+use super::{Head, weighted};
+use crate::env::{Action, ActionMut, ActionWidth};
+use crate::random::Stream;
+
+/// `count` bits; as many integers of the action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bernoulli {
+    /// Number of bits.
+    pub count: usize,
+}
+
+/// What log probabilities and divergences need of one bit.
+#[derive(Clone, Copy, Debug)]
+pub struct Bit {
+    logit: f64,
+    /// Probability of a one.
+    p: f64,
+    /// Logarithms of the probabilities of a zero and a one.
+    logs: [f64; 2],
+}
+
+fn probability(logit: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-logit))
+}
+
+/// log(1 + e^x) without overflow.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
+}
+
+impl Head for Bernoulli {
+    type Row = Vec<Bit>;
+    type Memo = ();
+    const IS_DIAGONAL: bool = true;
+
+    fn outputs(&self) -> usize {
+        self.count
+    }
+
+    fn width(&self) -> ActionWidth {
+        ActionWidth { integers: self.count, reals: 0 }
+    }
+
+    fn classes(&self) -> Vec<usize> {
+        vec![2; self.count]
+    }
+
+    fn sample(&self, logits: &[f32], rng: &mut Stream, action: ActionMut<'_>) {
+        let bits = action.integers.iter_mut().zip(logits);
+        bits.for_each(|(bit, logit)| *bit = i64::from(rng.unit() < probability(f64::from(*logit))));
+    }
+
+    fn mode(&self, logits: &[f32], action: ActionMut<'_>) {
+        action.integers.iter_mut().zip(logits).for_each(|(bit, logit)| *bit = i64::from(*logit > 0.0));
+    }
+
+    fn read(&self, logits: &[f32], row: &mut Vec<Bit>) {
+        row.clear();
+        row.extend(logits.iter().map(|logit| {
+            let logit = f64::from(*logit);
+            Bit { logit, p: probability(logit), logs: [-softplus(logit), -softplus(-logit)] }
+        }));
+    }
+
+    fn log_prob(&self, row: &Vec<Bit>, action: Action<'_>) -> f64 {
+        row.iter().zip(action.integers()).map(|(bit, taken)| bit.logs[usize::from(*taken != 0)]).sum()
+    }
+
+    fn entropy(&self, row: &Vec<Bit>) -> f64 {
+        // At +-infinity the bit is certain, and infinity - infinity is what the formula says.
+        let of = |bit: &Bit| if bit.logit.is_infinite() { 0.0 } else { -bit.logs[0] - bit.logit * bit.p };
+        row.iter().map(of).sum()
+    }
+
+    fn kl(&self, p: &Vec<Bit>, q: &Vec<Bit>, (): &mut ()) -> f64 {
+        let of =
+            |(p, q): (&Bit, &Bit)| weighted(p.p, p.logs[1] - q.logs[1]) + weighted(1.0 - p.p, p.logs[0] - q.logs[0]);
+        p.iter().zip(q).map(of).sum()
+    }
+
+    fn add_score(&self, logits: &[f32], action: Action<'_>, weight: f64, slot: &mut [f64]) {
+        for ((slot, logit), bit) in slot.iter_mut().zip(logits).zip(action.integers()) {
+            *slot += weight * (*bit as f64 - probability(f64::from(*logit)));
+        }
+    }
+
+    fn add_entropy_gradient(&self, logits: &[f32], weight: f64, slot: &mut [f64]) {
+        for (slot, logit) in slot.iter_mut().zip(logits) {
+            let logit = f64::from(*logit);
+            let p = probability(logit);
+            // A certain bit has no slope, and an infinite logit would make NaN of it.
+            *slot -= if logit.is_infinite() { 0.0 } else { weight * logit * p * (1.0 - p) };
+        }
+    }
+
+    /// p (1 - p), the diagonal of M.
+    fn metric(&self, logits: &[f32], metric: &mut [f32]) {
+        for (slot, logit) in metric.iter_mut().zip(logits) {
+            let p = probability(f64::from(*logit));
+            *slot = (p * (1.0 - p)) as f32;
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What a distribution is: [`Head`], and the enum of all kinds.
+
+use super::{Bernoulli, Categorical, Gaussian};
+use crate::env::{Action, ActionMut, ActionWidth};
+use crate::random::Stream;
+use std::fmt::Debug;
+
+/// A family of distributions over a part of the actions, with the outputs of a network as its parameters.
+///
+/// All closed forms are in f64 and in nats; what a Fisher product does to each row is f32. `outputs` are always the
+/// [`Head::outputs`] numbers of one row that the head reads, `metric` the [`Head::metric_len`] numbers of its metric.
+pub trait Head: Clone + Debug + PartialEq {
+    /// What log probabilities, entropy and divergences need of a row of outputs, with every exponential computed once.
+    type Row: Clone + Debug + Default + Send;
+    /// What KL keeps because the next pair of rows often needs it again.
+    type Memo: Clone + Debug + Default + Send;
+
+    /// Number of outputs that it reads.
+    fn outputs(&self) -> usize;
+
+    /// Numbers in its part of an action.
+    fn width(&self) -> ActionWidth;
+
+    /// Number of values that each integer of its part of an action can have, if it can have only some.
+    fn classes(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// Standard deviations of the numbers of an action, added up, and how many there are: none where they say nothing.
+    fn stds(&self, _outputs: &[f32]) -> (f64, usize) {
+        (0.0, 0)
+    }
+
+    /// Draws an action.
+    fn sample(&self, outputs: &[f32], rng: &mut Stream, action: ActionMut<'_>);
+
+    /// The most probable action.
+    fn mode(&self, outputs: &[f32], action: ActionMut<'_>);
+
+    /// Reads a row of outputs. `row` may hold another one, whose parts can be kept where they are the same.
+    fn read(&self, outputs: &[f32], row: &mut Self::Row);
+
+    /// log pi(action | state), nats.
+    fn log_prob(&self, row: &Self::Row, action: Action<'_>) -> f64;
+
+    /// Entropy (differential for densities), nats.
+    fn entropy(&self, row: &Self::Row) -> f64;
+
+    /// KL(p || q), nats.
+    fn kl(&self, p: &Self::Row, q: &Self::Row, memo: &mut Self::Memo) -> f64;
+
+    /// Whether [`Head::total_variation`] has a closed form.
+    const HAS_TOTAL_VARIATION: bool = false;
+
+    /// 1/2 sum |p - q|; only where [`Head::HAS_TOTAL_VARIATION`].
+    fn total_variation(&self, _p: &Self::Row, _q: &Self::Row) -> f64 {
+        f64::NAN
+    }
+
+    /// Adds weight * d log pi(action | state) / d outputs to `slot`.
+    fn add_score(&self, outputs: &[f32], action: Action<'_>, weight: f64, slot: &mut [f64]);
+
+    /// Adds weight * d entropy / d outputs to `slot`.
+    fn add_entropy_gradient(&self, outputs: &[f32], weight: f64, slot: &mut [f64]);
+
+    /// Whether the Fisher metric M in the outputs is diagonal. Its numbers are then its diagonal.
+    const IS_DIAGONAL: bool = false;
+
+    /// Numbers that describe M.
+    fn metric_len(&self) -> usize {
+        self.outputs()
+    }
+
+    /// Writes what describes M.
+    fn metric(&self, outputs: &[f32], metric: &mut [f32]);
+
+    /// Replaces v, with a number for each output, by M v.
+    fn apply_metric(&self, metric: &[f32], v: &mut [f32]) {
+        v.iter_mut().zip(metric).for_each(|(v, m)| *v *= m);
+    }
+
+    /// Column `index` of a root of the metric, M = R R^T, with as many columns as outputs.
+    fn metric_root(&self, metric: &[f32], index: usize, column: &mut [f32]) {
+        column[index] = metric[index].sqrt();
+    }
+}
+
+/// A head whose kind is forgotten, for pairs of rows.
+pub(super) trait Pair: Debug + Send {
+    /// The head with outputs `q` beside the one with outputs `p`, and log p and log q of the action.
+    fn compare(&mut self, p: &[f32], q: &[f32], action: Action<'_>) -> Compared;
+}
+
+/// Two rows of outputs of one head side by side, nats.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Compared {
+    pub log_probs: [f64; 2],
+    /// KL(p || q) and KL(q || p).
+    pub kl: [f64; 2],
+    pub entropies: [f64; 2],
+    /// NaN where it has no closed form.
+    pub total_variation: f64,
+}
+
+#[derive(Clone, Debug)]
+struct Rows<H: Head> {
+    head: H,
+    p: H::Row,
+    q: H::Row,
+    memos: [H::Memo; 2],
+}
+
+impl<H: Head + Send> Pair for Rows<H> {
+    fn compare(&mut self, p: &[f32], q: &[f32], action: Action<'_>) -> Compared {
+        let Self { head, p: row_p, q: row_q, memos: [there, back] } = self;
+        head.read(p, row_p);
+        head.read(q, row_q);
+        Compared {
+            log_probs: [head.log_prob(row_p, action), head.log_prob(row_q, action)],
+            kl: [head.kl(row_p, row_q, there), head.kl(row_q, row_p, back)],
+            entropies: [head.entropy(row_p), head.entropy(row_q)],
+            total_variation: head.total_variation(row_p, row_q),
+        }
+    }
+}
+
+/// The enum of all kinds, and `each!`, which calls a function of whatever kind it is.
+macro_rules! register {
+    ($dollar:tt $($kind:ident),*) => {
+        /// Any head.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum AnyHead {
+            $(#[doc = concat!("See [`", stringify!($kind), "`].")] $kind($kind)),*
+        }
+
+        $(impl From<$kind> for AnyHead {
+            fn from(head: $kind) -> Self {
+                Self::$kind(head)
+            }
+        })*
+
+        macro_rules! each {
+            ($dollar any:expr, $dollar head:ident => $dollar call:expr) => {
+                match $dollar any { $(AnyHead::$kind($dollar head) => $dollar call),* }
+            };
+        }
+    };
+}
+
+register!($ Categorical, Bernoulli, Gaussian);
+
+/// A head's row of outputs.
+fn row<H: Head>(head: &H, outputs: &[f32]) -> H::Row {
+    let mut row = H::Row::default();
+    head.read(outputs, &mut row);
+    row
+}
+
+fn kl<H: Head>(head: &H, p: &[f32], q: &[f32]) -> f64 {
+    head.kl(&row(head, p), &row(head, q), &mut H::Memo::default())
+}
+
+fn total_variation<H: Head>(head: &H, p: &[f32], q: &[f32]) -> Option<f64> {
+    H::HAS_TOTAL_VARIATION.then(|| head.total_variation(&row(head, p), &row(head, q)))
+}
+
+fn is_diagonal<H: Head>(_: &H) -> bool {
+    H::IS_DIAGONAL
+}
+
+fn has_total_variation<H: Head>(_: &H) -> bool {
+    H::HAS_TOTAL_VARIATION
+}
+
+fn pair<H: Head + Send + 'static>(head: &H) -> Box<dyn Pair> {
+    Box::new(Rows { head: head.clone(), p: H::Row::default(), q: H::Row::default(), memos: Default::default() })
+}
+
+/// The functions of [`Head`], from outputs.
+impl AnyHead {
+    /// See [`Head::outputs`].
+    pub fn outputs(&self) -> usize {
+        each!(self, head => head.outputs())
+    }
+
+    /// See [`Head::width`].
+    pub fn width(&self) -> ActionWidth {
+        each!(self, head => head.width())
+    }
+
+    /// See [`Head::classes`].
+    pub fn classes(&self) -> Vec<usize> {
+        each!(self, head => head.classes())
+    }
+
+    pub(super) fn stds(&self, outputs: &[f32]) -> (f64, usize) {
+        each!(self, head => head.stds(outputs))
+    }
+
+    pub(super) fn has_total_variation(&self) -> bool {
+        each!(self, head => has_total_variation(head))
+    }
+
+    pub(super) fn is_diagonal(&self) -> bool {
+        each!(self, head => is_diagonal(head))
+    }
+
+    pub(super) fn metric_len(&self) -> usize {
+        each!(self, head => head.metric_len())
+    }
+
+    pub(super) fn sample(&self, outputs: &[f32], rng: &mut Stream, action: ActionMut<'_>) {
+        each!(self, head => head.sample(outputs, rng, action))
+    }
+
+    pub(super) fn mode(&self, outputs: &[f32], action: ActionMut<'_>) {
+        each!(self, head => head.mode(outputs, action))
+    }
+
+    pub(super) fn log_prob(&self, outputs: &[f32], action: Action<'_>) -> f64 {
+        each!(self, head => head.log_prob(&row(head, outputs), action))
+    }
+
+    pub(super) fn entropy(&self, outputs: &[f32]) -> f64 {
+        each!(self, head => head.entropy(&row(head, outputs)))
+    }
+
+    pub(super) fn kl(&self, p: &[f32], q: &[f32]) -> f64 {
+        each!(self, head => kl(head, p, q))
+    }
+
+    pub(super) fn total_variation(&self, p: &[f32], q: &[f32]) -> Option<f64> {
+        each!(self, head => total_variation(head, p, q))
+    }
+
+    pub(super) fn add_score(&self, outputs: &[f32], action: Action<'_>, weight: f64, slot: &mut [f64]) {
+        each!(self, head => head.add_score(outputs, action, weight, slot))
+    }
+
+    pub(super) fn add_entropy_gradient(&self, outputs: &[f32], weight: f64, slot: &mut [f64]) {
+        each!(self, head => head.add_entropy_gradient(outputs, weight, slot))
+    }
+
+    pub(super) fn metric(&self, outputs: &[f32], metric: &mut [f32]) {
+        each!(self, head => head.metric(outputs, metric))
+    }
+
+    pub(super) fn apply_metric(&self, metric: &[f32], v: &mut [f32]) {
+        each!(self, head => head.apply_metric(metric, v))
+    }
+
+    pub(super) fn metric_root(&self, metric: &[f32], index: usize, column: &mut [f32]) {
+        each!(self, head => head.metric_root(metric, index, column))
+    }
+
+    pub(super) fn pair(&self) -> Box<dyn Pair> {
+        each!(self, head => pair(head))
+    }
+}

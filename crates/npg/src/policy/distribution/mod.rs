@@ -1,0 +1,205 @@
+//! From a row of network outputs to a distribution over actions.
+//!
+//! A [`Distribution`] is a product of independent heads over slices of the outputs: log probability, entropy and KL add up
+//! over them, and the Fisher metric M in the outputs is block diagonal. Each family of heads is a file, and [`Head`] says what
+//! it must know. Everything is closed form, in f64, in nats; only the metric's products, which every Fisher product needs,
+//! are f32.
+
+mod bernoulli;
+mod categorical;
+mod comparison;
+mod gaussian;
+mod head;
+mod total_variation;
+
+pub use bernoulli::Bernoulli;
+pub use categorical::Categorical;
+pub use comparison::{Comparer, Difference};
+pub use gaussian::Gaussian;
+pub use head::{AnyHead, Head};
+pub use total_variation::{TotalVariation, bretagnolle_huber, pinsker};
+
+use crate::env::{Action, ActionMut, ActionWidth, Space};
+use crate::network::kernels::{Matrix, multiply};
+use crate::random::Stream;
+use std::ops::Range;
+
+/// Distribution over actions: independent heads over slices of the network's outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distribution {
+    parts: Vec<Part>,
+    width: ActionWidth,
+}
+
+/// A head and its place.
+#[derive(Clone, Debug, PartialEq)]
+struct Part {
+    head: AnyHead,
+    outputs: Range<usize>,
+    metric: Range<usize>,
+}
+
+/// p `log`, where what has no probability counts for nothing, whatever its logarithm: logits may be -infinity.
+fn weighted(p: f64, log: f64) -> f64 {
+    if p == 0.0 { 0.0 } else { p * log }
+}
+
+impl Distribution {
+    /// The distribution for an action space: categorical, one categorical a part, bits, or a diagonal Gaussian.
+    pub fn new(space: &Space) -> Self {
+        let categorical = |&count: &usize| AnyHead::from(Categorical { count });
+        Self::product(match space {
+            Space::Discrete(count) => vec![categorical(count)],
+            Space::MultiDiscrete(sizes) => sizes.iter().map(categorical).collect(),
+            Space::MultiBinary(count) => vec![Bernoulli { count: *count }.into()],
+            Space::Box { low, .. } => vec![Gaussian { count: low.len() }.into()],
+        })
+    }
+
+    /// The product of independent heads. Each takes the next of the outputs, and gives the next numbers of the action.
+    pub fn product(heads: Vec<AnyHead>) -> Self {
+        let (mut outputs, mut metric, mut width) = (0, 0, ActionWidth::default());
+        let place = |head: AnyHead| {
+            let part =
+                Part { outputs: outputs..outputs + head.outputs(), metric: metric..metric + head.metric_len(), head };
+            (outputs, metric) = (part.outputs.end, part.metric.end);
+            width.integers += part.head.width().integers;
+            width.reals += part.head.width().reals;
+            part
+        };
+        Self { parts: heads.into_iter().map(place).collect(), width }
+    }
+
+    /// Network outputs that it reads.
+    pub fn outputs(&self) -> usize {
+        self.parts.last().map_or(0, |part| part.outputs.end)
+    }
+
+    /// Numbers in an action.
+    pub fn width(&self) -> ActionWidth {
+        self.width
+    }
+
+    /// The heads, in the order of their parts of an action.
+    pub fn heads(&self) -> impl ExactSizeIterator<Item = &AnyHead> {
+        self.parts.iter().map(|part| &part.head)
+    }
+
+    /// The head, where it is the only one.
+    pub fn only_head(&self) -> Option<&AnyHead> {
+        match &self.parts[..] {
+            [part] => Some(&part.head),
+            _ => None,
+        }
+    }
+
+    /// Mean standard deviation of the real numbers of an action; None where no head has one.
+    pub fn mean_std(&self, outputs: &[f32]) -> Option<f64> {
+        let of = |part: &Part| part.head.stds(&outputs[part.outputs.clone()]);
+        let add = |(sum, count): (f64, usize), (more, counted): (f64, usize)| (sum + more, count + counted);
+        let (sum, count) = self.parts.iter().map(of).fold((0.0, 0), add);
+        (count > 0).then(|| sum / count as f64)
+    }
+
+    /// Draws an action.
+    pub fn sample(&self, outputs: &[f32], rng: &mut Stream, mut action: ActionMut<'_>) {
+        for Part { head, outputs: range, .. } in &self.parts {
+            head.sample(&outputs[range.clone()], rng, action.split_off(head.width()));
+        }
+    }
+
+    /// The most probable action (of each head).
+    pub fn mode(&self, outputs: &[f32], mut action: ActionMut<'_>) {
+        for Part { head, outputs: range, .. } in &self.parts {
+            head.mode(&outputs[range.clone()], action.split_off(head.width()));
+        }
+    }
+
+    /// log pi(action | state), nats.
+    pub fn log_prob(&self, outputs: &[f32], mut action: Action<'_>) -> f64 {
+        let of = |part: &Part| part.head.log_prob(&outputs[part.outputs.clone()], action.split_off(part.head.width()));
+        self.parts.iter().map(of).sum()
+    }
+
+    /// Adds weight * d log pi(action | state) / d outputs to `slot`.
+    pub fn add_score(&self, outputs: &[f32], mut action: Action<'_>, weight: f64, slot: &mut [f64]) {
+        for Part { head, outputs: range, .. } in &self.parts {
+            let action = action.split_off(head.width());
+            head.add_score(&outputs[range.clone()], action, weight, &mut slot[range.clone()]);
+        }
+    }
+
+    /// Entropy (differential for Gaussians), nats.
+    pub fn entropy(&self, outputs: &[f32]) -> f64 {
+        self.parts.iter().map(|part| part.head.entropy(&outputs[part.outputs.clone()])).sum()
+    }
+
+    /// Adds weight * d entropy / d outputs to `slot`.
+    pub fn add_entropy_gradient(&self, outputs: &[f32], weight: f64, slot: &mut [f64]) {
+        for Part { head, outputs: range, .. } in &self.parts {
+            head.add_entropy_gradient(&outputs[range.clone()], weight, &mut slot[range.clone()]);
+        }
+    }
+
+    /// KL(p || q), nats, of the distributions with outputs `p` and `q`.
+    pub fn kl(&self, p: &[f32], q: &[f32]) -> f64 {
+        let of = |part: &Part| part.head.kl(&p[part.outputs.clone()], &q[part.outputs.clone()]);
+        self.parts.iter().map(of).sum()
+    }
+
+    /// Total variation between the distributions with outputs `p` and `q`: exact for one categorical head.
+    pub fn total_variation(&self, p: &[f32], q: &[f32]) -> TotalVariation {
+        let exact = self.only_head().and_then(|head| head.total_variation(p, q));
+        exact.map_or_else(|| TotalVariation::bound(self.kl(p, q), self.kl(q, p)), TotalVariation::Exact)
+    }
+
+    /// Whether [`Distribution::total_variation`] is exact, else a bound.
+    pub fn has_exact_total_variation(&self) -> bool {
+        self.only_head().is_some_and(AnyHead::has_total_variation)
+    }
+
+    /// Numbers that [`Distribution::metric`] writes for a row.
+    pub fn metric_len(&self) -> usize {
+        self.parts.last().map_or(0, |part| part.metric.end)
+    }
+
+    /// What describes the Fisher metric M of the distribution in its outputs: what [`Distribution::apply_metric`] needs of a
+    /// row.
+    pub fn metric(&self, outputs: &[f32], metric: &mut [f32]) {
+        for part in &self.parts {
+            part.head.metric(&outputs[part.outputs.clone()], &mut metric[part.metric.clone()]);
+        }
+    }
+
+    /// Replaces each of the first `rows` rows v by M v.
+    pub fn apply_metric(&self, rows: usize, metric: &Matrix, values: &mut Matrix) {
+        if self.parts.iter().all(|part| part.head.is_diagonal()) {
+            let used = rows * values.stride();
+            multiply(&mut values.as_mut_slice()[..used], &metric.as_slice()[..used]);
+            return;
+        }
+        for row in 0..rows {
+            let (v, metric) = (values.row_mut(row), metric.row(row));
+            for part in &self.parts {
+                part.head.apply_metric(&metric[part.metric.clone()], &mut v[part.outputs.clone()]);
+            }
+        }
+    }
+
+    /// Number of vectors that [`Distribution::metric_root`] gives.
+    pub fn metric_rank(&self) -> usize {
+        self.outputs()
+    }
+
+    /// Vector `index` of a root of the metric: M = sum over index of u u^T. Writes u.
+    pub fn metric_root(&self, metric: &[f32], index: usize, u: &mut [f32]) {
+        u.fill(0.0);
+        if let Some(part) = self.parts.iter().find(|part| part.outputs.contains(&index)) {
+            let within = index - part.outputs.start;
+            part.head.metric_root(&metric[part.metric.clone()], within, &mut u[part.outputs.clone()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
