@@ -1,4 +1,4 @@
-//! `npg explain [NAME]`: what keys, environments, metrics, columns, flags and words mean.
+//! `npg explain [NAME]`: the meaning of keys, environments, metrics, columns, flags and terms.
 
 use clap::CommandFactory;
 use npg::config::{KEYS, Key, Kind, TABLES, find};
@@ -10,7 +10,7 @@ use crate::args::Cli;
 use crate::glossary::{self, TERMS, Term};
 use crate::text;
 
-/// Everything about one name, or a list of all names where that is empty.
+/// Everything about one name, or a list of all names if the name is empty.
 pub(crate) fn explain(name: &str) -> npg::Result<String> {
     if name.is_empty() {
         return Ok(everything());
@@ -30,7 +30,7 @@ pub(crate) fn explain(name: &str) -> npg::Result<String> {
     Err(npg::Error::config(name, message))
 }
 
-/// What has exactly this name, and no other thing can have.
+/// The key, environment or metric with exactly this name.
 fn by_full_name(name: &str, width: usize) -> Option<String> {
     let key = find(name).map(|key| key_text(key, width));
     let environment = || registry::entries().find(|entry| entry.id == name).map(environment_text);
@@ -45,7 +45,7 @@ fn by_full_name(name: &str, width: usize) -> Option<String> {
     key.or_else(environment).or_else(metric).or_else(measure)
 }
 
-/// All that goes by this name in short, in another spelling, or elsewhere in the field.
+/// Everything that this name can mean: as a short form, in another spelling, or in other programs.
 fn by_any_name(name: &str, width: usize) -> Vec<String> {
     let word = glossary::normal(name);
     let keys: Vec<&Key> = KEYS.iter().filter(|key| key.name() == word).collect();
@@ -70,12 +70,12 @@ fn by_any_name(name: &str, width: usize) -> Vec<String> {
     parts
 }
 
-/// A metric's name without what stands before the stroke.
+/// A metric's name without the part before the slash.
 fn short(metric: &Metric) -> &'static str {
     metric.name.split_once('/').map_or(metric.name, |(_, name)| name)
 }
 
-/// Whether `word` is the environment's id in another spelling, with its version or without.
+/// Whether `word` is the environment's id in another spelling, with or without its version.
 fn is_environment(entry: &Entry, word: &str) -> bool {
     let id = glossary::normal(entry.id);
     id == word || id.rsplit_once("_v").is_some_and(|(name, _)| name == word)
@@ -85,7 +85,7 @@ fn claims() -> impl Iterator<Item = &'static Claim> {
     SECTIONS.iter().flat_map(|section| section.claims)
 }
 
-/// The keys and metrics that belong to a term and are not shown yet.
+/// The keys and metrics that belong to a term and have not been shown yet.
 fn related(term: Option<&Term>, is_shown: impl Fn(&str) -> bool) -> Vec<[String; 2]> {
     let names = term.map_or(&[][..], |term| term.see).iter().filter(|name| !is_shown(name));
     let sentence = |name: &str| {
