@@ -248,7 +248,7 @@ fn explanations() {
       advantage.lambda     0.95   GAE's lambda.
       advantage.normalize  true   Subtract the batch's mean advantage and divide by the standard deviation.
 
-    advantage: How much better an action was than the policy's average in that state.
+    advantage: How much better an action was than the policy's average action in that state.
 
       advantage.estimator  Advantage estimator.
       advantage.normalize  Subtract the batch's mean advantage and divide by the standard deviation.
@@ -262,17 +262,17 @@ fn explanations() {
     assert!(shown("explain kl_step").starts_with(&shown("explain algorithm.kl_step")));
     insta::assert_snapshot!(shown("explain lr"), @r#"
     exit code 0
-    lr: The learning rate of the value baseline. The policy has none: its steps are as long as a budget
-    of KL says.
+    lr: The learning rate of the value baseline. The policy has none: a KL budget sets the length of its
+    steps.
 
       value.learning_rate  Adam's learning rate.
       algorithm.kl_step    KL budget of one step, in nats.
     "#);
     insta::assert_snapshot!(shown("explain KL"), @r#"
     exit code 0
-    KL: Kullback-Leibler divergence between the action distributions before and after an update, in
-    nats, a mean over states. In the progress table, kl is what was measured and pred what was
-    predicted.
+    KL: The Kullback-Leibler divergence between the action distributions before and after an update, in
+    nats, averaged over states. In the progress table, kl is the measured value and pred the predicted
+    one.
 
     npg/kl: Measured KL(old || new) of the update, mean over the batch's states.
 
@@ -392,7 +392,7 @@ fn flags_by_other_names_are_answered_with_the_setting() {
     error: unexpected argument '--lr' found
 
       tip: `--set value.learning_rate=VALUE`. Adam's learning rate.
-      tip: `npg explain lr`: The learning rate of the value baseline. The policy has none: its steps are as long as a budget of KL says.
+      tip: `npg explain lr`: The learning rate of the value baseline. The policy has none: a KL budget sets the length of its steps.
 
     For more information, try '--help'.
     "#);
