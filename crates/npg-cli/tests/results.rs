@@ -18,8 +18,7 @@ fn an_evaluation_for_programs() {
     };
     let out = json("");
     let order: Vec<&str> = out.split('"').skip(1).step_by(2).collect();
-    let fields =
-        "env CartPole-v1 episodes return_mean return_std return_min return_max length_mean seed cut diverged checkpoint";
+    let fields = "env CartPole-v1 episodes return_mean return_std return_min return_max length_mean seed cut diverged checkpoint";
     assert_eq!(order[..order.len() - 1].join(" "), fields);
     let number = |text: &str, name: &str| json_lines(text)[0][name].as_f64().unwrap();
     let row = &json_lines(&out)[0];
