@@ -4,7 +4,6 @@
 //! loses nothing; only where a table gets a column it is written anew, in one piece. Nothing is synced to disk: a row costs microseconds. A file that cannot be written is given up
 //! with one warning, and the run and the other files go on.
 
-mod crc32c;
 mod rows;
 mod tensorboard;
 

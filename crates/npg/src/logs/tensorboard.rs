@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::crc32c::masked;
-
 /// Fields of `Event`.
 const WALL_TIME: u32 = 1;
 const STEP: u32 = 2;
@@ -93,6 +91,13 @@ fn record(wall_time: f64, step: u64, what: impl FnOnce(&mut Vec<u8>)) -> Vec<u8>
     record.extend(event);
     record.extend(event_checksum.to_le_bytes());
     record
+}
+
+/// CRC-32C (Castagnoli) as TFRecord stores it: rotated and shifted, so that a checksum of checksums stays one. The crate
+/// `crc32fast`, which checkpoints use, computes the other CRC-32.
+fn masked(bytes: &[u8]) -> u32 {
+    static CRC_32C: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
+    CRC_32C.checksum(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 fn key(to: &mut Vec<u8>, field: u32, kind: u32) {
