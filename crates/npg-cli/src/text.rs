@@ -1,9 +1,9 @@
-//! Text: numbers, columns, paragraphs, JSON lines, and where color is welcome.
+//! Text: numbers, columns, paragraphs, and where color is welcome.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
-use serde_json::Value;
+pub(crate) use npg::logs::json_line;
 
 /// Whether to color what goes to a stream that is (or is not) a terminal (<https://no-color.org>).
 pub(crate) fn has_color(is_terminal: bool) -> bool {
@@ -77,13 +77,6 @@ pub(crate) fn shell_word(path: &str) -> String {
     } else {
         format!("'{}'", path.replace('\'', "'\\''"))
     }
-}
-
-/// A JSON object in one line, with its fields in the given order. Numbers that are not finite are null.
-pub(crate) fn json_line<'f>(fields: impl IntoIterator<Item = (&'f str, Value)>) -> String {
-    let fields: Vec<String> =
-        fields.into_iter().map(|(name, value)| format!("{}:{value}", Value::from(name))).collect();
-    format!("{{{}}}\n", fields.join(","))
 }
 
 /// Columns of the terminal; 100 where there is none.

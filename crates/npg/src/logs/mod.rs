@@ -16,6 +16,7 @@ use crate::atomic::write_atomically;
 use crate::regular::{self, Links};
 use crate::run_dir::RunDir;
 use crate::utc;
+pub use rows::json_line;
 use rows::{Csv, Cut};
 
 /// The log files of one run. No method fails; see [`RunLog::take_warnings`].
@@ -108,7 +109,9 @@ impl RunLog {
     /// Writes the row of an iteration; `steps` are the environment steps of the run so far.
     pub fn iteration(&mut self, iteration: u64, steps: u64, metrics: &[(&str, f64)]) {
         let counts = [("iteration", iteration), ("steps", steps)];
-        self.metrics.write(rows::json_line(&counts, metrics).as_bytes());
+        let head = counts.map(|(name, count)| (name, count.into()));
+        let line = json_line(head.into_iter().chain(metrics.iter().map(|(name, value)| (*name, rows::number(*value)))));
+        self.metrics.write(line.as_bytes());
         write_table(&mut self.progress, &counts, metrics);
         self.events.write(&tensorboard::scalars_record(wall_time(), steps, "", metrics));
         self.report();

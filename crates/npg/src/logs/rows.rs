@@ -4,40 +4,30 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serializer};
+use serde_json::Value;
 
-/// `{"iteration":1,"steps":4096,...}` and a newline; non-finite numbers are null.
-pub(super) fn json_line(counts: &[(&str, u64)], metrics: &[(&str, f64)]) -> String {
-    let mut line = String::with_capacity(32 * (counts.len() + metrics.len()));
-    let mut separator = '{';
-    let mut key = |line: &mut String, name: &str| {
-        line.push(separator);
-        line.push_str(&serde_json::to_string(name).expect("a string always serializes"));
-        line.push(':');
-        separator = ',';
-    };
-    for (name, count) in counts {
-        key(&mut line, name);
-        let _ = write!(line, "{count}"); // to a String: never fails
-    }
-    for (name, value) in metrics {
-        key(&mut line, name);
-        push_number(&mut line, *value, "null", "null", "null");
-    }
-    line.push_str("}\n");
-    line
+/// `{"iteration":1,"steps":4096,...}` and a newline: the fields in this order, what is not finite as null.
+pub fn json_line<'f>(fields: impl IntoIterator<Item = (&'f str, Value)>) -> String {
+    let mut line = Vec::new();
+    serde_json::Serializer::new(&mut line).collect_map(fields).expect("memory can be written, and names are strings");
+    line.push(b'\n');
+    String::from_utf8(line).expect("JSON is UTF-8")
 }
 
-/// The shortest text that reads back as the same `f64`; integers without a point, but `-0.0` with its sign.
-fn push_number(to: &mut String, value: f64, nan: &str, infinity: &str, minus_infinity: &str) {
-    if value.is_nan() {
-        to.push_str(nan);
-    } else if value.is_infinite() {
-        to.push_str(if value > 0.0 { infinity } else { minus_infinity });
-    } else if value.fract() == 0.0 && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive()) {
-        let _ = write!(to, "{}", value as i64);
-    } else {
-        to.push_str(&serde_json::to_string(&value).expect("a finite number always serializes"));
+/// A number as rows have it: integers without a point, but `-0.0` with its sign; null if it is not finite.
+pub(super) fn number(value: f64) -> Value {
+    let is_integer = value.fract() == 0.0 && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive());
+    if is_integer { Value::from(value as i64) } else { Value::from(value) }
+}
+
+/// The same for CSV, which can say what is not finite.
+fn cell(value: f64) -> String {
+    match value {
+        f64::INFINITY => "inf".into(),
+        f64::NEG_INFINITY => "-inf".into(),
+        value if value.is_nan() => "NaN".into(),
+        value => number(value).to_string(),
     }
 }
 
@@ -112,7 +102,7 @@ impl Csv {
             // Rows mostly have the same metrics in the same order, so look there first.
             let expected = metrics.get(at.wrapping_sub(counts.len())).filter(|(name, _)| name == column);
             if let Some((_, value)) = expected.or_else(|| metrics.iter().find(|(name, _)| name == column)) {
-                push_number(&mut text, *value, "NaN", "inf", "-inf");
+                text.push_str(&cell(*value));
                 placed += 1;
             }
         }

@@ -66,7 +66,8 @@ fn numbers_read_back_exactly() {
         [0.1, 1e300, 5e-324, 123456789.0, -7.0, 1e15, 1e16, 2f64.powi(53), f64::MIN_POSITIVE, -0.0, 0.0, 1e-7];
     let names: Vec<String> = (0..numbers.len()).map(|i| format!("x{i}")).collect();
     let metrics: Vec<_> = names.iter().map(String::as_str).zip(numbers).collect();
-    let line = rows::json_line(&[("steps", u64::MAX)], &metrics);
+    let values = metrics.iter().map(|(name, value)| (*name, rows::number(*value)));
+    let line = json_line([("steps", u64::MAX.into())].into_iter().chain(values));
     let read: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(read["steps"].as_u64(), Some(u64::MAX));
     let row = Csv::new(&["steps"]).row(&[("steps", 1)], &metrics);
