@@ -1,6 +1,5 @@
 //! Rows as JSON lines and as CSV, and the removal of rows past a checkpoint.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
 
@@ -68,13 +67,11 @@ impl Csv {
             return None;
         }
         let text = text()?;
-        let (header, rows) = text.split_once('\n').filter(|(header, _)| split(header) == *columns)?;
+        let (_, rows) = text.split_once('\n').filter(|(header, _)| split(header) == *columns)?;
         let empty = ",".repeat(new.len());
-        let mut wide = header.to_string();
-        new.iter().for_each(|name| wide.extend([",", quoted(name).as_str()]));
-        wide.push('\n');
-        rows.lines().for_each(|row| wide.extend([row, empty.as_str(), "\n"]));
         columns.extend(new.into_iter().map(str::to_string));
+        let mut wide = joined(columns);
+        rows.lines().for_each(|row| wide.extend([row, empty.as_str(), "\n"]));
         self.widenings += 1;
         Some(wide)
     }
@@ -82,31 +79,25 @@ impl Csv {
     /// A row, after the header if it is the first one. Columns without a metric stay empty; a metric without a
     /// column is left out, and said.
     pub(super) fn row(&mut self, counts: &[(&str, u64)], metrics: &[(&str, f64)]) -> String {
-        let mut text = String::with_capacity(24 * (counts.len() + metrics.len()));
+        let mut text = String::new();
         if self.columns.is_none() {
             let names = counts.iter().map(|(name, _)| *name).chain(metrics.iter().map(|(name, _)| *name));
             let columns: Vec<String> = names.map(str::to_string).collect();
-            text = columns.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(",") + "\n";
+            text = joined(&columns);
             self.columns = Some(columns);
         }
         let columns = self.columns.as_deref().unwrap_or_default();
         let mut placed = 0;
-        for (at, column) in columns.iter().enumerate() {
-            if at > 0 {
-                text.push(',');
-            }
+        text += &joined(columns.iter().enumerate().map(|(at, column)| {
             if let Some((_, count)) = counts.get(at).filter(|(name, _)| name == column) {
-                let _ = write!(text, "{count}");
-                continue;
+                return count.to_string();
             }
             // Rows mostly have the same metrics in the same order, so look there first.
             let expected = metrics.get(at.wrapping_sub(counts.len())).filter(|(name, _)| name == column);
-            if let Some((_, value)) = expected.or_else(|| metrics.iter().find(|(name, _)| name == column)) {
-                text.push_str(&cell(*value));
-                placed += 1;
-            }
-        }
-        text.push('\n');
+            let found = expected.or_else(|| metrics.iter().find(|(name, _)| name == column));
+            placed += usize::from(found.is_some());
+            found.map_or_else(String::new, |(_, value)| cell(*value))
+        }));
         if placed < metrics.len() && !self.complained {
             let missing = metrics.iter().find(|(name, _)| !columns.iter().any(|column| column == name));
             if let Some((name, _)) = missing {
@@ -205,26 +196,16 @@ fn cut_lines(file: &mut File, mut judge: impl FnMut(&str) -> Line) -> io::Result
     Ok(cut)
 }
 
-/// A name as a CSV field (RFC 4180).
-fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.into() }
+/// A line of CSV with these fields.
+fn joined(fields: impl IntoIterator<Item: AsRef<[u8]>>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(fields).expect("memory can be written");
+    String::from_utf8(writer.into_inner().expect("memory can be written")).expect("the fields are UTF-8")
 }
 
 /// The fields of one line of CSV.
 fn split(line: &str) -> Vec<String> {
-    let (mut fields, mut field, mut inside) = (Vec::new(), String::new(), false);
-    let mut characters = line.chars().peekable();
-    while let Some(c) = characters.next() {
-        match c {
-            '"' if inside && characters.peek() == Some(&'"') => {
-                characters.next();
-                field.push('"');
-            }
-            '"' => inside = !inside,
-            ',' if !inside => fields.push(std::mem::take(&mut field)),
-            c => field.push(c),
-        }
-    }
-    fields.push(field);
-    fields
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+    let fields = reader.records().next().and_then(Result::ok).unwrap_or_default();
+    fields.iter().map(str::to_string).collect()
 }
