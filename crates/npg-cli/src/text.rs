@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 pub(crate) use npg::logs::json_line;
+use textwrap::WordSplitter;
 
 /// Whether to color what goes to a stream that is (or is not) a terminal (<https://no-color.org>).
 pub(crate) fn has_color(is_terminal: bool) -> bool {
@@ -69,14 +70,9 @@ pub(crate) fn ranges(numbers: &[u64]) -> Option<String> {
     Some(ranges.join(", ")).filter(|text| !text.is_empty())
 }
 
-/// A path as a shell takes it: in quotes where it has anything but letters, digits and `._-/`.
+/// A path as a shell takes it: in quotes where it needs them.
 pub(crate) fn shell_word(path: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "._-/".contains(c);
-    if !path.is_empty() && path.chars().all(is_plain) {
-        path.into()
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
-    }
+    shlex::try_quote(path).map_or_else(|_| path.into(), Cow::into_owned) // fails for NUL, which no path has
 }
 
 /// Columns of the terminal; 100 where there is none.
@@ -134,35 +130,16 @@ pub(crate) fn clock(seconds: f64) -> String {
 
 /// Rows of cells in columns, left-aligned, two spaces apart.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in rows {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING).add_rows(rows);
+    table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// A paragraph in lines of at most `width` columns.
+/// A paragraph in lines of at most `width` columns, broken between words only.
 pub(crate) fn wrapped(paragraph: &str, width: usize) -> String {
-    let mut text = String::new();
-    let mut column = 0;
-    for word in paragraph.split_whitespace() {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
-            text.push('\n');
-            column = 0;
-        } else if column > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
-    text
+    let between_words = textwrap::Options::new(width).break_words(false).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(paragraph, between_words) + "\n"
 }
 
 #[cfg(test)]
@@ -190,5 +167,23 @@ mod tests {
     fn paragraphs_keep_within_the_width() {
         assert_eq!(wrapped("one two three four", 9), "one two\nthree\nfour\n");
         assert_eq!(wrapped("incomprehensible word", 5), "incomprehensible\nword\n");
+        assert_eq!(wrapped("a line-search", 8), "a\nline-search\n");
+    }
+
+    #[test]
+    fn columns_are_aligned_whatever_the_script() {
+        assert_eq!(columns::<2>(&[]), "");
+        let rows = [["a", "b"], ["\u{e9}t\u{e9}", ""], ["\u{65e5}\u{672c}", "c"]].map(|row| row.map(String::from));
+        assert_eq!(columns(&rows), "a     b\n\u{e9}t\u{e9}\n\u{65e5}\u{672c}  c\n");
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_as_it_was() {
+        for path in
+            ["runs/CartPole-v1/npg-1", "gym:CartPole-v1", "a b", "it's", "$HOME `x` \"y\"", "", "\u{e9}t\u{e9}!"]
+        {
+            assert_eq!(shlex::split(&shell_word(path)), Some(vec![path.to_string()]), "{}", shell_word(path));
+        }
+        assert_eq!(shell_word("gym:CartPole-v1"), "gym:CartPole-v1");
     }
 }
