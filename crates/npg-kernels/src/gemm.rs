@@ -35,6 +35,18 @@ pub struct Left<'a> {
     pub k_stride: usize,
 }
 
+impl<'a> Left<'a> {
+    /// The matrix as it is: element (i, k) is in its row i.
+    pub fn rows(matrix: &'a Matrix) -> Self {
+        Self { values: matrix.as_slice(), row_stride: matrix.stride(), k_stride: 1 }
+    }
+
+    /// The transposed matrix: element (i, k) is in its row k.
+    pub fn columns(matrix: &'a Matrix) -> Self {
+        Self { values: matrix.as_slice(), row_stride: 1, k_stride: matrix.stride() }
+    }
+}
+
 /// c\[i\]\[j\] = start + sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows` and every padded column j of `b`.
 /// One FMA chain over k in order. `c` and `b` have as many padded columns. Panics where an operand is too small.
 pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Start<'_>, c: &mut Matrix) {

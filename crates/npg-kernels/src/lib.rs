@@ -15,6 +15,8 @@ mod gemm; // products
 
 mod gemm64; // products of f64
 
+mod narrow; // products of few columns
+
 mod destination; // where products go
 
 mod elementwise; // activations
@@ -37,6 +39,7 @@ pub use elementwise::{Activation, exp, multiply, multiply_by_tanh_slopes, sigmoi
 pub use gemm::{CHAIN, Left, Start, add_column_sums, add_product, product};
 pub use gemm64::{Left64, add_product64};
 pub use matrix::{LANE, Matrix, pack, pack_transposed, padded, transpose};
+pub use narrow::Narrow;
 pub use peak::{fma_peak, seconds};
 pub use simd::LANE64;
 pub use vectors::{AdamStep, adam, axpy, dot};

@@ -1,7 +1,7 @@
 use super::super::dispatch::on_every_path;
 use super::super::{
-    CHAIN, LANE, Left, Left64, Matrix, Start, add_column_sums, add_product, add_product64, pack, padded, product,
-    transpose,
+    CHAIN, LANE, Left, Left64, Matrix, Narrow, Start, add_column_sums, add_product, add_product64, pack,
+    pack_transposed, padded, product, transpose,
 };
 use super::{Random, bits, bits64};
 use std::ops::Range;
@@ -343,4 +343,49 @@ fn products_of_f64_have_the_same_bits_on_every_path() {
 fn a_product_of_f64_reads_nothing_that_is_not_there() {
     let left = Left64 { values: &[1.0; 6], row_stride: 3, k_stride: 1 };
     add_product64((2, 3, 8), left, (&[0.0; 23], 8), (&mut [0.0; 16], 8));
+}
+
+#[test]
+fn narrow_products_have_the_bits_of_plain_ones_on_every_path() {
+    let mut random = Random(31);
+    for (depth, columns, result_columns) in [(32, 1, 1), (33, 2, 4), (64, 8, 8), (100, 6, 20)] {
+        let weights: Vec<Vec<f64>> = (0..2).map(|_| random.values(depth * columns)).collect();
+        let lefts: Vec<Matrix> = (0..2).map(|_| filled(&mut random, CHAIN, depth)).collect();
+        let right = filled(&mut random, CHAIN, result_columns);
+        let bias = filled(&mut random, 1, result_columns);
+        let rows = 1 + random.up_to(CHAIN - 1);
+        let results = on_every_path(|| {
+            let mut narrow = Narrow::new(depth, columns, result_columns);
+            let (mut plain, mut exchanged) =
+                (Matrix::zeros(CHAIN, result_columns), Matrix::zeros(CHAIN, result_columns));
+            let (mut packed, mut transposed) = (Vec::new(), Vec::new());
+            for weights in &weights {
+                let mut copy = Matrix::zeros(depth, result_columns);
+                pack(weights, columns, &mut copy);
+                packed.push(copy);
+                let mut copy = Matrix::zeros(columns, depth);
+                pack_transposed(weights, &mut copy);
+                transposed.push(copy);
+            }
+            let starts = [Start::Bias(bias.as_slice()), Start::Accumulate];
+            for ((left, weights), start) in lefts.iter().zip(&packed).zip(starts) {
+                product(CHAIN, depth, Left::rows(left), weights, start, &mut plain);
+            }
+            narrow.product(bias.row(0), lefts.iter().zip(&transposed), &mut exchanged);
+            let (mut sum, mut exchanged_sum) = (vec![0.5; depth * columns], vec![0.5; depth * columns]);
+            add_product(depth, rows, Left::columns(&lefts[0]), &right, columns, &mut sum);
+            narrow.add_product(rows, &lefts[0], &right, &mut exchanged_sum);
+            assert!(narrow.takes(&[&lefts[0], &right]) && !narrow.takes(&[&lefts[0], &bias]));
+            ((bits(plain.as_slice()), bits64(&sum)), (bits(exchanged.as_slice()), bits64(&exchanged_sum)))
+        });
+        for (path, (plain, exchanged)) in results {
+            assert!(plain == exchanged, "{path:?}, {depth} x {columns}");
+        }
+    }
+}
+
+fn filled(random: &mut Random, rows: usize, columns: usize) -> Matrix {
+    let mut matrix = Matrix::zeros(rows, columns);
+    pack(&random.values(rows * columns), columns, &mut matrix);
+    matrix
 }

@@ -1,7 +1,8 @@
-//! Initial parameters: orthogonal weights with a gain (Saxe 2014), zero biases.
+//! Initial parameters, orthogonal weights with a gain (Saxe 2014) and zero biases, and parameters rewritten.
 
-use super::kernels::{Activation, axpy, dot};
-use super::{Layer, Network};
+use super::Network;
+use super::kernels::{axpy, dot};
+use super::layers::{Initial, Layer};
 use crate::random::Stream;
 
 /// A random matrix with orthonormal rows or columns (whichever are fewer), times `gain`: row-major \[rows x columns\].
@@ -46,51 +47,39 @@ impl Network {
     /// constant outputs and the exploration's parameters.
     pub fn initial(&self, output_gain: f64, log_std: f64, rng: &mut Stream) -> Vec<f64> {
         let mut theta = vec![0.0; self.parameters];
-        for (index, layer) in self.layers.iter().enumerate() {
-            let last = index + 1 == self.layers.len();
-            let gain = match self.activation {
-                _ if last => output_gain,
-                Activation::Tanh | Activation::Relu | Activation::Gelu | Activation::Silu => std::f64::consts::SQRT_2,
-            };
-            let weights = orthogonal(layer.inputs, layer.outputs, gain, rng);
-            theta[layer.weights..layer.biases].copy_from_slice(&weights);
-            theta[layer.biases + layer.outputs..][..layer.constants].fill(log_std);
-        }
-        if let Some((_, start)) = self.exploration {
-            theta[start..].fill(log_std);
+        for (index, placed) in self.layers.iter().enumerate() {
+            let gain = if index < self.hidden { std::f64::consts::SQRT_2 } else { output_gain };
+            placed.layer.initialize(Initial { gain, log_std }, &mut theta[placed.parameters.clone()], rng);
         }
         theta
     }
 
     /// Rewrites parameters for inputs x' in place of x = a x' + b, with (a, b) of each input in `relation`, so that the
-    /// outputs stay: W'_jk = a_j W_jk, b'_k = b_k + sum_j b_j W_jk. The map is linear, so it serves directions in the space
-    /// of parameters too. Nothing is done where that cannot be: behind fixed features, or if exploration is linear in the
-    /// inputs themselves.
+    /// outputs stay. The map is linear, so it serves directions in the space of parameters too. Nothing is done where one of
+    /// the layers that read the inputs cannot be rewritten: fixed features, or exploration that is linear in the inputs.
     pub fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) {
-        if self.features.is_some() || (self.exploration.is_some() && self.layers.len() == 1) {
-            return;
-        }
-        let Layer { outputs, weights, biases, .. } = self.layers[0];
-        let (matrix, rest) = theta[weights..].split_at_mut(biases - weights);
-        for (row, (a, b)) in matrix.chunks_exact_mut(outputs).zip(relation) {
-            for (weight, bias) in row.iter_mut().zip(&mut *rest) {
-                *bias += b * *weight;
-                *weight *= a;
-            }
+        let readers = if self.hidden > 0 { &self.layers[..1] } else { &self.layers[..] };
+        let mut rewritten = theta.to_vec();
+        let can_be = readers
+            .iter()
+            .all(|placed| placed.layer.substitute_inputs(&mut rewritten[placed.parameters.clone()], relation));
+        if can_be {
+            theta.copy_from_slice(&rewritten);
         }
     }
 
-    /// Makes each output y of the last affine layer factor y + shift.
+    /// Makes each affine output y factor y + shift.
     pub fn transform_output(&self, theta: &mut [f64], factor: f64, shift: f64) {
-        let last = self.last();
-        theta[last.weights..last.biases + last.outputs].iter_mut().for_each(|weight| *weight *= factor);
-        theta[last.biases..last.biases + last.outputs].iter_mut().for_each(|bias| *bias += shift);
+        for placed in self.heads() {
+            placed.layer.transform_output(&mut theta[placed.parameters.clone()], factor, shift);
+        }
     }
 
-    /// Sets the biases of the last layer's affine outputs from `first` on.
+    /// Sets the biases of the affine outputs from `first` on.
     pub fn set_last_biases(&self, theta: &mut [f64], first: usize, value: f64) {
-        let last = self.last();
-        theta[last.biases + first..last.biases + last.outputs].fill(value);
+        for placed in self.heads() {
+            placed.layer.set_biases(&mut theta[placed.parameters.clone()], first, value);
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Networks: one flat vector of parameters to outputs, with forward-mode and reverse-mode products.
 //!
-//! A [`Network`] is a stack of affine layers with an elementwise nonlinearity between them, optionally behind fixed
-//! random Fourier features. It is the only place that knows the shapes inside the flat vector: layer by layer, the
-//! weights row-major \[inputs x outputs\], then the biases. Its outputs are, in this order, the affine outputs, outputs
-//! that are a bias only (a state-independent log std), and the log std of state-dependent exploration (`exploration.rs`).
+//! A [`Network`] is a list of layers (`layers/`), each of which reads the one before. The last ones, the heads, stand side by
+//! side: they read the same hidden layer, and their outputs are joined. It is the only place that knows what is where inside
+//! the flat vector: layer by layer, in order. Heads are, in this order, the affine outputs, outputs that are a bias only (a
+//! state-independent log std), and the log std of state-dependent exploration.
 //!
 //! Work is done by tiles of [`Network::tile_rows`] rows that stay in the caches. A [`Tile`] keeps what a forward pass computed,
 //! so that any number of jvp and vjp products can follow it.
@@ -11,18 +11,18 @@
 pub use npg_kernels as kernels;
 
 mod curvature;
-mod exploration;
-mod features;
 mod init;
+mod layers;
 mod passes;
 
 pub use curvature::Curvature;
-pub use features::FourierFeatures;
 pub use init::orthogonal;
+pub use layers::FourierFeatures;
 pub use passes::{Scratch, Tile};
 
-use exploration::PackedExploration;
-use kernels::{Activation, Matrix, pack, pack_transposed};
+use kernels::Activation;
+use layers::{AnyLayer, AnyPacked, Constant, Dense, Exploration, Layer, Purpose, Tiles};
+use std::ops::Range;
 
 /// Rows of a tile, where weights are small; tiles of other networks have a multiple of it.
 pub const TILE: usize = kernels::CHAIN;
@@ -31,26 +31,22 @@ const LARGE: usize = 1 << 14;
 /// Tiles of more inputs than this stay small: they would take more room than the weights.
 const MOST_INPUTS: usize = 1 << 12;
 
-/// One affine layer: where its parameters are and what follows it.
+/// A layer, and where its parameters are.
 #[derive(Clone, Debug, PartialEq)]
-struct Layer {
-    inputs: usize,
-    /// Affine outputs.
-    outputs: usize,
-    /// Further outputs that are a bias only.
-    constants: usize,
-    weights: usize,
-    biases: usize,
+struct Placed {
+    layer: AnyLayer,
+    parameters: Range<usize>,
 }
 
 /// The shape of a network; its parameters live outside, in one flat vector of f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    features: Option<FourierFeatures>,
-    layers: Vec<Layer>,
-    activation: Activation,
-    /// Action dimensions of state-dependent exploration and where its parameters begin.
-    exploration: Option<(usize, usize)>,
+    /// The heads last.
+    layers: Vec<Placed>,
+    /// Layers before the heads.
+    hidden: usize,
+    /// The first layer with parameters.
+    front: usize,
     parameters: usize,
     inputs: usize,
 }
@@ -67,14 +63,6 @@ pub struct Outputs {
 }
 
 impl Network {
-    /// Rows of a tile: more where a layer's weights are large, so that they are fetched less often. Bits do not depend on it.
-    pub fn tile_rows(&self) -> usize {
-        let largest = self.layers.iter().map(|layer| layer.inputs * layer.outputs).max();
-        // Exploration's part of a gradient is scaled tile by tile, which would round differently.
-        let can_be_more = self.exploration.is_none() && self.inputs <= MOST_INPUTS;
-        if can_be_more && largest > Some(LARGE) { 4 * TILE } else { TILE }
-    }
-
     /// A network with the given hidden widths (none: linear), behind `features` if given.
     pub fn new(
         inputs: usize,
@@ -83,22 +71,45 @@ impl Network {
         activation: Activation,
         outputs: Outputs,
     ) -> Self {
-        let first = features.as_ref().map_or(inputs, FourierFeatures::count);
-        let widths: Vec<usize> = hidden.iter().copied().chain([outputs.affine]).collect();
-        let mut layers = Vec::with_capacity(widths.len());
-        let (mut parameters, mut width) = (0, first);
-        for (index, &next) in widths.iter().enumerate() {
-            let constants = if index == hidden.len() { outputs.constants } else { 0 };
-            let weights = parameters;
-            let biases = weights + width * next;
-            parameters = biases + next + constants;
-            layers.push(Layer { inputs: width, outputs: next, constants, weights, biases });
+        let mut width = features.as_ref().map_or(inputs, FourierFeatures::count);
+        let mut layers: Vec<AnyLayer> = features.into_iter().map(AnyLayer::from).collect();
+        let front = layers.len();
+        let dense = |inputs, outputs, is_front| Dense { inputs, outputs, columns: outputs, activation: None, is_front };
+        for &next in hidden {
+            let layer = dense(width, next, layers.len() == front);
+            layers.push(Dense { activation: Some(activation), ..layer }.into());
             width = next;
         }
-        let last_inputs = layers[layers.len() - 1].inputs;
-        let exploration = (outputs.exploration > 0).then_some((outputs.exploration, parameters));
-        parameters += exploration.map_or(0, |(actions, _)| (last_inputs + 1) * actions);
-        Self { features, layers, activation, exploration, parameters, inputs }
+        let before_heads = layers.len();
+        let Outputs { affine, constants, exploration } = outputs;
+        let columns = affine + constants + exploration;
+        layers.push(Dense { columns, ..dense(width, affine, before_heads == front) }.into());
+        if constants > 0 {
+            layers.push(Constant { count: constants, first: affine }.into());
+        }
+        if exploration > 0 {
+            layers.push(Exploration { inputs: width, actions: exploration, first: affine + constants }.into());
+        }
+        Self::of(inputs, layers, before_heads, front)
+    }
+
+    /// The network of these layers, of which the first `hidden` are not heads and the first `front` have no parameters.
+    fn of(inputs: usize, layers: Vec<AnyLayer>, hidden: usize, front: usize) -> Self {
+        let mut parameters = 0;
+        let place = |layer: AnyLayer| {
+            let start = parameters;
+            parameters += layer.parameters();
+            Placed { layer, parameters: start..parameters }
+        };
+        let layers = layers.into_iter().map(place).collect();
+        Self { layers, hidden, front, parameters, inputs }
+    }
+
+    /// Rows of a tile: more where a layer's weights are large, so that they are fetched less often. Bits do not depend on it.
+    pub fn tile_rows(&self) -> usize {
+        let has = |tiles| self.layers.iter().any(|placed| placed.layer.tiles() == tiles);
+        let can_be_more = !has(Tiles::Few) && self.inputs <= MOST_INPUTS;
+        if can_be_more && has(Tiles::Many) { 4 * TILE } else { TILE }
     }
 
     /// Number of parameters.
@@ -113,122 +124,76 @@ impl Network {
 
     /// Number of outputs.
     pub fn outputs(&self) -> usize {
-        let last = self.last();
-        last.outputs + last.constants + self.exploration.map_or(0, |(actions, _)| actions)
+        self.heads().iter().map(|head| head.layer.outputs()).sum()
     }
 
-    /// Inputs of the last layer: the features that state-dependent exploration is linear in.
-    pub fn last_inputs(&self) -> usize {
-        self.last().inputs
+    fn heads(&self) -> &[Placed] {
+        &self.layers[self.hidden..]
     }
 
     /// The fixed features in front of the first layer.
     pub fn features(&self) -> Option<&FourierFeatures> {
-        self.features.as_ref()
+        match &self.layers[0].layer {
+            AnyLayer::FourierFeatures(features) => Some(features),
+            _ => None,
+        }
     }
 
     /// Replaces the fixed features by others of the same shape, from a checkpoint.
     pub(crate) fn set_features(&mut self, features: FourierFeatures) {
-        self.features = Some(features);
+        self.layers[0].layer = features.into();
     }
 
     /// The log std parameters of state-dependent exploration, row-major \[last inputs + 1 x actions\], the constant
     /// feature last.
     pub fn exploration_parameters<'a>(&self, theta: &'a [f64]) -> Option<&'a [f64]> {
-        self.exploration.map(|(_, start)| &theta[start..])
-    }
-
-    fn last(&self) -> &Layer {
-        self.layers.last().expect("a network has a layer")
+        self.heads().iter().find_map(|head| head.layer.exploration(&theta[head.parameters.clone()]))
     }
 
     /// The f32 copies that the forward pass and the jvp read.
     pub fn pack(&self, theta: &[f64]) -> Packed {
-        let mut packed = Packed::empty(self, self.layers.len());
+        let mut packed = self.room(Purpose::Forward);
         self.repack(theta, &mut packed);
         packed
     }
 
     /// As [`Network::pack`], with the transposed weights that the vjp reads.
     pub fn pack_with_transposes(&self, theta: &[f64]) -> Packed {
-        let mut packed = Packed::empty(self, 1);
+        let mut packed = self.room(Purpose::Products);
         self.repack(theta, &mut packed);
         packed
     }
 
     /// Room for the f32 copies of a tangent.
     pub fn tangent(&self) -> Packed {
-        let last = self.layers.len() - 1;
-        Packed::empty(self, if self.has_narrow_head() { last } else { last + 1 })
+        self.room(Purpose::Tangent)
     }
 
     /// Writes the f32 copies of a tangent `v` at the parameters `at` into such room.
     pub fn pack_tangent(&self, at: &Packed, v: &[f64], packed: &mut Packed) {
-        self.repack(v, packed);
-        if let (Some((_, start)), Some(here)) = (self.exploration, &at.exploration) {
-            packed.exploration = Some(here.moved(&v[start..]));
+        assert_eq!(v.len(), self.parameters, "number of parameters");
+        for ((placed, at), tangent) in self.layers.iter().zip(&at.layers).zip(&mut packed.layers) {
+            placed.layer.pack_tangent(at, &v[placed.parameters.clone()], tangent);
         }
     }
 
     /// Writes new parameters into existing copies.
     pub fn repack(&self, theta: &[f64], packed: &mut Packed) {
         assert_eq!(theta.len(), self.parameters, "number of parameters");
-        for (index, (layer, copy)) in self.layers.iter().zip(&mut packed.layers).enumerate() {
-            let weights = &theta[layer.weights..layer.biases];
-            pack(weights, layer.outputs, &mut copy.weights);
-            let biases = &theta[layer.biases..][..layer.outputs + layer.constants];
-            pack(biases, biases.len(), &mut copy.biases);
-            if index >= packed.transposed_from {
-                pack_transposed(weights, &mut copy.transposed);
-            }
+        for (placed, copy) in self.layers.iter().zip(&mut packed.layers) {
+            placed.layer.pack(&theta[placed.parameters.clone()], copy);
         }
-        if let (Some((_, start)), Some(copy)) = (self.exploration, &mut packed.exploration) {
-            copy.fill(&theta[start..], packed.transposed_from < self.layers.len());
-        }
+    }
+
+    fn room(&self, purpose: Purpose) -> Packed {
+        Packed { layers: self.layers.iter().map(|placed| placed.layer.room(purpose)).collect() }
     }
 }
 
 /// f32 copies of a parameter vector, padded for the kernels.
 #[derive(Clone, Debug)]
 pub struct Packed {
-    layers: Vec<PackedLayer>,
-    exploration: Option<PackedExploration>,
-    /// The first layer whose weights are there transposed as well; as many as there are layers for none.
-    transposed_from: usize,
-}
-
-#[derive(Clone, Debug)]
-struct PackedLayer {
-    /// inputs x (outputs + constants), the constants' columns zero.
-    weights: Matrix,
-    /// outputs x inputs.
-    transposed: Matrix,
-    /// One row.
-    biases: Matrix,
-}
-
-impl Packed {
-    fn empty(network: &Network, transposed_from: usize) -> Self {
-        let layers = network
-            .layers
-            .iter()
-            .enumerate()
-            .map(|(index, layer)| {
-                // The last layer's outputs share one matrix with the exploration's log stds.
-                let last = index + 1 == network.layers.len();
-                let columns = if last { network.outputs() } else { layer.outputs };
-                let rows = if index >= transposed_from { layer.outputs } else { 0 };
-                PackedLayer {
-                    weights: Matrix::zeros(layer.inputs, columns),
-                    transposed: Matrix::zeros(rows, layer.inputs),
-                    biases: Matrix::zeros(1, columns),
-                }
-            })
-            .collect();
-        let exploration =
-            network.exploration.map(|(actions, _)| PackedExploration::empty(network.last_inputs(), actions));
-        Self { layers, exploration, transposed_from }
-    }
+    layers: Vec<AnyPacked>,
 }
 
 #[cfg(test)]

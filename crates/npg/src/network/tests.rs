@@ -6,53 +6,50 @@ use crate::random::{Purpose, Stream};
 /// The network's definition, written plainly in f64 on the flat vector.
 fn reference(network: &Network, theta: &[f64], input: &[f64]) -> Vec<f64> {
     let mut h = input.to_vec();
-    if let Some(features) = &network.features {
-        let constants = features.constants();
-        let count = features.count();
-        h = (0..count)
-            .map(|f| {
-                let phase = f64::from(constants[input.len() * count + f]);
-                (0..input.len()).map(|i| f64::from(constants[i * count + f]) * input[i]).sum::<f64>() + phase
-            })
-            .map(f64::sin)
-            .collect();
+    for placed in &network.layers[..network.hidden] {
+        h = layer_reference(&placed.layer, &theta[placed.parameters.clone()], &h);
     }
-    let last = network.layers.len() - 1;
-    for (index, layer) in network.layers.iter().enumerate() {
-        let z: Vec<f64> = (0..layer.outputs + layer.constants)
-            .map(|o| {
-                let bias = theta[layer.biases + o];
-                let sum: f64 = (0..layer.inputs)
-                    .map(|i| if o < layer.outputs { h[i] * theta[layer.weights + i * layer.outputs + o] } else { 0.0 })
-                    .sum();
-                bias + sum
-            })
-            .collect();
-        if index == last {
-            let mut out = z;
-            if let Some((actions, start)) = network.exploration {
-                for j in 0..actions {
-                    let variance: f64 = (0..=h.len())
-                        .map(|i| h.get(i).unwrap_or(&1.0).powi(2) * (2.0 * theta[start + i * actions + j]).exp())
-                        .sum();
-                    out.push(0.5 * variance.ln());
-                }
-            }
-            return out;
+    let heads = network.heads().iter();
+    heads.flat_map(|head| layer_reference(&head.layer, &theta[head.parameters.clone()], &h)).collect()
+}
+
+fn layer_reference(layer: &AnyLayer, theta: &[f64], h: &[f64]) -> Vec<f64> {
+    let sum = |width: usize, o: usize| h.iter().enumerate().map(|(i, h)| h * theta[i * width + o]).sum::<f64>();
+    match layer {
+        AnyLayer::FourierFeatures(features) => {
+            let (constants, count) = (features.constants(), features.count());
+            let constant = |index: usize| f64::from(constants[index]);
+            (0..count)
+                .map(|f| {
+                    (0..h.len()).map(|i| constant(i * count + f) * h[i]).sum::<f64>() + constant(h.len() * count + f)
+                })
+                .map(f64::sin)
+                .collect()
         }
-        h = z
-            .into_iter()
-            .map(|x| match network.activation {
-                Activation::Tanh => x.tanh(),
-                Activation::Relu => x.max(0.0),
-                Activation::Gelu => {
-                    0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
-                }
-                Activation::Silu => x / (1.0 + (-x).exp()),
+        AnyLayer::Dense(dense) => {
+            let z = (0..dense.outputs).map(|o| theta[h.len() * dense.outputs + o] + sum(dense.outputs, o));
+            z.map(|z| dense.activation.map_or(z, |activation| activation_reference(activation, z))).collect()
+        }
+        AnyLayer::Constant(_) => theta.to_vec(),
+        AnyLayer::Exploration(exploration) => (0..exploration.actions)
+            .map(|j| {
+                let e = |i: usize| (2.0 * theta[i * exploration.actions + j]).exp();
+                let variance: f64 = (0..=h.len()).map(|i| h.get(i).unwrap_or(&1.0).powi(2) * e(i)).sum();
+                0.5 * variance.ln()
             })
-            .collect();
+            .collect(),
     }
-    unreachable!("the last layer returns");
+}
+
+fn activation_reference(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Tanh => x.tanh(),
+        Activation::Relu => x.max(0.0),
+        Activation::Gelu => {
+            0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
+        }
+        Activation::Silu => x / (1.0 + (-x).exp()),
+    }
 }
 
 fn networks() -> Vec<Network> {
@@ -125,8 +122,8 @@ fn substituted_inputs_leave_the_outputs() {
         };
         let sum = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a + b).collect::<Vec<f64>>();
         let (theta, direction) = (rewritten(&case.theta), rewritten(&v));
-        let possible =
-            case.network.features.is_none() && !(case.network.exploration.is_some() && case.network.layers.len() == 1);
+        let explores = case.network.exploration_parameters(&case.theta).is_some();
+        let possible = case.network.features().is_none() && !(explores && case.network.hidden == 0);
         assert_eq!(possible, theta != case.theta, "{:?}", case.network);
         for input in &case.inputs {
             let other: Vec<f64> =

@@ -1,7 +1,8 @@
 //! Random Fourier features with fixed random weights (Rahimi & Recht 2007), as Rajeswaran 2017 uses them:
 //! phi_i(s) = sin(sum_j P_ij s_j / nu + phase_i), P_ij ~ N(0, 1), phase_i ~ U(-pi, pi), nu a typical distance of states.
 
-use super::kernels::{Left, Matrix, Start, product, sine};
+use super::super::kernels::{Left, Matrix, Start, product, sine};
+use super::{Back, Initial, Layer, Purpose, Seen};
 use crate::random::Stream;
 
 /// Fixed features in front of a network's first layer.
@@ -35,15 +36,6 @@ impl FourierFeatures {
         self.weights.columns()
     }
 
-    /// Writes the features of the first `rows` rows of `inputs`.
-    pub(super) fn compute(&self, rows: usize, inputs: &Matrix, features: &mut Matrix) {
-        let left = Left { values: inputs.as_slice(), row_stride: inputs.stride(), k_stride: 1 };
-        product(rows, self.weights.rows(), left, &self.weights, Start::Bias(self.phases.as_slice()), features);
-        for row in 0..rows {
-            sine(features.row_mut(row));
-        }
-    }
-
     /// All constants, for a checkpoint: weights row-major \[inputs x features\], then phases.
     pub fn constants(&self) -> Vec<f32> {
         (0..self.weights.rows()).flat_map(|r| self.weights.row(r)).chain(self.phases.row(0)).copied().collect()
@@ -60,5 +52,56 @@ impl FourierFeatures {
             target.copy_from_slice(values);
         }
         Some(features)
+    }
+}
+
+/// What a layer without parameters in front of all others is never asked for: nothing moves there.
+const NOTHING_MOVES: &str = "fixed features are in front of all parameters";
+
+impl Layer for FourierFeatures {
+    type Packed = ();
+    type Kept = ();
+    type Work = ();
+
+    fn outputs(&self) -> usize {
+        self.count()
+    }
+
+    fn parameters(&self) -> usize {
+        0
+    }
+
+    fn initialize(&self, _: Initial, _: &mut [f64], _: &mut Stream) {}
+
+    fn room(&self, _: Purpose) {}
+
+    fn pack(&self, _: &[f64], (): &mut ()) {}
+
+    fn kept(&self, _: usize, _: bool) {}
+
+    fn work(&self, _: usize) {}
+
+    fn forward(&self, (): &(), rows: usize, input: &Matrix, (): &mut (), output: &mut Matrix) {
+        let phases = Start::Bias(self.phases.as_slice());
+        product(rows, self.weights.rows(), Left::rows(input), &self.weights, phases, output);
+        for row in 0..rows {
+            sine(output.row_mut(row));
+        }
+    }
+
+    fn jvp(&self, _: Seen<'_, Self>, (): &(), _: Option<&Matrix>, (): &mut (), _: &mut Matrix) {
+        unreachable!("{NOTHING_MOVES}");
+    }
+
+    fn pull_back(&self, _: Seen<'_, Self>, (): &mut (), _: &mut Matrix, _: Option<Back<'_>>) {
+        unreachable!("{NOTHING_MOVES}");
+    }
+
+    fn accumulate(&self, _: Seen<'_, Self>, (): &mut (), _: &Matrix, _: &mut [f64]) {
+        unreachable!("{NOTHING_MOVES}");
+    }
+
+    fn row_gradient(&self, _: Seen<'_, Self>, _: usize, (): &(), _: &Matrix, _: &mut [f64]) {
+        unreachable!("{NOTHING_MOVES}");
     }
 }

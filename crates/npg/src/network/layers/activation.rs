@@ -1,0 +1,39 @@
+//! The elementwise nonlinearity at the end of a hidden layer, and its slopes.
+
+use super::super::kernels::{Activation, Matrix, multiply, multiply_by_tanh_slopes};
+
+/// Derivatives of the activations. None are there unless asked for, and none for tanh, whose derivative 1 - h^2 costs less to
+/// compute than to read.
+pub(super) type Slopes = Matrix;
+
+/// Room for the slopes of `columns` columns.
+pub(super) fn slopes(activation: Option<Activation>, capacity: usize, columns: usize, products: bool) -> Slopes {
+    let are_read = products && activation.is_some_and(|activation| activation != Activation::Tanh);
+    if are_read { Matrix::zeros(capacity, columns) } else { Matrix::default() }
+}
+
+/// values = activation(values), and the slopes if there is room for them.
+pub(super) fn apply(activation: Activation, rows: usize, values: &mut Matrix, slopes: &mut Slopes) {
+    let used = rows * values.stride();
+    let values = &mut values.as_mut_slice()[..used];
+    if slopes.rows() > 0 {
+        activation.apply_with_slopes(values, &mut slopes.as_mut_slice()[..used]);
+    } else {
+        activation.apply(values);
+    }
+}
+
+/// values *= the derivative of the activation, elementwise; `output` is what came out of it.
+pub(super) fn multiply_by_slopes(
+    activation: Activation,
+    rows: usize,
+    (output, slopes): (&Matrix, &Slopes),
+    values: &mut Matrix,
+) {
+    let used = rows * values.stride();
+    let values = &mut values.as_mut_slice()[..used];
+    match activation {
+        Activation::Tanh => multiply_by_tanh_slopes(values, &output.as_slice()[..used]),
+        _ => multiply(values, &slopes.as_slice()[..used]),
+    }
+}

@@ -1,0 +1,353 @@
+//! The layers of a network: one file each, registered at the end of this one. The passes know none of them.
+
+mod activation;
+mod constant;
+mod dense;
+mod fourier;
+mod gsde;
+
+pub(super) use constant::Constant;
+pub(super) use dense::Dense;
+pub use fourier::FourierFeatures;
+pub(super) use gsde::Exploration;
+
+use super::kernels::Matrix;
+use crate::random::Stream;
+use std::fmt::Debug;
+
+/// One layer: its shape and its fixed numbers. Its parameters are a part of the network's flat vector.
+///
+/// The matrices of a pass have a row for each row of the tile. The outputs of layers side by side, the *heads*, are columns of
+/// one matrix, and each head knows which are its own. The first of them writes whole rows, the others their columns after it.
+pub(super) trait Layer {
+    /// f32 copies of the parameters, or of a tangent of them.
+    type Packed: Clone + Debug;
+    /// What the forward pass leaves for the products, beside the outputs.
+    type Kept: Clone + Debug;
+    /// Working memory of one thread.
+    type Work: Clone + Debug;
+
+    /// Number of outputs.
+    fn outputs(&self) -> usize;
+
+    /// Number of parameters.
+    fn parameters(&self) -> usize;
+
+    /// What the layer asks of the tiles.
+    fn tiles(&self) -> Tiles {
+        Tiles::Any
+    }
+
+    /// Writes the initial parameters; all are zero before.
+    fn initialize(&self, initial: Initial, theta: &mut [f64], rng: &mut Stream);
+
+    /// Room for f32 copies.
+    fn room(&self, purpose: Purpose) -> Self::Packed;
+
+    /// Writes the f32 copies of the parameters.
+    fn pack(&self, theta: &[f64], packed: &mut Self::Packed);
+
+    /// Writes the f32 copies of a tangent `v` at the parameters `at`.
+    fn pack_tangent(&self, _at: &Self::Packed, v: &[f64], tangent: &mut Self::Packed) {
+        self.pack(v, tangent);
+    }
+
+    /// Room for what a forward pass of `capacity` rows leaves; with `products`, for jvp and vjp too.
+    fn kept(&self, capacity: usize, products: bool) -> Self::Kept;
+
+    /// Working memory for tiles of `rows` rows.
+    fn work(&self, rows: usize) -> Self::Work;
+
+    /// The outputs of `rows` rows.
+    fn forward(&self, packed: &Self::Packed, rows: usize, input: &Matrix, kept: &mut Self::Kept, output: &mut Matrix);
+
+    /// How the outputs change along a tangent, where the inputs change by `moved` (None: not at all).
+    fn jvp(
+        &self,
+        seen: Seen<'_, Self>,
+        tangent: &Self::Packed,
+        moved: Option<&Matrix>,
+        work: &mut Self::Work,
+        output: &mut Matrix,
+    );
+
+    /// Takes the cotangents of the outputs, and adds those of the inputs to `back` or sets it to them. It may rewrite the
+    /// cotangents and leave things in `work`: `accumulate` and `row_gradient` of the same rows follow.
+    fn pull_back(&self, seen: Seen<'_, Self>, work: &mut Self::Work, cotangent: &mut Matrix, back: Option<Back<'_>>);
+
+    /// Adds the gradient, summed over the rows, after `pull_back`.
+    fn accumulate(&self, seen: Seen<'_, Self>, work: &mut Self::Work, cotangent: &Matrix, gradient: &mut [f64]);
+
+    /// Writes the gradient of one row, after `pull_back`.
+    fn row_gradient(
+        &self,
+        seen: Seen<'_, Self>,
+        row: usize,
+        work: &Self::Work,
+        cotangent: &Matrix,
+        gradient: &mut [f64],
+    );
+
+    /// Rewrites parameters for inputs x' in place of x = a x' + b, with (a, b) of each input in `relation`, so that the
+    /// outputs stay; linear in the parameters. False where that cannot be.
+    fn substitute_inputs(&self, _theta: &mut [f64], _relation: &[(f64, f64)]) -> bool {
+        false
+    }
+
+    /// Makes each output y factor y + shift, if the outputs are affine in the parameters and read inputs.
+    fn transform_output(&self, _theta: &mut [f64], _factor: f64, _shift: f64) {}
+
+    /// Sets the biases of such outputs from `first` on.
+    fn set_biases(&self, _theta: &mut [f64], _first: usize, _value: f64) {}
+
+    /// Its parameters, if they are the log stds of state-dependent exploration.
+    fn exploration<'a>(&self, _theta: &'a [f64]) -> Option<&'a [f64]> {
+        None
+    }
+}
+
+/// How many rows of a tile suit a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tiles {
+    /// The gradient of a tile is rounded as a whole, so that its bits depend on the rows: few.
+    Few,
+    /// No matter.
+    Any,
+    /// The parameters do not stay in the first cache from one product to the next: many.
+    Many,
+}
+
+/// What initial parameters depend on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Initial {
+    /// Of weights.
+    pub gain: f64,
+    /// Of parameters that are log stds.
+    pub log_std: f64,
+}
+
+/// What f32 copies are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The parameters, for forward passes and jvp.
+    Forward,
+    /// The parameters, for vjp as well.
+    Products,
+    /// A tangent.
+    Tangent,
+}
+
+/// Where the cotangents of a layer's inputs go.
+#[derive(Debug)]
+pub(super) struct Back<'a> {
+    pub cotangent: &'a mut Matrix,
+    /// To be added to what is there.
+    pub adds: bool,
+}
+
+/// A layer's part of a forward pass that has been made.
+#[derive(Debug)]
+pub(super) struct Seen<'a, L: Layer + ?Sized> {
+    pub packed: &'a L::Packed,
+    pub rows: usize,
+    pub input: &'a Matrix,
+    pub output: &'a Matrix,
+    pub kept: &'a L::Kept,
+}
+
+impl<'a, L: Layer> Seen<'a, L> {
+    fn of<K: Layer>(self, packed: &'a K::Packed, kept: &'a K::Kept) -> Seen<'a, K> {
+        Seen { packed, kept, rows: self.rows, input: self.input, output: self.output }
+    }
+}
+
+/// One enum for all kinds of layers, and one for each type that belongs to them.
+macro_rules! register {
+    ($($kind:ident),*) => {
+        /// Any layer.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(super) enum AnyLayer { $($kind($kind)),* }
+
+        /// [`Layer::Packed`] of any layer.
+        #[derive(Clone, Debug)]
+        pub(super) enum AnyPacked { $($kind(<$kind as Layer>::Packed)),* }
+
+        /// [`Layer::Kept`] of any layer.
+        #[derive(Clone, Debug)]
+        pub(super) enum AnyKept { $($kind(<$kind as Layer>::Kept)),* }
+
+        /// [`Layer::Work`] of any layer.
+        #[derive(Clone, Debug)]
+        pub(super) enum AnyWork { $($kind(<$kind as Layer>::Work)),* }
+
+        $(impl From<$kind> for AnyLayer {
+            fn from(layer: $kind) -> Self {
+                Self::$kind(layer)
+            }
+        })*
+
+        impl Layer for AnyLayer {
+            type Packed = AnyPacked;
+            type Kept = AnyKept;
+            type Work = AnyWork;
+
+            fn outputs(&self) -> usize {
+                match self { $(Self::$kind(layer) => layer.outputs()),* }
+            }
+
+            fn parameters(&self) -> usize {
+                match self { $(Self::$kind(layer) => layer.parameters()),* }
+            }
+
+            fn tiles(&self) -> Tiles {
+                match self { $(Self::$kind(layer) => layer.tiles()),* }
+            }
+
+            fn initialize(&self, initial: Initial, theta: &mut [f64], rng: &mut Stream) {
+                match self { $(Self::$kind(layer) => layer.initialize(initial, theta, rng)),* }
+            }
+
+            fn room(&self, purpose: Purpose) -> AnyPacked {
+                match self { $(Self::$kind(layer) => AnyPacked::$kind(layer.room(purpose))),* }
+            }
+
+            fn pack(&self, theta: &[f64], packed: &mut AnyPacked) {
+                match (self, packed) {
+                    $((Self::$kind(layer), AnyPacked::$kind(packed)) => layer.pack(theta, packed),)*
+                    _ => other_kinds(),
+                }
+            }
+
+            fn pack_tangent(&self, at: &AnyPacked, v: &[f64], tangent: &mut AnyPacked) {
+                match (self, at, tangent) {
+                    $((Self::$kind(layer), AnyPacked::$kind(at), AnyPacked::$kind(tangent)) => {
+                        layer.pack_tangent(at, v, tangent);
+                    })*
+                    _ => other_kinds(),
+                }
+            }
+
+            fn kept(&self, capacity: usize, products: bool) -> AnyKept {
+                match self { $(Self::$kind(layer) => AnyKept::$kind(layer.kept(capacity, products))),* }
+            }
+
+            fn work(&self, rows: usize) -> AnyWork {
+                match self { $(Self::$kind(layer) => AnyWork::$kind(layer.work(rows))),* }
+            }
+
+            fn forward(
+                &self,
+                packed: &AnyPacked,
+                rows: usize,
+                input: &Matrix,
+                kept: &mut AnyKept,
+                output: &mut Matrix,
+            ) {
+                match (self, packed, kept) {
+                    $((Self::$kind(layer), AnyPacked::$kind(packed), AnyKept::$kind(kept)) => {
+                        layer.forward(packed, rows, input, kept, output);
+                    })*
+                    _ => other_kinds(),
+                }
+            }
+
+            fn jvp(
+                &self,
+                seen: Seen<'_, Self>,
+                tangent: &AnyPacked,
+                moved: Option<&Matrix>,
+                work: &mut AnyWork,
+                output: &mut Matrix,
+            ) {
+                match (self, seen.packed, seen.kept, tangent, work) {
+                    $((
+                        Self::$kind(layer),
+                        AnyPacked::$kind(packed),
+                        AnyKept::$kind(kept),
+                        AnyPacked::$kind(tangent),
+                        AnyWork::$kind(work),
+                    ) => layer.jvp(seen.of(packed, kept), tangent, moved, work, output),)*
+                    _ => other_kinds(),
+                }
+            }
+
+            fn pull_back(
+                &self,
+                seen: Seen<'_, Self>,
+                work: &mut AnyWork,
+                cotangent: &mut Matrix,
+                back: Option<Back<'_>>,
+            ) {
+                match (self, seen.packed, seen.kept, work) {
+                    $((
+                        Self::$kind(layer),
+                        AnyPacked::$kind(packed),
+                        AnyKept::$kind(kept),
+                        AnyWork::$kind(work),
+                    ) => layer.pull_back(seen.of(packed, kept), work, cotangent, back),)*
+                    _ => other_kinds(),
+                }
+            }
+
+            fn accumulate(
+                &self,
+                seen: Seen<'_, Self>,
+                work: &mut AnyWork,
+                cotangent: &Matrix,
+                gradient: &mut [f64],
+            ) {
+                match (self, seen.packed, seen.kept, work) {
+                    $((
+                        Self::$kind(layer),
+                        AnyPacked::$kind(packed),
+                        AnyKept::$kind(kept),
+                        AnyWork::$kind(work),
+                    ) => layer.accumulate(seen.of(packed, kept), work, cotangent, gradient),)*
+                    _ => other_kinds(),
+                }
+            }
+
+            fn row_gradient(
+                &self,
+                seen: Seen<'_, Self>,
+                row: usize,
+                work: &AnyWork,
+                cotangent: &Matrix,
+                gradient: &mut [f64],
+            ) {
+                match (self, seen.packed, seen.kept, work) {
+                    $((
+                        Self::$kind(layer),
+                        AnyPacked::$kind(packed),
+                        AnyKept::$kind(kept),
+                        AnyWork::$kind(work),
+                    ) => layer.row_gradient(seen.of(packed, kept), row, work, cotangent, gradient),)*
+                    _ => other_kinds(),
+                }
+            }
+
+            fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) -> bool {
+                match self { $(Self::$kind(layer) => layer.substitute_inputs(theta, relation)),* }
+            }
+
+            fn transform_output(&self, theta: &mut [f64], factor: f64, shift: f64) {
+                match self { $(Self::$kind(layer) => layer.transform_output(theta, factor, shift)),* }
+            }
+
+            fn set_biases(&self, theta: &mut [f64], first: usize, value: f64) {
+                match self { $(Self::$kind(layer) => layer.set_biases(theta, first, value)),* }
+            }
+
+            fn exploration<'a>(&self, theta: &'a [f64]) -> Option<&'a [f64]> {
+                match self { $(Self::$kind(layer) => layer.exploration(theta)),* }
+            }
+        }
+    };
+}
+
+register!(Dense, FourierFeatures, Constant, Exploration);
+
+#[cold]
+fn other_kinds() -> ! {
+    unreachable!("a tile, its copies and its scratch are made for one network");
+}
