@@ -40,7 +40,8 @@ impl Narrow {
         operands.iter().all(|matrix| matrix.rows() == CHAIN)
     }
 
-    /// to = bias + sum of left * weights over all `terms`, which are pairs of a left operand and transposed weights.
+    /// to = bias + sum of left * weights over all `terms`, which are pairs of a left operand and transposed weights. Panics where
+    /// the weights have another shape.
     pub fn product<'a>(
         &mut self,
         bias: &[f32],
@@ -51,6 +52,7 @@ impl Narrow {
             self.result.row_mut(column).fill(*bias);
         }
         for (left, weights) in terms {
+            assert_eq!((weights.rows(), weights.columns()), (self.sums.rows(), self.left.rows()), "shape of weights");
             transpose(left, &mut self.left);
             product(
                 weights.rows(),

@@ -62,22 +62,25 @@ pub struct Outputs {
     pub exploration: usize,
 }
 
+/// The layers before the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hidden<'a> {
+    /// Their widths; none for a linear network.
+    pub widths: &'a [usize],
+    /// The nonlinearity of each.
+    pub activation: Activation,
+}
+
 impl Network {
-    /// A network with the given hidden widths (none: linear), behind `features` if given.
-    pub fn new(
-        inputs: usize,
-        features: Option<FourierFeatures>,
-        hidden: &[usize],
-        activation: Activation,
-        outputs: Outputs,
-    ) -> Self {
+    /// A network of these hidden layers, behind `features` if given.
+    pub fn new(inputs: usize, features: Option<FourierFeatures>, hidden: Hidden<'_>, outputs: Outputs) -> Self {
         let mut width = features.as_ref().map_or(inputs, FourierFeatures::count);
         let mut layers: Vec<AnyLayer> = features.into_iter().map(AnyLayer::from).collect();
         let front = layers.len();
         let dense = |inputs, outputs, is_front| Dense { inputs, outputs, columns: outputs, activation: None, is_front };
-        for &next in hidden {
+        for &next in hidden.widths {
             let layer = dense(width, next, layers.len() == front);
-            layers.push(Dense { activation: Some(activation), ..layer }.into());
+            layers.push(Dense { activation: Some(hidden.activation), ..layer }.into());
             width = next;
         }
         let before_heads = layers.len();
@@ -150,14 +153,14 @@ impl Network {
         self.heads().iter().find_map(|head| head.layer.exploration(&theta[head.parameters.clone()]))
     }
 
-    /// The f32 copies that the forward pass and the jvp read.
+    /// The f32 copies that the forward pass reads.
     pub fn pack(&self, theta: &[f64]) -> Packed {
         let mut packed = self.room(Purpose::Forward);
         self.repack(theta, &mut packed);
         packed
     }
 
-    /// As [`Network::pack`], with the transposed weights that the vjp reads.
+    /// As [`Network::pack`], with the transposed weights that jvp and vjp read.
     pub fn pack_with_transposes(&self, theta: &[f64]) -> Packed {
         let mut packed = self.room(Purpose::Products);
         self.repack(theta, &mut packed);

@@ -53,17 +53,22 @@ fn activation_reference(activation: Activation, x: f64) -> f64 {
 }
 
 fn networks() -> Vec<Network> {
+    use Activation::{Gelu, Relu, Silu, Tanh};
     let mut rng = Stream::new(11, Purpose::Test, 0);
     let affine = |affine| Outputs { affine, ..Outputs::default() };
+    let network = |inputs, widths, activation, outputs| {
+        Network::new(inputs, None, Hidden { widths, activation }, outputs)
+    };
+    let linear = Hidden { widths: &[], activation: Tanh };
     vec![
-        Network::new(4, None, &[64, 64], Activation::Tanh, affine(2)),
-        Network::new(17, None, &[33, 20, 9], Activation::Silu, affine(6)),
-        Network::new(3, None, &[70], Activation::Gelu, Outputs { affine: 2, constants: 2, exploration: 0 }),
-        Network::new(5, None, &[12, 8], Activation::Relu, affine(3)),
-        Network::new(3, None, &[], Activation::Tanh, Outputs { affine: 1, constants: 1, exploration: 0 }),
-        Network::new(2, None, &[16, 8], Activation::Tanh, Outputs { affine: 2, constants: 0, exploration: 2 }),
-        Network::new(2, None, &[], Activation::Tanh, Outputs { affine: 1, constants: 0, exploration: 1 }),
-        Network::new(3, Some(FourierFeatures::new(3, 40, 1.0, &mut rng)), &[], Activation::Tanh, affine(2)),
+        network(4, &[64, 64], Tanh, affine(2)),
+        network(17, &[33, 20, 9], Silu, affine(6)),
+        network(3, &[70], Gelu, Outputs { affine: 2, constants: 2, exploration: 0 }),
+        network(5, &[12, 8], Relu, affine(3)),
+        network(3, &[], Tanh, Outputs { affine: 1, constants: 1, exploration: 0 }),
+        network(2, &[16, 8], Tanh, Outputs { affine: 2, constants: 0, exploration: 2 }),
+        network(2, &[], Tanh, Outputs { affine: 1, constants: 0, exploration: 1 }),
+        Network::new(3, Some(FourierFeatures::new(3, 40, 1.0, &mut rng)), linear, affine(2)),
     ]
 }
 

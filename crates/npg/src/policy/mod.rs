@@ -20,7 +20,7 @@ pub use observations::{Inputs, Observations, WIDE};
 use crate::config::{self, ActivationName, NetworkKind, Std};
 use crate::env::{Space, Spec};
 use crate::network::kernels::Activation;
-use crate::network::{FourierFeatures, Network, Outputs};
+use crate::network::{FourierFeatures, Hidden, Network, Outputs};
 use crate::normalize::{Moments, Normalizer};
 use crate::random::{Purpose, Stream};
 
@@ -70,8 +70,9 @@ impl Policy {
         };
         let features = (config.network == NetworkKind::Rbf)
             .then(|| FourierFeatures::new(inputs, config.rbf_features, config.rbf_bandwidth, &mut rng));
-        let hidden = if config.network == NetworkKind::Mlp { &config.hidden[..] } else { &[] };
-        let network = Network::new(inputs, features, hidden, config.activation.into(), outputs);
+        let widths = if config.network == NetworkKind::Mlp { &config.hidden[..] } else { &[] };
+        let hidden = Hidden { widths, activation: config.activation.into() };
+        let network = Network::new(inputs, features, hidden, outputs);
         let mut theta = network.initial(config.output_gain, config.log_std_init, &mut rng);
         if distribution.width().reals > 0 && config.std == Std::StateDependent {
             network.set_last_biases(&mut theta, distribution.width().reals, config.log_std_init);

@@ -11,8 +11,7 @@ pub use linear::{LinearBaseline, TIME_FEATURES};
 use crate::checkpoint::Archive;
 use crate::config::{self, ValueKind};
 use crate::error::FileFault;
-use crate::network::kernels::Activation;
-use crate::network::{Network, Outputs, TILE, Tile};
+use crate::network::{Hidden, Network, Outputs, TILE, Tile};
 use crate::policy::Inputs;
 use crate::random::{Purpose, Stream};
 use crate::reduce::Pool;
@@ -76,9 +75,9 @@ impl Baseline {
             ValueKind::Linear => return Baseline::Linear(LinearBaseline::new(inputs, config.ridge)),
             ValueKind::MlpAdam | ValueKind::MlpGaussNewton => config.kind,
         };
-        let activation: Activation = config.activation.into();
+        let hidden = Hidden { widths: &config.hidden, activation: config.activation.into() };
         let outputs = Outputs { affine: 1, ..Outputs::default() };
-        let network = Network::new(inputs, None, &config.hidden, activation, outputs);
+        let network = Network::new(inputs, None, hidden, outputs);
         let theta = network.initial(1.0, 0.0, &mut Stream::new(seed, Purpose::ValueInit, 0));
         let optimizer = match optimizer {
             ValueKind::MlpGaussNewton => Optimizer::GaussNewton(GaussNewton::new(config)),

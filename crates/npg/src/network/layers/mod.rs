@@ -129,9 +129,9 @@ pub(super) struct Initial {
 /// What f32 copies are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// The parameters, for forward passes and jvp.
+    /// The parameters, for forward passes.
     Forward,
-    /// The parameters, for vjp as well.
+    /// The parameters, for forward passes, jvp and vjp.
     Products,
     /// A tangent.
     Tangent,
