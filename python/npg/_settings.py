@@ -65,26 +65,35 @@ def _of_policy(arguments: Mapping[str, Any]) -> Settings:
         place = f"policy_kwargs[{name!r}]"
         match name:
             case "net_arch":
-                widths = value if isinstance(value, Mapping) else {"pi": value, "vf": value}
+                widths = _of_tables(place, value)
                 if not all(isinstance(each, (list, tuple)) for each in widths.values()):
                     raise TypeError(
                         f"{place} is {value!r}; it must be a list of widths, or one for 'pi' and one for 'vf'"
                     )
-                unknown = set(widths) - {"pi", "vf"}
-                if unknown:
-                    raise ValueError(f"{place} has {', '.join(map(repr, sorted(unknown)))}; it may have 'pi' and 'vf'")
-                tables = {"pi": "policy", "vf": "value"}
-                settings += [(place, f"{tables[part]}.hidden", _value(place, list(w))) for part, w in widths.items()]
+                settings += [(place, f"{table}.hidden", _value(place, list(w))) for table, w in widths.items()]
             case "activation_fn":
                 function = (value if isinstance(value, str) else getattr(value, "__name__", str(value))).lower()
                 settings += [(place, f"{table}.activation", toml_value(function)) for table in ("policy", "value")]
+            case "layer_norm":
+                switches = _of_tables(place, value)
+                settings += [(place, f"{table}.layer_norm", _value(place, on)) for table, on in switches.items()]
             case "log_std_init":
                 settings.append((place, "policy.log_std_init", _value(place, value)))
             case "ortho_init" if value is True:
                 pass  # it is what npg does
             case _:
-                raise ValueError(f"{place} is not supported; net_arch, activation_fn and log_std_init are")
+                raise ValueError(f"{place} is not supported; net_arch, activation_fn, layer_norm and log_std_init are")
     return settings
+
+
+def _of_tables(place: str, value: Any) -> dict[str, Any]:
+    """What `value` says for the tables of the configuration: the same for both, or each its own by `pi` and `vf`."""
+    parts = value if isinstance(value, Mapping) else {"pi": value, "vf": value}
+    tables = {"pi": "policy", "vf": "value"}
+    unknown = set(parts) - set(tables)
+    if unknown:
+        raise ValueError(f"{place} has {', '.join(map(repr, sorted(unknown)))}; it may have 'pi' and 'vf'")
+    return {tables[part]: each for part, each in parts.items()}
 
 
 def _value(name: str, value: Any) -> str:

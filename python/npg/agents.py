@@ -60,7 +60,7 @@ class Agent(Scheduled):
             `learning_rate`.
         sub_sampling_factor: F is estimated on every that many-th state.
         policy_kwargs: `net_arch` (widths, or `{"pi": widths, "vf": widths}`), `activation_fn` (a name, or a class of that
-            name, such as torch's), `log_std_init`.
+            name, such as torch's), `layer_norm` (a flag, or `{"pi": flag, "vf": flag}`), `log_std_init`.
         verbose: 1 prints a line for each iteration.
         seed: seed of all random streams.
         tensorboard_log: directory for metrics (TensorBoard events, CSV, JSON lines); each `learn` makes a folder in it.

@@ -484,6 +484,9 @@ def test_parameters_go_back_and_forth(tiny: Tiny) -> None:
         ({"policy_kwargs": {"net_arch": [{"pi": [8]}]}}, TypeError, "net_arch"),
         ({"policy_kwargs": {"net_arch": {"qf": [8]}}}, ValueError, "'qf'"),
         ({"policy_kwargs": {"activation_fn": "sine"}}, ValueError, "activation_fn"),
+        ({"policy_kwargs": {"layer_norm": "yes"}}, ValueError, "layer_norm"),
+        ({"policy_kwargs": {"layer_norm": {"qf": True}}}, ValueError, "'qf'"),
+        ({"policy": "LinearPolicy", "policy_kwargs": {"layer_norm": True}}, ValueError, "policy.layer_norm needs"),
         ({"policy_kwargs": {"optimizer_class": None}}, ValueError, "optimizer_class"),
         ({"settings": {"algorithm.kl_stp": 1}}, ValueError, "kl_step"),
         ({"settings": 3}, TypeError, "settings"),
@@ -539,6 +542,13 @@ def test_linear_and_rbf_policies(tiny: Tiny) -> None:
     for policy, network in (("LinearPolicy", "linear"), ("RbfPolicy", "rbf")):
         agent = npg.VPG(policy, "CartPole-v1", **arguments).learn(64)
         assert agent.config["policy"]["network"] == network and agent.config["algorithm"]["name"] == "vpg"
+
+
+def test_layer_normalization_is_of_both_networks_or_of_one(tiny: Tiny) -> None:
+    for given, of_policy, of_value in [(True, True, True), ({"pi": True}, True, False), ({"vf": True}, False, True)]:
+        model = npg.NPG("MlpPolicy", "CartPole-v1", policy_kwargs={"layer_norm": given}, **tiny())
+        assert (model.config["policy"]["layer_norm"], model.config["value"]["layer_norm"]) == (of_policy, of_value)
+        model.learn(128)
 
 
 def test_state_dependent_exploration(tiny: Tiny) -> None:

@@ -110,6 +110,10 @@ terms! {
         ["policy.hidden", "value.hidden", "policy.network"];
     "activation_fn" | "nonlinearity" =>
         "The function that hidden units apply to their weighted sum." ["policy.activation", "value.activation"];
+    "layer_norm" | "layernorm" | "layer_normalization" | "use_layer_norm" =>
+        "Layer normalization: the weighted sums of a hidden layer are brought to mean 0 and standard deviation 1, for each state, \
+         before the activation function."
+        ["policy.layer_norm", "value.layer_norm"];
     "use_sde" | "sde" | "gsde" | "exploration" =>
         "State-dependent exploration: the noise is a function of the state and is kept for several steps. Actions are smoother \
          than with new noise in every step."

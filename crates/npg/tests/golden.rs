@@ -44,6 +44,12 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("relu", "CartPole-v1", &["policy.activation=relu", "value.activation=gelu"]),
     ("silu", "Pendulum-v1", &["policy.activation=silu", "value.activation=relu"]),
     ("gelu", "CartPole-v1", &["policy.activation=gelu", "value.activation=silu"]),
+    ("layer-norm", "Pendulum-v1", &["policy.layer_norm=true", "policy.activation=silu", "value.layer_norm=true"]),
+    (
+        "layer-norm-sde-gauss-newton",
+        "Pendulum-v1",
+        &["policy.layer_norm=true", "policy.std=sde", "value.layer_norm=true", "value.kind=mlp-gauss-newton"],
+    ),
     ("nothing-normalized", "Pendulum-v1", &["normalize.observations=false", "normalize.returns=false"]),
     (
         "wide-layers",

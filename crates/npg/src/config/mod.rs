@@ -320,6 +320,8 @@ pub struct Policy {
     pub hidden: Vec<usize>,
     /// Nonlinearity of an MLP.
     pub activation: ActivationName,
+    /// Whether the sums of hidden units are normalized before the nonlinearity.
+    pub layer_norm: bool,
     /// Gain of the orthogonal initialization of the last layer.
     pub output_gain: f64,
     /// Number of random Fourier features.
@@ -342,6 +344,7 @@ impl Default for Policy {
             network: NetworkKind::Mlp,
             hidden: vec![64, 64],
             activation: ActivationName::Tanh,
+            layer_norm: false,
             output_gain: 0.01,
             rbf_features: 100,
             rbf_bandwidth: 1.0,
@@ -362,6 +365,8 @@ pub struct Value {
     pub hidden: Vec<usize>,
     /// Nonlinearity.
     pub activation: ActivationName,
+    /// Whether the sums of hidden units are normalized before the nonlinearity.
+    pub layer_norm: bool,
     /// Passes over the batch (Adam) or Gauss-Newton steps.
     pub epochs: usize,
     /// Rows of an Adam minibatch.
@@ -382,6 +387,7 @@ impl Default for Value {
             kind: ValueKind::MlpAdam,
             hidden: vec![64, 64],
             activation: ActivationName::Tanh,
+            layer_norm: false,
             epochs: 10,
             minibatch: 128,
             learning_rate: 1e-3,

@@ -171,6 +171,12 @@ policy: Policy, "The policy's network and distribution." {
         "Nonlinearity of an MLP.",
         "tanh keeps outputs bounded and the KL landscape smooth, which suits trust regions; relu, gelu and silu pay in \
         wider networks.";
+    layer_norm: Kind::Bool,
+        "Layer normalization in the hidden layers of an MLP.",
+        "For each state, the weighted sums of a hidden layer are brought to mean 0 and standard deviation 1 before the activation \
+        function. Then each unit has a gain and a bias of its own (Ba, Kiros & Hinton 2016). It keeps tanh units from \
+        saturating, which helps deep networks. The common scale of a layer's sums no longer matters, so F has directions with \
+        little or no curvature: keep algorithm.damping above 0. Needs network = \"mlp\".";
     output_gain: Kind::Number(Excluded(0.0), Included(1e6)),
         "Gain of the orthogonal initialization of the last layer.",
         "0.01 makes the first policy nearly the same in all states: uniform over discrete actions, zero mean for \
@@ -215,6 +221,9 @@ value: Value, "The state-value baseline, fitted beside the policy's step to the 
     activation: Kind::Name(ActivationName::NAMES),
         "Nonlinearity of the baseline's MLP.",
         "As for the policy.";
+    layer_norm: Kind::Bool,
+        "Layer normalization in the hidden layers of the baseline's MLP.",
+        "As policy.layer_norm. Needs an MLP kind with hidden layers.";
     epochs: Kind::Integer(1, 10_000),
         "Passes over the batch (mlp-adam), or Gauss-Newton steps (mlp-gauss-newton).",
         "10 passes at 128 rows take most of an iteration's time at small networks. Too few leave the baseline behind the \

@@ -80,6 +80,15 @@ fn all_clashes(config: &Config) -> Vec<Clash> {
         &["policy.hidden", "policy.network"],
         &|| "has no layers; for a policy without hidden layers take policy.network = \"linear\"".into(),
     );
+    demand(!policy.layer_norm || policy.network == NetworkKind::Mlp, &["policy.layer_norm", "policy.network"], &|| {
+        "needs policy.network = \"mlp\": other policies have no hidden layers".into()
+    });
+    let has_hidden = matches!(value.kind, ValueKind::MlpAdam | ValueKind::MlpGaussNewton) && !value.hidden.is_empty();
+    demand(!value.layer_norm || has_hidden, &["value.layer_norm", "value.kind", "value.hidden"], &|| {
+        "needs a baseline with hidden layers: value.kind = \"mlp-adam\" or \"mlp-gauss-newton\" and value.hidden not \
+         empty"
+            .into()
+    });
     clashes
 }
 
@@ -101,6 +110,21 @@ mod tests {
         config.algorithm.damping = 0.1;
         config.algorithm.direction = Direction::Vanilla;
         assert_eq!(keys(&config), ["algorithm.momentum"]);
+    }
+
+    #[test]
+    fn layer_normalization_without_hidden_layers_is_refused() {
+        let mut config = Config::default();
+        (config.policy.layer_norm, config.value.layer_norm) = (true, true);
+        assert_eq!(config.validate(), []);
+        config.policy.network = NetworkKind::Rbf;
+        config.value.hidden.clear();
+        assert_eq!(keys(&config), ["policy.layer_norm", "value.layer_norm"]);
+        config.policy.layer_norm = false;
+        config.value = super::super::Value { kind: ValueKind::Linear, ..Config::default().value };
+        assert_eq!(keys(&config), [""; 0]);
+        config.value.layer_norm = true;
+        assert_eq!(keys(&config), ["value.layer_norm"]);
     }
 
     #[test]

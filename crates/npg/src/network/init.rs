@@ -43,8 +43,8 @@ fn reflect(columns: &mut [Vec<f64>], k: usize) -> f64 {
 }
 
 impl Network {
-    /// Orthogonal weights (gain sqrt 2 in hidden layers, `output_gain` in the last), zero biases, and `log_std` in the
-    /// constant outputs and the exploration's parameters.
+    /// Orthogonal weights (gain sqrt 2 in hidden layers, `output_gain` in the last), zero biases, `log_std` in the constant outputs
+    /// and the exploration's parameters, and what else a layer begins with.
     pub fn initial(&self, output_gain: f64, log_std: f64, rng: &mut Stream) -> Vec<f64> {
         let mut theta = vec![0.0; self.parameters];
         for (index, placed) in self.layers.iter().enumerate() {

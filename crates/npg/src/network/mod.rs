@@ -21,7 +21,7 @@ pub use layers::FourierFeatures;
 pub use passes::{Scratch, Tile};
 
 use kernels::Activation;
-use layers::{AnyLayer, AnyPacked, Constant, Dense, Exploration, Layer, Purpose, Tiles};
+use layers::{AnyLayer, AnyPacked, Constant, Dense, Exploration, Layer, LayerNorm, Purpose, Tiles};
 use std::ops::Range;
 
 /// Rows of a tile, where weights are small; tiles of other networks have a multiple of it.
@@ -69,6 +69,8 @@ pub struct Hidden<'a> {
     pub widths: &'a [usize],
     /// The nonlinearity of each.
     pub activation: Activation,
+    /// Whether the sums that the nonlinearity reads are normalized.
+    pub layer_norm: bool,
 }
 
 impl Network {
@@ -80,7 +82,12 @@ impl Network {
         let dense = |inputs, outputs, is_front| Dense { inputs, outputs, columns: outputs, activation: None, is_front };
         for &next in hidden.widths {
             let layer = dense(width, next, layers.len() == front);
-            layers.push(Dense { activation: Some(hidden.activation), ..layer }.into());
+            let activation = hidden.activation;
+            if hidden.layer_norm {
+                layers.extend([layer.into(), LayerNorm { width: next, activation }.into()]);
+            } else {
+                layers.push(Dense { activation: Some(activation), ..layer }.into());
+            }
             width = next;
         }
         let before_heads = layers.len();

@@ -30,6 +30,14 @@ fn layer_reference(layer: &AnyLayer, theta: &[f64], h: &[f64]) -> Vec<f64> {
             let z = (0..dense.outputs).map(|o| theta[h.len() * dense.outputs + o] + sum(dense.outputs, o));
             z.map(|z| dense.activation.map_or(z, |activation| activation_reference(activation, z))).collect()
         }
+        AnyLayer::LayerNorm(norm) => {
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+            let centered: Vec<f64> = h.iter().map(|z| z - mean(h)).collect();
+            let sigma = (mean(&centered.iter().map(|x| x * x).collect::<Vec<f64>>()) + 1e-5).sqrt();
+            let (gains, biases) = theta.split_at(h.len());
+            let sums = centered.iter().zip(gains).zip(biases).map(|((x, gain), bias)| gain * x / sigma + bias);
+            sums.map(|sum| activation_reference(norm.activation, sum)).collect()
+        }
         AnyLayer::Constant(_) => theta.to_vec(),
         AnyLayer::Exploration(exploration) => (0..exploration.actions)
             .map(|j| {
@@ -57,9 +65,12 @@ fn networks() -> Vec<Network> {
     let mut rng = Stream::new(11, Purpose::Test, 0);
     let affine = |affine| Outputs { affine, ..Outputs::default() };
     let network = |inputs, widths, activation, outputs| {
-        Network::new(inputs, None, Hidden { widths, activation }, outputs)
+        Network::new(inputs, None, Hidden { widths, activation, layer_norm: false }, outputs)
     };
-    let linear = Hidden { widths: &[], activation: Tanh };
+    let normalized = |inputs, widths, activation, outputs| {
+        Network::new(inputs, None, Hidden { widths, activation, layer_norm: true }, outputs)
+    };
+    let linear = Hidden { widths: &[], activation: Tanh, layer_norm: false };
     vec![
         network(4, &[64, 64], Tanh, affine(2)),
         network(17, &[33, 20, 9], Silu, affine(6)),
@@ -68,6 +79,9 @@ fn networks() -> Vec<Network> {
         network(3, &[], Tanh, Outputs { affine: 1, constants: 1, exploration: 0 }),
         network(2, &[16, 8], Tanh, Outputs { affine: 2, constants: 0, exploration: 2 }),
         network(2, &[], Tanh, Outputs { affine: 1, constants: 0, exploration: 1 }),
+        normalized(4, &[64, 33], Tanh, affine(2)),
+        normalized(6, &[20, 9], Gelu, Outputs { affine: 2, constants: 2, exploration: 0 }),
+        normalized(3, &[150], Relu, Outputs { affine: 2, constants: 0, exploration: 2 }),
         Network::new(3, Some(FourierFeatures::new(3, 40, 1.0, &mut rng)), linear, affine(2)),
     ]
 }

@@ -71,7 +71,7 @@ impl Policy {
         let features = (config.network == NetworkKind::Rbf)
             .then(|| FourierFeatures::new(inputs, config.rbf_features, config.rbf_bandwidth, &mut rng));
         let widths = if config.network == NetworkKind::Mlp { &config.hidden[..] } else { &[] };
-        let hidden = Hidden { widths, activation: config.activation.into() };
+        let hidden = Hidden { widths, activation: config.activation.into(), layer_norm: config.layer_norm };
         let network = Network::new(inputs, features, hidden, outputs);
         let mut theta = network.initial(config.output_gain, config.log_std_init, &mut rng);
         if distribution.width().reals > 0 && config.std == Std::StateDependent {

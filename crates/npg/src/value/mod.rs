@@ -75,7 +75,8 @@ impl Baseline {
             ValueKind::Linear => return Baseline::Linear(LinearBaseline::new(inputs, config.ridge)),
             ValueKind::MlpAdam | ValueKind::MlpGaussNewton => config.kind,
         };
-        let hidden = Hidden { widths: &config.hidden, activation: config.activation.into() };
+        let (activation, layer_norm) = (config.activation.into(), config.layer_norm);
+        let hidden = Hidden { widths: &config.hidden, activation, layer_norm };
         let outputs = Outputs { affine: 1, ..Outputs::default() };
         let network = Network::new(inputs, None, hidden, outputs);
         let theta = network.initial(1.0, 0.0, &mut Stream::new(seed, Purpose::ValueInit, 0));

@@ -56,6 +56,10 @@ pub(crate) fn families() -> Vec<Family> {
     let reals = |n| Space::cube(n, -1.0, 1.0);
     let mut rbf = family("gaussian, rbf", reals(1), &[], Tanh, StateIndependent);
     (rbf.config.network, rbf.config.rbf_features) = (NetworkKind::Rbf, 12);
+    let normalized = |mut family: Family| {
+        family.config.layer_norm = true;
+        family
+    };
     vec![
         family("categorical", Space::Discrete(4), &[5, 4], Tanh, StateIndependent),
         family("categorical, linear", Space::Discrete(3), &[], Tanh, StateIndependent),
@@ -68,6 +72,8 @@ pub(crate) fn families() -> Vec<Family> {
         family("gaussian, state-dependent", reals(2), &[5], Relu, StateDependent),
         family("gaussian, sde", reals(2), &[4, 3], Tanh, Sde),
         family("gaussian, sde, linear", reals(1), &[], Tanh, Sde),
+        normalized(family("categorical, layer norm", Space::Discrete(3), &[7, 5], Tanh, StateIndependent)),
+        normalized(family("gaussian, sde, layer norm", reals(2), &[8], Silu, Sde)),
         // Few outputs of a wide layer have a path of their own through the products.
         family("categorical, wide", Space::Discrete(2), &[33], Silu, StateIndependent),
         family("gaussian, wide", reals(1), &[34], Tanh, StateIndependent),
@@ -117,6 +123,7 @@ impl Case {
             features: policy.network.features().map(|f| f.constants()),
             hidden: if family.config.network == NetworkKind::Mlp { family.config.hidden.clone() } else { Vec::new() },
             activation: family.config.activation,
+            layer_norm: family.config.layer_norm,
             heads: match &family.space {
                 Space::Discrete(n) => Heads::Classes(vec![*n]),
                 Space::MultiDiscrete(sizes) => Heads::Classes(sizes.clone()),

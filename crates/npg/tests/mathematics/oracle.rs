@@ -32,6 +32,8 @@ pub(crate) struct Oracle {
     pub(crate) features: Option<Vec<f32>>,
     pub(crate) hidden: Vec<usize>,
     pub(crate) activation: ActivationName,
+    /// Sums of hidden units are normalized before the activation.
+    pub(crate) layer_norm: bool,
     pub(crate) heads: Heads,
     pub(crate) log_std: LogStd,
 }
@@ -54,7 +56,11 @@ impl Oracle {
         }
         let mut rest = theta;
         for &width in &self.hidden {
-            h = affine(&mut rest, &h, width).into_iter().map(|x| self.activate(x)).collect();
+            h = affine(&mut rest, &h, width);
+            if self.layer_norm {
+                h = normalized(&mut rest, &h);
+            }
+            h.iter_mut().for_each(|x| *x = self.activate(*x));
         }
         match (&self.heads, self.log_std) {
             (Heads::Classes(sizes), _) => finish(affine(&mut rest, &h, sizes.iter().sum()), rest),
@@ -206,6 +212,16 @@ fn affine(theta: &mut &[f64], h: &[f64], outputs: usize) -> Vec<f64> {
         }
     }
     z
+}
+
+/// Brought to mean 0 and variance 1, then gains and biases.
+fn normalized(theta: &mut &[f64], z: &[f64]) -> Vec<f64> {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let center = mean(z);
+    let centered: Vec<f64> = z.iter().map(|z| z - center).collect();
+    let sigma = (mean(&centered.iter().map(|x| x * x).collect::<Vec<_>>()) + 1e-5).sqrt();
+    let (gains, biases) = (take(theta, z.len()), take(theta, z.len()));
+    centered.iter().zip(gains).zip(biases).map(|((x, gain), bias)| gain * x / sigma + bias).collect()
 }
 
 fn take<'a>(theta: &mut &'a [f64], count: usize) -> &'a [f64] {

@@ -5,11 +5,13 @@ mod constant;
 mod dense;
 mod fourier;
 mod gsde;
+mod norm;
 
 pub(super) use constant::Constant;
 pub(super) use dense::Dense;
 pub use fourier::FourierFeatures;
 pub(super) use gsde::Exploration;
+pub(super) use norm::LayerNorm;
 
 use super::kernels::Matrix;
 use crate::random::Stream;
@@ -345,7 +347,7 @@ macro_rules! register {
     };
 }
 
-register!(Dense, FourierFeatures, Constant, Exploration);
+register!(Dense, LayerNorm, FourierFeatures, Constant, Exploration);
 
 #[cold]
 fn other_kinds() -> ! {
