@@ -4,7 +4,7 @@
 >>> agent = npg.NPG("MlpPolicy", "CartPole-v1", seed=0).learn(20_000)
 >>> action, _ = agent.predict([0.0, 0.0, 0.0, 0.0], deterministic=True)
 
-Names are imported when they are first used, so that `import npg` takes no time.
+Names are imported when they are first used, so `import npg` is fast.
 """
 
 from __future__ import annotations
@@ -97,5 +97,5 @@ if "gymnasium" in sys.modules:  # as `gymnasium.make("npg:npg/CartPole-v1")` and
 
 
 def __dir__() -> list[str]:
-    """Public names only; what Python itself needs is found by name."""
+    """Public names only. Python itself finds the others by name."""
     return sorted([*__all__, "__version__"])

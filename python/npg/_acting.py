@@ -1,4 +1,4 @@
-"""What an agent is and does without learning: its policy, its actions, its parameters."""
+"""What an agent does without learning: its policy, its actions, its parameters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Acting:
 
     @property
     def metrics(self) -> Metrics:
-        """Metrics of the last iteration by their names; empty before the first one."""
+        """The metrics of the last iteration by their names; empty before the first one."""
         return self.history[-1] if self.history else {}
 
     @property
@@ -64,12 +64,12 @@ class Acting:
         return int(self.config["run"]["seed"])
 
     def get_env(self) -> Any:
-        """What the agent was given as `env`; for an agent that was loaded without, the id."""
+        """The agent's `env`, or the id if the agent was loaded without one."""
         return self._resolved.given
 
     @property
     def env(self) -> Any:
-        """As `get_env`."""
+        """The same as `get_env`."""
         return self.get_env()
 
     def predict(
@@ -79,16 +79,16 @@ class Acting:
         episode_start: Any = None,
         deterministic: bool = False,
     ) -> tuple[Any, None]:
-        """Actions for an observation, or for a batch of them; and None, as Stable-Baselines3 has it.
+        """Actions for an observation or a batch of observations, and None as in Stable-Baselines3.
 
         Args:
-            observation: an element of the observation space, or a batch as vector environments give.
-            state: of no meaning, policies have no memory.
-            episode_start: of no meaning.
+            observation: an element of the observation space, or a batch as vector environments return it.
+            state: ignored, because policies have no memory.
+            episode_start: ignored.
             deterministic: the most probable action, instead of a sampled one.
 
         Raises:
-            ValueError: if it is no element of the space.
+            ValueError: if it is not an element of the space.
         """
         self._refuse_whole_results(observation)
         rows, is_batch = self._rows_of(observation)
@@ -103,7 +103,7 @@ class Acting:
         return (chosen if is_batch else chosen[0]), None
 
     def _refuse_whole_results(self, observation: Any) -> None:
-        """What reset() and step() return has the observation in it, and NumPy would say something else about it."""
+        """Refuses the results of reset() and step(), about which NumPy would report something misleading."""
         of = {2: "reset", 4: "step", 5: "step"}
         if not (
             isinstance(observation, (tuple, list)) and len(observation) in of and isinstance(observation[-1], dict)
@@ -112,12 +112,12 @@ class Acting:
         if type(self.observation_space).__name__ != "Tuple":
             returned = "(observation, info)" if len(observation) == 2 else "a whole step"
             raise ValueError(
-                f"predict was given {returned}, as {of[len(observation)]}() returns it; give it the observation alone: "
+                f"predict was given {returned}, as {of[len(observation)]}() returns it; pass only the observation: "
                 "observation, info = env.reset()"
             )
 
     def _rows_of(self, observation: Any) -> tuple[NDArray[Any] | Joined, bool]:
-        """Rows of shape (count, numbers of an observation), and whether a batch was given."""
+        """Rows of shape (count, numbers of an observation), and whether they are a batch."""
         codec, (width, _) = self._resolved.observations, self._policy.sizes
         if codec is None:
             rows = doubles(observation, "observation")
@@ -136,7 +136,7 @@ class Acting:
 
     @property
     def policy(self) -> _npg.Policy:
-        """The policy; `npg.functional` computes with it."""
+        """The policy, for `npg.functional`."""
         return self._policy
 
     def get_parameters(self) -> dict[str, NDArray[np.float64]]:
@@ -144,7 +144,7 @@ class Acting:
         return {"policy/theta": self._policy.theta}
 
     def set_parameters(self, load_path_or_dict: str | Path | Mapping[str, Any], exact_match: bool = True) -> None:
-        """Sets what `get_parameters` gives, or takes the policy (with its statistics) of a saved agent.
+        """Sets the parameters from `get_parameters`, or from the policy of a saved agent (with its statistics).
 
         Raises:
             ValueError: for another shape, or a number that is not finite.
@@ -152,7 +152,7 @@ class Acting:
         if isinstance(load_path_or_dict, Mapping):
             if exact_match and set(load_path_or_dict) != {"policy/theta"}:
                 given = ", ".join(sorted(map(str, load_path_or_dict))) or "nothing"
-                raise ValueError(f"load_path_or_dict has {given}; it must have policy/theta and nothing else")
+                raise ValueError(f"load_path_or_dict has {given}; it must have policy/theta only")
             if "policy/theta" in load_path_or_dict:
                 self._policy.theta = doubles(load_path_or_dict["policy/theta"], "policy/theta")
         else:

@@ -1,4 +1,4 @@
-"""Gymnasium's spaces of actions: from rows of numbers to elements, and which bounds leave a policy nothing to choose."""
+"""Gymnasium's action spaces: turns rows of numbers into elements, and finds bounds that leave a policy no choice."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Actions:
             self._ends = _floats_inside(box.low, box.high)
 
     def batch(self, rows: Rows) -> NDArray[Any]:
-        """Rows of shape (count, columns) as actions of a vector environment: shape (count, *shape of the space)."""
+        """Turns rows of shape (count, columns) into actions of a vector environment: shape (count, *shape of the space)."""
         actions = rows if self._start is None else rows + self._start
         if self._ends is not None:
             actions = np.clip(np.rint(actions), *self._ends)
         return actions.astype(self._dtype, copy=False).reshape((len(rows), *self._shape))
 
     def each(self, rows: Rows) -> Sequence[Any]:
-        """The same as a sequence of single actions; those of a Discrete space are integers of its type."""
+        """The same as a sequence of single actions. Those of a Discrete space are integers of its type."""
         actions: Any = self.batch(rows)
         return list(actions) if self._is_index else actions
 
@@ -62,10 +62,10 @@ _ENORMOUS = 1e12
 
 
 def unresolved(box: Any) -> str | None:
-    """The first element of an action's Box whose type has next to no numbers where npg would act; None if there is none.
+    """The first element of an action's Box whose type has almost no numbers where npg would act; None if there is none.
 
-    With two bounds npg acts between them, with one bound within 2 of it unless 0 is inside. Elements with equal bounds are
-    constants, and meant.
+    With two bounds npg acts between them, and with one bound within 2 of it unless 0 is inside. Elements with equal bounds are
+    constants, which is intended.
     """
     if np.dtype(box.dtype).kind != "f":
         return None
@@ -84,27 +84,27 @@ def unresolved(box: Any) -> str | None:
         if not 4.0 * distance <= end - begin:
             return (
                 f"element {index} has low {low:g} and high {high:g}, where numbers of {box.dtype} are {distance:g} apart: "
-                "nearly all of a policy's actions would be the same number. Declare a range about 0, best -1 to 1, and scale and "
+                "nearly all of a policy's actions would be the same number. Declare a range around 0, best -1 to 1, and scale and "
                 "shift it inside step()"
             )
     return None
 
 
 def enormous(box: Any) -> str | None:
-    """The first element of an action's Box whose bounds are finite, but too large to be meant; None if there is none."""
+    """The first element of an action's Box whose bounds are finite, but too large to be intended; None if there is none."""
     for index, (low, high) in enumerate(zip(*bounds_of(box), strict=True)):
         half = 0.5 * high - 0.5 * low
         if low > -_NO_BOUND and high < _NO_BOUND and half >= _ENORMOUS:
             return (
                 f"element {index} of the action space has low {low:g} and high {high:g}: npg maps -1..1 onto these bounds, so "
                 f"that actions are about as large as {half:g}. Declare the range that makes sense in the task, or -inf and inf "
-                'where there is no bound; with the setting policy.action_bounds = "clip" actions are only clipped'
+                'if there is no bound. With the setting policy.action_bounds = "clip", actions are only clipped'
             )
     return None
 
 
 def _floats_inside(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The bounds as floats that lie within them: 2**63 - 1 is none, and would wrap where it is rounded up."""
+    """The bounds as floats within them. (2**63 - 1 is not a float, and would wrap if it were rounded up.)"""
     ends = [np.array(bound, np.float64).reshape(-1) for bound in (low, high)]
     for end, bound, inwards in ((ends[0], low, np.inf), (ends[1], high, -np.inf)):
         for index, exact in enumerate(bound.reshape(-1).tolist()):

@@ -1,4 +1,4 @@
-"""Arguments of the public functions: what is wrong with one is said by its name, before anything is done."""
+"""Checks arguments of the public functions, before anything is done. Errors name the argument."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def whole(name: str, value: Any, least: int, below: int = 2**53) -> int:
     """A whole number, as an integer or as a float such as 1e6.
 
     Raises:
-        TypeError: if it is no number.
-        ValueError: if it is none of those numbers.
+        TypeError: if it is not a number.
+        ValueError: if it is another number.
     """
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {value}; it must be a whole number")
@@ -50,7 +50,7 @@ def path_of(name: str, value: Any) -> Path:
 
     Raises:
         TypeError: if it is neither text nor an object such as `pathlib.Path`.
-        ValueError: if it is empty, or holds a character that no path has.
+        ValueError: if it is empty, or has a character that no path can have.
     """
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str):
@@ -61,6 +61,6 @@ def path_of(name: str, value: Any) -> Path:
 
 
 def acting(name: str, value: Any) -> None:
-    """Raises a TypeError for what has no method `predict`."""
+    """Raises a TypeError if it has no method `predict`."""
     if not callable(getattr(value, "predict", None)):
         raise TypeError(f"{name} is {shown(value)}; it must be an agent, or have its method predict")

@@ -1,8 +1,8 @@
-"""Whatever a caller has for numbers, as arrays that are safe to read.
+"""Converts whatever numbers a caller passes into arrays that are safe to read.
 
-NumPy's arrays may be in any order, reversed, broadcast, misaligned, of the other byte order or of objects; lists, scalars
-and tensors are none at all. Everything that comes in passes through here, and what comes out has the values that indexing
-shows: in C order, aligned, in this machine's byte order.
+NumPy's arrays may be in any order, reversed, broadcast, misaligned, of the other byte order or of objects. Lists, scalars
+and tensors are not arrays. All input passes through here, and the result has the values that indexing shows: in C order,
+aligned, in this machine's byte order.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ def shown(value: Any) -> str:
     """`value` in at most 200 characters, for messages."""
     try:
         text = repr(value)
-    except Exception as error:  # noqa: BLE001 (of somebody else's class)
+    except Exception as error:  # noqa: BLE001 (it is somebody else's class)
         return f"a {type(value).__name__} whose repr() raised {type(error).__name__}"
     return text if len(text) <= 200 else text[:197] + "..."
 
 
 def array(value: Any, what: str) -> NDArray[Any]:
-    """`value` as an array of real numbers, its layout as it is; `what` names it in messages.
+    """`value` as an array of real numbers, in its own layout. `what` is its name in messages.
 
     Raises:
-        TypeError: if it holds anything but real numbers, or masked elements, which have no value.
-        ValueError: if it is no array at all, such as rows of different lengths.
+        TypeError: if it has anything but real numbers, or masked elements, which have no value.
+        ValueError: if it is not an array, such as rows of different lengths.
     """
     if _has_masked(value):
         raise TypeError(f"{what} has masked elements, which have no value: {shown(value)}; fill them first (`filled`)")
@@ -50,12 +50,12 @@ def array(value: Any, what: str) -> NDArray[Any]:
 
 
 def _has_masked(value: Any) -> bool:
-    """Whether it is a masked array with an element that is masked: NumPy would read whatever lies under the mask."""
+    """Whether it is a masked array with a masked element. NumPy would read whatever is under the mask."""
     return isinstance(value, np.ma.MaskedArray) and bool(np.ma.getmaskarray(value).any())
 
 
 def plain(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """The same values with this dtype, in C order, aligned, and in this machine's byte order; a copy only where needed."""
+    """The same values with this dtype, in C order, aligned, and in this machine's byte order. It copies only if necessary."""
     return np.require(np.asarray(values), dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
@@ -63,7 +63,7 @@ def doubles(value: Any, what: str, shape: tuple[int, ...] | None = None) -> NDAr
     """`value` as float64 in C order.
 
     Raises:
-        TypeError, ValueError: as `array`, and for another shape than `shape`.
+        TypeError, ValueError: like `array`, and for another shape than `shape`.
     """
     found = array(value, what)
     if shape is not None and found.shape != shape:
@@ -75,7 +75,7 @@ def flags(value: Any, what: str, shape: tuple[int, ...] | None = None) -> NDArra
     """`value` as booleans in C order.
 
     Raises:
-        TypeError, ValueError: as `doubles`, and for numbers other than 0 and 1.
+        TypeError, ValueError: like `doubles`, and for numbers other than 0 and 1.
     """
     found = array(value, what)
     if shape is not None and found.shape != shape:
@@ -86,15 +86,15 @@ def flags(value: Any, what: str, shape: tuple[int, ...] | None = None) -> NDArra
 
 
 def misshapen(what: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> ValueError:
-    """What to raise for an array of another shape."""
+    """The exception for an array of another shape."""
     return ValueError(f"{what} has shape {shape}; it must have {wanted}")
 
 
 def number(value: Any, what: str, index: int) -> float:
-    """One real number, of whatever type; `what` and `index` name it in messages.
+    """One real number of any type. `what` and `index` are its name in messages.
 
     Raises:
-        TypeError: for anything else; an array of one number is not one number.
+        TypeError: for anything else, such as an array of one number.
     """
     if isinstance(value, float):
         return value  # np.float64 as well
@@ -105,7 +105,7 @@ def number(value: Any, what: str, index: int) -> float:
 
 
 def flag(value: Any, what: str, index: int) -> bool:
-    """One boolean, or 0 or 1, of whatever type; `what` and `index` name it in messages.
+    """One boolean, or 0 or 1, of any type. `what` and `index` are its name in messages.
 
     Raises:
         TypeError: for anything else.
@@ -124,15 +124,15 @@ def _form(value: Any) -> str:
 
 
 def measured(value: Any) -> float | None:
-    """`value` as a float if it is one real number, else None; raises nothing."""
+    """`value` as a float if it is one real number, and None otherwise. It never raises."""
     try:
         return _scalar(value)
-    except Exception:  # noqa: BLE001 (of somebody else's class)
+    except Exception:  # noqa: BLE001 (it is somebody else's class)
         return None
 
 
 def _scalar(value: Any) -> float | None:
-    """A real number of any type, or an array or tensor without axes; None for all else."""
+    """A real number of any type, or an array or tensor without axes; None for anything else."""
     if isinstance(value, (bool, int, float)):
         try:
             return float(value)

@@ -1,9 +1,9 @@
-"""Calls into environments: those that hang are ended, and Ctrl-C does not come in the middle of what must be whole.
+"""Calls into environments. It ends those that hang, and keeps Ctrl-C out of code that must not be interrupted.
 
-Environments are called on the thread that called `learn`. A thread of the extension module watches each call and, past its
-time, calls `end_call`. Where that is the main thread, a signal wakes it up and its handler raises TimeoutError inside of the
-call: Python's loops, sleeps, locks and sockets end by it. On other threads Python only offers an exception that waits for
-the next line of Python. Code in C that heeds neither cannot be ended.
+Environments are called on the thread that called `learn`. A thread of the extension module watches each call and calls
+`end_call` when its time is over. On the main thread, a signal then wakes it up, and the handler raises TimeoutError inside of
+the call. That ends Python's loops, sleeps, locks and sockets. On other threads, Python only offers an exception that waits for
+the next line of Python. C code that ignores both cannot be ended.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _AGAIN, _HOPELESS = 2.0, 10.0
 
 
 class _Overdue:
-    """A call that is to be ended."""
+    """A call that should be ended."""
 
     def __init__(self, message: str) -> None:
         self.message, self.first, self.last, self.is_said = message, time.monotonic(), -math.inf, False
@@ -42,7 +42,7 @@ _overdue: dict[int, _Overdue] = {}
 
 @contextlib.contextmanager
 def hung_calls_end() -> Iterator[None]:
-    """While it lasts, `end_call` can end calls of this thread."""
+    """Inside of this context, `end_call` can end calls of this thread."""
     if _SIGNAL is None or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -55,12 +55,12 @@ def hung_calls_end() -> Iterator[None]:
 
 def _raise(number: int, frame: FrameType | None) -> None:
     overdue = _overdue.get(threading.get_ident())
-    if overdue is not None:  # else the call has returned meanwhile
+    if overdue is not None:  # otherwise the call has returned meanwhile
         raise TimeoutError(overdue.message)
 
 
 def end_call(group: Any, thread: int, message: str) -> bool:
-    """Tries to end the call into `group` that a thread is in, now and then; whether that is hopeless.
+    """Tries to end a thread's call into `group`. Returns whether that is hopeless.
 
     Called by another thread, again and again until the call has ended.
     """
@@ -75,7 +75,11 @@ def end_call(group: Any, thread: int, message: str) -> bool:
     is_hopeless = now - overdue.first > _HOPELESS
     if is_hopeless and not overdue.is_said:
         overdue.is_said = True
-        print(f"npg: {message}. It cannot be ended: it is in code that heeds no signal", file=sys.stderr, flush=True)
+        print(
+            f"npg: {message}. It cannot be ended, because it is in code that ignores signals",
+            file=sys.stderr,
+            flush=True,
+        )
     return is_hopeless
 
 
@@ -87,7 +91,7 @@ def _raise_in(thread: int) -> None:
 
 
 def settle() -> None:
-    """The call of this thread that was to be ended is over: nothing more is raised."""
+    """The call of this thread that should be ended has returned, so nothing more is raised."""
     thread = threading.get_ident()
     _overdue.pop(thread, None)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
@@ -95,7 +99,7 @@ def settle() -> None:
 
 @contextlib.contextmanager
 def interrupts_wait() -> Iterator[None]:
-    """Ctrl-C comes at the end, so that what happens inside is whole; a second one comes at once."""
+    """Delays Ctrl-C to the end of this context, so that the code inside is not interrupted. A second Ctrl-C acts at once."""
     handler = signal.getsignal(signal.SIGINT)
     if in_program or not callable(handler) or threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""Agents' files, and the environments that they are loaded into."""
+"""Agents' files, and the environments with which they are loaded."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ SUFFIX = ".safetensors"
 
 
 def file_of(path: str | Path, checkpoint: str = "latest") -> Path:
-    """The file, whose ending may have been left out, or that is this checkpoint of a run's directory.
+    """The path of the file, with or without its ending, or of this checkpoint in a run's directory.
 
     Raises:
-        ValueError: for a directory that is no run, or a run of several seeds.
+        ValueError: for a directory that is not a run, or a run with several seeds.
     """
     path = path_of("path", path)
     if path.is_dir() and not path.with_name(path.name + SUFFIX).is_file():
         return _in_run(path, checkpoint)
     if path.suffix or not path.name:
         return path
-    candidates = [path.with_name(path.name + suffix) for suffix in (SUFFIX, ".zip")]  # `.zip` is Stable-Baselines3's
+    candidates = [
+        path.with_name(path.name + suffix) for suffix in (SUFFIX, ".zip")
+    ]  # `.zip` is the ending of Stable-Baselines3
     return next((candidate for candidate in candidates if candidate.exists()), path)
 
 
@@ -37,15 +39,15 @@ def _in_run(directory: Path, checkpoint: str) -> Path:
         file, passed_over = _npg.checkpoint_of(directory, checkpoint)
     except ValueError as error:
         files = sorted(each.name for each in directory.iterdir() if each.suffix == SUFFIX)
-        hint = f"; it holds {', '.join(files[:5])}: give a file" if files else ""
+        hint = f"; it has the files {', '.join(files[:5])}: give one of them" if files else ""
         raise ValueError(f"{error}{hint}") from None
     for reason in passed_over:
-        warnings.warn(f"passed over: {reason}", UserWarning, stacklevel=4)
+        warnings.warn(f"skipped a checkpoint: {reason}", UserWarning, stacklevel=4)
     return file
 
 
 def trained(file: Path, header: Mapping[str, Any], resolved: Resolved) -> _npg.Trainer:
-    """The trainer in a file; where its environment, or an option of it, is another one, episodes begin anew."""
+    """The trainer in a file. With another environment, or another option of it, episodes start again."""
     name: str = header["env"]
     options = to_toml(resolved.saved_options())
     is_same = resolved.id == name and _is_same(options, saved_options(header)) and not resolved.unsaved_options()
@@ -74,7 +76,7 @@ def saved_options(header: Mapping[str, Any]) -> dict[str, Any]:
 def wanted(
     file: Path, header: Mapping[str, Any], env: Any, env_kwargs: Mapping[str, Any] | None
 ) -> tuple[Any, dict[str, Any], str]:
-    """What an agent in a file is to be trained on: environment, options, vectorization.
+    """The environment, options and vectorization for training an agent from a file.
 
     Raises:
         ValueError: if the file does not say, or does not say all of it.
@@ -83,16 +85,16 @@ def wanted(
     if env is not None and env != name:
         return env, given, "sync"
     if not is_id(name):
-        raise ValueError(f"{file} is of {name}, which has no id: give env")
+        raise ValueError(f"{file} was trained in {name}, which has no id: pass env")
     if env is None and imports(name):
         raise ValueError(
-            f"{file} is of {name}, which imports a Python module, and no file has npg import anything: if you trust that "
-            f"module, name the environment yourself, env={name!r}, or give another env"
+            f"{file} was trained in {name}, which imports a Python module, and npg never imports anything because of a file. If you trust that "
+            f"module, name the environment yourself, env={name!r}, or pass another env"
         )
     missing = [option for option in header["unsaved_options"] if option not in given]
     if missing:
         raise ValueError(
-            f"{file} is of {name} with env_kwargs that no file can hold: {', '.join(missing)}. Give them again as env_kwargs, or "
+            f"{file} was trained in {name} with env_kwargs that no file can hold: {', '.join(missing)}. Pass them again as env_kwargs, or "
             "give env"
         )
     saved = saved_options(header)
@@ -100,7 +102,7 @@ def wanted(
 
 
 def _is_same(options: str, saved: Mapping[str, Any]) -> bool:
-    """Whether options are saved ones, as a file has them: tuples are lists there, and nan is nan."""
+    """Whether options equal saved ones. In a file tuples are lists, and nan equals nan."""
 
     def text(table: Mapping[str, Any]) -> str:
         return json.dumps(_own(table), sort_keys=True)
@@ -118,11 +120,11 @@ def check_spaces(old: Resolved, new: Resolved) -> None:
         alike = _without_bounds if part == "observation" else tuple
         if alike(old.source.spec[part]) != alike(new.source.spec[part]):
             raise ValueError(
-                f"the {part} space of env ({new.id}) is {shown(after)}, and this agent's ({old.id}) is {shown(before)}; they "
-                "must be alike, but for the bounds of observations. Wrap the environment, or train another agent"
+                f"the {part} space of env ({new.id}) is {shown(after)}, but this agent's ({old.id}) is {shown(before)}; they "
+                "must be equal, except for the bounds of observations. Wrap the environment, or train another agent"
             )
 
 
 def _without_bounds(space: tuple[Any, ...]) -> tuple[Any, ...]:
-    """An observation space but for a box's bounds, which nothing depends on."""
+    """An observation space without a box's bounds, on which nothing depends."""
     return ("box", len(space[1])) if space[0] == "box" else space

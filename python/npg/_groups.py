@@ -1,17 +1,17 @@
-"""Groups of environments as the extension module drives them: one call for each vector step.
+"""Groups of environments for the extension module: one call for each vector step.
 
     steps_together                       whether it can only step all environments at once
-    reset(index, seed) -> array | None   first observation; None if the next step begins the episode
+    reset(index, seed) -> array | None   first observation; None if the next step starts the episode
     step(which | None, actions) -> (observations, rewards, endings)
     take_measures() -> [(name, sum, count)]
-    begin_anew()                         somebody else may have moved the environments: all are reset next
-    close()                              when no more is wanted of it
+    begin_anew()                         resets all environments next, because somebody else may have stepped them
+    close()                              when it is no longer needed
     abandon() -> bool                    ends a step that hangs, if that is possible
     at                                   the environment of the call that raised
-    calls, calls_at_once                 calls into single environments so far; most of them before `calls` tells it
-    touch                                whether somebody else moves the environments
+    calls, calls_at_once                 calls into single environments so far; the most that can pass before `calls` changes
+    touch                                whether somebody else steps or resets the environments
 
-Rows of `observations` are the true observations after the step, also where an episode ended.
+Rows of `observations` are the true observations after the step, also at the end of an episode.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint8]]
 
 
 class Group(Protocol):
-    """What the extension module calls."""
+    """The interface that the extension module calls."""
 
     steps_together: bool
     at: int
@@ -66,9 +66,9 @@ class SyncGroup:
 
     Args:
         environments: the environments, already made.
-        observations: how their observations become rows.
-        actions: how rows become their actions.
-        owned: whether they are closed with the group.
+        observations: turns their observations into rows.
+        actions: turns rows into their actions.
+        owned: whether they are closed together with the group.
     """
 
     steps_together = False
@@ -136,7 +136,7 @@ class SyncGroup:
         return self._measures.take()
 
     def begin_anew(self) -> None:
-        """Nothing is kept here between two calls."""
+        """Does nothing, because nothing is kept between two calls."""
 
     def close(self) -> None:
         """Closes the environments, if they were made for this group."""
@@ -144,7 +144,7 @@ class SyncGroup:
             environment.close()
 
     def abandon(self) -> bool:
-        """Nothing can end a step that hangs in this process."""
+        """Nothing can end a step that hangs in this process, so it returns False."""
         return False
 
 
@@ -153,7 +153,7 @@ class VectorGroup:
 
     Args:
         environment: the vector environment.
-        owned: whether it is closed with the group.
+        owned: whether it is closed together with the group.
     """
 
     steps_together = True
@@ -200,13 +200,13 @@ class VectorGroup:
 
     def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step:
         """Steps all environments."""
-        assert which is None, "all of them step together"
+        assert which is None, "they all step together"
         chosen = self._actions.batch(actions)
         try:
             result = self._called(lambda: self._environment.step(chosen))
             observations, rewards, terminated, truncated, infos = of_step(result)
         except Exception as error:
-            error.add_note(f"npg: in step({shown(chosen)}) of {self._count} environments; it does not say of which one")
+            error.add_note(f"npg: in step({shown(chosen)}) of {self._count} environments; it does not say which one")
             raise
         rows = self._rows_of(observations)
         endings = _endings(terminated, truncated, self._count)
@@ -225,7 +225,7 @@ class VectorGroup:
         return self._observations.batch(observations, self._count, when)
 
     def _called(self, call: Callable[[], Any]) -> Any:
-        """What a call into the environment gives. Ctrl-C would leave answers of processes behind, for the next call."""
+        """The result of a call into the environment. (Ctrl-C would leave the processes' answers behind for the next call.)"""
         self.calls += 1
         self.touch.is_inside = True
         try:
@@ -235,12 +235,12 @@ class VectorGroup:
             self.touch.is_inside = False
 
     def _with_finals(self, rows: NDArray[Any], infos: Any, ended: NDArray[np.intp]) -> NDArray[Any]:
-        """The rows with the last observations of episodes that ended, instead of the first of the next ones."""
+        """The rows, with the last observations of episodes that ended instead of the first ones of the next episodes."""
         given = infos if isinstance(infos, Mapping) else {}
         finals = next((given[name] for name in FINAL_OBSERVATIONS if name in given), None)
         if finals is None:
             raise ValueError(
-                "the vector environment resets in the same step, but its infos hold no final_obs: the value beyond a "
+                "the vector environment resets in the same step, but its infos have no final_obs, so the value after a "
                 "truncated episode cannot be estimated. Use autoreset_mode=NEXT_STEP"
             )
         rows = rows.copy()
@@ -267,12 +267,12 @@ class VectorGroup:
             self._environment.close()
 
     def abandon(self) -> bool:
-        """Ends the processes of an AsyncVectorEnv that hangs, and so the step that waits for them; whether there are any."""
+        """Ends the processes of an AsyncVectorEnv that hangs, and with them the waiting step. Returns whether there are any."""
         for process in self._processes:
             process.terminate()
         for process in self._processes:
             process.join(1.0)
-            if process.is_alive():  # it does not heed the signal
+            if process.is_alive():  # it ignores the signal
                 process.kill()
         if self._processes:
             self._environment.unwrapped.closed = True  # nothing is left to close
@@ -280,21 +280,21 @@ class VectorGroup:
 
 
 def of_reset(result: Any) -> Any:
-    """The observation in what `reset` returned."""
+    """The observation from the result of `reset`."""
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError(
-            f"reset() returned {_counted(result)}; it must return (observation, info). `npg check-env` says more"
+            f"reset() returned {_counted(result)}; it must return (observation, info). `npg check-env` tells more"
         )
     return result[0]
 
 
 def of_step(result: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """What `step` returned, if that is five values."""
+    """The result of `step`, if it has five values."""
     if isinstance(result, (tuple, list)) and len(result) == 5:
         return tuple(result)
     raise TypeError(
         f"step() returned {_counted(result)}; it must return (observation, reward, terminated, truncated, info). "
-        "`npg check-env` says more"
+        "`npg check-env` tells more"
     )
 
 
@@ -304,7 +304,7 @@ def _counted(result: Any) -> str:
 
 
 def _endings(terminated: Any, truncated: Any, count: int) -> NDArray[np.uint8]:
-    """How each environment's episode stands; one that terminated and was truncated at once has terminated."""
+    """The ending of each environment's episode. If it terminated and was truncated at once, it has terminated."""
     endings = flags(terminated, "terminated", (count,)).astype(np.uint8)  # True is TERMINATED
     cut = flags(truncated, "truncated", (count,))
     if cut.any():
@@ -325,7 +325,7 @@ def autoreset_mode(environment: gymnasium.vector.VectorEnv[Any, Any, Any]) -> st
     """`next-step`, `same-step` or `disabled`.
 
     Raises:
-        ValueError: if the vector environment does not say what it does.
+        ValueError: if the vector environment does not declare its mode.
     """
     import gymnasium
 

@@ -1,4 +1,4 @@
-"""Loading agents whose algorithm the file knows."""
+"""Loads agents. The file knows the algorithm."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def load(
     env_kwargs: Mapping[str, Any] | None = None,
     timeout: float | None = 60.0,
 ) -> Agent:
-    """The agent that `save` or the program `npg` has written, of the class that it is of.
+    """The agent that `save` or the program `npg` has written, as an instance of the right class.
 
     >>> agent = npg.load("runs/CartPole-v1/npg-1/seed-0")
     >>> action, _ = agent.predict([0.0, 0.0, 0.0, 0.0], deterministic=True)
 
     Args:
-        path: a file, whose ending may be left out, or the directory of a run with one seed.
-        env: as for the constructor of an agent. Environments that are named by their id need not be given.
+        path: a file, with or without its ending, or the directory of a run with one seed.
+        env: as for the constructor of an agent. It may be left out if the file has the environment's id.
         device: must be a CPU.
-        checkpoint: which one of a run's directory: `latest`, `best`, or a file.
+        checkpoint: the checkpoint of a run's directory: `latest`, `best`, or a file.
         verbose, env_kwargs, timeout: as for `npg.NPG.load`.
 
     Raises:
@@ -40,5 +40,5 @@ def load(
     algorithm = _npg.read_header(file)["algo"]
     known: dict[str, type[Agent]] = {"npg": NPG, "trpo": TRPO, "vpg": VPG}
     if algorithm not in known:
-        raise ValueError(f"{file} is of the algorithm {algorithm!r}, which this version does not know")
+        raise ValueError(f"{file} has the algorithm {algorithm!r}, which this version does not know")
     return known[algorithm].load(file, env, device, verbose=verbose, env_kwargs=env_kwargs, timeout=timeout)

@@ -1,4 +1,4 @@
-"""What callbacks record: numbers that become metrics of the iteration."""
+"""Numbers that callbacks record. They become metrics of the iteration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Logger:
-    """`record` as Stable-Baselines3 has it; what is recorded stands in `metrics`, in `history` and in the logs."""
+    """`record` as in Stable-Baselines3. Recorded numbers are in `metrics`, in `history` and in the logs."""
 
     def __init__(self) -> None:
         self._metrics: dict[str, Any] | None = None
@@ -14,23 +14,23 @@ class Logger:
         self._counts: dict[str, int] = {}
 
     def record(self, key: str, value: Any, exclude: Any = None) -> None:
-        """Puts a number into the metrics of the iteration; before it, into those of the one that comes.
+        """Puts a number into the metrics of the iteration or, before the first one, into those of the next iteration.
 
         Args:
             key: its name, such as `mine/number`.
             value: a number.
-            exclude: of no meaning, every log has it.
+            exclude: ignored; every log has the number.
         """
         if not isinstance(key, str) or not key:
             raise TypeError(f"record was given the key {key!r}; it must be text, such as 'mine/number'")
         number = as_number(value)
         if number is None:
-            raise TypeError(f"record({key!r}) was given {value!r}; npg's logs hold numbers")
+            raise TypeError(f"record({key!r}) was given {value!r}; npg's logs hold only numbers")
         self._counts.pop(key, None)
         self._target()[key] = number
 
     def record_mean(self, key: str, value: Any, exclude: Any = None) -> None:
-        """As `record`, but the mean of what is recorded in an iteration."""
+        """Like `record`, but the metric is the mean of the numbers that are recorded in an iteration."""
         count = self._counts.get(key, 0)
         before = self._target().get(key, 0.0)
         self.record(key, value)
@@ -38,15 +38,15 @@ class Logger:
         self._counts[key] = count + 1
 
     def dump(self, step: int = 0) -> None:
-        """Nothing: each iteration's row is written when its callbacks have been called."""
+        """Does nothing: each iteration's row is written after its callbacks have been called."""
 
     def begin(self, metrics: dict[str, Any]) -> None:
-        """From now on it is these metrics that numbers are put into, those of before included."""
+        """From now on, numbers are put into these metrics, including those recorded before."""
         metrics.update(self._pending)
         self._metrics, self._pending = metrics, {}
 
     def end(self) -> None:
-        """From now on numbers are of the iteration that comes."""
+        """From now on, numbers belong to the next iteration."""
         self._metrics, self._counts = None, {}
 
     def _target(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Logger:
 
 
 def as_number(value: Any) -> float | None:
-    """The value as a number; None if it is none."""
+    """The value as a number, or None if it is not a number."""
     if isinstance(value, (str, bytes)):
         return None
     try:

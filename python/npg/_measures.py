@@ -26,7 +26,7 @@ _TAKEN = ("diverged",)
 class Measures:
     """Sums of the numbers that environments put into `info`.
 
-    Metrics must never stop training: what is no number is left out, and whatever looking at it raises stays here.
+    Metrics must never stop training: anything that is not a number is left out, and no exception leaves this class.
     """
 
     def __init__(self) -> None:
@@ -48,14 +48,14 @@ class Measures:
         """Adds the numbers in the `info` of one environment."""
         try:
             self._add_info(info)
-        except Exception as error:  # noqa: BLE001 (whatever an environment's objects do)
+        except Exception as error:  # noqa: BLE001 (an environment's objects may raise anything)
             self._say("info", f"could not be read: {type(error).__name__}: {error}")
 
     def add_batch(self, infos: Any, stepped: NDArray[np.bool_]) -> None:
         """Adds the numbers in the `infos` of a vector environment: arrays, each with a mask `_name`, or one dictionary for
         each environment.
 
-        `stepped` says which entries are of a step; the others are of a reset.
+        `stepped` says which entries belong to a step; the others belong to a reset.
         """
         try:
             self._add_batch(infos, stepped)
@@ -86,7 +86,7 @@ class Measures:
         if found is not None:
             self.add(name, found)
         elif not isinstance(value, (str, bytes)):
-            self._say(f"info[{name!r}]", f"is {shown(value)}, which is no number that a metric can have")
+            self._say(f"info[{name!r}]", f"is {shown(value)}, which a metric cannot hold")
 
     def _add_batch(self, infos: Any, stepped: NDArray[np.bool_]) -> None:
         if isinstance(infos, (list, tuple)):  # of the wrapper DictInfoToList
@@ -108,7 +108,7 @@ class Measures:
                 for info in values[mask]:
                     self._add_info(info)
             elif name == "episode" and isinstance(values, Mapping):  # of the wrapper RecordEpisodeStatistics
-                for key in ("r", "l"):  # no reset has them
+                for key in ("r", "l"):  # a reset does not have them
                     own = values.get(f"_{key}", mask)
                     self._add_array(f"episode/{key}", values.get(key), own, np.ones_like(stepped))
             elif name not in FINAL_OBSERVATIONS:
@@ -126,7 +126,7 @@ class Measures:
             self.add(name, float(chosen.sum(dtype=np.float64)), int(chosen.size))
 
     def _is_name(self, name: Any) -> bool:
-        """Whether a metric can be called so; what cannot is said once."""
+        """Whether a metric can have this name. Warns once about names that it cannot have."""
         if name in self._names:
             return True
         if not isinstance(name, str):
@@ -134,7 +134,7 @@ class Measures:
         elif not name or not name.isprintable():  # surrogates and line ends are not
             self._say(f"info[{name!r}]", "has a name that log files cannot hold")
         elif name in _TAKEN:
-            self._say(f"info[{name!r}]", "has the name of a metric of npg's own")
+            self._say(f"info[{name!r}]", "has the name of one of npg's own metrics")
         elif len(self._names) == MOST_MEASURES:
             self._say("info", f"has more than {MOST_MEASURES} names of numbers; {name!r} and all further ones")
         else:
@@ -143,14 +143,14 @@ class Measures:
         return False
 
     def _say_no_text(self, key: Any) -> None:
-        """Once for all keys of a type: each step may make new ones."""
-        self._say(f"info[{shown(key)}]", "has a key that is no text", cause=type(key).__name__)
+        """Warns once for all keys of a type, because each step may have new ones."""
+        self._say(f"info[{shown(key)}]", "has a key that is not text", cause=type(key).__name__)
 
     def _say(self, what: str, text: str, cause: str | None = None) -> None:
-        """Warns once of something that is left out of the metrics; `cause` tells it from others, if `what` does not."""
+        """Warns once that something is left out of the metrics. `cause` distinguishes it from others, if `what` does not."""
         cause = cause or what
         if cause in self._said or len(self._said) > MOST_MEASURES:
             return
         self._said.add(cause)
-        with contextlib.suppress(Warning):  # where warnings are errors
+        with contextlib.suppress(Warning):  # if warnings are errors
             warnings.warn(f"{what} {text}: left out of the metrics", RuntimeWarning, stacklevel=2)

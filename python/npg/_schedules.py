@@ -20,7 +20,7 @@ SCHEDULED = {
 
 
 class Scheduled(Acting):
-    """The part of an agent whose settings change as it learns."""
+    """The part of an agent with the settings that change while it learns."""
 
     #: Those that are functions, by their names.
     _functions: dict[str, Schedule]
@@ -29,7 +29,7 @@ class Scheduled(Acting):
 
     @property
     def learning_rate(self) -> float | Schedule:
-        """Step size of the critic's Adam, or the function of the remaining progress that gives it. May be set."""
+        """Step size of the critic's Adam, or a function of the remaining progress. You can set it."""
         return self._scheduled("learning_rate")
 
     @learning_rate.setter
@@ -38,7 +38,7 @@ class Scheduled(Acting):
 
     @property
     def target_kl(self) -> float | Schedule:
-        """KL budget of a step in nats, or the function of the remaining progress that gives it. May be set."""
+        """KL budget of a step in nats, or a function of the remaining progress. You can set it."""
         return self._scheduled("target_kl")
 
     @target_kl.setter
@@ -58,7 +58,7 @@ class Scheduled(Acting):
             self._functions[name] = value
 
     def _follow_functions(self, remaining: float) -> None:
-        """Sets what functions give for the iteration that comes."""
+        """Sets the values of functions for the next iteration."""
         for name, function in self._functions.items():
             getattr(self._trainer, SCHEDULED[name][1])(at(name, function, remaining))
 
@@ -74,16 +74,16 @@ class Scheduled(Acting):
 
 
 def at_the_beginning(**arguments: Any) -> tuple[list[Any], dict[str, Schedule]]:
-    """The values of arguments when training begins, and those of them that are functions."""
+    """The values of arguments at the start of training, and those that are functions."""
     functions = {name: value for name, value in arguments.items() if callable(value)}
     return [at(name, value, 1.0) if name in functions else value for name, value in arguments.items()], functions
 
 
 def at(name: str, value: Any, remaining: float) -> float:
-    """An argument's value, where it may be a function, at this remaining progress.
+    """The value at this remaining progress of an argument that may be a function.
 
     Raises:
-        TypeError: if it is no number.
+        TypeError: if it is not a number.
     """
     if not callable(value):
         if as_number(value) is None:
@@ -92,10 +92,12 @@ def at(name: str, value: Any, remaining: float) -> float:
     try:
         inspect.signature(value).bind(remaining)
     except TypeError as error:
-        raise TypeError(f"{name} must be callable with the remaining progress alone: {error}") from None
+        raise TypeError(f"{name} must be callable with one argument, the remaining progress: {error}") from None
     except ValueError:
-        pass  # one that is written in C may not tell
+        pass  # a function in C may not tell
     number = as_number(given := value(remaining))
     if number is None:
-        raise TypeError(f"{name}({remaining:g}) is {given!r}; a function of the remaining progress must give a number")
+        raise TypeError(
+            f"{name}({remaining:g}) is {given!r}; a function of the remaining progress must return a number"
+        )
     return number

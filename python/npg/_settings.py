@@ -25,13 +25,13 @@ def collect(
     given: Mapping[str, Mapping[str, Any]],
     others: tuple[bool, int | None, int | None],
 ) -> Settings:
-    """All settings, the weaker first.
+    """All settings, in ascending order of precedence.
 
     Args:
         algorithm: its name.
         policy: a name of `POLICIES`.
         policy_kwargs: as Stable-Baselines3 takes them.
-        given: for each argument its keys with their values; None means that it was not given.
+        given: for each argument, its keys with their values; None means that it was left out.
         others: `use_sde`, `sde_sample_freq` and `n_steps`.
     """
     if not isinstance(policy, str):
@@ -53,7 +53,7 @@ def collect(
         steps = n_steps or 2048 if sde_sample_freq == -1 else sde_sample_freq
         settings.append(("sde_sample_freq", "policy.sde_steps", _value("sde_sample_freq", steps)))
     if n_steps is not None:
-        # Of each environment: the number of environments is known by now, from the argument or from env.
+        # Per environment: the number of environments is known by now, from the argument or from env.
         n_envs = next((int(value) for _, key, value in reversed(settings) if key == "rollout.n_envs"), 1)
         settings.append(("n_steps", "rollout.batch_steps", _value("n_steps", n_steps * n_envs)))
     return settings
@@ -80,7 +80,7 @@ def _of_policy(arguments: Mapping[str, Any]) -> Settings:
             case "log_std_init":
                 settings.append((place, "policy.log_std_init", _value(place, value)))
             case "ortho_init" if value is True:
-                pass  # it is what npg does
+                pass  # npg does that anyway
             case _:
                 raise ValueError(f"{place} is not supported; net_arch, activation_fn, layer_norm and log_std_init are")
     return settings
@@ -99,8 +99,8 @@ def _of_tables(place: str, value: Any) -> dict[str, Any]:
 def _value(name: str, value: Any) -> str:
     if callable(value):
         raise TypeError(
-            f"{name} is a function ({value!r}); of the arguments only learning_rate and target_kl may be functions of the "
-            "remaining progress. A callback can do more: it may set them anew after each iteration"
+            f"{name} is a function ({value!r}), but only learning_rate and target_kl may be functions of the "
+            "remaining progress. A callback can do more: it can set them after each iteration"
         )
     try:
         return toml_value(value)
@@ -109,7 +109,7 @@ def _value(name: str, value: Any) -> str:
 
 
 def check_mappings(**arguments: Any) -> None:
-    """Raises a TypeError for an argument that is no dictionary; None is none given."""
+    """Raises a TypeError for an argument that is not a dictionary. None means that it was left out."""
     for name, value in arguments.items():
         if not isinstance(value, (Mapping, NoneType)):
             raise TypeError(f"{name} is a {type(value).__name__}; it must be a dictionary")
@@ -125,7 +125,7 @@ def check_timeout(timeout: float | None) -> None:
 
 
 def check_numbers(**arguments: Any) -> None:
-    """Those that are computed with here; all others the extension module checks."""
+    """Checks the numbers that are computed with here. The extension module checks all others."""
     for name, value in arguments.items():
         if not isinstance(value, (int, float, np.number, NoneType)):
             raise TypeError(f"{name} is {value!r}; it must be a number")

@@ -1,4 +1,4 @@
-"""From what a user calls an environment to what the extension module trains on."""
+"""From the argument `env` to a source of environments for the extension module."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 GYMNASIUM = "gym:"
 
-#: Options that the program keeps beside the environment's own.
+#: Options that the program keeps in addition to the environment's own.
 PROGRAMS = ("vectorization", "timeout_seconds")
 
 #: What Gymnasium takes where nothing is said.
@@ -43,7 +43,7 @@ _TIMEOUT = 60.0
 
 @dataclass
 class Resolved:
-    """An environment that can be trained on."""
+    """An environment for training."""
 
     source: _npg.Source
     #: Number of environments, where it is not to be chosen.
@@ -64,7 +64,7 @@ class Resolved:
 
     @property
     def is_callers(self) -> bool:
-        """Whether the environments are the caller's, who may step and reset them as well."""
+        """Whether the environments belong to the caller, who may step and reset them as well."""
         return bool(self.groups) and not isinstance(self.given, str)
 
     def saved_options(self) -> dict[str, Any]:
@@ -75,25 +75,25 @@ class Resolved:
         return saved
 
     def unsaved_options(self) -> list[str]:
-        """Names of the options that no file can hold."""
+        """The names of the options that no file can hold."""
         lasting = self._lasting_options()
         return [name for name, value in self.options.items() if name not in lasting and (name, value) != _DRAWS_NOTHING]
 
     def _lasting_options(self) -> dict[str, Any]:
-        """Those of the environment's own that a file can hold; a name that the program uses itself has no room there."""
+        """The environment's own options that a file can hold. A name that the program uses itself is not possible there."""
         if self.actions is None:
             return dict(self.options)
         return {name: value for name, value in self.options.items() if name not in PROGRAMS and _is_lasting(value)}
 
     def warn_of_enormous_actions(self) -> None:
-        """Warns of bounds of actions that are finite, but too large to be meant."""
+        """Warns of action bounds that are finite, but too large to be intended."""
         space = self.spaces()[1]
         said = enormous(space) if type(space).__name__ == "Box" else None
         if said is not None:
             warnings.warn(said, TrainingWarning, stacklevel=4)
 
     def spaces(self) -> tuple[Any, Any]:
-        """Gymnasium's spaces of one observation and of one action."""
+        """Gymnasium's spaces for one observation and one action."""
         if self.observations is not None and self.actions is not None:
             return self.observations.space, self.actions.space
         from npg.envs import space_of
@@ -108,7 +108,7 @@ def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization
     Args:
         env: `"CartPole-v1"` is the native environment of that id if there is one, else Gymnasium's;
             `"gym:CartPole-v1"` always Gymnasium's.
-        env_kwargs: options of an environment that is named by its id.
+        env_kwargs: options of the environment, if `env` is an id.
         vectorization: `sync` or `async` (processes), for ids of Gymnasium and callables.
 
     Raises:
@@ -121,7 +121,7 @@ def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization
 
 
 def _fresh(value: Any) -> Any:
-    """A value with dictionaries and lists of its own, which an environment may change without changing the next one's."""
+    """A copy of the value with new dictionaries and lists, so that an environment cannot change those of the next one."""
     if type(value) is dict:
         return {key: _fresh(item) for key, item in value.items()}
     if type(value) in (list, tuple):
@@ -137,7 +137,7 @@ def _resolve(env: Any, options: dict[str, Any], vectorization: str) -> Resolved:
             return Resolved(_npg.Source.native(env, to_toml(options)), None, None, None, env)
         return _of_id(env.removeprefix(GYMNASIUM), options, vectorization)
     if options:
-        raise TypeError("env_kwargs goes with an id; this environment is made already, or makes itself")
+        raise TypeError("env_kwargs needs an id, but this is an environment that is already made, or a callable")
     import gymnasium
     import gymnasium.vector
 
@@ -145,7 +145,7 @@ def _resolve(env: Any, options: dict[str, Any], vectorization: str) -> Resolved:
         return _of_vector(env)
     if isinstance(env, gymnasium.Env):
         if vectorization != "sync":
-            raise ValueError("vectorization is 'async', but env is made already; give a callable that makes it")
+            raise ValueError("vectorization is 'async', but env is already made; give a callable that makes it")
         return _of_single(env)
     if callable(env):
         first = env()
@@ -187,7 +187,7 @@ def _of_id(name: str, options: dict[str, Any], vectorization: str, timeout: floa
 
 @contextlib.contextmanager
 def unknown_ids_told(name: str) -> Iterator[None]:
-    """Says of an id that Gymnasium does not know, or cannot read, what it is and what can be done; as Gymnasium's exception."""
+    """Turns Gymnasium's exception about an unknown or unreadable id into one that says what to do."""
     import difflib
 
     import gymnasium
@@ -196,7 +196,7 @@ def unknown_ids_told(name: str) -> Iterator[None]:
         yield
     except gymnasium.error.Error as error:
         if not (isinstance(error, gymnasium.error.UnregisteredEnv) or type(error) is gymnasium.error.Error):
-            raise  # the environment's own, such as a package that it needs
+            raise  # it comes from the environment, such as a package that it needs
         nearest = difflib.get_close_matches(name, [*_npg.native_ids(), *gymnasium.registry], 1)
         raise type(error)(
             f"env is {name!r}, which neither npg nor Gymnasium knows ({str(error).rstrip('.')})."
@@ -209,7 +209,7 @@ def unknown_ids_told(name: str) -> Iterator[None]:
 def _of_makers(
     make: Make, name: str, vectorization: str, first: gymnasium.Env[Any, Any], timeout: float | None = None
 ) -> Resolved:
-    """An environment that can be made as often as it is wanted; `first` is one that is made already."""
+    """An environment that can be made any number of times; `first` is one that is already made."""
     spec = first.spec
     observations, actions = _codecs(first)
     unused = [first]
@@ -228,12 +228,12 @@ def _of_makers(
 
 
 def _of_single(env: gymnasium.Env[Any, Any]) -> Resolved:
-    """One environment that is the caller's."""
+    """One environment that belongs to the caller."""
     observations, actions = _codecs(env)
 
     def group(count: int) -> SyncGroup:
         if count != 1:
-            raise ValueError(f"{_name(env)} is one environment, and {count} are needed; give a callable that makes it")
+            raise ValueError(f"{_name(env)} is one environment, but {count} are needed; give a callable that makes it")
         return SyncGroup([env], observations, actions, owned=False)
 
     description = _description(_name(env), observations, actions, env.spec)
@@ -257,7 +257,7 @@ def _async(makers: list[Make]) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
 
 
 class _Undisturbed:
-    """Makes an environment whose process leaves Ctrl-C to the one that trains, and can be ended by it."""
+    """Makes an environment whose process leaves Ctrl-C to the training process, which can end it."""
 
     def __init__(self, make: Make) -> None:
         self._make = make
@@ -272,9 +272,9 @@ class _Undisturbed:
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process after the one that trains, whatever has ended that and whatever hangs here."""
+    """Ends this process when the training process has ended, for whatever reason and even if something hangs here."""
     multiprocessing.connection.wait([parent])
-    time.sleep(2.0)  # an environment that does not hang is closed meanwhile
+    time.sleep(2.0)  # meanwhile, an environment that does not hang is closed
     os._exit(1)
 
 
@@ -311,7 +311,7 @@ def _resolved(
 
 
 def _description(name: str, observations: Observations, actions: Actions, spec: Any) -> dict[str, Any]:
-    """What is fixed about an environment. It ends its episodes itself; its time limit is information."""
+    """The spec of an environment. It ends its episodes itself, so its time limit is only information."""
     return {
         "id": name,
         "observation": observations.description,
@@ -332,13 +332,13 @@ def to_toml(options: Mapping[str, Any]) -> str:
 
 
 def option_value(value: Any) -> str:
-    """As `toml_value`, but dictionaries are possible as well.
+    """Like `toml_value`, but dictionaries are possible as well.
 
     Raises:
         TypeError: if TOML has no such value.
     """
-    if isinstance(value, Enum):  # also one that is a number or a string: its members are compared by identity
-        raise TypeError(f"{value!r} is a {type(value).__name__}; files do not know it")
+    if isinstance(value, Enum):  # even if it is a number or a string, because its members are compared by identity
+        raise TypeError(f"{value!r} is a {type(value).__name__}, which a file cannot hold")
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return "{" + ", ".join(f"{toml_value(key)} = {option_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -360,11 +360,11 @@ def toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's escapes are no surrogates
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML has no escapes for surrogates
     if isinstance(value, int) and -(2**63) <= value < 2**63:
         return str(value)
     if isinstance(value, float):
-        return repr(value)  # inf and nan are TOML's as well
+        return repr(value)  # TOML has inf and nan as well
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     raise TypeError(

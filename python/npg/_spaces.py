@@ -1,7 +1,7 @@
 """Gymnasium's spaces as npg sees them: rows of numbers.
 
-Observations of Dict and Tuple spaces are concatenated, indices in them as one-hot vectors; a Discrete or MultiDiscrete
-space on its own stays what it is. Anything else is refused by its name.
+Observations of Dict and Tuple spaces are concatenated, with indices as one-hot vectors. A Discrete or MultiDiscrete space on
+its own is not changed. Any other space is refused, and the error names it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Rows = NDArray[Any]
 
 
 def kind_of(space: gymnasium.Space[Any]) -> str:
-    """The name of the class among Gymnasium's that `space` is an instance of."""
+    """The name of Gymnasium's class of which `space` is an instance."""
     for cls in type(space).__mro__:
         if cls.__module__.split(".")[0] in ("gymnasium", "gym") and cls.__name__ != "Space":
             return cls.__name__
@@ -43,8 +43,8 @@ def _misshapen(what: str, shape: tuple[int, ...], wanted: str) -> ValueError:
 class Observations:
     """Turns observations of a space into rows of `width` numbers.
 
-    What an environment or a caller gives is checked, not made to fit: the shape is the space's, an index is an integer of
-    the space, a bit is 0 or 1. Numbers of a Box are taken beyond its bounds.
+    Observations are checked, but not converted to fit. The shape must be the space's, an index must be an integer of the space,
+    and a bit must be 0 or 1. Numbers of a Box may be outside of its bounds.
 
     Args:
         space: the observation space of one environment.
@@ -66,10 +66,10 @@ class Observations:
         self.dtype = np.dtype(np.float32 if is_single else np.float64)
 
     def write(self, observation: Any, row: Rows, whose: str = "") -> None:
-        """Writes one observation into `row`, shape (width,); messages begin with `whose`.
+        """Writes one observation into `row`, shape (width,). Messages start with `whose`.
 
         Raises:
-            TypeError, ValueError: if it is no element of the space, bounds aside.
+            TypeError, ValueError: if it is not an element of the space, apart from bounds.
         """
         begin = 0
         for part in self._parts:
@@ -88,14 +88,14 @@ class Observations:
         return plain(rows[:] if isinstance(rows, Joined) else rows, self.dtype)
 
     def as_given(self, observations: Any, count: int, whose: str = "") -> Rows | Joined:
-        """As `batch`, but in the type and order that they have, if nothing is lost by it: images are large."""
+        """Like `batch`, but in their own type and order if that loses nothing, because images are large."""
         if len(self._parts) == 1:
             rows = self._parts[0].encode(observations, count, whose)
             return plain(rows, self.dtype) if self.dtype == np.float32 else rows
         return Joined(self, [part.checked(observations, count, whose) for part in self._parts], count)
 
     def join(self, parts: Sequence[Rows], which: slice) -> Rows:
-        """Rows of all parts side by side, of the checked rows `which` of each part."""
+        """Joins the checked rows `which` of all parts into rows."""
         pieces = [part.expanded(rows[which]) for part, rows in zip(self._parts, parts, strict=True)]
         joined = np.empty((len(pieces[0]) if pieces else 0, self.width), self.dtype)
         begin = 0
@@ -105,7 +105,7 @@ class Observations:
         return joined
 
     def count(self, observation: Any) -> int | None:
-        """How many observations a batch holds; None for a single one.
+        """The number of observations in a batch; None for a single one.
 
         Raises:
             TypeError, ValueError: if it is neither, by the shape of any part.
@@ -120,20 +120,20 @@ class Observations:
             if index > 0 and own != count:
                 raise ValueError(
                     f"an observation{part.name} of shape {found.shape}, but its other parts "
-                    + ("are no batch" if count is None else f"are a batch of {count}")
+                    + ("are not a batch" if count is None else f"are a batch of {count}")
                 )
             count = own
         return count
 
 
 class Joined:
-    """A batch of observations with several parts, joined only where a slice of it is taken: the parts keep their own types, and
-    an image as large as the batch would take eight times its bytes.
+    """A batch of observations with several parts, which are joined only when a slice is taken. The parts keep their own types,
+    because a whole batch of images as float64 would take eight times the bytes.
 
     Args:
-        observations: how the parts are joined.
+        observations: joins the parts.
         parts: the checked rows of each part.
-        joined_rows: how many rows there are; the extension module asks for it and takes slices.
+        joined_rows: the number of rows; the extension module reads it and takes slices.
     """
 
     def __init__(self, observations: Observations, parts: Sequence[Rows], joined_rows: int) -> None:
@@ -144,17 +144,20 @@ class Joined:
 
 
 class _Part:
-    """A space without parts inside the observation space: where it is, and its rows.
+    """A space without parts inside the observation space: its place, and its rows.
 
     Args:
-        path: the keys that lead to it, and whether each is of a Tuple.
+        path: the keys that lead to it, and whether each belongs to a Tuple.
         space: the space.
     """
 
     def __init__(self, path: tuple[tuple[Any, bool], ...], space: gymnasium.Space[Any]) -> None:
         self.path, self.name = path, _place(path)
         self.dtype: Any = np.float64
-        kind, found = kind_of(space), space  # Gymnasium's classes are told apart by name: it is not imported here
+        kind, found = (
+            kind_of(space),
+            space,
+        )  # Gymnasium's classes are distinguished by name, because it is not imported here
         whole: Any = found
         self.shape: tuple[int, ...] = tuple(whole.shape)
         #: How many numbers the environment gives.
@@ -176,17 +179,17 @@ class _Part:
         self.width = len(self.low)
 
     def keep_indices(self) -> None:
-        """For a space on its own: indices stay indices, counted from 0."""
+        """The rows of a space on its own, whose indices stay indices, counted from 0."""
         self._is_kept = not self._is_box
         if self._is_kept:
             self.width = self._size
 
     def encode(self, observation: Any, count: int | None, whose: str) -> Rows:
-        """This part's rows of `count` observations, or of a single one, shape (count or 1, width)."""
+        """This part's rows for `count` observations, or for a single one, shape (count or 1, width)."""
         return self.expanded(self.checked(observation, count, whose))
 
     def checked(self, observation: Any, count: int | None, whose: str) -> Rows:
-        """The numbers as the environment gives them, shape (count or 1, numbers of one), once they are known to be valid."""
+        """The environment's numbers after the check, shape (count or 1, numbers of one)."""
         given = self.find(observation, f"{whose}observation")
         is_usual = type(given) is np.ndarray and given.dtype.kind in "fiub"
         found = given if is_usual else array(given, f"{whose}observation{self.name}")
@@ -213,7 +216,7 @@ class _Part:
             )
 
     def expanded(self, rows: Rows) -> Rows:
-        """Checked rows as a policy reads them: indices become one-hot vectors, or are counted from 0."""
+        """Checked rows in the form for a policy: indices become one-hot vectors, or are counted from 0."""
         if self._is_kept:
             return rows.astype(np.float64) - self._first
         if not self._is_one_hot:
@@ -243,7 +246,7 @@ def _place(path: tuple[tuple[Any, bool], ...]) -> str:
 
 
 def bounds_of(box: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bounds of a Box, flat; infinite where it has none, though its integers cannot say so.
+    """The bounds of a Box, flat. They are infinite if there are none, although its integers cannot say so.
 
     Raises:
         ValueError: for bounds that are NaN, or low above high.

@@ -1,4 +1,4 @@
-"""Whether somebody else steps or resets environments that are trained on, such as a callback that evaluates on them."""
+"""Notices if somebody else steps or resets training environments, such as a callback that evaluates on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAMES = ("reset", "step", "reset_async", "step_async")
 
 
 class Touch:
-    """Tells the calls of a trainer from those of others.
+    """Distinguishes the calls of a trainer from those of others.
 
     Args:
         environments: single ones, or a vector environment.
@@ -34,7 +34,7 @@ class Touch:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """While it lasts, calls are noticed, on every wrapper and on what is wrapped."""
+        """Inside of this context, calls of every wrapper and of the environment inside are noticed."""
         hooks = [
             _Hook(level, name, self)
             for environment in self._environments
@@ -50,13 +50,13 @@ class Touch:
 
 
 class _Hook:
-    """Stands for a method of one environment. A copy or a pickle of the environment has one of its own, which tells nobody."""
+    """Replaces a method of one environment. A copy or a pickle of the environment has its own, which reports to nobody."""
 
     def __init__(self, environment: Any, name: str, touch: Touch) -> None:
         self._environment, self._name, self._touch = environment, name, touch
         self._own = vars(environment).get(name) if hasattr(environment, "__dict__") else None
         self._method = getattr(environment, name)
-        with contextlib.suppress(AttributeError, TypeError):  # of environments with slots: nothing can be noticed there
+        with contextlib.suppress(AttributeError, TypeError):  # environments with slots: nothing can be noticed there
             setattr(environment, name, self)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -77,7 +77,7 @@ class _Hook:
 
 
 def _levels(environment: Any) -> list[Any]:
-    """A wrapper and what it wraps, down to the environment itself; of a SyncVectorEnv those that it steps as well."""
+    """A wrapper and what it wraps, down to the environment itself. For a SyncVectorEnv, also the environments that it steps."""
     levels: list[Any] = []
     waiting = [environment]
     while waiting:

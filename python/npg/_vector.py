@@ -1,4 +1,4 @@
-"""`make_vec_env`, as Stable-Baselines3 has it, for Gymnasium's vector environments."""
+"""`make_vec_env` as in Stable-Baselines3, for Gymnasium's vector environments."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def make_vec_env(
 ) -> _VectorEnv:
     """Several environments of one kind as a `gymnasium.vector.VectorEnv`, which resets an ended episode in the same step.
 
-    An agent needs it only for what `n_envs`, `env_kwargs` and `vectorization` of its own do not do: `npg.NPG("MlpPolicy",
-    "LunarLander-v3", n_envs=16)` makes them itself, and steps npg's own environments much faster.
+    An agent does not need it if its own `n_envs`, `env_kwargs` and `vectorization` are enough: `npg.NPG("MlpPolicy",
+    "LunarLander-v3", n_envs=16)` makes its environments itself, and steps npg's own environments much faster.
 
     Args:
         env_id: an id (npg's own environment if it has it, else Gymnasium's; `"gym:ID"` is always Gymnasium's), or a class or
             another callable that makes a `gymnasium.Env`.
-        n_envs: how many.
-        seed: environment i begins with `seed + start_index + i` where `reset` is given none. An agent gives its own.
-        start_index: number of the first one, for the seeds.
+        n_envs: the number of environments.
+        seed: environment i starts with `seed + start_index + i` if `reset` is called without a seed. An agent passes its own.
+        start_index: the number of the first environment, for the seeds.
         monitor_dir, monitor_kwargs: must be left out; agents measure returns themselves.
-        wrapper_class: put around each environment.
+        wrapper_class: a wrapper for each environment.
         env_kwargs: arguments of the environment, or of the callable.
-        vec_env_cls: Gymnasium's `SyncVectorEnv` (the default), `AsyncVectorEnv` (processes) or a class that is made as they
-            are; or `"sync"` or `"async"`.
+        vec_env_cls: Gymnasium's `SyncVectorEnv` (the default), `AsyncVectorEnv` (processes), or a class with the same
+            constructor; or `"sync"` or `"async"`.
         vec_env_kwargs: arguments of that class, such as `autoreset_mode`.
         wrapper_kwargs: arguments of the wrapper.
 
@@ -64,7 +64,7 @@ def make_vec_env(
     """
     if monitor_dir is not None or monitor_kwargs is not None:
         raise ValueError(
-            "monitor_dir and monitor_kwargs are not supported, leave them out: agents measure returns and lengths themselves; "
+            "monitor_dir and monitor_kwargs are not supported. Leave them out: agents measure returns and lengths themselves, and "
             "wrapper_class=gymnasium.wrappers.RecordEpisodeStatistics puts them into info"
         )
     n_envs, start_index = whole("n_envs", n_envs, 1), whole("start_index", start_index, 0)
@@ -100,14 +100,14 @@ def _maker(env_id: Any, arguments: Mapping[str, Any]) -> Callable[[], Any]:
         return lambda: gymnasium.make(name, **arguments)
     if not callable(env_id):
         raise TypeError(
-            f"env_id is a {type(env_id).__name__}; it must be an id, or a callable that makes an environment: one that is made "
-            "already cannot be had several times"
+            f"env_id is a {type(env_id).__name__}; it must be an id, or a callable that makes an environment, because one that "
+            "is already made exists only once"
         )
     return lambda: env_id(**arguments)
 
 
 def _registered(name: str) -> str:
-    """The name under which Gymnasium knows an id."""
+    """The name of an id in Gymnasium."""
     return f"npg/{name}" if name in _npg.native_ids() else name.removeprefix("gym:")
 
 
@@ -122,7 +122,7 @@ def _native(name: str, n_envs: int, seed: int | None, arguments: dict[str, Any])
 
 
 def _class(given: Any) -> Any:
-    """The class of the vector environment; Stable-Baselines3's own, which have another interface, are refused."""
+    """The class of the vector environment. Stable-Baselines3's classes have another interface and are refused."""
     if given is None:
         return gymnasium.vector.SyncVectorEnv
     if isinstance(given, str) and given in ("sync", "async"):
@@ -139,19 +139,19 @@ def _class(given: Any) -> Any:
 
 
 def _same_step() -> dict[str, Any]:
-    """The autoreset mode in which no step is lost to a reset; before Gymnasium 1.1 there is but one."""
+    """The autoreset mode in which no step is lost to a reset. Before Gymnasium 1.1 there is only one mode."""
     modes = getattr(gymnasium.vector, "AutoresetMode", None)
     return {} if modes is None else {"autoreset_mode": modes.SAME_STEP}
 
 
 class _FirstSeed(_Wrapper):
-    """Begins with this seed, unless it is given another one."""
+    """Starts with this seed, unless `reset` gets another one."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], seed: int) -> None:
         super().__init__(env)
         self._seed: int | None = seed
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """As the environment's, with the seed of the constructor the first time."""
+        """Like the environment's `reset`, with the seed of the constructor the first time."""
         seed, self._seed = self._seed if seed is None else seed, None
         return self.env.reset(seed=seed, options=options)

@@ -1,4 +1,4 @@
-"""What is wrong, but does not stop anything."""
+"""Warnings: something is wrong, but nothing has to stop."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterable
 
 
 class TrainingWarning(RuntimeWarning):
-    """Something about training or evaluation that is not as one would expect."""
+    """Something unexpected about training or evaluation."""
 
 
 class Warned:
-    """Warns once a cause."""
+    """Warns once for each cause."""
 
     def __init__(self) -> None:
         self._causes: set[str] = set()
 
     def warn(self, notes: Iterable[str]) -> None:
-        """Warns of what has not been said yet; numbers may differ."""
+        """Warns about causes that have not been reported yet, whatever their numbers."""
         for note in notes:
             cause = re.sub(r"[-+]?\d[\d.,]*(e[-+]?\d+)?", "#", note)
             if cause not in self._causes:

@@ -1,6 +1,6 @@
 """Agents: `NPG`, `TRPO` and `VPG`, with the methods of Stable-Baselines3 and the arguments of sb3-contrib's TRPO.
 
-Each argument against Stable-Baselines3's and Tianshou's: docs/python.md.
+docs/python.md compares each argument with those of Stable-Baselines3 and Tianshou.
 """
 
 from __future__ import annotations
@@ -28,37 +28,37 @@ if TYPE_CHECKING:
     from npg.callbacks import BaseCallback
     from npg.progress import Progress
 
-_AS_MANY = "an id, or a callable that makes an environment, serves any number"
+_AS_MANY = "with an id, or a callable that makes an environment, any number is possible"
 
 
 class Agent(Scheduled):
-    """A policy, its baseline, and their training on an environment.
+    """A policy, its baseline, and their training in an environment.
 
-    Settings that are not given come from npg's preset of the environment, if there is one, else from npg's defaults;
-    `preset=False` leaves the preset out. `agent.config` has all of them.
+    Settings that you leave out come from npg's preset for the environment, or from npg's defaults if there is no preset.
+    `preset=False` ignores the preset. `agent.config` has all settings.
 
     Args:
-        policy: `"MlpPolicy"`, `"LinearPolicy"`, `"RbfPolicy"`, or `"MultiInputPolicy"`, which is an MLP too.
+        policy: `"MlpPolicy"`, `"LinearPolicy"`, `"RbfPolicy"`, or `"MultiInputPolicy"`, which is also an MLP.
         env: id of an environment (npg's own if it has it, else Gymnasium's; `"gym:ID"` is always Gymnasium's), a
             `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, or a callable that makes one of these.
-        learning_rate: step size of the critic's Adam; or a function of the remaining progress, which falls from 1 to 0 in the
-            course of `learn`, called before each iteration.
-        n_steps: steps of each environment in an iteration. Given with an id or a callable and without `n_envs`, it means
-            one environment, as in Stable-Baselines3.
+        learning_rate: step size of the critic's Adam, or a function of the remaining progress, which falls from 1 to 0
+            during `learn`. It is called before each iteration.
+        n_steps: steps of each environment per iteration. With an id or a callable and without `n_envs`, it implies one
+            environment, as in Stable-Baselines3.
         batch_size: minibatch of the critic.
         gamma: discount factor.
-        cg_max_steps: most conjugate-gradient iterations.
+        cg_max_steps: the most conjugate-gradient iterations.
         cg_damping: lambda in (F + lambda I) x = g.
         line_search_shrinking_factor: factor on the step in each reduction of TRPO's line search.
-        line_search_max_iter: most reductions.
+        line_search_max_iter: the most reductions.
         n_critic_updates: passes of the critic over the batch.
         gae_lambda: lambda of generalized advantage estimation.
         use_sde: state-dependent exploration.
-        sde_sample_freq: steps that an exploration matrix is held for (8); -1 for `n_steps`, as long as the batch.
+        sde_sample_freq: steps for which a noise matrix is kept (8); -1 for `n_steps`, the length of the batch.
         normalize_advantage: subtract the batch's mean from advantages and divide by their standard deviation.
-        target_kl: KL budget of a step, nats; constant, where a preset would let it fall; or a function, as for
-            `learning_rate`.
-        sub_sampling_factor: F is estimated on every that many-th state.
+        target_kl: KL budget of a step in nats. It stays constant, even if a preset would let it fall. Or a function, as
+            for `learning_rate`.
+        sub_sampling_factor: F is estimated on one state in this many.
         policy_kwargs: `net_arch` (widths, or `{"pi": widths, "vf": widths}`), `activation_fn` (a name, or a class of that
             name, such as torch's), `layer_norm` (a flag, or `{"pi": flag, "vf": flag}`), `log_std_init`.
         verbose: 1 prints a line for each iteration.
@@ -66,19 +66,20 @@ class Agent(Scheduled):
         tensorboard_log: directory for metrics (TensorBoard events, CSV, JSON lines); each `learn` makes a folder in it.
         ent_coef: coefficient of the policy's entropy in its objective.
         n_envs: number of environments, for ids and callables.
-        env_kwargs: options of an environment that is named by its id.
+        env_kwargs: options of the environment, if `env` is an id.
         vectorization: `sync` or `async` (processes), for Gymnasium's ids and callables.
         threads: worker threads; 0 for all cores. Results do not depend on it.
-        preset: whether to use npg's preset of the environment.
-        settings: any other settings by their keys, such as `{"algorithm.momentum": 0.9}`; `npg explain` lists them.
-        timeout: seconds that a call into the environment may take before it counts as hung; None for any time.
-        stats_window_size: must be 100, the episodes of running means.
+        preset: whether to use npg's preset for the environment.
+        settings: any other settings by their keys, such as `{"algorithm.momentum": 0.9}`. `npg explain` lists the keys.
+        timeout: seconds that a call into the environment may take before it counts as hung; None for no limit.
+        stats_window_size: must be 100, the number of episodes in running means.
         device: must be a CPU.
-        rollout_buffer_class, rollout_buffer_kwargs, _init_setup_model: as Stable-Baselines3's defaults, for its scripts.
+        rollout_buffer_class, rollout_buffer_kwargs, _init_setup_model: must be Stable-Baselines3's defaults; they are here for
+            its scripts.
 
     Raises:
         TypeError: for an environment, a space or an argument of the wrong kind.
-        ValueError: for a setting out of its range, with the name of the argument.
+        ValueError: for a setting outside of its range, with the name of the argument.
     """
 
     _ALGORITHM: ClassVar[str]
@@ -134,7 +135,7 @@ class Agent(Scheduled):
         check_timeout(timeout)
         resolved = resolve(env, env_kwargs, vectorization)
         if resolved.n_envs is None and n_envs is None and n_steps is not None:
-            n_envs = 1  # as Stable-Baselines3 makes of an id
+            n_envs = 1  # as in Stable-Baselines3
         if resolved.n_envs is not None and n_envs not in (None, resolved.n_envs):
             raise ValueError(f"n_envs is {n_envs}, but env has {resolved.n_envs} environments")
         (learning_rate, target_kl), functions = at_the_beginning(learning_rate=learning_rate, target_kl=target_kl)
@@ -173,7 +174,7 @@ class Agent(Scheduled):
         self._settle()
 
     def _settle(self) -> None:
-        """What every agent has, made or loaded."""
+        """Sets what every agent has, whether it is new or loaded."""
         self.verbose, self.tensorboard_log = 0, None
         self.history = []
         #: Whether the last iteration was not finished, and whether one is under way.
@@ -196,30 +197,30 @@ class Agent(Scheduled):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """Trains for `total_timesteps` more transitions; several calls go on where the last one ended.
+        """Trains for `total_timesteps` more transitions. Each call continues where the last one ended.
 
         Args:
-            total_timesteps: transitions, of all environments together; the last iteration is shorter where they do not
-                divide. Functions of the remaining progress go from 1 to 0 over them; `kl_step_schedule` counts all
-                transitions of the agent. An environment that you gave, or a callable, begins with a reset; one that npg made
-                from its id goes on with its episodes.
-            callback: an `npg.BaseCallback`; a function, called after each iteration with the agent and its metrics, that
-                stops training where it returns False; or a list of these. What it sets in the environment acts from the next
-                step on, and episodes begin anew where it steps or resets it.
+            total_timesteps: transitions, of all environments together. If they do not divide into whole iterations, the last
+                one is shorter. The remaining progress goes from 1 to 0 over them, but `kl_step_schedule` counts all transitions
+                of the agent. An environment or a callable that you passed starts with a reset. An environment that npg made
+                from its id continues its episodes.
+            callback: an `npg.BaseCallback`, or a function that is called after each iteration with the agent and its metrics and
+                stops training by returning False, or a list of these. A change that it makes to the environment takes effect
+                in the next step. If it steps or resets the environment, episodes start again.
             log_interval: iterations between lines, with `verbose=1`.
             tb_log_name: name of the folder in `tensorboard_log`; the algorithm's by default.
-            reset_num_timesteps: False goes on with the last call's logs, and with the remaining progress of all transitions.
-                `num_timesteps` always goes on.
+            reset_num_timesteps: False continues the last call's logs, and the remaining progress counts all transitions.
+                `num_timesteps` always continues.
             progress_bar: shows a bar.
 
         Raises:
-            Exception: whatever the environment raises, with the environment, step and action as a note. The agent is as it
+            Exception: any exception of the environment, with the environment, step and action as a note. The agent is as it
                 was after the last iteration.
             TimeoutError: if the environment hangs. The call is ended, and so are the processes of an `AsyncVectorEnv`. The
-                agent can be saved, and go on, also with another environment after `set_env`.
+                agent can be saved, and it can continue, also with another environment after `set_env`.
 
         Warns:
-            TrainingWarning: once a cause, where an update or a fit is refused, or finds nothing to do.
+            TrainingWarning: once for each cause, if an update or a fit is refused, or has nothing to do.
         """
         from npg.callbacks.base import Locals, as_callback
         from npg.progress import Progress, new_folder
@@ -231,12 +232,12 @@ class Agent(Scheduled):
             raise RuntimeError("learn is running already: in a callback, or in another thread")
         if self._process != os.getpid():
             raise RuntimeError(
-                "the agent was made in another process, whose threads are not here: save it there, load it here"
+                "the agent was made in another process, whose threads do not exist here: save it there and load it here"
             )
         total = self.num_timesteps + more
         if total == self.num_timesteps:
             return self
-        if self._is_midway:  # the environments stand somewhere inside of a batch
+        if self._is_midway:  # the environments are somewhere inside of a batch
             self._restart(self._resolved)
         elif self._resolved.is_callers:
             self._begin_anew()
@@ -265,7 +266,7 @@ class Agent(Scheduled):
         except KeyboardInterrupt:
             self._settle_interrupt(progress)
             called.on_training_end()
-        except (EOFError, ConnectionError):  # of an AsyncVectorEnv's processes, which Ctrl-C reaches first
+        except (EOFError, ConnectionError):  # from an AsyncVectorEnv's processes, which Ctrl-C reaches first
             try:
                 time.sleep(0.2)
             except KeyboardInterrupt:
@@ -279,13 +280,13 @@ class Agent(Scheduled):
 
     def _settle_interrupt(self, progress: Progress) -> None:
         with contextlib.suppress(KeyboardInterrupt):
-            time.sleep(0.05)  # where processes of an AsyncVectorEnv have told it as well, it comes a second time
+            time.sleep(0.05)  # if processes of an AsyncVectorEnv report it as well, it comes a second time
         if self._trainer.is_usable:
-            self._policy = self._trainer.policy()  # of the iteration that ended meanwhile
+            self._policy = self._trainer.policy()  # that of the iteration that ended meanwhile
         progress.say(f"interrupted after {self.num_timesteps} steps")
 
     def _synchronize(self) -> None:
-        """Takes over what was written into `policy.theta`."""
+        """Copies what was written into `policy.theta` to the trainer."""
         if self._trainer.is_usable:
             self._trainer.set_policy(self._policy)
 
@@ -296,7 +297,7 @@ class Agent(Scheduled):
             self._follow_functions((end - self.num_timesteps) / (end - begin))
             if any([group.touch.take() for group in self._resolved.groups]):  # noqa: C419 (all of them)
                 self._warned.warn(
-                    ["a callback has stepped or reset the environment that is trained on: its episodes begin anew"]
+                    ["a callback has stepped or reset the training environment, so its episodes start again"]
                 )
                 self._begin_anew()
             self._is_midway = True
@@ -311,12 +312,12 @@ class Agent(Scheduled):
             goes_on = callback.on_step()
             callback.on_rollout_end()
             self.logger.end()
-            progress.iteration(metrics)  # with what callbacks added
+            progress.iteration(metrics)  # with the metrics that callbacks have added
             if not goes_on:
                 return
 
     def _begin_anew(self) -> None:
-        """Lets all episodes begin anew: somebody else may have moved the environments."""
+        """Starts all episodes again, because somebody else may have stepped or reset the environments."""
         for group in self._resolved.groups:
             group.begin_anew()
         self._trainer.begin_episodes_anew()
@@ -337,10 +338,10 @@ class Agent(Scheduled):
     # --- files
 
     def save(self, path: str | Path) -> None:
-        """Writes everything that training depends on; the ending `.safetensors` is added if there is none, and folders are
-        made.
+        """Writes everything that training depends on. `.safetensors` is added to a path without an ending, and missing folders
+        are made.
 
-        The file is a checkpoint of the program's: `npg eval RUN --checkpoint FILE`.
+        The file is a checkpoint like those of the program: `npg eval RUN --checkpoint FILE`.
         """
         path = path_of("path", path)
         if not path.name:
@@ -362,33 +363,35 @@ class Agent(Scheduled):
         env_kwargs: Mapping[str, Any] | None = None,
         timeout: float | None = 60.0,
     ) -> Self:
-        """The agent in a file of `save`, in a checkpoint of the program, or in a run's directory: the latest one there.
+        """The agent in a file of `save`, in a checkpoint of the program, or in a run's directory (the latest checkpoint).
 
-        `npg.load` does the same for whichever algorithm it is.
+        `npg.load` does the same for any algorithm.
 
         Args:
-            path: the file, whose ending may be left out, or a directory of a run with one seed.
-            env: as for the constructor. Environments that are named by their id need not be given.
+            path: the file, with or without its ending, or the directory of a run with one seed.
+            env: as for the constructor. It may be left out if the file has the environment's id.
             device: must be a CPU.
             verbose: as for the constructor.
-            env_kwargs: options of an environment that is named by its id. Those of the saved agent need not be given, but for
-                what no file can hold (functions, objects, None); what is given goes before them.
+            env_kwargs: options of the environment, if it has an id. The saved agent's options may be left out, except for those
+                that no file can hold (functions, objects, None). Options that you pass take precedence.
             timeout: as for the constructor.
 
         Raises:
-            FileNotFoundError, ValueError: if there is no such file, or it is none of npg's, damaged, of another
-                environment or of another algorithm, or if an option of its environment is missing.
+            FileNotFoundError, ValueError: if there is no such file, if it was not written by npg or is damaged, if it belongs
+                to another environment or another algorithm, or if an option of its environment is missing.
         """
         _check_device(device)
         check_timeout(timeout)
         file = file_of(path)
         header = _npg.read_header(file)
         if header["algo"] != cls._ALGORITHM:
-            raise ValueError(f"{file} is of {header['algo'].upper()}; load it with npg.{header['algo'].upper()}.load")
+            raise ValueError(
+                f"{file} is an agent of {header['algo'].upper()}; load it with npg.{header['algo'].upper()}.load"
+            )
         resolved = resolve(*wanted(file, header, env, env_kwargs))
         count = tomllib.loads(header["config"])["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
-            raise ValueError(f"env has {resolved.n_envs} environments, and the agent in {file} {count}; {_AS_MANY}")
+            raise ValueError(f"env has {resolved.n_envs} environments, but the agent in {file} has {count}; {_AS_MANY}")
         agent = cls._of(resolved, trained(file, header, resolved), timeout, verbose)
         agent._lost_functions = [name for name in header["functions"] if name in SCHEDULED]
         return agent
@@ -402,7 +405,7 @@ class Agent(Scheduled):
         return agent
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle and copy.deepcopy: a file of `save`, and the environment with all of its options."""
+        """For pickle and copy.deepcopy: the content of a file of `save`, and the environment with all of its options."""
         resolved = self._resolved
         environment = resolved.given, resolved.options, resolved.vectorization
         with tempfile.TemporaryDirectory() as folder:
@@ -412,8 +415,8 @@ class Agent(Scheduled):
         return _of_bytes, arguments, {"_functions": self._functions, "_lost_functions": self._lost_functions}
 
     def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None, vectorization: str = "sync") -> None:
-        """Goes on with another environment of the same spaces (bounds of observations aside); its episodes begin anew, with
-        seeds and noise that none before had.
+        """Continues with another environment of the same spaces (bounds of observations may differ). Its episodes start again,
+        with seeds and noise that no environment before had.
 
         Raises:
             ValueError: for other spaces, or another number of environments.
@@ -422,11 +425,11 @@ class Agent(Scheduled):
         check_spaces(self._resolved, resolved)
         count = self.config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
-            raise ValueError(f"env has {resolved.n_envs} environments, and this agent {count}; {_AS_MANY}")
+            raise ValueError(f"env has {resolved.n_envs} environments, but this agent has {count}; {_AS_MANY}")
         self._restart(resolved)
 
     def _restart(self, resolved: Resolved) -> None:
-        """Goes on with episodes that begin anew."""
+        """Continues with episodes that start again."""
         self._trainer = self._trainer.with_source(resolved.source, to_toml(resolved.saved_options()))
         self._resolved, self._is_midway = resolved, False
 

@@ -43,9 +43,9 @@ class NativeVectorEnv(_VectorEnv):
 
     Args:
         name: id of a native environment.
-        num_envs: how many.
+        num_envs: the number of environments.
         autoreset_mode: a mode of `gymnasium.vector.AutoresetMode`, or its name.
-        options: the environment's own; `npg explain ID` lists them.
+        options: the environment's own options; `npg explain ID` lists them.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
@@ -80,11 +80,11 @@ class NativeVectorEnv(_VectorEnv):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None
     ) -> tuple[Rows, Info]:
-        """Begins episodes.
+        """Starts episodes.
 
         Args:
             seed: one for all (environment i gets seed + i), or one for each.
-            options: `reset_mask`, which environments to reset, shape (num_envs,); and states to begin in, one row an
+            options: `reset_mask`, which environments to reset, shape (num_envs,); and initial states, one row per
                 environment: `state` for classic control and toy text, `qpos` and `qvel` for MuJoCo.
         """
         seed, self.first_seed = self.first_seed if seed is None else seed, None
@@ -126,7 +126,7 @@ class NativeVectorEnv(_VectorEnv):
         return plain(np.concatenate(rows, axis=1), np.float64)
 
     def step(self, actions: Any) -> tuple[Rows, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
-        """Steps all environments; actions outside of the space are an error for indices, and clipped for boxes."""
+        """Steps all environments. Indices outside of the space are an error, and actions of boxes are clipped."""
         if self._group is None:
             raise RuntimeError("step() before reset()")
         if self._mode == "DISABLED" and self._ended.any():
@@ -149,7 +149,7 @@ class NativeVectorEnv(_VectorEnv):
         return self._observations(), rewards, terminated, truncated, infos
 
     def _check_actions(self, actions: NDArray[Any]) -> None:
-        """The extension module takes what it is given."""
+        """Checks the actions, because the extension module does not."""
         space = self.action_space
         if actions.shape != space.shape:
             raise ValueError(f"actions have shape {actions.shape}, not {space.shape}")
@@ -167,7 +167,7 @@ class NativeVectorEnv(_VectorEnv):
         return self._cast(self._rows)
 
     def _cast(self, rows: NDArray[np.float64]) -> Rows:
-        """Rows as the observation space has them; always a copy."""
+        """Rows in the form of the observation space; always a copy."""
         space = self.single_observation_space
         return rows.astype(space.dtype).reshape((self.num_envs, *(space.shape or ())))
 
@@ -181,7 +181,7 @@ class NativeEnv(gymnasium.Env[Any, Any]):
 
     Args:
         name: id of a native environment.
-        options: the environment's own.
+        options: the environment's own options.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
@@ -196,7 +196,7 @@ class NativeEnv(gymnasium.Env[Any, Any]):
         self.action_space = self._vector.single_action_space
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
-        """Begins an episode; `options` as for `NativeVectorEnv`, for one environment."""
+        """Starts an episode. `options` are those of `NativeVectorEnv`, for one environment."""
         if seed is not None:
             super().reset(seed=seed)
         rows, info = self._vector.reset(seed=seed, options=options)
@@ -209,7 +209,7 @@ class NativeEnv(gymnasium.Env[Any, Any]):
 
 
 def _register() -> None:
-    """Tells Gymnasium of all of npg's environments. Their time limits are inside."""
+    """Registers all of npg's environments with Gymnasium. They have their time limits inside."""
     for name in _npg.native_ids():
         gymnasium.register(
             id=f"npg/{name}",

@@ -1,9 +1,9 @@
 """The parts of a natural-policy-gradient update as functions of NumPy arrays.
 
 `policy` is `agent.policy`: its parameters are one flat vector, `policy.theta`, shape (p,). Observations have shape
-(n, d), one row a state, as the environment gives them (flattened; a Discrete space has one column with the index): the
-policy normalizes them itself. Actions have shape (n, k) and are *raw*: what the distribution drew, before it is clipped
-or rescaled to the action space. Everything is float64; divergences and entropies are in nats.
+(n, d), one row per state, as the environment returns them (flattened; a Discrete space has one column with the index). The
+policy normalizes them itself. Actions have shape (n, k) and are *raw*, as drawn from the distribution, before they are clipped
+or rescaled to the action space. Everything is float64, and divergences and entropies are in nats.
 
 >>> import numpy as np, npg
 >>> from npg import functional as F
@@ -38,7 +38,7 @@ def _rows(values: ArrayLike, what: str) -> NDArray[np.float64]:
 
 
 def _states(observations: ArrayLike) -> NDArray[Any]:
-    """Rows in the type that they have: images are large, and are read a part at a time."""
+    """Rows in their own type, because images are large and are read in parts."""
     rows = array(observations, "observations")
     return rows.reshape(-1, 1) if rows.ndim == 1 else rows
 
@@ -58,7 +58,7 @@ def _real(name: str, value: Any) -> float:
 
 
 def _vector(values: ArrayLike, what: str) -> Vector:
-    """An array of one axis; a column or a row of a matrix is one too."""
+    """An array with one axis. A column or a row of a matrix is accepted too."""
     vector = doubles(values, what)
     if sum(length != 1 for length in vector.shape) > 1:
         raise ValueError(f"{what} has shape {vector.shape}; it must be one vector")
@@ -116,7 +116,7 @@ def conjugate_gradient(
     Args:
         product: v -> F v for a symmetric positive semidefinite F, shapes (p,).
         g: right-hand side, shape (p,).
-        iterations: most iterations, one product each.
+        iterations: the most iterations, with one product each.
         tolerance: relative residual norm at which to stop.
         damping: lambda.
 
@@ -131,7 +131,7 @@ def conjugate_gradient(
     def call(v: Vector) -> NDArray[np.float64]:
         image = _vector(product(v), "the product")
         if len(image) != len(values):
-            raise ValueError(f"the product has {len(image)} numbers, and g {len(values)}")
+            raise ValueError(f"the product has {len(image)} numbers, but g has {len(values)}")
         return image
 
     most = whole("iterations", iterations, 0)
@@ -165,7 +165,7 @@ def log_prob(policy: _npg.Policy, observations: ArrayLike, actions: ArrayLike) -
 def compare(
     policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike, actions: ArrayLike, advantages: ArrayLike
 ) -> dict[str, Any]:
-    """The policy with parameters `theta` against `policy`, means over the states.
+    """Compares the policy with parameters `theta` with `policy`: means over the states.
 
     Args:
         policy: the old policy pi.
@@ -207,13 +207,13 @@ def gae(
 ) -> Vector:
     """A_t = delta_t + gamma lambda A_{t+1}, delta_t = r_t + gamma V(s_{t+1}) - V(s_t). Schulman 2016, eq. 16.
 
-    No advantage crosses the end of an episode. V beyond a terminated one is 0; beyond a truncated one, and beyond the last
-    row, it is that of the true next observation.
+    No advantage crosses the end of an episode. V after a terminated episode is 0. After a truncated one, and after the last row,
+    it is that of the true next observation.
 
     Args:
         rewards: r, shape (steps,) or (steps, environments); all others likewise.
         values: V(s_t).
-        next_values: V of the true observation after the step; read only where an episode was truncated, and in the last row.
+        next_values: V of the true observation after the step. It is read only if an episode was truncated, and in the last row.
         terminated: whether the episode terminated with the step.
         truncated: whether it was truncated.
         gamma: discount factor.
@@ -233,7 +233,7 @@ def gae(
 
 
 def _columns(values: NDArray[Any], what: str, axes: int) -> NDArray[Any]:
-    """One column an environment."""
+    """Arrays with one column per environment."""
     if values.ndim != axes:
         raise ValueError(f"{what} has shape {values.shape}; it must have {axes} axes, as rewards has")
     return values.reshape(-1, 1) if axes == 1 else values

@@ -1,4 +1,4 @@
-"""What `learn` shows and writes: lines, a bar, logs."""
+"""The output of `learn`: lines, a bar, logs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Progress:
     """Progress of one call of `learn`.
 
     Args:
-        agent: who learns.
-        total: transitions at its end.
+        agent: the agent that learns.
+        total: transitions at the end.
         every: iterations between lines; 0 for none.
         with_bar: whether to show a bar.
         log: where metrics are written, if anywhere.
@@ -42,7 +42,7 @@ class Progress:
         self._said: set[str] = set()
 
     def iteration(self, metrics: dict[str, Any]) -> None:
-        """Takes in an iteration."""
+        """Shows and logs an iteration."""
         if self._log is not None:
             for warning in self._log.iteration(metrics["iteration"], metrics["steps"], self._numbers(metrics)):
                 self.say(warning)
@@ -54,7 +54,8 @@ class Progress:
             self._bar(metrics)
 
     def _numbers(self, metrics: dict[str, Any]) -> list[tuple[str, float]]:
-        """What the logs hold. What is no number is left out, and said: a metric is no reason to stop training."""
+        """The metrics for the logs. Anything that is not a number is left out with a message, because a metric must not stop
+        training."""
         numbers = []
         for key, value in metrics.items():
             number = None if key in ("iteration", "steps", "refused") else as_number(value)
@@ -62,7 +63,7 @@ class Progress:
                 numbers.append((key, number))
             elif "/" in key and key not in self._said:
                 self._said.add(key)
-                self.say(f"metric {key} is a {type(value).__name__}; the logs hold numbers only, so it is not there")
+                self.say(f"metric {key} is a {type(value).__name__}; the logs hold only numbers, so it is left out")
         return numbers
 
     def _line(self, metrics: dict[str, Any]) -> None:
@@ -81,7 +82,7 @@ class Progress:
         print(text, end="", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
-        """A line that is no metric."""
+        """Writes a line that is not a metric."""
         print(f"npg: {text}", file=sys.stderr, flush=True)
 
     def end(self) -> None:
@@ -91,7 +92,7 @@ class Progress:
 
 
 def new_folder(directory: Path, name: str) -> Path:
-    """`directory/name_k` with the next free k, as Stable-Baselines3 has it."""
+    """`directory/name_k` with the next free k, as in Stable-Baselines3."""
     for number in range(1, sys.maxsize):
         folder = directory / f"{name}_{number}"
         try:

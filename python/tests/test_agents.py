@@ -209,7 +209,7 @@ def test_a_class_of_environments_evaluates_what_it_trains(tiny: Tiny) -> None:
 
 def test_the_environment_that_is_trained_on_is_refused_before_the_first_evaluation(tiny: Tiny) -> None:
     environment = Counting()
-    with pytest.raises(ValueError, match="eval_env is the environment that is trained on"):
+    with pytest.raises(ValueError, match="eval_env is the training environment"):
         npg.NPG("MlpPolicy", environment, **tiny()).learn(64, callback=npg.EvalCallback(environment, eval_freq=10_000))
 
 
@@ -517,7 +517,7 @@ def test_set_env(tiny: Tiny) -> None:
     assert agent.num_timesteps == 256 and agent.metrics["iteration"] == 2
     with pytest.raises(ValueError, match="observation space"):
         agent.set_env("Pendulum-v1")
-    with pytest.raises(ValueError, match="1 environments, and this agent 2"):
+    with pytest.raises(ValueError, match="1 environments, but this agent has 2"):
         agent.set_env(gymnasium.make("CartPole-v1"))
     agent.set_env("CartPole-v1", env_kwargs={})
     assert agent.learn(128).num_timesteps == 384

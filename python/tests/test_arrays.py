@@ -363,7 +363,7 @@ def test_a_vector_environment_trains_alike_in_every_layout(layout: str) -> None:
         ("final", lambda x: x[:3], r"an observation of shape \(3,\), but the space has \(4,\)"),
         ("finals", lambda x: 5, "environment .: the last one, observation is not in final_obs, which is 5"),
         ("finals", lambda x: [], r"environment .: the last one, observation is not in final_obs, which is \[\]"),
-        ("infos", lambda x: None, "its infos hold no final_obs"),
+        ("infos", lambda x: None, "its infos have no final_obs"),
     ],
 )
 def test_what_is_wrong_in_a_vector_environment_is_named(which: str, wrong: Any, message: str) -> None:

@@ -53,7 +53,7 @@ INFINITY = np.inf
 )
 def test_bounds_of_actions_that_leave_one_number_are_refused(low: float, high: float, dtype: Any, tiny: Tiny) -> None:
     space = Box(np.array([-1.0, low], dtype), np.array([1.0, high], dtype), dtype=dtype)
-    with pytest.raises(ValueError, match=r"the action space: element 1 has low .* apart.*Declare a range about 0"):
+    with pytest.raises(ValueError, match=r"the action space: element 1 has low .* apart.*Declare a range around 0"):
         npg.NPG("MlpPolicy", Given(action_space=space), **tiny())
     assert "action-unresolved" in {finding.code for finding in check_env(Given(action_space=space), steps=2).findings}
 
@@ -120,7 +120,7 @@ def test_an_unknown_id_is_told_with_its_value_and_what_to_do(name: str, tiny: Ti
 def test_other_spaces_are_told_as_gymnasium_writes_them(tiny: Tiny) -> None:
     agent = npg.NPG("MlpPolicy", Given(), **tiny())
     wide = Given(observation_space=Box(0, 255, (84, 84, 4), np.uint8))
-    with pytest.raises(ValueError, match=r"is Box\(0, 255, \(84, 84, 4\), uint8\), and this agent's .*Wrap") as caught:
+    with pytest.raises(ValueError, match=r"is Box\(0, 255, \(84, 84, 4\), uint8\), but this agent's .*Wrap") as caught:
         agent.set_env(wide)
     assert len(str(caught.value)) < 400
 

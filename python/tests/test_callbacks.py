@@ -129,8 +129,8 @@ class OfStableBaselines:
     [
         (3, "callback is 3"),
         ([lambda agent, metrics: None, "x"], "callback is 'x'"),
-        (npg.EvalCallback, r"give an object: EvalCallback\(\.\.\.\)"),
-        (OfStableBaselines(), "OfStableBaselines, which is written for a call at each step"),
+        (npg.EvalCallback, r"pass an object: EvalCallback\(\.\.\.\)"),
+        (OfStableBaselines(), "OfStableBaselines, which expects a call in each step"),
         (lambda agent: None, "<lambda> must be callable with the agent and its metrics"),
     ],
 )
@@ -145,12 +145,12 @@ def test_values_of_single_steps_are_refused_by_name(tiny: Tiny) -> None:
     class Curious(npg.BaseCallback):
         def _on_step(self) -> bool:
             for read in (lambda: self.locals["rewards"], lambda: self.locals.get("infos", [])):
-                with pytest.raises(KeyError, match="of a single step; npg calls callbacks once an iteration"):
+                with pytest.raises(KeyError, match="of a single step, but npg calls callbacks once per iteration"):
                     read()
             assert self.locals.get("mine", 3) == 3
             with pytest.raises(KeyError, match="locals has self, total_timesteps"):
                 self.locals["mine"]
-            with pytest.raises(AttributeError, match=r"from 'CartPole-v1'; model\.n_envs says how many"):
+            with pytest.raises(AttributeError, match=r"from 'CartPole-v1'; model\.n_envs is their number"):
                 self.training_env  # noqa: B018
             return True
 
@@ -220,7 +220,7 @@ def test_an_evaluation_checks_its_environment_when_it_is_made(tiny: Tiny) -> Non
         with pytest.raises(error, match=message):
             npg.EvalCallback(env)
     agent = npg.NPG("MlpPolicy", "Pendulum-v1", **tiny())
-    with pytest.raises(ValueError, match="observation_space of eval_env is .*and the agent's"):
+    with pytest.raises(ValueError, match="observation_space of eval_env is .*but the agent's"):
         agent.learn(64, callback=npg.EvalCallback("CartPole-v1"))
     assert agent.num_timesteps == 0
 

@@ -206,7 +206,9 @@ def test_files_that_are_damaged_or_foreign(tmp_path: Path, tiny: Tiny) -> None:
             agent.set_parameters(file)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         npg.NPG.load(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"is not a run.*it holds bad\.safetensors, good\.safetensors: give a file"):
+    with pytest.raises(
+        ValueError, match=r"is not a run.*it has the files bad\.safetensors, good\.safetensors: give one of them"
+    ):
         npg.NPG.load(tmp_path)
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OSError):

@@ -52,14 +52,14 @@ def test_the_runs_of_the_program_are_loaded_from_their_directory(tmp_path: Path)
 
 def test_directories_that_hold_no_one_agent_say_what_they_hold(tmp_path: Path, tiny: Tiny) -> None:
     program("train", "CartPole-v1", "--seeds", "0..2", "--steps", "512", "--out", "run", *SMALL, folder=tmp_path)
-    with pytest.raises(ValueError, match=r"run has 2 seeds, each with an agent: name one, such as .*seed-0"):
+    with pytest.raises(ValueError, match=r"run has 2 seeds, each with an agent: name one of them, such as .*seed-0"):
         npg.load(tmp_path / "run")
     with pytest.raises(ValueError, match="has no checkpoint newest; it has step-"):
         npg.load(tmp_path / "run" / "seed-0", checkpoint="newest")
     with pytest.raises(ValueError, match=r"is not a run.*but .*run is one"):
         npg.load(tmp_path)
     with pytest.raises(
-        ValueError, match=r"is not a run.*it holds best\.safetensors, step-\d+\.safetensors.*: give a file"
+        ValueError, match=r"is not a run.*it has the files best\.safetensors, step-\d+\.safetensors.*: give one of them"
     ):
         npg.load(tmp_path / "run" / "seed-0" / "checkpoints")
     for nothing in ("nowhere", "nowhere/at/all"):
@@ -74,7 +74,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_word(tmp_path: Path) -> None
     )
     files = sorted((tmp_path / "run" / "seed-0" / "checkpoints").glob("step-*"))
     files[-1].write_bytes(files[-1].read_bytes()[:-9])
-    with pytest.warns(UserWarning, match=f"passed over: .*{re.escape(files[-1].name)}"):
+    with pytest.warns(UserWarning, match=f"skipped a checkpoint: .*{re.escape(files[-1].name)}"):
         agent = npg.load(tmp_path / "run")
     assert 0 < agent.num_timesteps < 1024
 
@@ -85,7 +85,9 @@ def test_what_reset_and_step_return_is_no_observation(env: str, tiny: Tiny) -> N
     single = gymnasium.make("CartPole-v1")
     vector = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")] * 2)
     for result in (single.reset(), list(single.reset()), vector.reset()):
-        with pytest.raises(ValueError, match=r"given \(observation, info\), as reset\(\) returns it; give it the obs"):
+        with pytest.raises(
+            ValueError, match=r"given \(observation, info\), as reset\(\) returns it; pass only the obs"
+        ):
             agent.predict(result)
     for result in (single.step(0), vector.step(np.zeros(2, int))):
         with pytest.raises(ValueError, match=r"given a whole step, as step\(\) returns it"):

@@ -107,7 +107,7 @@ class SubprocVecEnv:
         ({"vec_env_cls": SubprocVecEnv}, ValueError, r"SubprocVecEnv.*gymnasium\.vector\.AsyncVectorEnv"),
         ({"vec_env_cls": "fast"}, TypeError, "vec_env_cls is 'fast'"),
         ({"n_envs": 0}, ValueError, "n_envs is 0"),
-        ({"env_id": Own()}, TypeError, "env_id is a Own; .*cannot be had several times"),
+        ({"env_id": Own()}, TypeError, "env_id is a Own; .*exists only once"),
         ({"env_id": lambda: 3}, TypeError, "env_id made a int"),
         ({"env_id": "gym:Nowhere-v0"}, gymnasium.error.Error, "Nowhere"),
         ({"env_kwargs": {"gravitation": 1}}, (TypeError, ValueError), "gravitation"),

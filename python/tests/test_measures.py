@@ -198,8 +198,8 @@ def test_what_is_left_out_is_said_once() -> None:
     with pytest.warns(RuntimeWarning) as told:
         add_all(measures, [info] * 3)
     assert [str(each.message) for each in told] == [
-        f"info['big'] is {str(2**2000)[:197]}..., which is no number that a metric can have: left out of the metrics",
-        "info[3] has a key that is no text: left out of the metrics",
+        f"info['big'] is {str(2**2000)[:197]}..., which a metric cannot hold: left out of the metrics",
+        "info[3] has a key that is not text: left out of the metrics",
     ]
     assert measures.take() == [("good", 3.0, 3)]
 

@@ -105,4 +105,4 @@ except ValueError as error:
 def test_what_does_not_fit_into_memory_is_an_error_not_an_abort() -> None:
     ran = subprocess.run([sys.executable, "-c", STATES], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert "for 64004354 parameters" in ran.stdout and "of memory are free" in ran.stdout
+    assert "for 64004354 parameters" in ran.stdout and "of memory is free" in ran.stdout

@@ -15,7 +15,7 @@ pub(crate) use exact::{ConvergenceArgs, FieldArgs, KakadeArgs, MdpArgs, Spaced, 
 /// Natural policy gradient: reinforcement learning with steps measured in KL divergence.
 #[derive(Parser)]
 #[command(name = "npg", version, max_term_width = 100, arg_required_else_help = true, disable_help_subcommand = true)]
-#[command(after_help = "Begin with `npg train CartPole-v1`.")]
+#[command(after_help = "Start with `npg train CartPole-v1`.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -27,13 +27,13 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>), // boxed: it is much larger than the others
     /// Evaluate a trained policy
     Eval(EvalArgs),
-    /// Go on with a run that was interrupted, or make it longer
+    /// Continue a run that was interrupted, or make it longer
     Resume(ResumeArgs),
     /// Draw learning curves and diagnostics of runs
     Plot(PlotArgs),
-    /// Check every claim of the theory, now
+    /// Check every claim of the theory
     Theory(TheoryArgs),
-    /// Check that what the trainer estimates from samples converges to exact values
+    /// Check that the trainer's estimates from samples converge to exact values
     Convergence(ConvergenceArgs),
     /// Draw vanilla and natural gradients of a regulator, where both are known exactly
     Field(Box<FieldArgs>), // boxed: as above
@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// List the environments
     Envs(LibraryArgs),
     /// Check an environment of Gymnasium: spaces, seeding, endings, speed
-    #[command(disable_help_flag = true)] // the checker has its own
+    #[command(disable_help_flag = true)] // the checker has its own help
     CheckEnv {
         /// Gymnasium's id, such as LunarLander-v3, and options of the checker
         #[arg(value_name = "ID", trailing_var_arg = true, allow_hyphen_values = true)]
@@ -56,23 +56,23 @@ pub(crate) enum Command {
         #[arg(value_name = "ENV")]
         environment: Option<String>,
     },
-    /// Explain a key, metric, column, flag, environment or word of the field; without NAME all keys and metrics
+    /// Explain a key, metric, column, flag, environment or term; without NAME, list all keys and metrics
     Explain {
-        /// Such as algorithm.kl_step, kl, ev, learning_rate, gae or CartPole-v1
+        /// A name such as algorithm.kl_step, kl, ev, learning_rate, gae or CartPole-v1
         #[arg(value_name = "NAME", allow_hyphen_values = true)]
         name: Vec<String>,
     },
     /// Print a shell's completion script
     Completions {
-        /// The shell
+        /// The name of the shell
         shell: clap_complete::Shell,
     },
 }
 
-/// Where libraries are that are opened at run time.
+/// The places of libraries that are opened at run time.
 #[derive(Args)]
 pub(crate) struct LibraryArgs {
-    /// libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the active Python's package
+    /// libmujoco, or the folder that holds it [default: $NPG_MUJOCO_LIB, else the active Python's package]
     #[arg(long, value_name = "PATH", help_heading = "Libraries")]
     pub(crate) mujoco_lib: Option<PathBuf>,
 }
@@ -80,15 +80,15 @@ pub(crate) struct LibraryArgs {
 /// `npg train`
 #[derive(Args)]
 #[command(after_help = "\
-Settings come from, the later the stronger: defaults, the environment's preset, --config, --set, flags.
-`npg presets ENV` prints a preset, `npg explain` all keys.
+Settings come from the following, and later ones win: defaults, the environment's preset, --config, --set, flags.
+`npg presets ENV` prints a preset, and `npg explain` lists all keys.
 
-Columns of the table: return and len are means of the last 100 training episodes, batch the mean return of those that \
-ended in this iteration; kl and pred the KL of the update in \
-nats, measured and predicted; cg and res the iterations and relative residual of conjugate gradients; ev the explained \
-variance of the value baseline; entropy (nats) or std of the policy. `npg explain` tells more of each.")]
+Columns of the table: return and len are means over the last 100 training episodes, and batch is the mean return of those \
+that ended in this iteration. kl and pred are the KL of the update in nats, measured and predicted. cg and res are the \
+iterations and the relative residual of conjugate gradients. ev is the explained variance of the value baseline, and entropy \
+(nats) or std is that of the policy. `npg explain` tells more about each.")]
 pub(crate) struct TrainArgs {
-    /// Environment; `npg envs` lists them. gym:ID is Gymnasium's, with npg's Python package
+    /// Environment; `npg envs` lists them. gym:ID is one of Gymnasium's and needs npg's Python package
     #[arg(value_name = "ENV")]
     pub(crate) environment: String,
     /// Algorithm: sets algorithm.name, and with it direction and step rule
@@ -100,13 +100,13 @@ pub(crate) struct TrainArgs {
     /// Seed of all random streams [run.seed]
     #[arg(long, value_name = "S", value_parser = count, allow_negative_numbers = true)]
     pub(crate) seed: Option<i64>,
-    /// One run for each seed from A to B, B excluded, one after the other
+    /// One run for each seed from A to B - 1, one after the other
     #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with = "seed")]
     pub(crate) seeds: Option<Range<i64>>,
     /// Number of environments [rollout.n_envs]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) envs: Option<i64>,
-    /// Worker threads, 0 for all cores; results do not depend on it [rollout.threads]
+    /// Worker threads, 0 for all cores; results do not depend on this [rollout.threads]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) threads: Option<i64>,
     /// TOML file with settings
@@ -121,13 +121,13 @@ pub(crate) struct TrainArgs {
     /// How environments of Gymnasium step: one after the other, or in processes [env.vectorization]
     #[arg(long, value_name = "HOW", value_parser = PossibleValuesParser::new(["sync", "async"]))]
     pub(crate) vectorization: Option<String>,
-    /// Seconds that a call into an environment of Gymnasium may take, inf for any [env.timeout_seconds, 60]
+    /// Seconds that one call into an environment of Gymnasium may take, inf for no limit [env.timeout_seconds, 60]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub(crate) env_timeout: Option<f64>,
-    /// Directory of the run; a folder seed-<S> is made in it [default: runs/<ENV>/<ALGO>-<k>]
+    /// Directory of the run, in which a folder seed-<S> is made [default: runs/<ENV>/<ALGO>-<k>]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Overwrite a run that --out DIR holds already
+    /// Overwrite a run that is already in --out DIR
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
     /// Print the whole configuration of the (first) run as TOML, and stop
@@ -148,7 +148,7 @@ pub(crate) struct TrainArgs {
     pub(crate) libraries: LibraryArgs,
 }
 
-/// How a training run is shown.
+/// How a training run is displayed.
 #[derive(Args, Clone, Copy)]
 pub(crate) struct OutputArgs {
     /// Print only the last lines
@@ -164,7 +164,7 @@ pub(crate) struct OutputArgs {
 pub(crate) struct EvalArgs {
     /// Directory of a seed, or of all seeds of a run
     pub(crate) run: PathBuf,
-    /// Episodes to average over
+    /// Number of episodes
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     #[arg(allow_negative_numbers = true)]
     pub(crate) episodes: u32,
@@ -174,7 +174,7 @@ pub(crate) struct EvalArgs {
     /// Sample actions, instead of taking the most likely ones
     #[arg(long)]
     pub(crate) stochastic: bool,
-    /// The environment, where its id names a module, as gym:module:ID does
+    /// The environment, if its id names a module as in gym:module:ID
     #[arg(long, value_name = "ENV")]
     pub(crate) env: Option<String>,
     /// latest, best, or a checkpoint file
@@ -195,7 +195,7 @@ pub(crate) struct ResumeArgs {
     /// New total of transitions
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(crate) steps: Option<i64>,
-    /// The environment, where its id names a module, as gym:module:ID does
+    /// The environment, if its id names a module as in gym:module:ID
     #[arg(long, value_name = "ENV")]
     pub(crate) env: Option<String>,
     #[command(flatten)]
@@ -207,8 +207,9 @@ pub(crate) struct ResumeArgs {
 /// `npg plot`
 #[derive(Args)]
 #[command(after_help = "\
-Runs of one environment: the return, and diagnostics below, or what --only names. Runs of several environments: the return \
-alone, with a panel for each environment; the key names the algorithms, or directories where these do not differ.")]
+With runs of one environment, the figure has the return and diagnostics below it, or what --only names. With runs of several \
+environments, it has only the return, with a panel for each environment. The legend names the algorithms, or directories if the \
+algorithms do not differ.")]
 pub(crate) struct PlotArgs {
     /// Directories of runs, of single seeds, or a tensorboard_log of the Python agents
     #[arg(required = true, value_name = "RUN")]
@@ -216,12 +217,12 @@ pub(crate) struct PlotArgs {
     /// File to write, .svg or .png
     #[arg(long, short, value_name = "FILE", default_value = "plot.svg")]
     pub(crate) output: PathBuf,
-    /// Draw this panel alone; may be repeated
+    /// Draw only this panel; may be repeated
     #[arg(long, value_name = "PANEL", value_parser = PossibleValuesParser::new(npg::plot::PANELS))]
     pub(crate) only: Vec<String>,
 }
 
-/// A whole number as people write them: 50000, 50_000, 5e4, 50k, 1M.
+/// Reads a whole number as people write it: 50000, 50_000, 5e4, 50k, 1M.
 fn count(text: &str) -> Result<i64, String> {
     let plain = text.replace('_', "");
     let (digits, factor) = match plain.char_indices().last() {
@@ -238,15 +239,15 @@ fn count(text: &str) -> Result<i64, String> {
     }
 }
 
-/// A seed of random streams.
+/// Reads a seed of random streams.
 fn seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "expected a whole number from 0 on".into())
+    text.parse().map_err(|_| "expected a whole number, 0 or larger".into())
 }
 
-/// Most seeds of one command.
+/// The most seeds of one command.
 const MAX_SEEDS: u32 = 10_000;
 
-/// `A..B`.
+/// Reads `A..B`.
 fn seeds(text: &str) -> Result<Range<i64>, String> {
     let bad = || "expected A..B with 0 <= A < B, such as 0..5 for the seeds 0, 1, 2, 3, 4".to_owned();
     let (first, end) = text.split_once("..").ok_or_else(bad)?;

@@ -1,4 +1,4 @@
-//! How the program ends: the exit codes, and what is printed about an error.
+//! How the program ends: the exit codes, and the text of an error.
 
 use std::io::{IsTerminal, Write};
 
@@ -6,10 +6,10 @@ use npg::Error;
 
 use crate::{program, slips, text};
 
-/// What ended the program; the number is its exit code.
+/// Why the program ended. The number is its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It did what was asked.
+    /// It did its work.
     Done = 0,
     /// Something failed while running.
     Failure = 1,
@@ -54,7 +54,7 @@ impl std::fmt::Display for Next {
     }
 }
 
-/// Prints an error (what, where, the value, what to do next) and gives its exit code.
+/// Prints an error (what, where, the value, what to do next) and returns its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     let mut stderr = std::io::stderr();
     let label = if text::has_color(stderr.is_terminal()) { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
@@ -71,13 +71,13 @@ fn message(error: &anyhow::Error) -> String {
         Some(Error::Config(problems)) if problems.len() > 1 => {
             let lines: String = problems.iter().map(|p| format!("\n  {}: {}", p.key, p.message)).collect();
             return format!(
-                "{} mistakes in the configuration{lines}\n`npg explain KEY` says what a key takes",
+                "{} mistakes in the configuration{lines}\n`npg explain KEY` tells what values a key takes",
                 problems.len()
             );
         }
         Some(Error::Config(problems)) => match problems.first() {
             Some(problem) if npg::config::find(&problem.key).is_some() => {
-                format!("\n`npg explain {}` says more", problem.key)
+                format!("\n`npg explain {}` tells more", problem.key)
             }
             _ => String::new(),
         },
@@ -87,7 +87,7 @@ fn message(error: &anyhow::Error) -> String {
     format!("{}{next}", chain(error))
 }
 
-/// The error and what caused it, down to the library's error, which names its own cause.
+/// The error and its causes, down to the library's error, which names its own cause.
 fn chain(error: &anyhow::Error) -> String {
     let mut parts = Vec::new();
     for cause in error.chain().skip(usize::from(error.is::<Next>())) {
@@ -132,7 +132,7 @@ mod tests {
         let problem = |key: &str| Problem { key: key.into(), message: "is wrong".into() };
         let error = anyhow::Error::from(Error::Config(vec![problem("a.b"), problem("c.d")]));
         let expected = "2 mistakes in the configuration\n  a.b: is wrong\n  c.d: is wrong\n\
-                        `npg explain KEY` says what a key takes";
+                        `npg explain KEY` tells what values a key takes";
         assert_eq!(message(&error), expected);
         let error = anyhow::Error::from(Error::Run("it failed".into())).context(Next("try again".into()));
         assert_eq!((message(&error).as_str(), Exit::of(&error)), ("it failed\ntry again", Exit::Usage));

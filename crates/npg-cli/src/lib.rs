@@ -1,6 +1,6 @@
-//! The program `npg` as a library: it trains policies by natural policy gradient, and says what it does.
+//! The program `npg` as a library: it trains policies by natural policy gradient and reports on it.
 //!
-//! The program and the Python package run the same code; this is the only crate that prints.
+//! The program and the Python package run the same code. This is the only crate that prints.
 
 mod args;
 mod commands;
@@ -22,7 +22,7 @@ use args::{Cli, Command};
 pub use exit::Exit;
 pub use signals::is_asked_to_stop;
 
-/// Runs the program with `arguments`, the first of which is its name; says how it ended. Errors are printed.
+/// Runs the program with `arguments`, of which the first is its name, and returns how it ended. Errors are printed.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(name) = arguments.first() {
@@ -35,7 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             let error = slips::with_advice(error, arguments.get(1).is_some_and(|command| command == "train"));
             let printed = error.print().and_then(|()| std::io::stdout().flush());
             return match printed {
-                _ if error.use_stderr() => Exit::Usage, // nowhere left to say that the stream is closed
+                _ if error.use_stderr() => Exit::Usage, // there is nowhere left to report a closed stream
                 Err(failure) if failure.kind() != ErrorKind::BrokenPipe => {
                     exit::report(&text::unwritten(failure).into())
                 }
@@ -46,18 +46,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     execute(cli).unwrap_or_else(|error| exit::report(&error))
 }
 
-/// `npg check-env` without Python: its help, or what it needs. The Python package takes the command before this program
-/// sees it.
+/// `npg check-env` without Python: prints its help, or what it needs. With Python, the package handles the command before this
+/// program sees it.
 fn check_env(arguments: &[OsString]) -> anyhow::Result<Exit> {
-    let needs = "`npg check-env` needs Python, and this program has none: `pip install .` in npg's repository gives an \
-                 `npg` that has it";
+    let needs = "`npg check-env` needs Python, which this program does not have: `pip install .` in npg's repository installs \
+                 an `npg` with Python";
     if !arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
         return Err(npg::Error::Library { name: "Python", reason: needs.into() }.into());
     }
     let mut command = Cli::command().bin_name("npg");
     command.build();
     let help = command.find_subcommand_mut("check-env").map(clap::Command::render_help);
-    text::print(&format!("{}\n{needs}; there, `--help` lists the options.\n", help.unwrap_or_default()))?;
+    text::print(&format!("{}\n{needs}. Its `--help` lists the options.\n", help.unwrap_or_default()))?;
     Ok(Exit::Done)
 }
 

@@ -1,5 +1,5 @@
-//! How this program is called, so that the commands that it prints run as they stand: from `cargo run` too, and where
-//! `npg` is not on the path.
+//! How this program was called. The commands that it prints must run as they are, also from `cargo run` and if `npg` is not on
+//! the path.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::text::shell_word;
 
-/// What most messages call it.
+/// The name in most messages.
 const NAME: &str = "npg";
 
 static PROGRAM: OnceLock<String> = OnceLock::new();
@@ -15,7 +15,7 @@ static PROGRAM: OnceLock<String> = OnceLock::new();
 /// Remembers how this process was called.
 pub(crate) fn called_as(name: &OsStr) {
     let here = std::env::current_dir().unwrap_or_default();
-    let _ = PROGRAM.set(command(Path::new(name), std::env::var_os("PATH"), &here)); // the first call of a process counts
+    let _ = PROGRAM.set(command(Path::new(name), std::env::var_os("PATH"), &here)); // only the first call of a process counts
 }
 
 /// The word that starts this program in the user's shell.
@@ -23,7 +23,7 @@ pub(crate) fn name() -> &'static str {
     PROGRAM.get().map_or(NAME, String::as_str)
 }
 
-/// A message whose commands, such as `` `npg envs` ``, begin with that word.
+/// The message with this word at the beginning of its commands, such as `` `npg envs` ``.
 pub(crate) fn runnable(message: &str) -> String {
     match name() {
         NAME => message.into(),
@@ -31,22 +31,22 @@ pub(crate) fn runnable(message: &str) -> String {
     }
 }
 
-/// The word for a program that was called as `called`, in the folder `here`.
+/// The word for a program that was called as `called` from the folder `here`.
 fn command(called: &Path, path: Option<OsString>, here: &Path) -> String {
     let Some(name) = called.file_name() else { return NAME.into() };
     let is_bare = called.components().count() == 1;
     if is_bare || on_path(name, path).is_some_and(|found| is_same(&found, &here.join(called))) {
-        return shell_word(name);
+        return shell_word(&name.to_string_lossy());
     }
     let word = match called.strip_prefix(here) {
         Ok(inside) if inside.components().count() == 1 => Path::new(".").join(inside),
         Ok(inside) => inside.into(),
         Err(_) => called.into(),
     };
-    shell_word(word)
+    shell_word(&word.to_string_lossy())
 }
 
-/// The file that a shell finds under this name.
+/// The file that a shell finds by this name.
 fn on_path(name: &OsStr, path: Option<OsString>) -> Option<PathBuf> {
     std::env::split_paths(&path?).map(|folder| folder.join(name)).find(|file| file.is_file())
 }

@@ -5,7 +5,7 @@ use npg::env::EnvSource;
 
 use crate::args::TrainArgs;
 
-/// The configurations of a command, one for each seed, and where its environments come from.
+/// The configurations of a command, one for each seed, and the source of its environments.
 pub(crate) fn runs(args: &TrainArgs) -> npg::Result<(Vec<Config>, Box<dyn EnvSource>)> {
     let (config, source) = layers(args)?.resolve_for(&args.environment)?;
     let seeds = match args.seeds.clone() {

@@ -1,5 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP: the first one asks the run to stop after its iteration, a second one kills the program. One that
-//! was ignored from the start stays ignored.
+//! SIGINT, SIGTERM and SIGHUP: the first one asks the run to stop after its iteration, and a second one kills the program.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,23 +17,24 @@ pub fn is_asked_to_stop() -> bool {
     HEARD.get().is_some_and(|signal| signal.load(Ordering::Relaxed) != 0)
 }
 
-/// Has a file that may not grow further (`ulimit -f`) be an error of whoever writes it, as a full disk is. The signal that
-/// comes with it would end the program without a word.
+/// Makes a file that may not grow further (`ulimit -f`) an error for its writer, like a full disk. Otherwise the signal that
+/// comes with it would end the program without a message.
 pub(crate) fn make_file_limits_errors() {
-    let _ = flag::register(SIGXFSZ, Arc::default()); // without it, all else works
+    let _ = flag::register(SIGXFSZ, Arc::default()); // without it, everything else works
 }
 
-/// Which signal has arrived, if any.
+/// The signal that has arrived, if any.
 pub(crate) struct Stop {
     signal: Arc<AtomicUsize>,
 }
 
 impl Stop {
-    /// Begins to listen.
+    /// Starts to listen.
     pub(crate) fn listen() -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let asked = Arc::new(AtomicBool::new(false));
-        for number in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|number| !is_ignored(*number)) {
+        let hangup = Some(SIGHUP).filter(|_| !is_ignored(SIGHUP));
+        for number in [SIGINT, SIGTERM].into_iter().chain(hangup) {
             // In this order: the first signal finds `asked` unset and sets it, the second one finds it set.
             flag::register_conditional_default(number, Arc::clone(&asked))?;
             flag::register(number, Arc::clone(&asked))?;
@@ -55,13 +55,12 @@ impl Stop {
     }
 }
 
-/// Whether the process was started with this signal ignored, as `nohup` and `trap "" INT` do: it is then not to end by it.
-/// Where the system does not tell, a run had better outlive its terminal.
+/// Whether the process was started with this signal ignored, as `nohup` does, so that it outlives its terminal. True if the
+/// system does not tell.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.map_or(signal == SIGHUP, |mask| mask >> (signal - 1) & 1 == 1)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 #[cfg(test)]

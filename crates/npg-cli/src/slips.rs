@@ -1,4 +1,4 @@
-//! Advice where a flag or an environment has another name, or is to be had elsewhere.
+//! Advice about flags and environments that have another name, or that come from somewhere else.
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -9,8 +9,8 @@ use npg::env::registry;
 use crate::args::Cli;
 use crate::{glossary, program};
 
-/// An unknown flag that is a setting, under its own name or as other programs call it, is answered with what sets it.
-/// A flag that merely resembles it in some letters is not offered. Only `npg train` takes settings.
+/// If an unknown flag is a setting, by its own name or by the name in other programs, the answer says how to set it.
+/// Flags that merely share some letters with it are not suggested. Only `npg train` takes settings.
 pub(crate) fn with_advice(mut error: Error, takes_settings: bool) -> Error {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return error };
     if error.kind() != ErrorKind::UnknownArgument || !takes_settings {
@@ -23,7 +23,7 @@ pub(crate) fn with_advice(mut error: Error, takes_settings: bool) -> Error {
         return error;
     }
     error.remove(ContextKind::SuggestedArg);
-    error.remove(ContextKind::Usage); // it shows the flag that was offered
+    error.remove(ContextKind::Usage); // it shows the suggested flag
     let mut advice = advice(&flag);
     if advice.is_empty() {
         advice.push(program::runnable("other settings have no flag: `--set KEY=VALUE`; `npg explain` lists the keys"));
@@ -68,7 +68,7 @@ fn flag_of(path: &str) -> Option<String> {
 const OF_GYMNASIUM: [&str; 6] =
     ["LunarLander", "LunarLanderContinuous", "BipedalWalker", "BipedalWalkerHardcore", "CarRacing", "Blackjack"];
 
-/// What to do about an id that is not among npg's.
+/// What to do about an id that npg does not know.
 pub(crate) fn about_environment(id: &str) -> String {
     let foreign = presets::names().filter(|name| !registry::ids().any(|id| id == *name));
     let name = id.rsplit_once("-v").map_or(id, |(name, _)| name);
@@ -78,15 +78,15 @@ pub(crate) fn about_environment(id: &str) -> String {
         _ => (id, is_foreign),
     };
     if !is_foreign {
-        return "`npg envs` lists all environments; gym:ID is one of Gymnasium's".into();
+        return "`npg envs` lists all environments, and gym:ID is one of Gymnasium's".into();
     }
     if registry::has_gymnasium() {
-        return format!("{id} is Gymnasium's: `npg train gym:{id}`");
+        return format!("{id} is one of Gymnasium's environments: `npg train gym:{id}`");
     }
-    // Without the marks of a command of this program: that one is another.
+    // Not in the marks of a command of this program, because another program would run it.
     format!(
-        "{id} is Gymnasium's, which needs npg's Python package: `pip install .` in npg's repository gives an npg that \
-         has it, as gym:{id}"
+        "{id} is one of Gymnasium's environments, which need npg's Python package: `pip install .` in npg's repository \
+         installs an npg that has it as gym:{id}"
     )
 }
 

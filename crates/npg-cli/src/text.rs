@@ -1,14 +1,12 @@
-//! Text: numbers, columns, paragraphs, and where color is welcome.
+//! Text: numbers, columns, paragraphs, and whether to use color.
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 
 pub(crate) use npg::logs::json_line;
 use textwrap::WordSplitter;
 
-/// Whether to color what goes to a stream that is (or is not) a terminal (<https://no-color.org>).
+/// Whether to color text for a stream that is (or is not) a terminal (<https://no-color.org>).
 pub(crate) fn has_color(is_terminal: bool) -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     is_terminal && !is_set("NO_COLOR") && !is_dumb()
@@ -19,7 +17,7 @@ pub(crate) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|value| value == "dumb")
 }
 
-/// Writes to standard output; a reader that has seen enough (`npg explain | head`) is no error.
+/// Writes to standard output. It is not an error if the reader has gone (`npg explain | head`).
 pub(crate) fn print(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -28,22 +26,25 @@ pub(crate) fn print(text: &str) -> std::io::Result<()> {
     }
 }
 
-/// The error of what could not be written to standard output; the system's alone does not say where.
+/// The error if standard output cannot be written. The system's own error does not say where.
 pub(crate) fn unwritten(error: std::io::Error) -> std::io::Error {
     std::io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
 }
 
-/// Says on standard error what does not stop the program but should be known.
+/// Prints a note on standard error: something that does not stop the program but should be known.
 pub(crate) fn warn(text: &str) {
     let mut stderr = std::io::stderr();
     let label = if has_color(stderr.is_terminal()) { "\x1b[1;33mnote:\x1b[0m" } else { "note:" };
     let text = crate::program::runnable(text);
-    let _ = writeln!(stderr, "{label} {}", harmless(&text)); // nowhere left to say that stderr is closed
+    let _ = writeln!(stderr, "{label} {}", harmless(&text)); // there is nowhere left to report that stderr is closed
 }
 
-/// A text without what a terminal obeys: files, environments and paths have a say in messages, and must not move the
-/// cursor, recolor or rename anything, or turn the direction of writing.
+/// The text without the characters that a terminal obeys. Files, environments and paths contribute to messages, and they must
+/// not move the cursor, recolor or rename anything, or change the direction of writing.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
@@ -51,11 +52,7 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(shown).collect())
 }
 
-fn is_harmful(c: char) -> bool {
-    c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// What came out of several seeds, in one line.
+/// The result of several seeds, in one line.
 pub(crate) fn mean_over_seeds(what: &str, means: &[f64]) -> String {
     let interval = npg::stats::mean_interval(means);
     let (seeds, mean) = (means.len(), npg::stats::mean(means));
@@ -73,28 +70,12 @@ pub(crate) fn ranges(numbers: &[u64]) -> Option<String> {
     Some(ranges.join(", ")).filter(|text| !text.is_empty())
 }
 
-/// A word as a shell takes it: in quotes where it needs them, and as `$'...'`, byte by byte, where a terminal would obey it or
-/// it is no text.
-pub(crate) fn shell_word(word: impl AsRef<OsStr>) -> String {
-    let word = word.as_ref();
-    let quoted = word.to_str().filter(|text| !text.contains(is_harmful) && !text.contains(char::is_control));
-    if let Some(quoted) = quoted.and_then(|text| shlex::try_quote(text).ok()) {
-        return quoted.into_owned();
-    }
-    let escaped = |byte: &u8| match byte {
-        byte if byte.is_ascii_alphanumeric() || b"._-/".contains(byte) => char::from(*byte).to_string(),
-        byte => format!("\\x{byte:02x}"),
-    };
-    format!("$'{}'", word.as_encoded_bytes().iter().map(escaped).collect::<String>())
+/// A path as a shell takes it: in quotes if it needs them.
+pub(crate) fn shell_word(path: &str) -> String {
+    shlex::try_quote(path).map_or_else(|_| path.into(), Cow::into_owned) // fails for NUL, which no path has
 }
 
-/// A path as a shell word that no program takes for an option.
-pub(crate) fn shell_path(path: &Path) -> String {
-    let is_like_option = path.as_os_str().as_encoded_bytes().starts_with(b"-");
-    if is_like_option { shell_word(Path::new(".").join(path)) } else { shell_word(path) }
-}
-
-/// Columns of the terminal; 100 where there is none.
+/// The width of the terminal in columns, or 100 if there is none.
 pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
 }
@@ -118,7 +99,7 @@ pub(crate) fn count(number: f64) -> String {
     format!("{digits}{unit}")
 }
 
-/// A number in six columns where it can be: 0.0098, 2.787, 43.2, 12346, 9.8e-6.
+/// A number in at most six columns if possible: 0.0098, 2.787, 43.2, 12346, 9.8e-6.
 pub(crate) fn short(number: f64) -> String {
     match number.abs() {
         0.0 => "0".into(),
@@ -131,7 +112,7 @@ pub(crate) fn short(number: f64) -> String {
     }
 }
 
-/// A return or length with one decimal, none above 10,000.
+/// A return or a length with one decimal, or with none from 10,000 on.
 pub(crate) fn decimal(number: f64) -> String {
     if number.abs() < 1e4 { format!("{number:.1}") } else { format!("{number:.0}") }
 }
@@ -147,7 +128,7 @@ pub(crate) fn clock(seconds: f64) -> String {
     }
 }
 
-/// Rows of cells in columns, left-aligned, two spaces apart.
+/// Rows of cells as left-aligned columns, two spaces apart.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::NOTHING).add_rows(rows);
@@ -155,7 +136,7 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// A paragraph in lines of at most `width` columns, broken between words only.
+/// A paragraph in lines of at most `width` columns, broken only between words.
 pub(crate) fn wrapped(paragraph: &str, width: usize) -> String {
     let between_words = textwrap::Options::new(width).break_words(false).word_splitter(WordSplitter::NoHyphenation);
     textwrap::fill(paragraph, between_words) + "\n"
@@ -180,22 +161,6 @@ mod tests {
     fn what_a_terminal_obeys_is_shown_instead() {
         assert_eq!(harmless("a\tb \u{e9}\n\u{1f600}"), "a\tb \u{e9}\n\u{1f600}");
         assert_eq!(harmless("\x1b]0;x\x07\r\x7f\u{9b}1m\u{202e}"), "\\u{1b}]0;x\\u{7}\\r\\u{7f}\\u{9b}1m\\u{202e}");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_path_is_a_word_even_if_it_is_no_text_or_looks_like_an_option() {
-        use std::os::unix::ffi::OsStrExt;
-        let word = |bytes: &[u8]| shell_path(Path::new(OsStr::from_bytes(bytes)));
-        assert_eq!(word(b"runs/CartPole-v1/npg-1"), "runs/CartPole-v1/npg-1");
-        assert_eq!(word(b"-x/seed-0"), "./-x/seed-0");
-        for unprintable in [&b"a\xff'b"[..], b"new\nline", b"\x1b[31m", "\u{202e}".as_bytes()] {
-            let word = word(unprintable);
-            assert_eq!(harmless(&word), word);
-            let echo = format!("printf %s {word}");
-            let Ok(output) = std::process::Command::new("bash").args(["-c", &echo]).output() else { continue };
-            assert_eq!(output.stdout, unprintable, "{word}");
-        }
     }
 
     #[test]

@@ -31,25 +31,25 @@ fn help() {
     Commands:
       train        Train a policy
       eval         Evaluate a trained policy
-      resume       Go on with a run that was interrupted, or make it longer
+      resume       Continue a run that was interrupted, or make it longer
       plot         Draw learning curves and diagnostics of runs
-      theory       Check every claim of the theory, now
-      convergence  Check that what the trainer estimates from samples converges to exact values
+      theory       Check every claim of the theory
+      convergence  Check that the trainer's estimates from samples converge to exact values
       field        Draw vanilla and natural gradients of a regulator, where both are known exactly
       kakade       Draw two experiments of Kakade 2001 with exact gradients
       mdp          Solve a finite Markov decision process exactly: values, gradients, optimum, ascent
       envs         List the environments
       check-env    Check an environment of Gymnasium: spaces, seeding, endings, speed
       presets      List the presets, or print one
-      explain      Explain a key, metric, column, flag, environment or word of the field; without NAME
-                   all keys and metrics
+      explain      Explain a key, metric, column, flag, environment or term; without NAME, list all keys
+                   and metrics
       completions  Print a shell's completion script
 
     Options:
       -h, --help     Print help
       -V, --version  Print version
 
-    Begin with `npg train CartPole-v1`.
+    Start with `npg train CartPole-v1`.
     "#);
     insta::assert_snapshot!(shown("train --help"), @r#"
     exit code 0
@@ -58,16 +58,17 @@ fn help() {
     Usage: npg train [OPTIONS] <ENV>
 
     Arguments:
-      <ENV>  Environment; `npg envs` lists them. gym:ID is Gymnasium's, with npg's Python package
+      <ENV>  Environment; `npg envs` lists them. gym:ID is one of Gymnasium's and needs npg's Python
+             package
 
     Options:
           --algo <NAME>          Algorithm: sets algorithm.name, and with it direction and step rule
                                  [possible values: npg, trpo, vpg]
           --steps <N>            Transitions to train on, such as 50000 or 1e6 [run.steps]
           --seed <S>             Seed of all random streams [run.seed]
-          --seeds <A..B>         One run for each seed from A to B, B excluded, one after the other
+          --seeds <A..B>         One run for each seed from A to B - 1, one after the other
           --envs <N>             Number of environments [rollout.n_envs]
-          --threads <N>          Worker threads, 0 for all cores; results do not depend on it
+          --threads <N>          Worker threads, 0 for all cores; results do not depend on this
                                  [rollout.threads]
           --config <FILE>        TOML file with settings
           --set <KEY=VALUE>      One setting, such as algorithm.kl_step=0.02; may be repeated
@@ -75,11 +76,11 @@ fn help() {
                                  repeated [env.KEY]
           --vectorization <HOW>  How environments of Gymnasium step: one after the other, or in
                                  processes [env.vectorization] [possible values: sync, async]
-          --env-timeout <S>      Seconds that a call into an environment of Gymnasium may take, inf for
-                                 any [env.timeout_seconds, 60]
-          --out <DIR>            Directory of the run; a folder seed-<S> is made in it [default:
+          --env-timeout <S>      Seconds that one call into an environment of Gymnasium may take, inf
+                                 for no limit [env.timeout_seconds, 60]
+          --out <DIR>            Directory of the run, in which a folder seed-<S> is made [default:
                                  runs/<ENV>/<ALGO>-<k>]
-          --force                Overwrite a run that --out DIR holds already
+          --force                Overwrite a run that is already in --out DIR
           --dry-run              Print the whole configuration of the (first) run as TOML, and stop
           --init <RUN>           Start from the policy of another run
           --until-return <R>     Stop when the mean of the last 100 training episodes reaches R
@@ -90,18 +91,18 @@ fn help() {
       -h, --help                 Print help
 
     Libraries:
-          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
-                               active Python's package
+          --mujoco-lib <PATH>  libmujoco, or the folder that holds it [default: $NPG_MUJOCO_LIB, else
+                               the active Python's package]
 
-    Settings come from, the later the stronger: defaults, the environment's preset, --config, --set,
-    flags.
-    `npg presets ENV` prints a preset, `npg explain` all keys.
+    Settings come from the following, and later ones win: defaults, the environment's preset, --config,
+    --set, flags.
+    `npg presets ENV` prints a preset, and `npg explain` lists all keys.
 
-    Columns of the table: return and len are means of the last 100 training episodes, batch the mean
-    return of those that ended in this iteration; kl and pred the KL of the update in nats, measured and
-    predicted; cg and res the iterations and relative residual of conjugate gradients; ev the explained
-    variance of the value baseline; entropy (nats) or std of the policy. `npg explain` tells more of
-    each.
+    Columns of the table: return and len are means over the last 100 training episodes, and batch is the
+    mean return of those that ended in this iteration. kl and pred are the KL of the update in nats,
+    measured and predicted. cg and res are the iterations and the relative residual of conjugate
+    gradients. ev is the explained variance of the value baseline, and entropy (nats) or std is that of
+    the policy. `npg explain` tells more about each.
     "#);
     insta::assert_snapshot!(shown("eval -h"), @r#"
     exit code 0
@@ -113,21 +114,21 @@ fn help() {
       <RUN>  Directory of a seed, or of all seeds of a run
 
     Options:
-          --episodes <N>        Episodes to average over [default: 100]
+          --episodes <N>        Number of episodes [default: 100]
           --seed <S>            Seed of the evaluation's random streams [default: 0]
           --stochastic          Sample actions, instead of taking the most likely ones
-          --env <ENV>           The environment, where its id names a module, as gym:module:ID does
+          --env <ENV>           The environment, if its id names a module as in gym:module:ID
           --checkpoint <WHICH>  latest, best, or a checkpoint file [default: latest]
           --json                Print one JSON object
       -h, --help                Print help
 
     Libraries:
-          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
-                               active Python's package
+          --mujoco-lib <PATH>  libmujoco, or the folder that holds it [default: $NPG_MUJOCO_LIB, else
+                               the active Python's package]
     "#);
     insta::assert_snapshot!(shown("resume -h"), @r#"
     exit code 0
-    Go on with a run that was interrupted, or make it longer
+    Continue a run that was interrupted, or make it longer
 
     Usage: npg resume [OPTIONS] <RUN>
 
@@ -136,14 +137,14 @@ fn help() {
 
     Options:
           --steps <N>  New total of transitions
-          --env <ENV>  The environment, where its id names a module, as gym:module:ID does
+          --env <ENV>  The environment, if its id names a module as in gym:module:ID
       -q, --quiet      Print only the last lines
           --json       Print JSON lines instead of a table
       -h, --help       Print help
 
     Libraries:
-          --mujoco-lib <PATH>  libmujoco, or the folder that holds it; else $NPG_MUJOCO_LIB or the
-                               active Python's package
+          --mujoco-lib <PATH>  libmujoco, or the folder that holds it [default: $NPG_MUJOCO_LIB, else
+                               the active Python's package]
     "#);
     insta::assert_snapshot!(shown("plot -h"), @r#"
     exit code 0
@@ -156,13 +157,13 @@ fn help() {
 
     Options:
       -o, --output <FILE>  File to write, .svg or .png [default: plot.svg]
-          --only <PANEL>   Draw this panel alone; may be repeated [possible values: return, kl, gain,
+          --only <PANEL>   Draw only this panel; may be repeated [possible values: return, kl, gain,
                            explained-variance, residual]
       -h, --help           Print help
 
-    Runs of one environment: the return, and diagnostics below, or what --only names. Runs of several
-    environments: the return alone, with a panel for each environment; the key names the algorithms, or
-    directories where these do not differ.
+    With runs of one environment, the figure has the return and diagnostics below it, or what --only
+    names. With runs of several environments, it has only the return, with a panel for each environment.
+    The legend names the algorithms, or directories if the algorithms do not differ.
     "#);
 }
 
@@ -211,8 +212,8 @@ fn environments_and_presets() {
         assert!(line.chars().count() <= 100 && line.contains("  npg  "), "{line}");
     }
     insta::assert_snapshot!(list.split("\n\n").last().expect("notes"), @r#"
-    `npg presets ENV` prints one; `npg train ENV` uses it. gym: is Gymnasium's, which needs npg's Python
-    package (`pip install .` in npg's repository).
+    `npg presets ENV` prints one, and `npg train ENV` uses it. Those with gym: are Gymnasium's and need
+    npg's Python package (`pip install .` in npg's repository).
     "#);
     assert!(shown("presets").contains("\ngym:LunarLander-v3  "));
     assert_eq!(shown("presets gym:LunarLander-v3"), shown("presets LunarLander-v3"));
@@ -234,14 +235,14 @@ fn explanations() {
       default  0.01
       takes    a number > 0
 
-    Predicted KL is 1/2 d^T F d for the step d = alpha x, with the undamped F of the states that
-    algorithm.fisher_fraction selects. 0.01 suits most tasks; 0.05 or more is faster where batches are
-    large or the task is easy; 0.001 is for long, delicate training. The measured KL is logged beside it
-    as npg/kl.
+    The predicted KL is 1/2 d^T F d for the step d = alpha x, with the undamped F of the states that
+    algorithm.fisher_fraction selects. 0.01 suits most tasks. 0.05 or more learns faster if batches are
+    large or the task is easy. 0.001 is for long, delicate training. The measured KL is logged as
+    npg/kl.
     "#);
     insta::assert_snapshot!(shown("explain advantage"), @r#"
     exit code 0
-    [advantage] Estimating how much better an action was than the policy's average.
+    [advantage] Estimates of how much better an action was than the policy's average action.
 
       advantage.estimator  "gae"  Advantage estimator.
       advantage.gamma      0.99   Discount factor.
@@ -257,7 +258,7 @@ fn explanations() {
     exit code 0
     CartPole-v1: Balance a pole on a cart by pushing the cart left or right.
 
-      env.sutton_barto_reward  false  Reward 0 a step and -1 at the fall, instead of 1 a step.
+      env.sutton_barto_reward  false  Reward 0 for each step and -1 for the fall, instead of 1 for each step.
     "#);
     assert!(shown("explain kl_step").starts_with(&shown("explain algorithm.kl_step")));
     insta::assert_snapshot!(shown("explain lr"), @r#"
@@ -291,7 +292,7 @@ fn explanations() {
       default  "none"
       takes    a number or "none"
 
-    Needs 100 finished episodes. The run counts as complete.
+    It needs 100 finished episodes. The run then counts as complete.
 
       npg train --until-return  Stop when the mean of the last 100 training episodes reaches R [run.until_return]
     "#);
@@ -444,7 +445,9 @@ fn environments_of_gymnasium_say_how_to_get_them() {
         ("ALE/Pong-v5", "ALE/Pong-v5"),
     ] {
         let text = shown(&format!("train {given}"));
-        let begin = format!("exit code 2\n--- stderr\nerror: unknown environment `{given}`\n{id} is Gymnasium's");
+        let begin = format!(
+            "exit code 2\n--- stderr\nerror: unknown environment `{given}`\n{id} is one of Gymnasium's environments"
+        );
         assert!(text.starts_with(&begin), "{text}");
         assert!(text.contains("`pip install .`") && text.contains(&format!("gym:{id}")), "{text}");
     }
@@ -457,7 +460,7 @@ fn environments_of_gymnasium_say_how_to_get_them() {
     Arguments:
       [ID]...  Gymnasium's id, such as LunarLander-v3, and options of the checker
 
-    `npg check-env` needs Python, and this program has none: `pip install .` in npg's repository gives an `npg` that has it; there, `--help` lists the options.
+    `npg check-env` needs Python, which this program does not have: `pip install .` in npg's repository installs an `npg` with Python. Its `--help` lists the options.
     "#);
 }
 
@@ -467,7 +470,7 @@ fn slips_of_names_and_settings() {
     exit code 2
     --- stderr
     error: unknown environment `CartPole-v0`, did you mean `CartPole-v1`?
-    `npg envs` lists all environments; gym:ID is one of Gymnasium's
+    `npg envs` lists all environments, and gym:ID is one of Gymnasium's
     "#);
     insta::assert_snapshot!(shown("train HalfCheetah-v5 --steps 10"), @r#"
     exit code 5
@@ -485,13 +488,13 @@ fn slips_of_names_and_settings() {
     exit code 2
     --- stderr
     error: unknown environment `Chess`
-    `npg envs` lists all environments; gym:ID is one of Gymnasium's
+    `npg envs` lists all environments, and gym:ID is one of Gymnasium's
     "#);
     insta::assert_snapshot!(shown("train CartPole-v1 --steps -5"), @r#"
     exit code 2
     --- stderr
     error: run.steps: must be an integer >= 1, but is -5 (in --steps)
-    `npg explain run.steps` says more
+    `npg explain run.steps` tells more
     "#);
     insta::assert_snapshot!(
         shown("train CartPole-v1 --set algorithm.kl_stp=1 --set rollout.n_envs=many --set env.gravity=9 --envs 0"),
@@ -503,7 +506,7 @@ fn slips_of_names_and_settings() {
       rollout.n_envs: expected an integer from 1 to 65536, got the string "many" (in --set)
       rollout.n_envs: must be an integer from 1 to 65536, but is 0 (in --envs)
       env.gravity: CartPole-v1 has no such option; it takes `sutton_barto_reward`
-    `npg explain KEY` says what a key takes
+    `npg explain KEY` tells what values a key takes
     "#
     );
 }
@@ -558,6 +561,6 @@ fn what_needs_python_says_how_to_get_it() {
     insta::assert_snapshot!(shown("check-env LunarLander-v3 --steps 10"), @r"
     exit code 5
     --- stderr
-    error: `npg check-env` needs Python, and this program has none: `pip install .` in npg's repository gives an `npg` that has it
+    error: `npg check-env` needs Python, which this program does not have: `pip install .` in npg's repository installs an `npg` with Python
     ");
 }

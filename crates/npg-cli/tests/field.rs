@@ -167,7 +167,7 @@ fn mistakes_are_named() {
     insta::assert_snapshot!(place.npg("field --sigma-range -0.1:0.5:7").shown(), @r#"
     exit code 2
     --- stderr
-    error: --sigma-range: begins at -0.1, but standard deviations are at least 0
+    error: --sigma-range: starts at -0.1, but standard deviations are at least 0
     "#);
     insta::assert_snapshot!(place.npg("field -o field.gif").shown(), @r#"
     exit code 2

@@ -92,7 +92,7 @@ fn policies_that_cannot_be_evaluated() {
     insta::assert_snapshot!(shown("eval o --seed -1"), @r#"
     exit code 2
     --- stderr
-    error: invalid value '-1' for '--seed <S>': expected a whole number from 0 on
+    error: invalid value '-1' for '--seed <S>': expected a whole number, 0 or larger
     "#);
     insta::assert_snapshot!(shown("eval o --checkpoint newest"), @r#"
     exit code 2
@@ -136,7 +136,11 @@ fn damaged_checkpoints() {
     place.damage(FILE, |bytes| bytes.truncate(1000));
     let ended = place.done("eval o --episodes 2 --json");
     assert!(ended.out.contains("step-000000001500.safetensors"), "{}", ended.out);
-    assert!(ended.err.starts_with(&format!("note: passed over: cannot use {FILE}: it is damaged: ")), "{}", ended.err);
+    assert!(
+        ended.err.starts_with(&format!("note: skipped a checkpoint: cannot use {FILE}: it is damaged: ")),
+        "{}",
+        ended.err
+    );
 }
 
 #[test]

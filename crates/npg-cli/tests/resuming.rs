@@ -48,7 +48,7 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
         assert_eq!(ended.code, Some(code), "{}", ended.err);
         assert!(ended.events("done").is_empty());
         let steps = ended.events("iteration").last().unwrap()["steps"].as_u64().unwrap();
-        let told = format!("stopped after {steps} of 20100 steps; go on with: npg resume {out}/seed-0\n");
+        let told = format!("stopped after {steps} of 20100 steps; continue with: npg resume {out}/seed-0\n");
         assert_eq!(ended.err, told);
         assert!(place.path(&format!("{out}/seed-0/checkpoints/step-{steps:012}.safetensors")).exists());
         let resumed = place.done(&format!("resume {out} --json"));
@@ -119,7 +119,7 @@ fn all_seeds_of_an_interrupted_command_are_resumed() {
     let ended = interrupted(&place, &line, 45, Signal::SIGINT);
     assert_eq!(ended.code, Some(130));
     assert_eq!((ended.events("start").len(), ended.events("done").len()), (2, 1));
-    assert!(ended.err.ends_with("go on with: npg resume o\n"), "{}", ended.err);
+    assert!(ended.err.ends_with("continue with: npg resume o\n"), "{}", ended.err);
     let resumed = place.done("resume o --json");
     assert_eq!((resumed.events("start").len(), resumed.events("done").len()), (3, 3));
     for seed in 0..3 {
@@ -142,7 +142,7 @@ fn a_finished_run_is_left_alone() {
     insta::assert_snapshot!(shown, @r#"
     exit code 0
     CartPole-v1, npg, seed 0, 2k steps: o/seed-0
-    o/seed-0 was done already: 2k steps; final return #, best #
+    o/seed-0 was already finished: 2k steps; final return #, best #
       npg eval o/seed-0
       npg plot o/seed-0 -o curve.svg
       npg resume o/seed-0 --steps 4000
@@ -154,14 +154,14 @@ fn a_finished_run_is_left_alone() {
     insta::assert_snapshot!(place.npg("resume o --steps 1999").shown(), @r#"
     exit code 2
     --- stderr
-    error: run.steps: is 1999, but 2000 steps are done
-    `npg explain run.steps` says more
+    error: run.steps: is 1999, but 2000 steps are done already
+    `npg explain run.steps` tells more
     "#);
     insta::assert_snapshot!(place.npg("resume o --steps 0").shown(), @r#"
     exit code 2
     --- stderr
     error: run.steps: must be at least 1, but --steps is 0
-    `npg explain run.steps` says more
+    `npg explain run.steps` tells more
     "#);
     assert_eq!(files(), before);
 }
@@ -172,7 +172,7 @@ fn a_longer_run() {
     let seconds = |ended: &Ended| ended.events("done")[0]["seconds"].as_f64().unwrap();
     let before = seconds(&place.done("resume o --json"));
     let resumed = place.done("resume o --steps 3200 --json");
-    insta::assert_snapshot!(resumed.err, @"note: the total is now 3200 steps (it was 2000); schedules follow it");
+    insta::assert_snapshot!(resumed.err, @"note: the total is now 3200 steps (it was 2000), and schedules follow it");
     assert_eq!(resumed.events("start")[0]["steps"], 3200);
     assert!(seconds(&resumed) > before, "the time before counts");
     let config: toml::Table = place.read("o/seed-0/config.toml").parse().unwrap();
@@ -212,7 +212,11 @@ fn damaged_runs() {
     ] {
         place.damage(newest, change);
         let resumed = place.npg("resume o --json");
-        assert!(resumed.err.starts_with(&format!("note: passed over: cannot use {newest}: it is ")), "{}", resumed.err);
+        assert!(
+            resumed.err.starts_with(&format!("note: skipped a checkpoint: cannot use {newest}: it is ")),
+            "{}",
+            resumed.err
+        );
         assert_eq!((resumed.code, resumed.events("iteration").len()), (Some(0), 1), "from the checkpoint before");
         place.results("o/seed-0").assert_same(&whole, "from the checkpoint before");
     }
@@ -220,7 +224,7 @@ fn damaged_runs() {
     insta::assert_snapshot!(place.npg("resume o").shown().lines().take(4).collect::<Vec<_>>().join("\n"), @r#"
     exit code 0
     CartPole-v1, npg, seed 0, 2k steps: o/seed-0
-    passed over: cannot use o/seed-0/checkpoints/step-000000002000.safetensors: it is not a checkpoint of npg
+    skipped a checkpoint: cannot use o/seed-0/checkpoints/step-000000002000.safetensors: it is not a checkpoint of npg
     steps  steps/s    eta   return ± 95 %   batch    len      kl    pred  cg     res      ev  entropy
     "#);
     for name in place.names("o/seed-0/checkpoints") {
@@ -272,18 +276,4 @@ fn runs_that_lack_files() {
     --- stderr
     error: . is not a run: it has neither config.toml nor checkpoints, and no seed-<n> that has, but it holds 2 runs, such as ./o
     "#);
-}
-
-#[test]
-fn a_run_without_a_first_checkpoint_has_lost_nothing_and_is_told_so() {
-    let place = Place::new();
-    std::fs::create_dir_all(place.path("o/seed-0/checkpoints")).unwrap();
-    std::fs::write(place.path("o/seed-0/lock"), "").unwrap();
-    for run in ["o", "o/seed-0"] {
-        let ended = place.npg(&format!("resume {run}"));
-        let told = "has no checkpoint yet; if its training was ended before the first one, nothing is lost: train it \
-                    anew, with --force";
-        assert_eq!((ended.code, ended.err), (Some(2), format!("error: {run} {told}\n")));
-    }
-    place.done(&format!("{SMALL} --steps 500 --out o --force --quiet"));
 }

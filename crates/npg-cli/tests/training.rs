@@ -185,7 +185,7 @@ fn a_run_that_is_there_is_refused_or_replaced() {
     assert_eq!(place.npg("train CartPole-v1 --out p --set algorithm.damping=-1").code, Some(2));
     assert!(!place.path("p").exists());
     // A file in the way.
-    assert_eq!(place.npg(&format!("{SMALL} --steps 500 --out o/seed-1/config.toml")).code, Some(2));
+    assert_eq!(place.npg(&format!("{SMALL} --steps 500 --out o/seed-1/config.toml")).code, Some(1));
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn until_a_return_is_reached() {
     let resumed = place.done("resume o --json");
     assert_eq!((resumed.events("iteration").len(), &resumed.events("done")[0]["steps"]), (0, &steps.into()));
     let resumed = place.done(&format!("resume o --steps {}", steps + 3000));
-    assert!(resumed.out.contains("run.until_return was reached, so it no longer holds"), "{}", resumed.out);
+    assert!(resumed.out.contains("run.until_return has been reached, so it is turned off"), "{}", resumed.out);
     assert_eq!(common::json_lines(&place.read("o/seed-0/metrics.jsonl")).last().unwrap()["steps"], steps + 3000);
 }
 

@@ -104,14 +104,14 @@ pub(super) fn run<T: Task>(task: T) -> T::Output {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
 fn run_avx512<T: Task>(task: T) -> T::Output {
-    // SAFETY: whoever calls this function vouches for its features.
+    // SAFETY: the caller guarantees that the CPU has the features.
     unsafe { task.run::<Avx512>() }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn run_avx2<T: Task>(task: T) -> T::Output {
-    // SAFETY: whoever calls this function vouches for its features.
+    // SAFETY: the caller guarantees that the CPU has the features.
     unsafe { task.run::<Avx2>() }
 }
 

@@ -10,7 +10,7 @@ use super::dispatch::{Task, run};
 use super::matrix::{LANE, Matrix, padded};
 use super::simd::{Simd, Vector};
 
-/// So many f32 are added up before the sum goes on in f64.
+/// This many f32 are added up before the sum continues in f64.
 pub const CHAIN: usize = 64;
 
 /// What a product is added to.

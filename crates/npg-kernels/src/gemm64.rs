@@ -30,7 +30,7 @@ pub fn add_product64(
     let reach = |rows: usize, stride: usize, last: usize| {
         (rows - 1).checked_mul(stride).and_then(|start| start.checked_add(last)).unwrap_or(usize::MAX)
     };
-    assert!(columns.is_multiple_of(LANE64), "the columns of a product are no multiple of {LANE64}");
+    assert!(columns.is_multiple_of(LANE64), "the columns of a product are not a multiple of {LANE64}");
     let left_last = reach(depth, left.k_stride, 0).checked_add(reach(rows, left.row_stride, 0));
     assert!(left_last.is_some_and(|last| last < left.values.len()), "the left operand of a product is too small");
     assert!(reach(depth, b_stride, columns) <= b.len(), "the right operand of a product is too small");

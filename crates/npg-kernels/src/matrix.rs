@@ -69,7 +69,7 @@ impl Matrix {
         unsafe { std::slice::from_raw_parts(self.data.as_ptr().cast(), self.data.len() * LANE) }
     }
 
-    /// All values, padding included. Whoever writes the padding must leave it zero.
+    /// All values, padding included. The padding must stay zero.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         // SAFETY: as in `as_slice`, and the borrow is exclusive.
         unsafe { std::slice::from_raw_parts_mut(self.data.as_mut_ptr().cast(), self.data.len() * LANE) }

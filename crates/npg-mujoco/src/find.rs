@@ -115,7 +115,7 @@ fn prefixes() -> Vec<PathBuf> {
             if !interpreter.is_file() {
                 continue;
             }
-            // A virtual environment's interpreter is a link; its packages lie beside the link.
+            // A virtual environment's interpreter is a link, and its packages are next to the link.
             let real = interpreter.canonicalize().ok();
             for file in [Some(interpreter), real].into_iter().flatten() {
                 prefixes.extend(file.parent().map(Path::to_owned)); // Windows

@@ -35,7 +35,7 @@ unsafe impl Sync for Model {}
 
 impl Drop for Model {
     fn drop(&mut self) {
-        // SAFETY: `raw` came from this library and is not used afterwards: simulations have copies of their own.
+        // SAFETY: `raw` came from this library and is not used afterwards: simulations have their own copies.
         unsafe { (self.lib.api.mj_deleteModel)(self.raw) }
     }
 }
@@ -72,12 +72,12 @@ impl Model {
         }
     }
 
-    /// Compiles the MJCF file at `path`; the files that it names are looked for beside it.
+    /// Compiles the MJCF file at `path`; the files that it names are searched in the same folder.
     ///
     /// # Errors
     /// [`Error::Model`] with what MuJoCo says.
     pub fn from_file(library: &'static Library, path: &Path) -> Result<Arc<Model>, Error> {
-        let unreadable = || Error::Model(format!("{} is no path that MuJoCo can read", path.display()));
+        let unreadable = || Error::Model(format!("{} is not a path that MuJoCo can read", path.display()));
         let name = path.to_str().and_then(|path| CString::new(path).ok()).ok_or_else(unreadable)?;
         let mut message = [0; MESSAGE];
         let _compiler = COMPILER.lock();

@@ -1,4 +1,4 @@
-//! One simulation of a model: a batch of one, with an `mjData` of its own.
+//! One simulation of a model, with its own `mjData`.
 //!
 //! A batch of many on one thread does the same calls in a loop, so nothing is lost, and no stride between simulations
 //! depends on MuJoCo's sizes.

@@ -1,7 +1,7 @@
 //! NumPy arrays as slices, and back.
 //!
-//! A slice is of the memory, and memory may be in any order: only an array that says that it is in C order is read as it lies.
-//! All others go through `npg._arrays`, which knows every layout and type that NumPy can make.
+//! A slice is a view of the memory, and memory may be in any order. So only an array that declares C order is read directly. All
+//! others go through `npg._arrays`, which knows every layout and type that NumPy can make.
 
 use npg::env::Actions;
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArray, PyUntypedArrayMethods};
@@ -9,11 +9,11 @@ use pyo3::prelude::*;
 
 use crate::errors::mistake;
 
-/// An array of numbers as f64 in C order, whatever its caller had.
+/// An array of numbers as f64 in C order, whatever the caller passed.
 pub(crate) struct Doubles<'py>(PyReadonlyArrayDyn<'py, f64>);
 
 impl<'py> Doubles<'py> {
-    /// Any array, list or number; `what` names it in messages.
+    /// Any array, list or number. `what` is its name in messages.
     pub(crate) fn of(array: &Bound<'py, PyAny>, what: &str) -> PyResult<Self> {
         if let Some(array) = as_it_lies::<f64>(array) {
             return Ok(Self(array));
@@ -22,7 +22,7 @@ impl<'py> Doubles<'py> {
         Ok(Self(convert.call1((array, what))?.extract()?))
     }
 
-    /// An array of one axis and of `length` numbers.
+    /// An array with one axis and `length` numbers.
     pub(crate) fn vector(array: &Bound<'py, PyAny>, length: usize, what: &str) -> PyResult<Self> {
         let array = Self::of(array, what)?;
         match array.shape() {
@@ -53,18 +53,18 @@ impl<'py> Doubles<'py> {
     }
 }
 
-/// The array if it has this type and lies in C order, aligned. Classes derived from NumPy's array may mean something else by
-/// their memory, as masked arrays do.
+/// The array if it has this type and is in C order and aligned. In classes derived from NumPy's array, the memory may mean
+/// something else, as in masked arrays.
 fn as_it_lies<'py, T: Element>(array: &Bound<'py, PyAny>) -> Option<PyReadonlyArrayDyn<'py, T>> {
     if !array.is_exact_instance_of::<PyUntypedArray>() {
         return None;
     }
     let array: PyReadonlyArrayDyn<'_, T> = array.extract().ok()?;
-    // A slice is given of Fortran's order too.
+    // `as_slice` also accepts Fortran order.
     (array.is_c_contiguous() && array.as_slice().is_ok()).then_some(array)
 }
 
-/// Writes an array of any type of number into `to`, in C order; `what` names it in messages.
+/// Writes an array of any type of number into `to`, in C order. `what` is its name in messages.
 pub(crate) fn read(array: &Bound<'_, PyAny>, to: &mut [f64], what: &str) -> PyResult<()> {
     fn copy<T: Element + Copy>(array: &Bound<'_, PyAny>, to: &mut [f64], f: impl Fn(T) -> f64) -> Option<usize> {
         let array = as_it_lies::<T>(array)?;
@@ -94,7 +94,7 @@ pub(crate) fn read(array: &Bound<'_, PyAny>, to: &mut [f64], what: &str) -> PyRe
     Err(mistake(format!("{what}: it has {length} numbers, not {}", to.len())))
 }
 
-/// Actions as an array of one row each: int64, or float64 where they have reals.
+/// Actions as an array with one row each: int64, or float64 if they have reals.
 pub(crate) fn action_array<'py>(py: Python<'py>, actions: Actions<'_>) -> PyResult<Bound<'py, PyAny>> {
     let shape = [actions.rows(), actions.width().total()];
     if actions.width().reals == 0 {

@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyFileNotFoundError, PyImportError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-/// The exception whose kind fits best.
+/// The exception that fits best.
 pub(crate) fn exception(error: &npg::Error) -> PyErr {
     use npg::Error;
     let text = error.to_string();
@@ -20,7 +20,7 @@ pub(crate) fn exception(error: &npg::Error) -> PyErr {
     }
 }
 
-/// What to raise for a mistake of the caller.
+/// The exception for a mistake of the caller.
 pub(crate) fn mistake(text: impl Into<String>) -> PyErr {
     PyValueError::new_err(text.into())
 }

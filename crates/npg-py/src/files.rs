@@ -11,14 +11,17 @@ use pyo3::types::PyDict;
 
 use crate::errors::{exception, mistake};
 
-/// The checkpoint `latest` or `best`, or the file of that name, of a run's directory with one seed; and why newer ones were
-/// passed over.
+/// The checkpoint `latest` or `best`, or the file of that name, in a run's directory with one seed; and why newer ones were
+/// skipped.
 #[pyfunction]
 pub(crate) fn checkpoint_of(run: PathBuf, which: &str) -> PyResult<(PathBuf, Vec<String>)> {
     let seeds = run_dir::resolve(&run).map_err(|error| mistake(error.to_string()))?;
     let [seed] = &seeds[..] else {
         let (first, run) = (seeds[0].path().display(), run.display());
-        return Err(mistake(format!("{run} has {} seeds, each with an agent: name one, such as {first}", seeds.len())));
+        return Err(mistake(format!(
+            "{run} has {} seeds, each with an agent: name one of them, such as {first}",
+            seeds.len()
+        )));
     };
     let opened = seed.open_checkpoint(&CheckpointChoice::from(which)).map_err(|error| match error {
         npg::Error::Run(text) => mistake(text),
@@ -27,8 +30,8 @@ pub(crate) fn checkpoint_of(run: PathBuf, which: &str) -> PyResult<(PathBuf, Vec
     Ok((opened.path, opened.skipped.iter().map(ToString::to_string).collect()))
 }
 
-/// What a checkpoint says about itself: `npg`, `env`, `algo`, `seed`, `iteration`, `steps`, `config` (TOML), `functions`, and
-/// `unsaved_options`, names of the options of its environment that it does not hold.
+/// A checkpoint's header: `npg`, `env`, `algo`, `seed`, `iteration`, `steps`, `config` (TOML), `functions`, and
+/// `unsaved_options`, the names of its environment's options that it does not have.
 #[pyfunction]
 pub(crate) fn read_header(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>> {
     let archive = Archive::read(&path).map_err(|error| exception(&error))?;
@@ -40,7 +43,7 @@ pub(crate) fn read_header(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, P
     for name in ["seed", "iteration", "steps"] {
         header.set_item(name, archive.field::<u64>(name).map_err(fault)?)?;
     }
-    // Absent where no argument was a function, as in the program's checkpoints.
+    // Absent if no argument was a function, as in the program's checkpoints.
     header.set_item("functions", archive.field::<Vec<String>>("functions").unwrap_or_default())?;
     header.set_item("unsaved_options", archive.unsaved_options().map_err(fault)?)?;
     Ok(header)
@@ -53,8 +56,8 @@ pub(crate) struct RunLog(Mutex<Inner>);
 
 #[pymethods]
 impl RunLog {
-    /// Begins the logs of a run on an environment in a directory that exists. What tells `npg plot` the environment is
-    /// worth no failure.
+    /// Starts the logs of a run in an existing directory. If the file that tells `npg plot` the environment cannot be written, that
+    /// is not an error.
     #[new]
     fn new(directory: PathBuf, environment: &str) -> Self {
         let run = RunDir::new(directory);

@@ -14,7 +14,7 @@ use crate::errors::mistake;
 use crate::policy::{self, Policy};
 use crate::threads::on_all_cores;
 
-/// Raw actions of the policy's kind, one row a state.
+/// Raw actions of the policy's kind, one row per state.
 fn actions(policy: &Policy, array: &Bound<'_, PyAny>, rows: usize) -> PyResult<ActionRows> {
     let distribution = &policy.inner.distribution;
     let columns = distribution.width().total();
@@ -31,7 +31,7 @@ fn actions(policy: &Policy, array: &Bound<'_, PyAny>, rows: usize) -> PyResult<A
         for (column, ((action, size), slot)) in integers.iter().zip(&sizes).zip(slot.integers).enumerate() {
             if action.fract() != 0.0 || !(0.0..*size as f64).contains(action) {
                 return Err(mistake(format!(
-                    "actions[{row}, {column}] is {action}; it must be in 0..{size}, and an integer"
+                    "actions[{row}, {column}] is {action}; it must be an integer in 0..{size}"
                 )));
             }
             *slot = *action as i64;
@@ -111,7 +111,7 @@ pub(crate) fn log_prob<'py>(
     Ok(values.into_pyarray(py))
 }
 
-/// The policy with parameters `theta` against the policy: see `npg.functional.compare`.
+/// Compares the policy with parameters `theta` with the policy: see `npg.functional.compare`.
 #[pyfunction]
 pub(crate) fn compare<'py>(
     py: Python<'py>,
@@ -168,7 +168,7 @@ pub(crate) fn conjugate_gradient<'py>(
     };
     let apply = |v: &[f64]| {
         call(v).unwrap_or_else(|error| {
-            **raised_in.borrow_mut() = Some(error); // the solver stops at what is not finite
+            **raised_in.borrow_mut() = Some(error); // the solver stops at a number that is not finite
             vec![f64::NAN; v.len()]
         })
     };

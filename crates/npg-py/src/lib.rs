@@ -1,4 +1,4 @@
-//! The extension module `npg._npg`: what the Python package is made of. Everything that users see is in `python/npg`.
+//! The extension module `npg._npg`, on which the Python package is built. Everything that users see is in `python/npg`.
 
 mod arrays;
 mod errors;
@@ -47,8 +47,8 @@ mod _npg {
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 
-    /// Runs the program with these arguments, the first of which is its name; returns its exit code. Environments in Python
-    /// are called on this thread.
+    /// Runs the program with these arguments, of which the first is its name, and returns its exit code. Environments in Python are
+    /// called on this thread.
     #[pyfunction]
     fn run_program(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<u8> {
         let (sender, calls) = channel();
@@ -57,7 +57,7 @@ mod _npg {
             let _farewell = Farewell(sender);
             let code = npg_cli::run(arguments) as u8;
             if is_lost() {
-                std::process::exit(i32::from(code)); // the thread that would do so is inside of an environment for ever
+                std::process::exit(i32::from(code)); // the thread that would do so is stuck inside of an environment
             }
             code
         };

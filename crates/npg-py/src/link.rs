@@ -1,9 +1,9 @@
 //! Calls into Python, made by the thread that asked for training.
 //!
-//! The library samples on threads of its own. An environment in Python, though, may depend on its caller's thread and context
-//! (context variables, NumPy's error state, an event loop, signal handlers, SQLite connections), so no thread of the library
-//! calls one: it sends the call to the caller's thread, which waits in `Trainer.step`, or in `run_program` for the program, and
-//! makes it there.
+//! The library samples on its own threads. But an environment in Python may depend on its caller's thread and context (context
+//! variables, NumPy's error state, an event loop, signal handlers, SQLite connections). So no thread of the library calls one.
+//! It sends the call to the caller's thread, which waits in `Trainer.step`, or in `run_program` for the program, and makes the
+//! call there.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, sync_channel};
@@ -14,42 +14,42 @@ use npg::env::Fault;
 use pyo3::exceptions::{PyBaseException, PyException, PyTimeoutError};
 use pyo3::prelude::*;
 
-/// How often whoever waits looks for signals and for calls that hang.
+/// How often a waiting thread checks for signals and for calls that hang.
 const WATCH: Duration = Duration::from_millis(50);
 
-/// How long a thread that makes calls looks for the next one before it sleeps: waking up takes as long.
+/// How long a thread that makes calls waits actively for the next one before it sleeps. Waking up takes about as long.
 const SPIN: Duration = Duration::from_micros(30);
 
-/// How long closing environments may take before nobody waits for it.
+/// How long closing environments may take before it is no longer waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long the program lets an iteration go on after a signal.
+/// How long the program lets an iteration continue after a signal.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The thread that makes calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
     calls: Sender<Message>,
-    /// As Python counts threads.
+    /// Its number in Python.
     thread: u64,
 }
 
 impl Desk {
-    /// This thread, which makes the calls that `calls` sends.
+    /// The desk of this thread, which makes the calls that `calls` sends.
     pub(crate) fn here(py: Python<'_>, calls: Sender<Message>) -> PyResult<Self> {
         Ok(Self { calls, thread: py.import("threading")?.call_method0("get_ident")?.extract()? })
     }
 }
 
-/// To the thread that makes calls.
+/// A message to the thread that makes calls.
 pub(crate) enum Message {
     /// A call to make.
     Call(Box<dyn FnOnce(Python<'_>) + Send>),
-    /// No more will come.
+    /// There will be no more calls.
     Over,
 }
 
-/// Says that no more calls come, when it is dropped: also by a panic.
+/// Announces that there will be no more calls when it is dropped, also by a panic.
 pub(crate) struct Farewell(pub(crate) Sender<Message>);
 
 impl Drop for Farewell {
@@ -61,15 +61,15 @@ impl Drop for Farewell {
 /// The thread that makes calls for the program's environments, while it runs.
 static PROGRAM: Mutex<Option<Desk>> = Mutex::new(None);
 
-/// Whether a call of the program's cannot be ended: its thread is lost then.
+/// Whether a call of the program cannot be ended. Its thread is lost then.
 static IS_LOST: AtomicBool = AtomicBool::new(false);
 
-/// Whoever makes calls for the program's environments from now on.
+/// Sets the thread that makes calls for the program's environments from now on.
 pub(crate) fn set_program(desk: Option<Desk>) {
     *locked(&PROGRAM) = desk;
 }
 
-/// Whether a call of the program's cannot be ended.
+/// Whether a call of the program cannot be ended.
 pub(crate) fn is_lost() -> bool {
     IS_LOST.load(Ordering::Relaxed)
 }
@@ -78,7 +78,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Makes calls until no more come; `between` is asked after each, and now and then, and ends it by an error.
+/// Makes calls until there are no more. `between` is called after each one, and regularly while waiting. Its error ends the loop.
 pub(crate) fn make_calls(
     py: Python<'_>,
     mut calls: Receiver<Message>,
@@ -108,40 +108,40 @@ fn next(calls: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
     calls.recv_timeout(WATCH)
 }
 
-/// Makes one call for the program where its calls are made; here, if there is no such thread.
+/// Makes one call for the program on the thread for its calls, or on this thread if there is none.
 pub(crate) fn for_program<T: Send + 'static>(call: impl FnOnce(Python<'_>) -> T + Send + 'static) -> Option<T> {
     let Some(desk) = locked(&PROGRAM).clone() else { return Some(Python::attach(call)) };
     let (answer, answers) = sync_channel(1);
     let made = move |py: Python<'_>| {
-        let _ = answer.send(call(py)); // whoever waited has given up
+        let _ = answer.send(call(py)); // the waiting thread may have given up
     };
     desk.calls.send(Message::Call(Box::new(made))).ok()?;
     answers.recv().ok()
 }
 
-/// What a trainer's environments and whoever waits for them have in common.
+/// The state that a trainer's environments share with the thread that waits for them.
 #[derive(Debug)]
 pub(crate) struct Link {
-    /// Whether there is any Python behind it.
+    /// Whether any environment is in Python.
     is_python: bool,
-    /// Whether it is the program's.
+    /// Whether it belongs to the program.
     is_program: bool,
-    /// Who makes calls; None where they are made at once, by whoever wants them.
+    /// The thread that makes calls; None if each thread makes its own calls.
     desk: Mutex<Option<Desk>>,
-    /// What an environment raised.
+    /// The exception of an environment.
     raised: Mutex<Option<PyErr>>,
     origin: Instant,
-    /// Milliseconds from `origin` to the beginning of the call into Python that is under way, plus 1; 0 for none.
+    /// Milliseconds from `origin` to the start of the current call into Python, plus 1; 0 if there is none.
     since: AtomicU64,
-    /// Calls into single environments that a group had made when it was last looked at.
+    /// Calls into single environments that a group had made at the last check.
     calls: AtomicU64,
-    /// Most milliseconds that a call may take; 0 for any.
+    /// The most milliseconds that a call may take; 0 for no limit.
     timeout: AtomicU64,
-    /// Whether the call under way has taken longer.
+    /// Whether the current call has taken longer.
     is_expired: AtomicBool,
-    /// Whether no further call is wanted.
+    /// Whether further calls must fail.
     is_stopped: AtomicBool,
-    /// When the program was seen to be asked to stop.
+    /// When the program noticed that it was asked to stop.
     asked: Mutex<Option<Instant>>,
 }
 
@@ -162,34 +162,34 @@ impl Link {
         })
     }
 
-    /// Whether environments are Python's.
+    /// Whether environments are in Python.
     pub(crate) fn is_python(&self) -> bool {
         self.is_python
     }
 
-    /// Who makes calls from now on.
+    /// Sets the thread that makes calls from now on.
     pub(crate) fn set_desk(&self, desk: Option<Desk>) {
         *locked(&self.desk) = desk;
     }
 
-    /// Most seconds that a call into an environment may take.
+    /// Sets the most seconds that a call into an environment may take.
     pub(crate) fn set_timeout(&self, seconds: Option<f64>) {
         let milliseconds = seconds.map_or(0, |seconds| (seconds * 1e3).clamp(1.0, 1e15) as u64);
         self.timeout.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// What an environment raised, once.
+    /// The exception of an environment, once.
     pub(crate) fn take_raised(&self) -> Option<PyErr> {
         locked(&self.raised).take()
     }
 
-    /// What an environment raised, once, if it is no ordinary exception: KeyboardInterrupt, SystemExit.
+    /// The exception of an environment, once, if it is not an ordinary one: KeyboardInterrupt, SystemExit.
     pub(crate) fn take_interrupt(&self, py: Python<'_>) -> Option<PyErr> {
         let mut raised = locked(&self.raised);
         raised.take_if(|error| !error.is_instance_of::<PyException>(py))
     }
 
-    /// Says whether further calls are to fail: the iteration under way then ends with an error.
+    /// Sets whether further calls fail. If so, the current iteration ends with an error.
     pub(crate) fn stop(&self, is_stopped: bool) {
         self.is_stopped.store(is_stopped, Ordering::Relaxed);
     }
@@ -198,7 +198,7 @@ impl Link {
         self.is_stopped.load(Ordering::Relaxed) || self.asked_for() > GRACE
     }
 
-    /// How long ago the program was asked to stop.
+    /// The time since the program was asked to stop.
     fn asked_for(&self) -> Duration {
         if !self.is_program || !npg_cli::is_asked_to_stop() {
             return Duration::ZERO;
@@ -206,7 +206,7 @@ impl Link {
         locked(&self.asked).get_or_insert_with(Instant::now).elapsed()
     }
 
-    /// Calls into Python on the thread that makes calls; what it raises is kept, and a message of it given.
+    /// Calls into Python on the thread that makes calls. An exception is kept, and its message is returned.
     pub(crate) fn call<T: Send + 'static>(
         self: &Arc<Self>,
         object: &Arc<Py<PyAny>>,
@@ -221,7 +221,7 @@ impl Link {
         let (answer, answers) = sync_channel(1);
         let (link, callee) = (Arc::clone(self), Arc::clone(object));
         let made = move |py: Python<'_>| {
-            let _ = answer.send(link.make(callee.bind(py), f)); // whoever waited has given up
+            let _ = answer.send(link.make(callee.bind(py), f)); // the waiting thread may have given up
         };
         let gone = || fault("training has ended already");
         desk.calls.send(Message::Call(Box::new(made))).map_err(|_| gone())?;
@@ -234,7 +234,7 @@ impl Link {
         }
     }
 
-    /// Closes a group of environments where its calls are made; here, if nobody makes them any more.
+    /// Closes a group of environments on the thread for its calls, or on this thread if nobody makes calls any more.
     pub(crate) fn close(&self, object: &Arc<Py<PyAny>>) {
         let (answer, answers) = sync_channel::<()>(1);
         let callee = Arc::clone(object);
@@ -249,7 +249,7 @@ impl Link {
             }
             _ => {
                 Python::try_attach(|py| {
-                    // An agent may be collected while an exception goes up, which calls would lose.
+                    // An agent may be collected while an exception propagates, and calls would lose that exception.
                     let pending = PyErr::take(py);
                     let _ = object.bind(py).call_method0("close");
                     if let Some(pending) = pending {
@@ -289,7 +289,7 @@ impl Link {
         self.origin.elapsed().as_millis() as u64 + 1
     }
 
-    /// Seconds that the call into Python under way has taken.
+    /// The seconds that the current call into Python has taken.
     fn seconds_in_call(&self) -> f64 {
         match self.since.load(Ordering::Relaxed) {
             0 => 0.0,
@@ -297,7 +297,7 @@ impl Link {
         }
     }
 
-    /// Most seconds that a call may take.
+    /// The most seconds that a call may take.
     fn limit(&self) -> f64 {
         match self.timeout.load(Ordering::Relaxed) {
             0 => f64::INFINITY,
@@ -305,19 +305,19 @@ impl Link {
         }
     }
 
-    /// How often a call under way is looked at.
+    /// How often the current call is checked.
     fn tick(&self) -> Duration {
         Duration::from_secs_f64((self.limit() / 10.0).clamp(0.02, 0.5))
     }
 
-    /// Looks at the call under way, and ends it if it has taken too long.
+    /// Checks the current call, and ends it if it has taken too long.
     fn watch(&self, object: &Py<PyAny>, thread: u64) -> Result<(), Fault> {
         let is_asked = self.asked_for() > GRACE;
         if self.limit().is_infinite() && !is_asked {
             return Ok(());
         }
         Python::attach(|py| {
-            // With Python's lock in hand, the call is either over or under way until this returns.
+            // While Python's lock is held, the call is either over or does not end before this returns.
             let object = object.bind(py);
             let calls = object.getattr("calls").and_then(|calls| calls.extract()).unwrap_or(0);
             let since = self.since.load(Ordering::Relaxed);
@@ -325,7 +325,7 @@ impl Link {
                 return Ok(());
             }
             if self.calls.swap(calls, Ordering::Relaxed) != calls && !is_asked {
-                self.since.store(self.now(), Ordering::Relaxed); // by now it is inside of another environment
+                self.since.store(self.now(), Ordering::Relaxed); // meanwhile it is inside of another environment
                 return Ok(());
             }
             let at_once = object.getattr("calls_at_once").and_then(|n| n.extract()).unwrap_or(1.0);
@@ -337,7 +337,7 @@ impl Link {
         })
     }
 
-    /// Ends the call under way in a thread, which has taken so many seconds, if that is possible.
+    /// Ends the current call of a thread, which has taken that many seconds, if that is possible.
     fn end_call(&self, object: &Bound<'_, PyAny>, thread: u64, seconds: f64) -> Result<(), Fault> {
         self.is_expired.store(true, Ordering::Relaxed);
         let message = self.overdue(seconds);
@@ -351,14 +351,14 @@ impl Link {
         Ok(())
     }
 
-    /// What is said of a call that has taken so many seconds.
+    /// The message about a call that has taken that many seconds.
     fn overdue(&self, seconds: f64) -> String {
         if self.asked_for() > GRACE {
             return format!("a call into the environment was ended after {seconds:.1} s, on request");
         }
         let remedy = if self.is_program { "--env-timeout" } else { "timeout" };
         format!(
-            "a call into the environment has taken {seconds:.1} s; if that is no hang, give a longer {remedy} than {} s",
+            "a call into the environment has taken {seconds:.1} s; if it does not hang, use a longer {remedy} than {} s",
             self.limit()
         )
     }
@@ -368,11 +368,11 @@ fn fault(message: &str) -> Fault {
     Fault { environment: 0, message: message.into() }
 }
 
-/// Says that a call that was to be ended is over. What was raised to end it may come as late as here.
+/// Tells Python that a call that should be ended is over. The exception that ends it may come as late as here.
 fn settle(py: Python<'_>) {
     let settled = || calls_module(py).and_then(|module| module.call_method0("settle"));
     if settled().is_err() {
-        let _ = settled(); // it is raised once
+        let _ = settled(); // it is raised only once
     }
 }
 

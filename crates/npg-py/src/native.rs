@@ -12,10 +12,10 @@ use crate::arrays::{Doubles, matrix, read};
 use crate::errors::{exception, mistake};
 use crate::threads::on_all_cores;
 
-/// Environments of one chunk: large enough to make the hand-over to a thread cheap.
+/// The environments of one chunk, enough to make passing it to a thread cheap.
 const CHUNK: usize = 64;
 
-/// What a step gives: observations and final observations (rows, numbers), rewards, terminated, truncated.
+/// The result of a step: observations and final observations (rows, numbers), rewards, terminated, truncated.
 type Stepped<'py> = (
     Bound<'py, PyArray2<f64>>,
     Bound<'py, PyArray2<f64>>,
@@ -24,12 +24,12 @@ type Stepped<'py> = (
     Bound<'py, PyArray1<bool>>,
 );
 
-/// Native environments that step together. They are reset by their caller, or at once where an episode ended.
+/// Native environments that step together. The caller resets them, or they are reset as soon as an episode has ended.
 #[pyclass(module = "npg._npg")]
 pub(crate) struct NativeGroup {
     chunks: Mutex<Vec<Chunk>>,
     action: Space,
-    /// Numbers of an observation.
+    /// The number of elements of an observation.
     width: usize,
     count: usize,
     limit: Option<u32>,
@@ -40,7 +40,7 @@ struct Chunk {
     first: usize,
     group: Box<dyn EnvGroup>,
     streams: Vec<Stream>,
-    /// Steps of the episode under way.
+    /// Steps of the current episode.
     steps: Vec<u32>,
 }
 
@@ -132,8 +132,8 @@ impl NativeGroup {
         })
     }
 
-    /// Begins episodes where `mask` says so; from new streams where `seeds` has a seed (negative: none). `observations`
-    /// has the present rows, and the new ones are returned in a copy.
+    /// Starts episodes where `mask` is true, with new streams where `seeds` has a seed (negative means none). `observations` has the
+    /// current rows, and the new ones are returned in a copy.
     fn reset<'py>(
         &mut self,
         py: Python<'py>,
@@ -159,7 +159,7 @@ impl NativeGroup {
         matrix(py, &seen, width)
     }
 
-    /// Begins an episode in environment `index` in the given state; returns its first observation.
+    /// Starts an episode in environment `index` in the given state, and returns its first observation.
     fn begin_at<'py>(
         &mut self,
         py: Python<'py>,
@@ -178,8 +178,8 @@ impl NativeGroup {
         Ok(observation.into_pyarray(py))
     }
 
-    /// Steps the environments but those of `begin`, which begin an episode instead. With `reset_ended` those whose episode
-    /// ended begin the next one at once, and their last observation is in the final observations.
+    /// Steps all environments except those of `begin`, which start an episode instead. With `reset_ended`, those whose episode
+    /// ended start the next one immediately, and their last observation is in the final observations.
     fn step<'py>(
         &mut self,
         py: Python<'py>,
@@ -201,7 +201,7 @@ impl NativeGroup {
         let mut rewards = vec![0.0; count];
         let (mut terminated, mut truncated) = (vec![false; count], vec![false; count]);
         let chunks = self.chunks();
-        let is_small = chunks.len() == 1; // no thread is worth its while
+        let is_small = chunks.len() == 1; // threads would cost more than they gain
         let mut slots = Vec::with_capacity(chunks.len());
         let mut rest =
             (&mut observations[..], &mut finals[..], &mut rewards[..], &mut terminated[..], &mut truncated[..]);

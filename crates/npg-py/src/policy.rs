@@ -16,14 +16,14 @@ use crate::errors::{exception, mistake};
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) inner: Inner,
-    /// Of the actions that `act` samples.
+    /// The stream of the actions that `act` samples.
     stream: Stream,
     /// The matrix of state-dependent exploration for each row.
     noise: Vec<HeldNoise>,
 }
 
 impl Policy {
-    /// `iteration` begins the stream of sampled actions elsewhere for each.
+    /// The stream of sampled actions starts at another place for each `iteration`.
     pub(crate) fn new(inner: Inner, seed: u64, iteration: u64) -> Self {
         Self { inner, stream: Stream::new(seed, Purpose::Prediction, iteration), noise: Vec::new() }
     }
@@ -68,11 +68,11 @@ impl States {
     }
 }
 
-/// Rows that are converted at once: all of them would take eight bytes a number.
+/// Rows that are converted at once, because all of them would take eight bytes per number.
 const PART: usize = 256;
 
-/// Gives the rows of an array in parts, each with the index of its first row. A `Joined` batch (`python/npg/_spaces.py`)
-/// joins its parts only where a slice is taken.
+/// Visits the rows of an array in parts, each with the index of its first row. A `Joined` batch (`python/npg/_spaces.py`) joins
+/// its parts only when a slice is taken.
 fn for_each_part<'py>(
     array: &Bound<'py, PyAny>,
     columns: usize,
@@ -95,8 +95,8 @@ fn for_each_part<'py>(
     Ok(())
 }
 
-/// Gives each row of `observations`, shape (rows, numbers of one), as a network reads it, or says what is wrong with it;
-/// `what` names them, and says the number of the first.
+/// Encodes each row of `observations`, shape (rows, numbers of one), for the network, or returns what is wrong with it. `what` has
+/// their name and the index of the first.
 fn encode(
     policy: &Inner,
     observations: &Doubles<'_>,
@@ -148,7 +148,7 @@ impl Policy {
         action_array(py, chosen.all())
     }
 
-    /// Begins the stream of sampled actions anew.
+    /// Restarts the stream of sampled actions.
     fn seed(&mut self, seed: u64) {
         self.stream = Stream::new(seed, Purpose::Prediction, 0);
         self.noise.clear();
@@ -171,7 +171,7 @@ impl Policy {
         Ok(())
     }
 
-    /// Mean and standard deviation of observations, or None where they are not normalized.
+    /// Mean and standard deviation of observations, or None if they are not normalized.
     #[getter]
     #[expect(clippy::type_complexity, reason = "a pair of arrays")]
     fn observation_statistics<'py>(
@@ -183,12 +183,12 @@ impl Policy {
         Some((moments.mean.clone().into_pyarray(py), stds.into_pyarray(py)))
     }
 
-    /// A policy with its own parameters.
+    /// A copy with its own parameters.
     fn copy(&self) -> Self {
         Self { inner: self.inner.clone(), stream: self.stream.clone(), noise: Vec::new() }
     }
 
-    /// Numbers of one observation, and of one action.
+    /// The numbers of elements of one observation and of one action.
     #[getter]
     fn sizes(&self) -> (usize, usize) {
         (self.inner.observation.len(), self.inner.distribution.width().total())

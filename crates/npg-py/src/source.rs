@@ -1,15 +1,15 @@
-//! Environments written in Python, as the library sees them.
+//! Environments written in Python, for the library.
 //!
-//! A Python object stands behind every group of environments (`python/npg/_groups.py`):
+//! Every group of environments is a Python object (`python/npg/_groups.py`):
 //!
 //! ```text
 //! steps_together                       whether it can only step all environments at once
-//! reset(index, seed) -> array | None   first observation; None if the next step begins the episode
+//! reset(index, seed) -> array | None   first observation; None if the next step starts the episode
 //! step(which | None, actions) -> (observations, rewards, endings)
 //! take_measures() -> [(name, sum, count)]
 //! at                                   the environment of the call that raised
 //! calls                                calls into single environments so far
-//! calls_at_once                        most of them between two looks at `calls`
+//! calls_at_once                        the most between two reads of `calls`
 //! ```
 
 use std::sync::Arc;
@@ -31,24 +31,24 @@ use crate::link::{Link, describe, for_program};
 pub(crate) struct Source {
     make: Option<Arc<Py<PyAny>>>,
     pub(crate) spec: Spec,
-    /// Most seconds of a call, for the program.
+    /// The most seconds of a call, for the program.
     timeout: Option<f64>,
 }
 
-/// A source as the library takes it, and what is shared with its environments.
+/// A source for the library, and the state that is shared with its environments.
 pub(crate) type Linked = (Box<dyn EnvSource>, Arc<Link>);
 
 #[pymethods]
 impl Source {
-    /// `make(count)` gives a group of environments, and `spec` says what is fixed about them: `id`, `observation` and
-    /// `action` (spaces), `max_episode_steps`, `reward_threshold`. `timeout`: most seconds of a call, in the program.
+    /// `make(count)` returns a group of environments, and `spec` has their fixed properties: `id`, `observation` and `action`
+    /// (spaces), `max_episode_steps`, `reward_threshold`. `timeout` is the most seconds of a call in the program.
     #[new]
     #[pyo3(signature = (make, spec, timeout = None))]
     fn new(make: Py<PyAny>, spec: &Bound<'_, PyDict>, timeout: Option<f64>) -> PyResult<Self> {
         Ok(Self { make: Some(Arc::new(make)), spec: read_spec(spec)?, timeout })
     }
 
-    /// The native environment of that id; its options come with the configuration.
+    /// The native environment of that id. Its options come with the configuration.
     #[staticmethod]
     pub(crate) fn native(id: &str, options: &str) -> PyResult<Self> {
         let options: toml::Table = options.parse().map_err(|error| mistake(format!("env: {error}")))?;
@@ -56,7 +56,7 @@ impl Source {
         Ok(Self { make: None, spec: source.spec(), timeout: None })
     }
 
-    /// What is fixed about the environments, as [`Source::new`] takes it.
+    /// The fixed properties of the environments, in the form of [`Source::new`].
     #[getter]
     fn spec<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         write_spec(py, &self.spec)
@@ -64,7 +64,7 @@ impl Source {
 }
 
 impl Source {
-    /// As the library takes it; `options` are those of a native environment.
+    /// The source for the library. `options` are those of a native environment.
     pub(crate) fn for_library(&self, options: &toml::Table) -> PyResult<Linked> {
         let Some(make) = &self.make else {
             let source = npg::env::registry::make(&self.spec.id, options).map_err(|error| exception(&error))?;
@@ -106,7 +106,7 @@ impl EnvSource for PythonSource {
         Ok(Box::new(PythonGroup { object, count, width, together, link, seeded, seen: Vec::new() }))
     }
 
-    /// They all step behind one lock.
+    /// All environments share one lock.
     fn group_size(&self, n_envs: usize) -> usize {
         n_envs
     }
@@ -115,7 +115,7 @@ impl EnvSource for PythonSource {
         true
     }
 
-    /// As Gymnasium has it: a wrapper may hide or prolong what the spec says.
+    /// As in Gymnasium, because a wrapper may hide or extend the limit in the spec.
     fn ends_episodes(&self) -> bool {
         true
     }
@@ -129,7 +129,7 @@ struct PythonGroup {
     link: Arc<Link>,
     /// Whether an environment has been given its seed.
     seeded: Vec<bool>,
-    /// Room for observations, which goes to the thread that makes the call and comes back.
+    /// A buffer for observations, which is sent to the thread that makes the call and comes back.
     seen: Vec<f64>,
 }
 
@@ -139,7 +139,7 @@ impl EnvGroup for PythonGroup {
     }
 
     fn reset(&mut self, index: usize, rng: &mut Stream, observation: &mut [f64]) -> Result<(), Fault> {
-        // As Gymnasium advises: a seed for the first reset, none for the later ones.
+        // As Gymnasium recommends, only the first reset has a seed.
         let seed = (!std::mem::replace(&mut self.seeded[index], true)).then(|| rng.below(1 << 31));
         let width = observation.len();
         let first = self.link.call(&self.object, move |object| {
@@ -212,7 +212,7 @@ impl EnvGroup for PythonGroup {
             let taken: PyResult<Vec<(String, f64, u64)>> =
                 object.call_method0("take_measures").and_then(|taken| taken.extract());
             match taken {
-                // Nothing depends on them, least of all the next failure's report.
+                // Nothing depends on them, and they must not hide the report of another failure.
                 Err(error) if error.is_instance_of::<PyException>(object.py()) => Ok(Vec::new()),
                 taken => taken,
             }
@@ -222,7 +222,7 @@ impl EnvGroup for PythonGroup {
     }
 }
 
-/// Environments are processes or windows as well: they are closed, not left to the collector.
+/// Environments may have processes or windows, so they are closed and not left to the garbage collector.
 impl Drop for PythonGroup {
     fn drop(&mut self) {
         self.link.close(&self.object);

@@ -1,7 +1,7 @@
 //! The worker threads of functions and of native environments; trainers have their own.
 //!
-//! A process that forks keeps no thread but the one that forked, and whatever waits for the others waits for ever. So these
-//! threads belong to the process that started them: a child starts its own.
+//! A forked process has only the thread that forked, and waiting for the others would never end. So these threads belong to the
+//! process that started them, and a child starts its own.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ fn pool() -> PyResult<Arc<ThreadPool>> {
             *pool = Some((owner, Arc::clone(&threads)));
             return Ok(threads);
         }
-        // The parent's: none of its threads are here to end, so it is not to be dropped.
+        // It belongs to the parent. None of its threads exist here, so it must not be dropped.
         Some((_, threads)) => std::mem::forget(threads),
         None => {}
     }

@@ -1,5 +1,5 @@
-//! Training, one iteration at a time. An iteration runs on a thread of its own, so that the caller can be interrupted; the
-//! caller's thread meanwhile makes its calls into environments.
+//! Training, one iteration at a time. An iteration runs on a separate thread, so that the caller can be interrupted. Meanwhile
+//! the caller's thread makes the calls into environments.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
@@ -19,13 +19,13 @@ use crate::link::{Desk, Farewell, Link, Message, make_calls};
 use crate::policy::Policy;
 use crate::source::Source;
 
-/// How long an interrupted iteration may take to end by itself; then it is stopped before its next call.
+/// How long an interrupted iteration may take to end by itself. After that it is stopped before its next call.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long it may take to stop then; after that the iteration is given up.
+/// How long it may take to stop then. After that, the iteration is given up.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a thread gives back with its iteration.
+/// The result of a thread: the trainer and its iteration.
 type Outcome = (Box<Inner>, Option<npg::Result<Iteration>>);
 
 /// Training of one policy.
@@ -34,12 +34,12 @@ type Outcome = (Box<Inner>, Option<npg::Result<Iteration>>);
 pub(crate) struct Trainer {
     /// None after an iteration was given up.
     inner: Option<Mutex<Box<Inner>>>,
-    /// State before the iteration under way.
+    /// The state before the current iteration.
     before: Option<Archive>,
     link: Arc<Link>,
 }
 
-/// The whole configuration as TOML: defaults, the preset of `environment` if wanted, and `settings`, each a name for
+/// The whole configuration as TOML: defaults, the preset of `environment` if requested, and `settings`, each with a name for
 /// messages, a key and a TOML value.
 #[pyfunction]
 pub(crate) fn resolve(environment: &str, preset: bool, settings: Vec<(String, String, String)>) -> PyResult<String> {
@@ -57,7 +57,7 @@ pub(crate) fn resolve(environment: &str, preset: bool, settings: Vec<(String, St
 
 #[pymethods]
 impl Trainer {
-    /// A trainer at its beginning; `config` is what `resolve` gave.
+    /// A new trainer. `config` is the result of `resolve`.
     #[new]
     fn new(py: Python<'_>, source: &Source, config: &str) -> PyResult<Self> {
         let config = Config::from_toml("config", config).map_err(|error| exception(&error))?;
@@ -66,7 +66,7 @@ impl Trainer {
         Ok(Self::of(inner, link))
     }
 
-    /// The trainer in a checkpoint; whether the environments go on with their episodes. With `options`, as of
+    /// The trainer in a checkpoint, and whether the environments continue their episodes. With `options`, as in
     /// [`Trainer::with_source`], the environments are others.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf, source: &Source, options: Option<&str>) -> PyResult<(Self, bool)> {
@@ -85,30 +85,30 @@ impl Trainer {
         Ok((Self::of(inner, link), continued))
     }
 
-    /// A trainer in the same state on another source of environments, whose episodes begin anew. `options` are those that
-    /// are saved with it, as TOML.
+    /// A trainer in the same state with another source of environments, whose episodes start again. `options` are saved with it, as
+    /// TOML.
     fn with_source(&mut self, py: Python<'_>, source: &Source, options: &str) -> PyResult<Self> {
         let archive = self.archive()?;
         Self::elsewhere(py, archive, source, options, |fault| mistake(fault.to_string()))
     }
 
-    /// Says whether batches may be sampled ahead of the iteration that they are for.
+    /// Sets whether batches may be sampled ahead of their iteration.
     fn set_samples_ahead(&mut self, may: bool) -> PyResult<()> {
         self.inner_mut()?.set_samples_ahead(may);
         Ok(())
     }
 
-    /// Lets all episodes begin anew with the next iteration.
+    /// Starts all episodes again with the next iteration.
     fn begin_episodes_anew(&mut self) -> PyResult<()> {
         self.inner_mut()?.begin_episodes_anew();
         Ok(())
     }
 
-    /// One iteration: its metrics, with `iteration`, `steps`, `notes` and `refused`; None when training is done.
+    /// Runs one iteration. Returns its metrics, with `iteration`, `steps`, `notes` and `refused`, or None when training is done.
     ///
     /// Environments are called on this thread. A call that takes longer than `timeout` seconds is ended by a TimeoutError.
-    /// KeyboardInterrupt lets the iteration end, if it does so within seconds; else this trainer cannot go on, but it can be
-    /// saved as it was before.
+    /// After a KeyboardInterrupt, the iteration may end within seconds. Otherwise this trainer cannot continue, but it can be saved
+    /// as it was before.
     #[pyo3(signature = (timeout))]
     fn step<'py>(&mut self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyDict>>> {
         let mut trainer = self.take()?;
@@ -121,7 +121,7 @@ impl Trainer {
         let work = move || {
             let _farewell = Farewell(sender);
             let result = trainer.step();
-            let _ = given.send((trainer, result)); // whoever waited has given up: it is said already
+            let _ = given.send((trainer, result)); // the waiting thread may have given up and reported it already
         };
         std::thread::Builder::new().name("npg-trainer".into()).spawn(work)?;
         let interrupt = self.wait(py, calls);
@@ -141,25 +141,25 @@ impl Trainer {
         }
     }
 
-    /// The policy as it is now, a copy.
+    /// A copy of the current policy.
     fn policy(&mut self) -> PyResult<Policy> {
         let inner = self.inner_mut()?;
         Ok(Policy::new(inner.policy().clone(), inner.config().run.seed, inner.iterations()))
     }
 
-    /// Takes over another policy's parameters and statistics.
+    /// Copies another policy's parameters and statistics.
     fn set_policy(&mut self, policy: &Policy) -> PyResult<()> {
         self.inner_mut()?.initialize_from(&policy.inner).map_err(|error| exception(&error))
     }
 
-    /// Writes everything that the next iteration depends on; and names what no file can hold: arguments that were functions,
-    /// and options of the environment.
+    /// Writes everything that the next iteration depends on. Also writes the names of what no file can hold: arguments that were
+    /// functions, and options of the environment.
     fn save(&mut self, path: PathBuf, functions: Vec<String>, unsaved_options: Vec<String>) -> PyResult<()> {
         let mut archive = self.archive()?;
         if !functions.is_empty() {
             archive.header["functions"] = functions.into();
         }
-        // What the program's runs say of their evaluations: none yet, so that `npg resume` can go on with the file.
+        // The program's files have fields about evaluations. There are none yet, and `npg resume` can continue from the file.
         archive.header["best_return"] = None::<f64>.into();
         archive.header["evaluated"] = vec![Some(0), None].into();
         if !unsaved_options.is_empty() {
@@ -168,18 +168,18 @@ impl Trainer {
         archive.write(path).map_err(|error| exception(&error))
     }
 
-    /// Sets how many transitions there are to be in all; schedules follow it.
+    /// Sets the total number of transitions, and schedules follow it.
     fn set_total_steps(&mut self, steps: u64) -> PyResult<()> {
         self.inner_mut()?.set_total_steps(steps);
         Ok(())
     }
 
-    /// Sets the KL budget of the following steps, nats.
+    /// Sets the KL budget of all following steps in nats.
     fn set_kl_step(&mut self, kl_step: f64) -> PyResult<()> {
         self.inner_mut()?.set_kl_step(kl_step).map_err(|error| exception(&error))
     }
 
-    /// Sets the step size of the critic's Adam in the following fits.
+    /// Sets the step size of the critic's Adam in all following fits.
     fn set_learning_rate(&mut self, learning_rate: f64) -> PyResult<()> {
         self.inner_mut()?.set_value_learning_rate(learning_rate).map_err(|error| exception(&error))
     }
@@ -211,7 +211,7 @@ impl Trainer {
         }
     }
 
-    /// Whether the trainer can go on.
+    /// Whether the trainer can continue.
     #[getter]
     fn is_usable(&self) -> bool {
         self.inner.is_some()
@@ -223,7 +223,7 @@ impl Trainer {
         Self { inner: Some(Mutex::new(Box::new(inner))), before: None, link }
     }
 
-    /// The trainer in an archive, on another source of environments.
+    /// The trainer in an archive, with another source of environments.
     fn elsewhere(
         py: Python<'_>,
         mut archive: Archive,
@@ -246,11 +246,11 @@ impl Trainer {
 
     fn lost() -> PyErr {
         PyRuntimeError::new_err(
-            "the last iteration was given up; the agent is as it was before: learn goes on from there",
+            "the last iteration was given up, and the agent is as it was before it: learn continues from there",
         )
     }
 
-    /// All state, as it is now or was before the iteration that hung.
+    /// The whole state, as it is now, or as it was before the iteration that hung.
     fn archive(&mut self) -> PyResult<Archive> {
         match (&mut self.inner, &self.before) {
             (None, Some(before)) => Ok(before.clone()),
@@ -278,7 +278,7 @@ impl Trainer {
         Ok(inner.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
-    /// Makes the iteration's calls until it is over, or given up; gives the KeyboardInterrupt that came meanwhile.
+    /// Makes the iteration's calls until it is over or given up. Returns the KeyboardInterrupt that came meanwhile.
     fn wait(&self, py: Python<'_>, calls: Receiver<Message>) -> Option<PyErr> {
         let mut since: Option<(PyErr, Instant)> = None;
         let patience = if self.link.is_python() { GRACE + PATIENCE } else { GRACE };
@@ -312,7 +312,7 @@ fn metrics<'py>(py: Python<'py>, iteration: &Iteration) -> PyResult<Bound<'py, P
     Ok(row)
 }
 
-/// What the environment raised, with where it was as a note; else the library's error.
+/// The environment's exception, with a note on where it was raised, or else the library's error.
 fn raised(link: &Link, error: &npg::Error) -> PyErr {
     let Some(original) = link.take_raised() else { return exception(error) };
     Python::attach(|py| {

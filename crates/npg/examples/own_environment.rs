@@ -1,4 +1,4 @@
-//! A simulator of one's own, trained from Rust: `cargo run --release -p npg --example own_environment`.
+//! Your own simulator, trained from Rust: `cargo run --release -p npg --example own_environment`.
 //!
 //! A cart of 1 kg on a line is to be pushed to the origin and held there by a force of at most 1 N. The simulator is the
 //! `impl Env` of 37 lines below; without saved state it would be 26.

@@ -1,4 +1,4 @@
-//! A robot of one's own: its model in MJCF, its reward in Rust, and a policy for it. Needs MuJoCo (`pip install mujoco`).
+//! Your own robot: its model in MJCF, its reward in Rust, and a policy for it. Needs MuJoCo (`pip install mujoco`).
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use npg::env::mujoco::{Judgment, Model, MujocoSource, Settings, Task, View, library};

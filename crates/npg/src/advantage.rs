@@ -1,8 +1,8 @@
 //! Advantages and value targets: GAE (Schulman 2016) and Monte Carlo, over segments.
 //!
-//! A segment is a run of consecutive steps of one environment inside a batch. It ends because the episode terminated
-//! (nothing beyond), was truncated (the value of its true final observation stands for what is beyond), or because the
-//! batch was cut (the value of the next observation does). Nothing leaks from one segment into another.
+//! A segment is a sequence of consecutive steps of one environment inside a batch. It ends because the episode terminated
+//! (with value 0 after it), because it was truncated (it bootstraps from the value of its true final observation), or because
+//! the batch is full (it bootstraps from the value of the next observation). Nothing leaks from one segment into another.
 
 use crate::env::Ending;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use std::ops::Range;
 /// How a segment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentEnd {
-    /// The episode is over: value 0 beyond.
+    /// The episode is over, and the value after it is 0.
     Terminated,
     /// A time limit (or a divergence) stopped the episode: bootstrap from row `0` of the batch's final observations.
     Truncated(usize),
@@ -50,7 +50,7 @@ pub struct Segment {
 
 /// Advantages by GAE: A_t = delta_t + gamma lambda A_{t+1}, delta_t = r_t + gamma V_{t+1} - V_t.
 ///
-/// `rewards` and `values` have one number a row, `finals` one a final observation. lambda = 1 gives the discounted
+/// `rewards` and `values` have one number per row, and `finals` has one per final observation. lambda = 1 gives the discounted
 /// return minus the baseline (Monte Carlo). Value targets are advantages + values.
 pub fn advantages(
     segments: &[Segment],
@@ -74,10 +74,10 @@ pub fn advantages(
     advantages
 }
 
-/// Subtracts the mean and divides by the standard deviation, over the whole batch. If all are equal (to 1e-12 of their
-/// magnitude) they become exactly zero: there is no signal in them.
+/// Subtracts the mean and divides by the standard deviation, over the whole batch. If all are equal (within 1e-12 of their
+/// magnitude), they become exactly zero, because they have no signal.
 ///
-/// Returns the standard deviation: the unit that the advantages are in afterwards.
+/// Returns the standard deviation, which is the unit of the advantages afterwards.
 pub fn normalize(advantages: &mut [f64]) -> f64 {
     let n = advantages.len() as f64;
     let mean = advantages.iter().sum::<f64>() / n;
@@ -92,8 +92,8 @@ pub fn normalize(advantages: &mut [f64]) -> f64 {
     variance.sqrt()
 }
 
-/// gamma^t of every row, t its step within the episode, divided by their mean: the state weights of the policy gradient
-/// theorem (which practice drops).
+/// gamma^t for every row, with t its step within the episode, divided by their mean. These are the state weights of the policy
+/// gradient theorem, which most implementations drop.
 pub fn discounted_weights(segments: &[Segment], rows: usize, gamma: f64) -> Vec<f64> {
     let mut weights = vec![0.0; rows];
     // Counted from the earliest step, which the mean takes out again: gamma^t itself is 0 in long episodes.
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// gamma^t is 0 in f64 after 75,000 steps at 0.99; what counts is how steps weigh against each other.
+    /// gamma^t is 0 in f64 after 75,000 steps at 0.99, but only the ratios of the weights matter.
     #[test]
     fn discounted_weights_of_late_steps_do_not_vanish() {
         let segment =

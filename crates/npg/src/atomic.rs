@@ -1,4 +1,4 @@
-//! Files that are either the old ones or the new ones, never half of each (design invariant 10).
+//! Writes files so that a reader finds either the whole old one or the whole new one (invariant 10 of ARCHITECTURE.md).
 
 use std::fs::File;
 use std::io;
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// What the name of every unfinished file ends with; one that stays behind was left by a killed process.
+/// The end of the name of every unfinished file. If one stays behind, its process was killed.
 pub(crate) const UNFINISHED: &str = ".npg-tmp";
 
-/// Puts `bytes` at `path` in one piece: temporary file beside it, write, fsync, rename, fsync of the directory.
+/// Writes `bytes` to `path` in one piece: temporary file in the same directory, write, fsync, rename, fsync of the directory.
 ///
-/// Whoever reads `path` during this, or after a power cut, finds the whole old file or the whole new one.
+/// A reader of `path` finds the whole old file or the whole new one, also during this call and after a power cut.
 /// The directory must exist.
 ///
 /// # Errors
-/// [`Error::Io`] when the operating system refuses any part; a file that stood at `path` is then still there.
+/// [`Error::Io`] if the operating system refuses any part. An old file at `path` is then still there.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     replace(path, bytes).map_err(|source| Error::Io { doing: "write", path: path.to_path_buf(), source })
@@ -25,7 +25,7 @@ fn replace(path: &Path, mut bytes: &[u8]) -> io::Result<()> {
     replace_by(path, &mut bytes)
 }
 
-/// Puts everything that `content` has at `path` in one piece.
+/// Writes everything that `content` has to `path` in one piece.
 pub(crate) fn replace_by(path: &Path, content: &mut impl io::Read) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -35,7 +35,7 @@ pub(crate) fn replace_by(path: &Path, content: &mut impl io::Read) -> io::Result
     builder.prefix(".").suffix(UNFINISHED);
     #[cfg(unix)]
     {
-        // Temporary files are private by default; a user's results are as readable as the umask says.
+        // Temporary files are private by default, but a user's results should be as readable as the umask says.
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
@@ -46,7 +46,7 @@ pub(crate) fn replace_by(path: &Path, content: &mut impl io::Read) -> io::Result
     sync_directory(directory)
 }
 
-/// What the operating system said, without the temporary file's name that tempfile has appended.
+/// The operating system's error, without the temporary file's name that tempfile has appended.
 fn without_path(error: io::Error) -> io::Error {
     match error.to_string().split_once(" at path ") {
         Some((said, _)) => io::Error::new(error.kind(), said),
@@ -54,7 +54,7 @@ fn without_path(error: io::Error) -> io::Error {
     }
 }
 
-/// Makes the rename itself durable. File systems that cannot sync a directory say so; that is not a failure.
+/// Makes the rename itself durable. Some file systems cannot sync a directory and say so, which is not a failure.
 #[cfg(unix)]
 fn sync_directory(directory: &Path) -> io::Result<()> {
     match File::open(directory)?.sync_all() {
@@ -63,7 +63,7 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Directories cannot be opened for syncing here.
+/// On this system, directories cannot be opened for syncing.
 #[cfg(not(unix))]
 fn sync_directory(_directory: &Path) -> io::Result<()> {
     Ok(())

@@ -1,4 +1,4 @@
-//! What can go wrong, as one type: facts as fields, the sentence in `Display`.
+//! Everything that can go wrong, as one type. The facts are fields, and `Display` makes the sentence.
 
 use std::path::PathBuf;
 
@@ -17,16 +17,16 @@ pub struct Problem {
 /// What is wrong with a file that could be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileFault {
-    /// Not a file of npg's.
+    /// The file was not written by npg.
     #[error("it is not {expected}")]
     Foreign {
         /// What was expected, such as "a checkpoint of npg".
         expected: &'static str,
     },
-    /// Cut short, altered, or inconsistent in itself.
+    /// The file is cut short, altered, or inconsistent.
     #[error("it is damaged: {0}")]
     Damaged(String),
-    /// Sound, but not for this use.
+    /// The file is sound, but not for this use.
     #[error("it does not fit: {0}")]
     Mismatch(String),
 }
@@ -34,10 +34,10 @@ pub enum FileFault {
 /// Everything that the library reports as an error.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration is wrong; all problems at once.
+    /// The configuration is wrong. Has all problems at once.
     #[error("{}", problems_text(.0))]
     Config(Vec<Problem>),
-    /// No environment of that name.
+    /// There is no environment with that name.
     #[error("unknown environment `{id}`{}", nearest_text(.nearest))]
     UnknownEnvironment {
         /// What was asked for.
@@ -45,7 +45,7 @@ pub enum Error {
         /// The closest known id.
         nearest: Option<String>,
     },
-    /// An observation that a policy was asked about is not of its space.
+    /// An observation that was given to a policy does not belong to its space.
     #[error("{0}")]
     Observation(String),
     /// An environment broke its contract or reported a failure.
@@ -60,16 +60,16 @@ pub enum Error {
         /// The field, its value, and what is wrong.
         message: String,
     },
-    /// A policy gave something that is no action's distribution: its parameters have overflowed.
+    /// A policy gave outputs that define no distribution, because its parameters have overflowed.
     #[error("the policy gives {value} as an output (environment {environment}, episode {episode}, step {step})")]
     Policy {
         /// As for [`Error::Environment`].
         environment: usize,
         /// As for [`Error::Environment`].
         episode: u64,
-        /// The step that the action was for.
+        /// The step that the action was meant for.
         step: u64,
-        /// The output.
+        /// The bad output.
         value: f32,
     },
     /// A file is damaged, foreign, or does not fit.
@@ -80,7 +80,7 @@ pub enum Error {
         /// What is wrong with it.
         fault: FileFault,
     },
-    /// A state that no checkpoint could give back, because numbers in it are not finite.
+    /// A state that could not be loaded again from a checkpoint, because some of its numbers are not finite.
     #[error("cannot save {}: the state could not be loaded again ({fault}); the checkpoint before it is kept", .path.display())]
     Unsaved {
         /// The file that was not written.
@@ -106,7 +106,7 @@ pub enum Error {
         /// What is needed, where it was looked for, and the command that gets it.
         reason: String,
     },
-    /// A run directory is in the way, absent, or not what was asked for.
+    /// A run directory is in the way, missing, or not the requested one.
     #[error("{0}")]
     Run(String),
 }
@@ -126,8 +126,8 @@ fn nearest_text(nearest: &Option<String>) -> String {
     nearest.as_ref().map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
 }
 
-/// The closest of `names` to `word`, if it is close enough to be a slip of the hand: at most a third of the
-/// letters wrong (optimal string alignment distance, case ignored), or one begins with the other.
+/// The closest of `names` to `word`, if it is close enough for a typing error: at most a third of the
+/// letters is wrong (optimal string alignment distance, case ignored), or one begins with the other.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     names

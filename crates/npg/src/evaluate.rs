@@ -1,4 +1,4 @@
-//! Evaluation: whole episodes with a frozen policy, the same for any number of threads.
+//! Evaluation: whole episodes with a frozen policy. Results are the same for any number of threads.
 
 use crate::env::{Ending, EnvSource, Outcome, Space, Spec};
 use crate::error::{Error, Result};
@@ -11,11 +11,11 @@ use rayon::prelude::*;
 /// Episodes stepped together on one thread.
 const LANES: usize = 8;
 
-/// Longest episode of an evaluation, in steps, where nothing else limits it: a policy may never end it. The Python package
-/// cuts there as well.
+/// The longest episode of an evaluation in steps, if nothing else limits it, because a policy may never end it. The Python
+/// package has the same limit.
 pub const LONGEST: u32 = 50_000;
 
-/// Which episodes to run.
+/// The episodes to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Number of episodes.
@@ -33,9 +33,9 @@ pub struct Evaluation {
     pub returns: Vec<f64>,
     /// Steps of each episode.
     pub lengths: Vec<f64>,
-    /// How many episodes had not ended by themselves and were cut.
+    /// The number of episodes that were cut because they had not ended by themselves.
     pub cut: usize,
-    /// How many episodes ended because the simulation diverged. They count with what they had until then.
+    /// The number of episodes that ended because the simulation diverged. They count with their return until then.
     pub diverged: usize,
 }
 
@@ -55,7 +55,7 @@ impl Evaluation {
         stats::mean(&self.lengths)
     }
 
-    /// What is to be said where episodes did not end in the ordinary way.
+    /// A note if some episodes did not end normally.
     pub fn note(&self) -> Option<String> {
         let longest = self.lengths.iter().fold(0.0, |longest: f64, length| longest.max(*length));
         let Self { cut, diverged, .. } = self;
@@ -63,20 +63,20 @@ impl Evaluation {
         let cut_short =
             (*cut > 0).then(|| format!("{cut} {of} had not ended after {longest} steps and were cut there"));
         let broken = (*diverged > 0).then(|| {
-            format!("{diverged} {of} ended because the simulation diverged; they count with what they had until then")
+            format!("{diverged} {of} ended because the simulation diverged; they count with their return until then")
         });
         let notes: Vec<String> = cut_short.into_iter().chain(broken).collect();
         (!notes.is_empty()).then(|| notes.join("; "))
     }
 }
 
-/// Runs the planned episodes on the current thread pool. Episode i draws from streams of its own, so results do not
-/// depend on the number of threads; the policy and its statistics stay as they are. An episode that neither ends nor has a
-/// time limit is cut after [`LONGEST`] steps, or after the limit that the spec informs of, where that is longer.
+/// Runs the planned episodes on the current thread pool. Episode i has its own streams, so results do not depend on the number
+/// of threads. The policy and its statistics stay as they are. An episode that neither ends nor has a time limit is cut after
+/// [`LONGEST`] steps, or after the limit that the spec mentions if that is longer.
 ///
 /// # Errors
-/// [`Error::Environment`] where the environment fails or gives something that is not finite, [`Error::Policy`] where the
-/// policy does.
+/// [`Error::Environment`] if the environment fails or returns something that is not finite, and [`Error::Policy`] if the policy
+/// does.
 pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<Evaluation> {
     let parts: Vec<Result<Evaluation>> = (0..plan.episodes)
         .step_by(LANES)
@@ -124,7 +124,7 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
         for (row, &lane) in active.iter().enumerate() {
             let observation = &mut raw[row * width..][..width];
             let (is_over, step) = (running.take(lane, outcomes[row], observation)?, running.result.lengths[lane]);
-            // One that is stepped on beside the others goes on as environments do: from what it shows, after a reset.
+            // An environment that is stepped on together with the others continues after a reset, from what it shows then.
             if group.steps_together() && running.is_done[lane] {
                 if is_over {
                     let reset = group.reset(lane, &mut streams[lane], observation);
@@ -140,7 +140,7 @@ fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -
     Ok(running.result)
 }
 
-/// What sampled actions are drawn from, one of each an environment.
+/// The streams and noise from which actions are sampled, one of each per environment.
 struct Draws {
     streams: Vec<Stream>,
     noise: Vec<HeldNoise>,
@@ -151,10 +151,10 @@ struct Running<'a> {
     space: &'a Space,
     /// Number of the first episode.
     first: usize,
-    /// Steps after which an episode is cut, and whether that is the task's own limit.
+    /// The number of steps after which an episode is cut, and whether that is the task's own limit.
     longest: f64,
     is_limit: bool,
-    /// Encoded observations, one row an environment.
+    /// Encoded observations, one row per environment.
     encoded: Vec<f64>,
     is_done: Vec<bool>,
     result: Evaluation,
@@ -174,7 +174,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Chooses the actions of the `active` environments: sampled from `draws`, or the most probable ones.
+    /// Chooses the actions of the `active` environments: actions sampled from `draws`, or the most probable ones.
     fn act(&self, actor: &mut Actor<'_>, active: &[usize], draws: &mut Option<Draws>) -> Result<()> {
         let width = self.space.encoded_len();
         for (row, &lane) in active.iter().enumerate() {
@@ -195,8 +195,8 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// Counts a step, unless the environment's episode is over and it only goes on beside the others. True if the
-    /// environment's own episode is over, whether or not it counts.
+    /// Counts a step, unless the environment's episode is over and it is only stepped together with the others. Returns true if
+    /// the environment's own episode is over, whether or not it counts.
     fn take(&mut self, lane: usize, Outcome { reward, ending }: Outcome, observation: &[f64]) -> Result<bool> {
         let is_over = matches!(ending, Ending::Diverged | Ending::Terminated | Ending::Truncated);
         match ending {
@@ -222,7 +222,7 @@ impl<'a> Running<'a> {
         Ok(is_over)
     }
 
-    /// Encodes what the next action answers.
+    /// Encodes the observation for the next action.
     fn see(&mut self, lane: usize, step: f64, observation: &[f64]) -> Result<()> {
         let width = self.space.encoded_len();
         let encoded = &mut self.encoded[lane * width..][..width];
@@ -248,7 +248,7 @@ mod tests {
     use crate::config::Config;
     use crate::env::{Action, Env, EnvGroup, Space, Spec};
 
-    /// Ends after so many steps, if ever, and tells the limit.
+    /// An environment that ends after so many steps, if ever, and tells the limit.
     struct Long {
         length: Option<u32>,
         limit: Option<u32>,

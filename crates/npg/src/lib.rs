@@ -1,15 +1,15 @@
 //! Natural policy gradient: reinforcement learning with steps measured in KL divergence.
 //!
-//! Three nouns are enough to begin:
+//! Three nouns are enough to start:
 //!
-//! * An [`Env`](env::Env) is a simulator. It starts episodes, takes actions, and gives observations, rewards and
-//!   endings. Built in are classic control, toy text, linear-quadratic problems and MuJoCo's tasks ([`env::registry`]);
-//!   yours implements the same trait.
+//! * An [`Env`](env::Env) is a simulator. It starts episodes, takes actions, and returns observations, rewards and
+//!   endings. Classic control, toy text, linear-quadratic problems and MuJoCo's tasks are built in ([`env::registry`]).
+//!   Your own environment implements the same trait.
 //! * A [`Policy`](policy::Policy) turns an observation into a distribution over actions. Its parameters theta are one
-//!   flat vector; the statistics that normalize its observations and the bounds of its actions are part of it.
+//!   flat vector. It also holds the statistics that normalize its observations, and the bounds of its actions.
 //! * A [`Trainer`](train::Trainer) improves a policy in an environment. It is an iterator: each
-//!   [`Iteration`](train::Iteration) samples one batch, takes one step of the policy whose KL divergence is predicted to
-//!   be `algorithm.kl_step` nats, fits the value baseline, and gives the [`metrics`].
+//!   [`Iteration`](train::Iteration) samples one batch, takes one step of the policy whose predicted KL divergence is
+//!   `algorithm.kl_step` nats, fits the value baseline, and returns the [`metrics`].
 //!
 //! ```
 //! use npg::config::Config;
@@ -58,11 +58,11 @@
 //! # Ok::<(), npg::Error>(())
 //! ```
 //!
-//! [`load`] opens what the program trained, in one line, and [`Policy::act`](policy::Policy::act) uses it:
+//! [`load`] opens a policy that the program trained, and [`Policy::act`](policy::Policy::act) uses it:
 //! `npg::load("runs/CartPole-v1/npg-1")?.act(&observation)?`.
 //!
-//! A [`Session`](session::Session) gives a trainer a run directory: logs, evaluations, checkpoints and resuming, as the
-//! program `npg` does. [`config::Layers`] reads settings as the program does.
+//! A [`Session`](session::Session) adds a run directory to a trainer: logs, evaluations, checkpoints and resuming, like the
+//! program `npg`. [`config::Layers`] reads settings like the program.
 //!
 //! # The modules in reading order
 //!
@@ -71,14 +71,14 @@
 //! | the update | [`npg`]: one iteration, top to bottom; [`problem`]: the operator that it sees; [`solve`], [`step`], [`trust_region`] |
 //! | the functions | [`policy`]: outputs to distributions; [`network`]: parameters to outputs; [`value`]: baselines; [`normalize`]: running moments |
 //! | the data | [`advantage`], [`rollout`], [`env`](mod@env) |
-//! | closed forms | [`exact`]: worlds in which every quantity of the theory is known; [`convergence`]: the trainer held against them; [`theory`]: its claims, each with its check |
+//! | closed forms | [`exact`]: worlds in which every quantity of the theory is known; [`convergence`]: the trainer compared with them; [`theory`]: claims, each with its check |
 //! | fixed order | [`random`]: named streams; [`reduce`]: the one place that sums over samples |
 //! | the run | [`config`], [`metrics`], [`train`], [`evaluate`], [`session`], [`trained`] |
 //! | its files | [`checkpoint`], [`run_dir`], [`logs`], [`atomic`] |
 //! | its results | [`stats`], [`plot`] |
 //!
-//! Rows are samples everywhere, matrices are row-major, KL divergences and entropies are in nats. Network passes are
-//! f32; parameters, gradients, solves, log probabilities, KL and every sum over samples are f64. Results are the same
+//! Rows are always samples, matrices are row-major, and KL divergences and entropies are in nats. Network passes are
+//! f32. Parameters, gradients, solves, log probabilities, KL and every sum over samples are f64. Results have the same
 //! bits for any number of threads.
 
 #![forbid(unsafe_code)]
@@ -102,7 +102,7 @@ pub mod advantage;
 pub mod rollout;
 pub mod env;
 
-// Worlds in which all of it is known.
+// Worlds in which everything is known exactly.
 pub mod exact;
 pub mod convergence;
 pub mod theory;
@@ -129,10 +129,10 @@ mod utc;
 
 // Its results.
 pub mod stats;
-#[allow(clippy::disallowed_methods, reason = "figures are looked at")]
+#[allow(clippy::disallowed_methods, reason = "figures need not have the same bits on every machine")]
 pub mod plot;
 
-// What goes wrong.
+// Errors.
 mod error;
 
 pub use trained::{load, load_for};

@@ -1,5 +1,5 @@
-//! The one table of metrics: name, unit, one sentence, healthy range. Names follow Stable-Baselines3 where the quantity
-//! is the same, and are `npg/...` and `trust_region/...` for what is ours.
+//! The one table of metrics: name, unit, one sentence, healthy range. Names are those of Stable-Baselines3 if the quantity
+//! is the same, and `npg/...` or `trust_region/...` otherwise.
 
 use std::sync::Mutex;
 
@@ -28,25 +28,25 @@ macro_rules! metrics {
 
 metrics! {
     EP_REW_MEAN = "rollout/ep_rew_mean", "reward",
-        "Mean return of the last 100 finished training episodes, exploration included.",
-        "rises; above it, the deterministic evaluation is usually better";
+        "Mean return of the last 100 finished training episodes, with exploration noise.",
+        "rises; the deterministic evaluation is usually better";
     EP_REW_CI95 = "rollout/ep_rew_ci95", "reward",
         "Half width of the 95 % interval (Student t) of that mean.",
-        "small against the differences you care about";
+        "small compared with the differences that you care about";
     EP_REW_BATCH = "rollout/ep_rew_batch", "reward",
         "Mean return of the episodes that ended in this iteration; nan if none did.",
-        "around rollout/ep_rew_mean, and ahead of it where 100 episodes are many iterations";
+        "around rollout/ep_rew_mean, and ahead of it if 100 episodes span many iterations";
     EP_LEN_MEAN = "rollout/ep_len_mean", "steps",
         "Mean length of the last 100 finished training episodes.",
         "at most the time limit";
     EPISODES = "rollout/episodes", "episodes",
         "Training episodes finished since the start.",
-        "several an iteration, else advantages rest on the baseline alone";
+        "several per iteration; otherwise advantages depend on the baseline alone";
     FPS = "time/fps", "steps/s",
-        "Environment steps a second since this process began training, evaluation and checkpoints left out.",
+        "Environment steps per second since this process began training, without evaluation and checkpoints.",
         "steady";
     TIME_ELAPSED = "time/time_elapsed", "s",
-        "Seconds of training since the start of the run, evaluation and checkpoints left out.",
+        "Seconds of training since the start of the run, without evaluation and checkpoints.",
         "-";
     SAMPLE_SECONDS = "time/sample_seconds", "s",
         "Seconds that sampling this batch took.",
@@ -55,20 +55,20 @@ metrics! {
         "Seconds that the update of policy and baseline took.",
         "-";
     GRADIENT_SECONDS = "time/gradient_seconds", "s",
-        "Seconds of the policy's forward passes and gradient; these parts overlap with time/value_seconds.",
+        "Seconds for the policy's forward passes and gradient. These times overlap with time/value_seconds.",
         "-";
     SOLVE_SECONDS = "time/solve_seconds", "s",
-        "Seconds of solving (F + damping I) x = g.",
+        "Seconds for solving (F + damping I) x = g.",
         "-";
     STEP_SECONDS = "time/step_seconds", "s",
-        "Seconds of the step: the line search, and measuring the new policy.",
+        "Seconds for the step: the line search, and measuring the new policy.",
         "-";
     VALUE_SECONDS = "time/value_seconds", "s",
-        "Seconds of fitting the baseline, beside the update of the policy.",
+        "Seconds for fitting the baseline, at the same time as the policy is updated.",
         "-";
     EXPLAINED_VARIANCE = "train/explained_variance", "1",
         "1 - Var(target - V) / Var(target) of the value baseline before its fit.",
-        "towards 1; below 0 the baseline is worse than a constant, which means little where all states are worth nearly the same, as in a CartPole that no longer falls";
+        "approaches 1; below 0 a constant would do better, which means little if all states have nearly the same value, as in a CartPole whose pole no longer falls";
     VALUE_LOSS = "train/value_loss", "reward^2",
         "Mean squared error of the value baseline in its last pass of the fit (scaled rewards).",
         "falls, or stays small";
@@ -77,7 +77,7 @@ metrics! {
         "shrinks slowly; a collapse towards 0 ends exploration";
     ENTROPY = "train/entropy", "nats",
         "Mean entropy of the policy before the update (differential for Gaussians).",
-        "falls slowly; a sudden fall means premature convergence";
+        "falls slowly; a sudden fall is premature convergence";
     KL = "npg/kl", "nats",
         "Measured KL(old || new) of the update, mean over the batch's states.",
         "close to npg/kl_predicted; at most algorithm.kl_tolerance times npg/kl_step";
@@ -98,7 +98,7 @@ metrics! {
         "at most sqrt(npg/kl / 2) if exact";
     CG_ITERATIONS = "npg/cg_iterations", "iterations",
         "Conjugate-gradient iterations of the solve; nan for direct solvers.",
-        "at algorithm.cg_iterations, or fewer where algorithm.cg_tolerance is reached";
+        "algorithm.cg_iterations, or fewer if algorithm.cg_tolerance is reached";
     CG_RESIDUAL = "npg/cg_residual", "1",
         "||g - (F + damping I) x|| / ||g|| at the end of conjugate gradients; nan for direct solvers.",
         "below 1; 0.01 to 0.5 is good enough, and small policies reach 1e-6 and less";
@@ -115,28 +115,28 @@ metrics! {
         "Linear prediction of that gain, alpha g^T x.",
         "somewhat above npg/surrogate";
     BACKTRACKS = "npg/backtracks", "reductions",
-        "Reductions of alpha until the step was accepted as measured, or given up.",
+        "Reductions of alpha until the measured step was accepted or given up.",
         "0; 0 to 3 for step = \"line-search\"";
     UPDATED = "npg/updated", "1",
-        "1 if the policy moved in this iteration, else 0 (refused, no signal, or no acceptable step).",
+        "1 if the policy changed in this iteration, else 0 (refused, no signal, or no acceptable step).",
         "1";
     SHORTENED = "npg/shortened", "updates",
-        "Updates since the start whose step of a KL budget was shortened or given up: it measured too much KL, or lowered the surrogate.",
-        "0 or few; many where the policy is nearly deterministic";
+        "Updates since the start whose step was shortened or given up, because it measured too much KL or lowered the surrogate.",
+        "0 or few; many if the policy is nearly deterministic";
     KL_NORMALIZER = "npg/kl_normalizer", "nats",
-        "KL between the new policy before and after its observation normalizer took in this batch: a change outside the budget.",
+        "KL between the new policy before and after its observation normalizer was updated with this batch: a change outside of the budget.",
         "far below npg/kl after the first iterations";
     RETURN_SCALE = "npg/return_scale", "1",
-        "Factor on rewards from the return normalizer; 1 without it.",
+        "Factor on rewards from the return normalizer; 1 if it is off.",
         "steady";
     REWARDS_CLIPPED = "npg/rewards_clipped", "1",
-        "Part of the batch's rewards that was clipped, at normalize.clip standard deviations of the discounted return around their mean.",
-        "0; more than 0.02 is said in the log";
+        "Fraction of the batch's rewards that was clipped, at normalize.clip standard deviations of the discounted return around their mean.",
+        "0; if it is more than 0.02, the log says so";
     KL_REVERSE_MAX = "trust_region/kl_reverse_max", "nats",
         "Largest KL(new || old) of a sampled state.",
         "near npg/kl_max";
     TV_MAX = "trust_region/tv_max", "1",
-        "Largest total variation between old and new policy in a sampled state, alpha of the bounds: exact or a bound, as trust_region/tv_exact says.",
+        "Largest total variation between old and new policy in a sampled state, alpha of the bounds. trust_region/tv_exact says whether it is exact or a bound.",
         "far below 1";
     TV_EXACT = "trust_region/tv_exact", "1",
         "1 if npg/tv and trust_region/tv_max are exact (one categorical head), 0 if they are upper bounds from the KL.",
@@ -145,48 +145,48 @@ metrics! {
         "Mean over the batch of a state's step within its episode.",
         "about half the episodes' length";
     DRIFT_BOUND = "trust_region/drift_bound", "1",
-        "Total variation that the distribution of states can have moved by at that step, 1 - (1 - alpha)^t with alpha = trust_region/tv_max.",
+        "Upper bound on the total variation between the state distributions at that step, 1 - (1 - alpha)^t with alpha = trust_region/tv_max.",
         "often near 1: the worst case over all states, at every step";
     ADVANTAGE_MAX = "trust_region/advantage_max", "reward",
         "Largest magnitude of a sampled advantage, eps_max of the bounds.",
         "-";
     PROMISE = "trust_region/surrogate", "reward",
-        "Promised gain in the expected discounted return: the surrogate summed over an episode, advantages in the environment's units.",
-        "positive; above the realized gain by what the step owes to the noise of its own batch";
+        "Promised gain in the expected discounted return: the surrogate summed over an episode, with advantages in the environment's units.",
+        "positive; above the realized gain, because the step follows the noise of its own batch";
     BOUND_SERIES = "trust_region/bound_series", "reward",
-        "Lower bound on the gain from the drift of states, summed up to the time limit; estimated from the batch.",
+        "Lower bound on the gain from the drift of states, summed up to the time limit and estimated from the batch.",
         "far below 0 at practical steps";
     BOUND_TRPO = "trust_region/bound_trpo", "reward",
-        "Lower bound on the gain of TRPO's theorem 1 with alpha = trust_region/tv_max; estimated from the batch.",
+        "Lower bound on the gain from TRPO's theorem 1 with alpha = trust_region/tv_max, estimated from the batch.",
         "far below 0 at practical steps";
     BOUND_TRPO_KL = "trust_region/bound_trpo_kl", "reward",
         "The same with alpha^2 = npg/kl_max / 2 (Pinsker).",
         "below trust_region/bound_trpo if trust_region/tv_exact";
     BOUND_CPO = "trust_region/bound_cpo", "reward",
-        "Lower bound on the gain of CPO's corollary 1 with the mean total variation; estimated from the batch.",
+        "Lower bound on the gain from CPO's corollary 1 with the mean total variation, estimated from the batch.",
         "above trust_region/bound_trpo";
     BOUND_CPO_KL = "trust_region/bound_cpo_kl", "reward",
         "The same with total variations from the mean and the largest KL (Pinsker).",
         "below trust_region/bound_cpo if trust_region/tv_exact";
     DISCOUNTED_RETURN = "trust_region/discounted_return", "reward",
-        "Mean discounted return of the episodes that begin in this batch; the baseline, before its fit, stands for what is beyond their end in it.",
+        "Mean discounted return of the episodes that start in this batch. Episodes that the batch cuts off are completed with the value baseline, before its fit.",
         "rises";
     DISCOUNTED_RETURN_SE = "trust_region/discounted_return_se", "reward",
-        "Standard error of that mean from the spread of the episodes; what the baseline is off by is not in it.",
+        "Standard error of that mean from the spread of the episodes, without the errors of the baseline.",
         "shrinks with the number of episodes";
     REALIZED_GAIN = "trust_region/realized_gain", "reward",
-        "Delivered gain of the *previous* iteration's update: this discounted return less that of the batch before, both completed by the same baseline; nan with fewer than two episodes begun in either.",
+        "Delivered gain of the *previous* iteration's update: this discounted return minus that of the batch before, both completed by the same baseline; nan if fewer than two episodes start in one of them.",
         "within two standard errors of the previous trust_region/surrogate, mostly";
     REALIZED_GAIN_SE = "trust_region/realized_gain_se", "reward",
         "Standard error of trust_region/realized_gain, from the spread of episodes in both batches.",
-        "well above the gain itself, in a single iteration";
+        "in a single iteration, well above the gain itself";
     DIVERGED = "env/diverged", "simulations",
         "Simulations that diverged since the start.",
         "0";
 }
 
-/// The metric `env/<name>` of a number that environments measure beside rewards. Names live as long as the program: there
-/// are as many as an environment has, and the table of metrics has static ones.
+/// The metric `env/<name>` of a number that environments measure in addition to rewards. Names live as long as the program,
+/// because the table of metrics has static names, and an environment has only a limited number of them.
 pub fn of_environment(name: &str) -> &'static str {
     static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     let mut names = NAMES.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -198,10 +198,10 @@ pub fn of_environment(name: &str) -> &'static str {
     })
 }
 
-/// What the names of environments' own metrics begin with.
+/// The prefix of environments' own metrics.
 const ENVIRONMENT: &str = "env/";
 
-/// The values of one iteration, in the table's order; then what the environments measured.
+/// The values of one iteration in the table's order, followed by the environments' own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row(Vec<(&'static str, f64)>);
 
@@ -213,7 +213,7 @@ impl Row {
         self.0.push((name, value));
     }
 
-    /// The value of a metric; None if the iteration did not log it.
+    /// The value of a metric, or None if the iteration did not log it.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }

@@ -1,7 +1,7 @@
 //! Running moments of observations and returns.
 //!
 //! Moments are merged by the pairwise formula of Chan, Golub & LeVeque 1983, which does not cancel. They change only
-//! between iterations: what was sampled with one normalizer is updated with the same one.
+//! between iterations, so a batch is updated with the normalizer with which it was sampled.
 
 /// Count, mean and sum of squared deviations of each dimension.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,15 +52,15 @@ impl Moments {
     }
 }
 
-/// A standard deviation below this part of 1 + |mean| is rounding: the dimension is constant so far.
+/// A standard deviation below this fraction of 1 + |mean| is rounding error: the dimension has been constant so far.
 const ROUNDING: f64 = 1e-12;
 
-/// (x - mean) / std, clipped; x - mean of dimensions that have been constant so far; the identity before any sample.
+/// (x - mean) / std, clipped. For dimensions that have been constant so far it is x - mean, and before any sample the identity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalizer {
     moments: Moments,
     clip: f64,
-    /// 1 / std, or 1 of constant dimensions.
+    /// 1 / std, or 1 for constant dimensions.
     scales: Vec<f64>,
 }
 
@@ -110,9 +110,9 @@ impl Normalizer {
         }
     }
 
-    /// For each dimension (a, b) with z = a z' + b, where z is what this normalizer makes of a value and z' what `newer`
-    /// does, clipping aside. (1, 0), no relation, for a dimension whose standard deviation changes by more than a factor
-    /// of two, as one does that has been constant so far: the two have little in common, and clipping counts.
+    /// For each dimension (a, b) with z = a z' + b, where this normalizer maps a value to z and `newer` maps it to z', apart from
+    /// clipping. It is (1, 0) (no correction) if a standard deviation changes by more than a factor of two, for example when a
+    /// dimension was constant until now: clipping makes the linear relation meaningless there.
     pub fn in_terms_of(&self, newer: &Normalizer) -> Vec<(f64, f64)> {
         let relation = |j: usize| {
             let ratio = self.scales[j] / newer.scales[j];

@@ -4,7 +4,7 @@
 //! g     = E[ grad log pi(a|s) A ]                      gradient
 //! x     = (F + lambda I)^-1 g    (vanilla: x = g)      direction
 //! alpha = sqrt(2 eps / x^T F x)  (or fixed)            step size, predicted KL 1/2 alpha^2 x^T F x
-//! theta' = theta + alpha x                             step, shortened until what it measures is accepted
+//! theta' = theta + alpha x                             step, shortened until it is accepted as measured
 //! ```
 //!
 //! `npg`, `trpo` and `vpg` are settings of a direction and a step rule, not different algorithms.
@@ -17,26 +17,26 @@ use crate::step::{Accepted, KeptBudget, LineSearch, alpha_from_kl, backtrack, mo
 use crate::trust_region::Comparison;
 use std::time::Instant;
 
-/// At most this many parameters are solved densely by `solver = "auto"`.
+/// `solver = "auto"` solves densely up to this many parameters.
 const AUTO_DENSE: usize = 64;
 
-/// What came of an iteration.
+/// The result of an update.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The policy moved.
+    /// The policy changed.
     Stepped,
-    /// All advantages are equal or zero: g = 0, nothing to do.
+    /// All advantages are equal or zero, so g = 0 and there is nothing to do.
     NoSignal,
-    /// No step along the direction was acceptable as measured, however short; parameters untouched.
+    /// No step along the direction was acceptable as measured, however short. The parameters stay as they were.
     LineSearchFailed,
-    /// Something is not finite, not positive or not solvable; parameters untouched, with the reason.
+    /// Something is not finite, not positive or not solvable; has the reason. The parameters stay as they were.
     Refused(String),
 }
 
 /// What an iteration did, and every number about it.
 #[derive(Clone, Debug)]
 pub struct Update {
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
     /// New parameters; the old ones unless `outcome` is [`Outcome::Stepped`].
     pub theta: Vec<f64>,
@@ -50,11 +50,11 @@ pub struct Update {
     pub alpha: f64,
     /// 1/2 alpha^2 x^T F x, nats.
     pub kl_predicted: f64,
-    /// The new policy against the old, measured on the whole batch; the old one against itself if it was not moved.
+    /// The new policy compared with the old one on the whole batch, or the old one with itself if nothing changed.
     pub comparison: Comparison,
-    /// Reductions of alpha, until the step was accepted or given up.
+    /// Reductions of alpha until the step was accepted or given up.
     pub backtracks: usize,
-    /// Where the time went.
+    /// The times of the parts.
     pub seconds: Seconds,
 }
 
@@ -65,11 +65,11 @@ pub struct Seconds {
     pub gradient: f64,
     /// The direction: Fisher products and solver.
     pub solve: f64,
-    /// The step, and measuring what it did.
+    /// The step and its measurement.
     pub step: f64,
 }
 
-/// The seconds since it was asked last.
+/// Measures the seconds since the last call.
 struct Lap(Instant);
 
 impl Lap {
@@ -81,8 +81,8 @@ impl Lap {
 
 /// Computes the next parameters of a policy from a problem: a batch of samples, or a world in which everything is known.
 ///
-/// `kl_step` is the budget eps of this iteration in nats. `state` is what the solver keeps from one update to the next: after a
-/// step the new direction, after a refusal nothing (the old direction may itself have led astray), else it stays as it was.
+/// `kl_step` is the budget eps of this iteration in nats. `state` is what the solver keeps from one update to the next. After a
+/// step it has the new direction. After a refusal it is empty, because the old direction may be the cause. Otherwise it stays.
 /// The problem is not changed.
 pub fn update(problem: &impl Problem, algorithm: &Algorithm, kl_step: f64, state: &mut SolverState) -> Update {
     let mut update = Update::nothing(problem.theta());
@@ -101,7 +101,7 @@ pub fn update(problem: &impl Problem, algorithm: &Algorithm, kl_step: f64, state
     update
 }
 
-/// The accepted step, or why there is none. What was measured on the way is written into `update`.
+/// The accepted step, or why there is none. Writes all measurements into `update`.
 fn step(
     problem: &impl Problem,
     algorithm: &Algorithm,
@@ -159,7 +159,7 @@ fn step(
     Ok(accepted)
 }
 
-/// The first alpha to be tried, or why there is none.
+/// The first alpha to try, or why there is none.
 fn step_size(algorithm: &Algorithm, kl_step: f64, x_f_x: f64) -> Result<f64, String> {
     let alpha = match algorithm.step {
         StepRule::Fixed => algorithm.alpha,
@@ -172,7 +172,7 @@ fn step_size(algorithm: &Algorithm, kl_step: f64, x_f_x: f64) -> Result<f64, Str
     if alpha.is_finite() { Ok(alpha) } else { Err(format!("the step size is {alpha}")) }
 }
 
-/// The step along x that the algorithm's rule accepts, or how often alpha was reduced in vain.
+/// The step along x that the algorithm's rule accepts, or the number of reductions of alpha after which there is none.
 fn search(
     algorithm: &Algorithm,
     kl_step: f64,
@@ -210,7 +210,7 @@ struct Solve<'a, P> {
 }
 
 impl<P: Problem> Solve<'_, P> {
-    /// The solution for g with momentum, if it points uphill; else for g alone.
+    /// The solution for g with momentum if it points uphill, and for g alone otherwise.
     fn direction(&self, g: &[f64]) -> Result<Solution, SolveError> {
         let Algorithm { momentum, damping, .. } = *self.algorithm;
         if let Some(last) = self.last.filter(|_| momentum > 0.0) {

@@ -1,5 +1,5 @@
-//! Regular files and true directories. A run directory may come from anyone, and a link in the place of one of its files
-//! would have npg read, cut or append to whatever the link names; a pipe would block it, a device might never end.
+//! Regular files and real directories. A run directory may come from anyone. If one of its files were a link, npg would read,
+//! cut or append to whatever the link names. A pipe would block npg, and reading a device might never end.
 
 use crate::atomic::replace_by;
 use std::fs::{File, OpenOptions};
@@ -9,14 +9,14 @@ use std::path::Path;
 /// Whether a last component that is a symbolic link is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// For files that are only read, which may well be elsewhere.
+    /// For files that are only read, which may be elsewhere.
     Follow,
     /// For everything that is written, cut or removed.
     Refuse,
 }
 
-/// Opens the regular file `path`. `options` must not truncate: what is not a regular file is recognized only once it is
-/// open, and must not be harmed by it.
+/// Opens the regular file `path`. `options` must not truncate: whether it is a regular file is known only once it is open, and
+/// anything else must not be damaged by that.
 pub(crate) fn open(path: &Path, options: &mut OpenOptions, links: Links) -> io::Result<File> {
     let file = match open_unchecked(path, options, links) {
         Err(error) if links == Links::Refuse && is_link(path) => return Err(io::Error::new(error.kind(), LINK)),
@@ -29,8 +29,8 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions, links: Links) -> io::
     }
 }
 
-/// Opens the regular file `path` to write, as the only name of its content: a copy is put in its place where it has others
-/// (hard links, as a backup by `cp -al` makes them), which then stay as they are.
+/// Opens the regular file `path` for writing. If its content has other names (hard links, as in a backup by `cp -al`), the file
+/// is replaced by a copy first, so that the others stay as they are.
 pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let file = open(path, options, Links::Refuse)?;
     if !has_other_names(&file)? {
@@ -50,10 +50,10 @@ pub(crate) fn has_other_names(_: &File) -> io::Result<bool> {
     Ok(false)
 }
 
-/// All of the regular file `path`, as text; bytes that are none become replacement characters.
+/// The whole regular file `path` as text. Bytes that are not UTF-8 become replacement characters.
 ///
 /// # Errors
-/// Also where it is longer than `most` bytes.
+/// Also if it is longer than `most` bytes.
 pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     open(path, OpenOptions::new().read(true), Links::Follow)?.take(most + 1).read_to_end(&mut bytes)?;
@@ -63,7 +63,7 @@ pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Opening a pipe must not wait for its other end.
+/// Flags so that opening a pipe does not wait for its other end.
 #[cfg(unix)]
 fn open_unchecked(path: &Path, options: &mut OpenOptions, links: Links) -> io::Result<File> {
     use rustix::fs::OFlags;
@@ -80,7 +80,7 @@ fn open_unchecked(path: &Path, options: &mut OpenOptions, links: Links) -> io::R
     options.open(path)
 }
 
-/// Whether something that is no regular file is at `path`.
+/// Whether something other than a regular file is at `path`.
 pub(crate) fn is_something_else(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file())
 }
@@ -89,10 +89,10 @@ fn is_link(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
 }
 
-/// Whether a directory is at `path`; false if there is nothing.
+/// Whether a directory is at `path`. False if there is nothing.
 ///
 /// # Errors
-/// Where there is something else, a link to a directory included, or the system does not tell.
+/// If there is something else, such as a link to a directory, or if the system does not tell.
 pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_dir() => Ok(true),
@@ -103,7 +103,7 @@ pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
     }
 }
 
-const LINK: &str = "it is a symbolic link, and npg writes and removes nothing through one";
+const LINK: &str = "it is a symbolic link, and npg does not write or remove anything through a link";
 
 #[cfg(all(test, unix))]
 mod tests {

@@ -1,4 +1,4 @@
-//! A training run with its directory: checkpoints on their cadence, evaluations, logs, and an orderly stop.
+//! A training run with its directory: regular checkpoints, evaluations, logs, and an orderly stop.
 
 use crate::checkpoint::Archive;
 use crate::config::{self, Config};
@@ -13,29 +13,29 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// What a session tells as it goes.
+/// The events of a session.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// An iteration is over.
+    /// An iteration has ended.
     Iteration(&'a Iteration),
     /// An evaluation after so many steps.
     Evaluation(u64, &'a Evaluation),
-    /// Something out of the ordinary about training; it is in log.txt as well.
+    /// Something unusual about training. It is in log.txt as well.
     Note(String),
     /// Something is wrong outside of training, such as a log that cannot be written.
     Warning(String),
 }
 
-/// Where a run stands.
+/// The state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// Whether training is done (else it was stopped).
+    /// Whether training is done. Otherwise it was stopped.
     pub finished: bool,
     /// Whether it is done because `run.until_return` was reached.
     pub reached_return: bool,
     /// Transitions of the run.
     pub steps: u64,
-    /// Seconds of training, those before a resume included.
+    /// Seconds of training, including those before a resume.
     pub seconds: f64,
     /// Mean return of the evaluation at the end.
     pub final_return: Option<f64>,
@@ -53,20 +53,20 @@ pub struct Session {
     /// Steps and mean return of the last evaluation.
     evaluated: (u64, Option<f64>),
     pace: Pace,
-    /// Keeps other processes out of the directory, from before the first change in it.
+    /// Keeps other processes out of the directory. It is taken before the first change there.
     lock: Option<Lock>,
-    /// What went wrong beside training and has not been told yet.
+    /// What went wrong outside of training and has not been reported yet.
     warnings: Vec<String>,
 }
 
 /// When checkpoints are due: after the first iteration, then at intervals that double, up to `run.checkpoint_seconds`.
-/// The first seconds of a run are then not lost to whatever kills it, and a long one is not held up.
+/// So a run that is killed early loses little, and a long run is not slowed down.
 #[derive(Debug)]
 struct Pace {
     saved: Instant,
-    /// After which iteration that was.
+    /// The iteration after which that was.
     iteration: u64,
-    /// Seconds to the next one, if `run.checkpoint_seconds` is not less.
+    /// Seconds to the next one, unless `run.checkpoint_seconds` is less.
     interval: f64,
 }
 
@@ -86,18 +86,19 @@ impl Pace {
     }
 }
 
-/// A note as a cause: its words.
+/// The cause that a note names: its words without the numbers.
 fn without_numbers(note: &str) -> String {
     let is_of_number =
         |word: &&str| word.contains(|c: char| c.is_ascii_digit()) || ["inf", "-inf", "NaN"].contains(word);
     note.split_whitespace().filter(|word| !is_of_number(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// What a session continues.
+/// How a session started.
 #[derive(Debug)]
 enum Origin {
     New,
-    /// A checkpoint; what is not as it was, and whether the configuration is not that of the checkpoint.
+    /// It was resumed from a checkpoint. `notes`: what could not be restored. `is_changed`: whether the configuration differs from
+    /// the checkpoint's.
     Resumed {
         notes: Vec<String>,
         is_changed: bool,
@@ -105,7 +106,7 @@ enum Origin {
 }
 
 impl Session {
-    /// Begins a run in its new directory. Nothing is written before [`Session::prepare`] or [`Session::run`].
+    /// Starts a run in its new directory. Nothing is written before [`Session::prepare`] or [`Session::run`].
     pub fn begin(trainer: Trainer, run: RunDir) -> Self {
         Self::of(trainer, run, Origin::New)
     }
@@ -115,11 +116,11 @@ impl Session {
         Self { trainer, run, origin, best: None, evaluated: (0, None), pace, lock: None, warnings: Vec::new() }
     }
 
-    /// Writes what a run consists of before its first step (configuration, provenance, first checkpoint), if that is not
-    /// there. From then on it can be resumed.
+    /// Writes the files of a run before its first step (configuration, provenance, first checkpoint), if they are missing.
+    /// After that, the run can be resumed.
     ///
     /// # Errors
-    /// What the file system refuses; another process or another command that has begun the run.
+    /// If the file system refuses, or if another process or another command has started the run.
     pub fn prepare(&mut self) -> Result<()> {
         self.take_lock()?;
         let steps = self.trainer.steps();
@@ -127,19 +128,18 @@ impl Session {
         if there.iter().any(|(of, _)| *of > steps) {
             let run = self.run.path().display();
             return Err(Error::Run(format!(
-                "{run} has been trained meanwhile, by another command; `npg resume` goes on"
+                "{run} has been trained by another command meanwhile; `npg resume` continues it"
             )));
         }
         if there.iter().any(|(of, _)| *of == steps) {
             return Ok(());
         }
-        // The checkpoint first: with nothing else there, a resume finds all that it needs in it.
-        self.write(self.run.checkpoint(steps))?;
         crate::atomic::write_atomically(self.run.config(), self.trainer.config().to_toml().as_bytes())?;
-        Provenance::of_this_process(&self.trainer.spec().id).record(&self.run.provenance())
+        Provenance::of_this_process(&self.trainer.spec().id).record(&self.run.provenance())?;
+        self.write(self.run.checkpoint(steps))
     }
 
-    /// Takes the directory for this process, and removes what killed ones left unfinished in it.
+    /// Locks the directory for this process, and removes unfinished files of killed processes.
     fn take_lock(&mut self) -> Result<()> {
         if self.lock.is_some() {
             return Ok(());
@@ -147,20 +147,19 @@ impl Session {
         let lock = self.run.lock()?;
         if !lock.holds() {
             let run = self.run.path().display();
-            let message =
-                format!("the file system has no locks: nothing keeps a second npg from training {run} as well");
+            let message = format!("the file system has no locks, so a second npg could train {run} at the same time");
             self.warnings.push(message);
         }
         self.lock = Some(lock);
         self.run.remove_unfinished()
     }
 
-    /// Continues a run from its latest sound checkpoint, towards `steps` if given. `source` makes the environment of
-    /// that id. Nothing but the directory's lock is written before [`Session::run`], and not that where the run is done.
+    /// Continues a run from its latest sound checkpoint, up to `steps` if given. `source` makes the environment of that id.
+    /// Before [`Session::run`], only the directory's lock is written, and not even that if the run is done.
     ///
     /// # Errors
-    /// No sound checkpoint, one that cannot be read, another environment, fewer `steps` than are done, another process that
-    /// trains the run.
+    /// If there is no sound checkpoint, if one cannot be read, if the environment is another one, if `steps` is less than what is
+    /// done, or if another process trains the run.
     pub fn resume(
         run: RunDir,
         steps: Option<u64>,
@@ -168,7 +167,8 @@ impl Session {
     ) -> Result<Self> {
         let there = run.list_checkpoints()?;
         let opened = run.open_checkpoint(&CheckpointChoice::Latest)?;
-        let mut notes: Vec<String> = opened.skipped.iter().map(|error| format!("passed over: {error}")).collect();
+        let mut notes: Vec<String> =
+            opened.skipped.iter().map(|error| format!("skipped a checkpoint: {error}")).collect();
         let fault = |fault: FileFault| Error::File { path: opened.path.clone(), fault };
         let config = crate::train::saved_config(&opened.archive).map_err(fault)?;
         let environment = run.environment_of(&opened)?;
@@ -178,15 +178,19 @@ impl Session {
             RestoreError::Other(error) => error,
         })?;
         if !continued {
-            notes.push("the environments cannot give their state: their episodes start anew".into());
+            notes.push("the environments cannot save their state, so their episodes start again".into());
         }
         if let Some(steps) = steps.filter(|steps| *steps != config.run.steps) {
             if steps < trainer.steps() {
-                return Err(Error::config("run.steps", format!("is {steps}, but {} steps are done", trainer.steps())));
+                return Err(Error::config(
+                    "run.steps",
+                    format!("is {steps}, but {} steps are done already", trainer.steps()),
+                ));
             }
-            notes.push(format!("the total is now {steps} steps (it was {}); schedules follow it", config.run.steps));
+            notes
+                .push(format!("the total is now {steps} steps (it was {}), and schedules follow it", config.run.steps));
             if trainer.set_total_steps(steps) {
-                notes.push("run.until_return was reached, so it no longer holds".into());
+                notes.push("run.until_return has been reached, so it is turned off".into());
             }
         }
         let is_changed = *trainer.config() != config;
@@ -215,7 +219,7 @@ impl Session {
         &self.run
     }
 
-    /// What a resumed run does not find as it was.
+    /// What a resumed run could not restore.
     pub fn notes(&self) -> &[String] {
         match &self.origin {
             Origin::New => &[],
@@ -223,7 +227,7 @@ impl Session {
         }
     }
 
-    /// Where the run stands.
+    /// The state of the run.
     pub fn summary(&self) -> Summary {
         let (at, mean) = self.evaluated;
         let finished = self.trainer.is_done();
@@ -237,11 +241,11 @@ impl Session {
         }
     }
 
-    /// Trains until the run is done or `stop` says so (asked after every iteration), and saves a checkpoint. A run that
-    /// is done already is not touched.
+    /// Trains until the run is done or `stop` returns true (it is called after every iteration), and saves a checkpoint. A run
+    /// that is done already is not changed.
     ///
     /// # Errors
-    /// What the environment or the file system refuses; the last checkpoint is good.
+    /// If the environment fails or the file system refuses. The last checkpoint is good.
     pub fn run(&mut self, stop: impl Fn() -> bool, mut tell: impl FnMut(Event<'_>)) -> Result<Summary> {
         if self.trainer.is_done() {
             return Ok(self.summary());
@@ -258,7 +262,7 @@ impl Session {
         result.map(|()| self.summary())
     }
 
-    /// The logs, and what a resumed run changes in its directory.
+    /// Opens the logs, and makes the changes of a resumed run in its directory.
     fn open_log(&mut self) -> Result<RunLog> {
         let origin = Origin::Resumed { notes: Vec::new(), is_changed: false };
         let Origin::Resumed { notes, is_changed } = std::mem::replace(&mut self.origin, origin) else {
@@ -271,7 +275,7 @@ impl Session {
         };
         self.take_lock()?;
         let aside = self.run.set_aside_checkpoints_after(self.trainer.steps())?;
-        // The checkpoint first: it is what a resume goes by, and config.toml follows it if this ends in between.
+        // The checkpoint comes first, because a resume reads it. config.toml follows it if the process ends in between.
         if is_changed {
             self.save()?;
         }
@@ -289,16 +293,16 @@ impl Session {
         let mut said = HashSet::new();
         while let Some(iteration) = self.trainer.step() {
             let iteration = match iteration {
-                // The environment was ended for it, in the middle of a batch; nothing has been learned from that yet.
+                // The signal ended the environment in the middle of a batch. Nothing has been learned from that batch yet.
                 Err(error) if stop() => {
-                    log.say(&format!("the iteration under way is given up: {error}"));
+                    log.say(&format!("the current iteration is given up: {error}"));
                     return self.save();
                 }
                 other => other?,
             };
             log.iteration(iteration.iteration, iteration.steps, iteration.metrics.values());
             tell(Event::Iteration(&iteration));
-            // Each cause is said once, whatever the numbers; npg/updated and npg/shortened tell how often.
+            // Each cause is reported once, whatever its numbers. npg/updated and npg/shortened tell how often.
             for note in iteration.notes().iter().filter(|note| said.insert(without_numbers(note))) {
                 let note = format!("iteration {}: {note}", iteration.iteration);
                 log.say(&note);
@@ -353,7 +357,7 @@ impl Session {
         Ok(())
     }
 
-    /// Tells what went wrong beside training: the logs' warnings are in log.txt, its own ones come there.
+    /// Reports what went wrong outside of training. The logs' warnings are in log.txt already, and its own are added there.
     fn tell_warnings(&mut self, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) {
         let own = std::mem::take(&mut self.warnings);
         own.iter().for_each(|warning| log.say(warning));
@@ -372,7 +376,7 @@ impl Session {
         let bytes = self.archive().to_bytes();
         let checked = Archive::from_bytes(&bytes).and_then(|archive| self.trainer.check_saved(&archive));
         checked.map_err(|fault| Error::Unsaved { path: path.clone(), fault })?;
-        // Somebody may have removed the directory, or do so at this moment.
+        // Somebody may have removed the directory, or may be removing it now.
         self.run.make_checkpoints_directory()?;
         match crate::atomic::write_atomically(&path, &bytes) {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
@@ -383,11 +387,11 @@ impl Session {
         }
     }
 
-    /// Writes the checkpoint of now, and only then removes older ones. One that cannot be removed takes room, no more.
+    /// Writes the current checkpoint, and only then removes older ones. One that cannot be removed does no harm.
     fn save(&mut self) -> Result<()> {
         self.write(self.run.checkpoint(self.trainer.steps()))?;
         if let Err(error) = self.run.prune_checkpoints() {
-            self.warnings.push(format!("an old checkpoint stays: {error}"));
+            self.warnings.push(format!("an old checkpoint could not be removed: {error}"));
         }
         self.pace.saved(self.trainer.iterations());
         Ok(())

@@ -103,8 +103,8 @@ fn central_probability(theta: f64, degrees: usize) -> f64 {
 /// The interquartile mean: the mean of the middle half, as recommended for returns over few seeds by
 /// Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
 ///
-/// Exactly a quarter of the weight goes at each end: where n is no multiple of 4, the outermost samples that stay
-/// count in part. (`rliable` drops whole samples, `floor(n / 4)` at each end; the two agree for multiples of 4.)
+/// Exactly a quarter of the weight is cut at each end. If n is not a multiple of 4, the outermost remaining samples count
+/// in part. (`rliable` drops whole samples, `floor(n / 4)` at each end; the two agree for multiples of 4.)
 pub fn interquartile_mean(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);

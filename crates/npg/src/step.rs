@@ -1,7 +1,7 @@
-//! How far to go along a direction x: a fixed alpha, alpha from the KL budget, and when a step is shortened.
+//! The length of a step along a direction x: a fixed alpha, alpha from the KL budget, and the rules for shortening a step.
 //!
-//! The budget's alpha is right to second order only. What it measures on the batch is checked by a [`Rule`]: [`KeptBudget`]
-//! for the KL rule, [`LineSearch`] for TRPO's.
+//! The budget's alpha is right to second order only. A [`Rule`] checks the step as measured on the batch: [`KeptBudget`] is
+//! for the KL rule, and [`LineSearch`] for TRPO's.
 
 use crate::trust_region::Comparison;
 
@@ -12,7 +12,7 @@ pub fn predicted_kl(alpha: f64, x_f_x: f64) -> f64 {
 
 /// alpha = sqrt(2 eps / x^T F x): the step along x whose predicted KL is `eps` (Schulman 2015, appendix C).
 ///
-/// `x_f_x` takes the *undamped* F, for any x; it equals g^T x only for x = F^-1 g.
+/// `x_f_x` uses the *undamped* F, for any x. It equals g^T x only for x = F^-1 g.
 pub fn alpha_from_kl(eps: f64, x_f_x: f64) -> f64 {
     (2.0 * eps / x_f_x).sqrt()
 }
@@ -22,15 +22,15 @@ pub fn moved(theta: &[f64], alpha: f64, x: &[f64]) -> Vec<f64> {
     theta.iter().zip(x).map(|(theta, x)| alpha.mul_add(*x, *theta)).collect()
 }
 
-/// When a step is accepted as measured, and how it is shortened until it is.
+/// Decides whether a step is accepted as measured, and shortens it until it is.
 pub trait Rule {
     /// At most this many reductions of alpha.
     fn most(&self) -> usize;
 
-    /// Whether the step alpha x is accepted. `slope` is g^T x, the surrogate's derivative by alpha.
+    /// Whether the step alpha x is accepted. `slope` is g^T x, the surrogate's derivative with respect to alpha.
     fn accepts(&self, alpha: f64, slope: f64, measured: &Comparison) -> bool;
 
-    /// A shorter alpha, after one that was not accepted.
+    /// A shorter alpha after one that was not accepted.
     fn shorter(&self, alpha: f64, measured: &Comparison) -> f64;
 }
 
@@ -41,7 +41,7 @@ pub struct LineSearch {
     pub max_backtracks: usize,
     /// Factor of each reduction, in (0, 1).
     pub backtrack_factor: f64,
-    /// Least surrogate gain as a fraction of its linear prediction alpha g^T x.
+    /// The smallest surrogate gain, as a fraction of its linear prediction alpha g^T x.
     pub accept_ratio: f64,
     /// Limit of the measured KL(old || new), nats.
     pub kl_limit: f64,
@@ -64,9 +64,9 @@ impl Rule for LineSearch {
 
 /// The budget is kept: the measured KL is at most `tolerance` times the budget, and the measured surrogate does not fall.
 ///
-/// Where the policy is nearly deterministic the quadratic model is off by orders of magnitude: F almost vanishes, and the
-/// budget's alpha is huge (docs/theory.md, "Measured against predicted"). From there alpha is divided by the root of how far the KL
-/// is off, which is exact where the KL is quadratic, and at least halved.
+/// If the policy is nearly deterministic, the quadratic model is off by orders of magnitude: F almost vanishes, and the
+/// budget's alpha is huge (docs/theory.md, "Measured against predicted"). Then alpha is multiplied by sqrt(budget / KL), which is
+/// exact if the KL is quadratic, and at least halved.
 #[derive(Clone, Copy, Debug)]
 pub struct KeptBudget {
     /// The budget eps, nats.
@@ -76,9 +76,9 @@ pub struct KeptBudget {
 }
 
 impl KeptBudget {
-    /// Reductions after which there is no step to be found.
+    /// After this many reductions, the step is given up.
     pub const REDUCTIONS: usize = 12;
-    /// Alpha falls to at least this part at once, and to at most that.
+    /// The smallest and the largest factor of one reduction.
     const LEAST: f64 = 1e-3;
     const MOST: f64 = 0.5;
 }
@@ -96,7 +96,7 @@ impl Rule for KeptBudget {
         if !measured.is_finite() {
             return alpha * Self::LEAST;
         }
-        // Where the KL fits, the surrogate fell, and nothing says how much too far that was.
+        // If the KL is small enough, the surrogate fell, and nothing tells by how much the step is too long.
         alpha * (self.budget / measured.kl).sqrt().clamp(Self::LEAST, Self::MOST)
     }
 }
@@ -108,17 +108,17 @@ pub struct Accepted {
     pub alpha: f64,
     /// New parameters.
     pub theta: Vec<f64>,
-    /// The new policy against the old.
+    /// The new policy compared with the old one.
     pub comparison: Comparison,
-    /// Reductions of alpha that it took.
+    /// The number of reductions of alpha.
     pub backtracks: usize,
 }
 
-/// Goes along x from `theta`, beginning with the step size `alpha`, until `rule` accepts what `compare` measures.
+/// Tries steps along x from `theta`, starting with the step size `alpha`, until `rule` accepts what `compare` measures.
 ///
 /// # Errors
-/// The number of reductions after which there was no step to be found: no tried one was accepted, or the measured surrogate is
-/// rounding, which it stays at any length. The caller keeps the old parameters.
+/// The number of reductions after which the step was given up. Either no step was accepted, or the measured surrogate is only
+/// rounding error, which is so at any length. The caller keeps the old parameters.
 pub fn backtrack(
     rule: &impl Rule,
     (theta, x): (&[f64], &[f64]),
@@ -144,7 +144,7 @@ pub fn backtrack(
 mod tests {
     use super::*;
 
-    /// Goes along x = 1 from theta = 0, where `measured` gives surrogate and KL of a step.
+    /// Tries steps along x = 1 from theta = 0; `measured` gives the surrogate and the KL of a step.
     fn searched(rule: &impl Rule, alpha: f64, measured: impl Fn(f64) -> (f64, f64)) -> Result<Accepted, usize> {
         backtrack(rule, (&[0.0], &[1.0]), alpha, 1.0, |theta| {
             let (surrogate, kl) = measured(theta[0]);
@@ -184,8 +184,8 @@ mod tests {
         assert!(infinite.comparison.kl <= 0.015);
     }
 
-    /// A policy that has become certain takes the same action everywhere: advantages of mean zero leave a gradient of rounding,
-    /// which a KL budget would make a whole step of.
+    /// A deterministic policy takes the same action everywhere. With advantages of mean zero, the gradient is only rounding
+    /// error, but a KL budget would make a full step of it.
     #[test]
     fn a_surrogate_of_rounding_is_no_reason_for_a_step() {
         let rule = KeptBudget { budget: 0.01, tolerance: 1.5 };

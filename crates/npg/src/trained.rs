@@ -1,4 +1,4 @@
-//! What was trained, from its files: a policy in one line.
+//! Loads a trained policy from its files, in one line.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use crate::policy::Policy;
 use crate::run_dir::{self, CheckpointChoice};
 use crate::train::{load_policy, saved_config};
 
-/// The policy of a run or of a checkpoint's file, for an environment that npg has itself. Of a run it is the latest
-/// checkpoint, of several seeds the first one's.
+/// The policy of a run or of a checkpoint file, for one of npg's own environments. For a run, it is the latest checkpoint. If
+/// there are several seeds, it is that of the first one.
 ///
 /// ```
 /// # let path = std::env::temp_dir().join("npg-doc-load.safetensors");
@@ -29,8 +29,8 @@ use crate::train::{load_policy, saved_config};
 /// ```
 ///
 /// # Errors
-/// Where there is no run, its checkpoint cannot be read or is damaged, or the environment is unknown: one of your own is
-/// for [`load_for`].
+/// If there is no run, if its checkpoint cannot be read or is damaged, or if npg does not know the environment. For your own
+/// environment, use [`load_for`].
 pub fn load(path: impl AsRef<Path>) -> Result<Policy> {
     let (path, archive) = open(path.as_ref())?;
     let fault = |fault| Error::File { path: path.clone(), fault };
@@ -40,10 +40,10 @@ pub fn load(path: impl AsRef<Path>) -> Result<Policy> {
     load_policy(&archive, &spec).map_err(fault)
 }
 
-/// As [`load`], for any environment: `spec` is what its [`Env::spec`](crate::env::Env::spec) says.
+/// Like [`load`], for any environment. `spec` is that of its [`Env::spec`](crate::env::Env::spec).
 ///
 /// # Errors
-/// As [`load`], and [`Error::File`] where the policy was trained in an environment of another id or other spaces.
+/// Like [`load`], and [`Error::File`] if the policy was trained in an environment with another id or other spaces.
 pub fn load_for(path: impl AsRef<Path>, spec: &Spec) -> Result<Policy> {
     let (path, archive) = open(path.as_ref())?;
     load_policy(&archive, spec).map_err(|fault| Error::File { path, fault })
@@ -66,7 +66,7 @@ mod tests {
     use crate::random::Stream;
     use crate::train::Trainer;
 
-    /// Shows as many numbers as it is told to.
+    /// An environment whose observations have any number of elements.
     struct Wide(usize);
 
     impl Env for Wide {
@@ -98,13 +98,13 @@ mod tests {
         assert!(action.as_action().index() < 2);
         let message = load_for(&path, &Wide(10).spec()).unwrap_err().to_string();
         assert!(
-            message.ends_with("its policy takes observations of 9 numbers, and those of this environment have 10"),
+            message.ends_with("its policy takes observations of 9 numbers, but those of this environment have 10"),
             "{message}"
         );
         let other = Spec { action: Space::Discrete(3), ..Wide(9).spec() };
         let message = load_for(&path, &other).unwrap_err().to_string();
         assert!(
-            message.ends_with("its policy has 2 outputs for an action, and actions of this environment need 3"),
+            message.ends_with("its policy has 2 outputs for an action, but actions of this environment need 3"),
             "{message}"
         );
         assert!(matches!(load(&path), Err(Error::UnknownEnvironment { .. })));

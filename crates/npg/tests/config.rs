@@ -102,21 +102,6 @@ fn every_mistake_is_reported_at_once() {
 }
 
 #[test]
-fn a_key_path_of_any_depth_is_told() {
-    let mut layers = Layers::default();
-    layers.set(&format!("{}a=1", "a.".repeat(100_000)));
-    assert_eq!(problems(&layers), ["--set: a key path of 100001 parts is no setting's; write --set table.key=value"]);
-}
-
-/// A device may never end.
-#[cfg(unix)]
-#[test]
-fn a_configuration_that_does_not_end_is_not_read_for_ever() {
-    let error = Layers::default().file(std::path::Path::new("/dev/zero")).unwrap_err().to_string();
-    assert_eq!(error, "cannot read /dev/zero: it has more than 16777216 bytes");
-}
-
-#[test]
 fn a_file_that_cannot_be_read_is_an_io_error() {
     let error = Layers::default().file("no/such.toml".as_ref()).unwrap_err();
     assert!(matches!(error, Error::Io { doing: "read", .. }), "{error}");
@@ -192,7 +177,7 @@ proptest! {
 #[test]
 fn the_default_as_text() {
     let text = Config::default().to_toml();
-    assert!(text.starts_with("[algorithm]\nname = \"npg\"                     # Named setting;"), "{text}");
+    assert!(text.starts_with("[algorithm]\nname = \"npg\"                     # Named algorithm. It sets"), "{text}");
     assert!(text.contains("\nkl_step = 0.01                   # KL budget of one step, in nats.\n"), "{text}");
     assert!(text.contains("\n[env]\n\n[run]\nsteps = 1000000"), "{text}");
     assert_eq!(Config::from_toml("resolved", &text).unwrap(), Config::default());

@@ -18,11 +18,11 @@ fn metrics_page() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
         Every number that an iteration logs, in the order of the columns of progress.csv. `npg explain NAME` prints the\n\
-        same. Names follow Stable-Baselines3 where the quantity is the same; `npg/...` and `trust_region/...` are npg's\n\
-        own ([the latter explained](trust-region.md); none of them with `trust_region.report = false`). Numbers that an\n\
-        iteration does not have are null in JSON and `NaN` in CSV. What environments measure beside rewards, such as numbers in\n\
-        Gymnasium's `info`, is logged as `env/<name>`, the mean over the batch; progress.csv gets a\n\
-        column for it when it first comes.\n\n\
+        same. Names are those of Stable-Baselines3 if the quantity is the same. `npg/...` and `trust_region/...` are npg's own.\n\
+        The latter are explained under [promised against delivered](trust-region.md); `trust_region.report = false` turns them\n\
+        off. Numbers that an iteration does not have are null in JSON and `NaN` in CSV. Other numbers that environments\n\
+        measure, such as those in Gymnasium's `info`, are logged as `env/<name>`, the mean over the batch. progress.csv gets a\n\
+        column for such a number when it first appears.\n\n\
         | name | unit | what it is | when all is well |\n|---|---|---|---|\n",
     );
     for metric in METRICS {

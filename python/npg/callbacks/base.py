@@ -1,6 +1,6 @@
-"""What `learn` calls: callbacks as classes in the manner of Stable-Baselines3, as functions, and as lists of both.
+"""Callbacks of `learn`: classes in the style of Stable-Baselines3, functions, and lists of both.
 
-npg trains in whole iterations, a batch and the update on it, so callbacks are called once an iteration and not once a step:
+npg trains in whole iterations (a batch and the update on it), so callbacks are called once per iteration and not per step:
 
     _on_training_start
     for each iteration: _on_rollout_start, the batch and the update, _on_step, _on_rollout_end
@@ -30,31 +30,31 @@ _OF_STEPS = (
 
 
 class Locals(dict[str, Any]):
-    """`total_timesteps`, and the `metrics` of the iteration. What is known of single steps only is refused by its name."""
+    """`total_timesteps`, and the `metrics` of the iteration. Values that exist only for single steps raise an error."""
 
     def __missing__(self, key: str) -> Any:
         known = ", ".join(self)
         if key in _OF_STEPS:
             raise KeyError(
-                f"locals[{key!r}] is of a single step; npg calls callbacks once an iteration: self.metrics has the means, and "
+                f"locals[{key!r}] is a value of a single step, but npg calls callbacks once per iteration: self.metrics has the means, and "
                 f"numbers that an environment puts into info are there as env/<name>. locals has {known}"
             )
         raise KeyError(f"{key!r}; locals has {known}")
 
     def get(self, key: str, default: Any = None) -> Any:
-        """As of any dictionary, but for what is of single steps: a default would hide that it never comes."""
+        """Like that of any dictionary, except for values of single steps: a default would hide that they do not exist."""
         return self[key] if key in self or key in _OF_STEPS else default
 
 
 class BaseCallback(ABC):
-    """A callback as a class: `_on_step` at least, which stops training where it returns False.
+    """A callback as a class. It needs at least `_on_step`, which stops training by returning False.
 
-    Stable-Baselines3's interface, but `_on_step` is called once an iteration, after its update: `num_timesteps` has grown by
-    a batch, `n_calls` counts iterations, and `metrics` (the same dictionary as `model.metrics`) has what a step's `locals`
-    would be searched for.
+    It has Stable-Baselines3's interface, but `_on_step` is called once per iteration, after the update. `num_timesteps` has then
+    grown by a batch, `n_calls` counts iterations, and `metrics` (the same dictionary as `model.metrics`) replaces the `locals` of
+    a step.
 
     Args:
-        verbose: 0 says nothing.
+        verbose: 0 prints nothing.
     """
 
     #: Who learns.
@@ -75,19 +75,19 @@ class BaseCallback(ABC):
 
     @property
     def training_env(self) -> Any:
-        """The environment that the agent was given."""
+        """The environment that was passed to the agent."""
         env = self.model.get_env()
         if isinstance(env, str) or not hasattr(env, "step"):
-            raise AttributeError(f"the agent makes its environments itself, from {env!r}; model.n_envs says how many")
+            raise AttributeError(f"the agent makes its environments itself, from {env!r}; model.n_envs is their number")
         return env
 
     @property
     def logger(self) -> Logger:
-        """Takes numbers into the metrics of the iteration: `self.logger.record("mine/number", 1.0)`."""
+        """Adds numbers to the metrics of the iteration: `self.logger.record("mine/number", 1.0)`."""
         return self.model.logger
 
     def init_callback(self, model: Agent) -> None:
-        """Before training: whose it is."""
+        """Called before training with the agent."""
         self.model = model
         self._init_callback()
 
@@ -102,21 +102,21 @@ class BaseCallback(ABC):
         self._on_rollout_start()
 
     def on_step(self) -> bool:
-        """After each iteration; False if training is to stop."""
+        """Called after each iteration. Returns False to stop training."""
         self.n_calls += 1
         self.num_timesteps, self.metrics = self.model.num_timesteps, self.model.metrics
         return goes_on(self._on_step(), self)
 
     def on_rollout_end(self) -> None:
-        """After each iteration, behind `on_step`."""
+        """Called after each iteration, after `on_step`."""
         self._on_rollout_end()
 
     def on_training_end(self) -> None:
-        """When `learn` ends, unless by an exception."""
+        """Called when `learn` ends without an exception."""
         self._on_training_end()
 
     def __call__(self, agent: Agent, metrics: dict[str, Any]) -> bool:
-        """As a function is called: for callbacks that call this one."""
+        """Calls it like a function, for callbacks that call this one."""
         if getattr(self, "model", None) is not agent:
             self.init_callback(agent)
         return self.on_step()
@@ -147,7 +147,7 @@ class ConvertCallback(BaseCallback):
         callback: the function.
     """
 
-    #: What the function's second argument is.
+    #: The meaning of the function's second argument.
     SECOND = "its metrics"
 
     def __init__(self, callback: Callable[..., Any], verbose: int = 0) -> None:
@@ -155,7 +155,7 @@ class ConvertCallback(BaseCallback):
         try:
             inspect.signature(callback).bind(None, None)
         except ValueError:
-            pass  # one that is written in C may not tell
+            pass  # a function in C may not tell
         except TypeError as error:
             raise TypeError(f"{named(callback)} must be callable with the agent and {self.SECOND}: {error}") from None
         self.callback = callback
@@ -168,7 +168,7 @@ class ConvertCallback(BaseCallback):
 
 
 class CallbackList(BaseCallback):
-    """Several callbacks, in their order. All of them are called, also behind one that stops training.
+    """Several callbacks, in their order. All of them are called, even after one that stops training.
 
     Args:
         callbacks: objects, functions, or lists of these.
@@ -209,7 +209,7 @@ class EventCallback(BaseCallback):
 
     Args:
         callback: an object, a function or a list of these; None for nothing.
-        verbose: 0 says nothing.
+        verbose: 0 prints nothing.
     """
 
     def __init__(self, callback: Any = None, verbose: int = 0) -> None:
@@ -242,11 +242,11 @@ class EventCallback(BaseCallback):
 def as_callback(
     callback: Any, name: str = "callback", convert: type[ConvertCallback] = ConvertCallback
 ) -> BaseCallback:
-    """What was given as a callback, as one.
+    """Converts the argument of `learn` into one callback.
 
     Args:
         callback: an object, a function, or a list of these; None for nothing.
-        name: of the argument.
+        name: the name of the argument.
         convert: what functions become.
 
     Raises:
@@ -257,11 +257,11 @@ def as_callback(
     if callback is None or isinstance(callback, (list, tuple)):
         return CallbackList(callback or (), convert)
     if isinstance(callback, type) and issubclass(callback, BaseCallback):
-        raise TypeError(f"{name} is the class {callback.__name__}; give an object: {callback.__name__}(...)")
+        raise TypeError(f"{name} is the class {callback.__name__}; pass an object: {callback.__name__}(...)")
     if hasattr(callback, "init_callback") and hasattr(callback, "on_step"):
         raise TypeError(
-            f"{name} is a {type(callback).__module__}.{type(callback).__name__}, which is written for a call at each step; npg "
-            "calls once an iteration: take the class of that name from npg.callbacks, or derive from npg.BaseCallback"
+            f"{name} is a {type(callback).__module__}.{type(callback).__name__}, which expects a call in each step, but npg "
+            "calls once per iteration: use the class of that name from npg.callbacks, or derive from npg.BaseCallback"
         )
     if not callable(callback):
         raise TypeError(
@@ -272,7 +272,7 @@ def as_callback(
 
 
 def goes_on(answer: Any, of: Any) -> bool:
-    """Whether training goes on after a callback's answer: None does, and whatever else counts as true.
+    """Whether training continues after a callback's answer. It does after None, and after anything that counts as true.
 
     Raises:
         TypeError: for an answer that is neither true nor false, such as an array of several numbers.
@@ -284,7 +284,7 @@ def goes_on(answer: Any, of: Any) -> bool:
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"{named(of)} returned {answer!r}, which is neither true nor false ({error}); return False to stop training, "
-            "True or nothing to go on"
+            "True or nothing to continue"
         ) from None
 
 

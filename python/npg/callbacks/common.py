@@ -1,4 +1,4 @@
-"""Stable-Baselines3's commonest callbacks. What they count in steps, they count in transitions of all environments."""
+"""The most common callbacks of Stable-Baselines3. Where they count steps, these count transitions of all environments."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class CheckpointCallback(BaseCallback):
-    """Saves the agent now and then, as `save_path/name_prefix_<transitions>_steps.safetensors`.
+    """Saves the agent regularly, as `save_path/name_prefix_<transitions>_steps.safetensors`.
 
     Args:
         save_freq: transitions between files (Stable-Baselines3 counts steps of each environment); a file is written after
             the iteration that passes a multiple.
         save_path: directory, which is made.
         name_prefix: beginning of the files' names.
-        save_replay_buffer: must be False, there is none.
-        save_vecnormalize: of no meaning, statistics are in the file.
+        save_replay_buffer: must be False, because there is none.
+        save_vecnormalize: ignored, because statistics are in the file.
         verbose: 1 prints the name of each file.
     """
 
@@ -56,7 +56,7 @@ class CheckpointCallback(BaseCallback):
 
 
 class EveryNTimesteps(EventCallback):
-    """Calls another callback after the first iteration that is `n_steps` transitions or more behind the last call.
+    """Calls another callback after the first iteration that is `n_steps` transitions or more after the last call.
 
     Args:
         n_steps: transitions between calls.
@@ -83,8 +83,8 @@ class StopTrainingOnRewardThreshold(BaseCallback):
     """Stops training when an `EvalCallback`'s best mean return reaches a threshold.
 
     Args:
-        reward_threshold: the least mean return that is enough.
-        verbose: 1 says why training stops.
+        reward_threshold: the smallest mean return that is enough.
+        verbose: 1 prints why training stops.
     """
 
     def __init__(self, reward_threshold: float, verbose: int = 0) -> None:
@@ -103,10 +103,10 @@ class StopTrainingOnRewardThreshold(BaseCallback):
 
 
 class StopTrainingOnNoModelImprovement(BaseCallback):
-    """Stops training when an `EvalCallback` has found no new best for several evaluations in succession.
+    """Stops training when an `EvalCallback` has found no new best in several evaluations in a row.
 
     Args:
-        max_no_improvement_evals: most evaluations without a new best.
+        max_no_improvement_evals: the most evaluations without a new best.
         min_evals: evaluations at the beginning that do not count.
         verbose: 1 says why training stops.
     """
@@ -133,11 +133,11 @@ class StopTrainingOnNoModelImprovement(BaseCallback):
 
 
 class StopTrainingOnMaxEpisodes(BaseCallback):
-    """Stops training after so many episodes, at the end of the iteration in which the last of them ends.
+    """Stops training after a number of episodes, at the end of the iteration in which the last of them ends.
 
     Args:
-        max_episodes: episodes of each environment on average, as in Stable-Baselines3: all together end `n_envs` times as
-            many.
+        max_episodes: episodes per environment on average, as in Stable-Baselines3. All environments together end `n_envs`
+            times as many.
         verbose: 1 says why training stops.
     """
 
@@ -160,7 +160,7 @@ class StopTrainingOnMaxEpisodes(BaseCallback):
 
 
 class ProgressBarCallback(BaseCallback):
-    """Shows a bar, as `learn(progress_bar=True)` does."""
+    """Shows a bar, like `learn(progress_bar=True)`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -185,9 +185,9 @@ def evaluation_of(callback: BaseCallback, argument: str) -> EvalCallback:
     """The `EvalCallback` that calls this one.
 
     Raises:
-        ValueError: if none does.
+        ValueError: if there is none.
     """
     if isinstance(callback.parent, EvalCallback):
         return callback.parent
     name = type(callback).__name__
-    raise ValueError(f"{name} judges evaluations: give it to one, EvalCallback(..., {argument}={name}(...))")
+    raise ValueError(f"{name} needs evaluations: pass it to an evaluation, EvalCallback(..., {argument}={name}(...))")

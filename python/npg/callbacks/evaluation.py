@@ -1,4 +1,4 @@
-"""Evaluation, by itself and as a callback of `learn`."""
+"""Evaluation, as a function and as a callback of `learn`."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def evaluate_policy(
     Args:
         model: anything with the method `predict`.
         env: an id (npg's own if it has it), a `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, or a callable that makes one.
-        n_eval_episodes: episodes.
+        n_eval_episodes: the number of episodes.
         deterministic: the most probable actions, instead of sampled ones.
         render: must be False.
         callback: must be None.
         reward_threshold: raise an AssertionError if the mean is not above it.
         return_episode_rewards: return the returns and lengths of the episodes, instead of mean and standard deviation.
-        warn: of no meaning.
-        seed: of the first reset.
-        env_kwargs: options of an environment that is named by its id.
-        max_episode_steps: an episode that has not ended after so many steps is cut, with a warning; 50,000 by default, or the
-            environment's registered limit where that is longer, as `npg eval` has it.
+        warn: ignored.
+        seed: the seed of the first reset.
+        env_kwargs: options of the environment, if `env` is an id.
+        max_episode_steps: an episode that has not ended after this many steps is cut, with a warning. The default is 50,000, or
+            the environment's registered limit if that is longer, as in `npg eval`.
 
     Returns:
         (mean, standard deviation) of the returns, or (returns, lengths).
@@ -87,7 +87,7 @@ Episodes = tuple[list[float], list[int], int]
 
 
 def _longest(env: Any) -> int:
-    """Steps after which an episode is cut: the same as in the program."""
+    """The number of steps after which an episode is cut. It is the same as in the program."""
     registered = getattr(getattr(env, "spec", None), "max_episode_steps", None)
     return max(_npg.LONGEST_EPISODE, registered or 0)
 
@@ -110,12 +110,12 @@ def _episodes(model: Agent, env: Any, count: int, how: tuple[bool, int | None], 
 
 
 def _episodes_of_vector(model: Agent, env: Any, count: int, how: tuple[bool, int | None], longest: int) -> Episodes:
-    """Each environment runs its share of the episodes, so that short ones are not preferred."""
+    """Each environment runs its share of the episodes, so that short episodes do not count more often."""
     mode = autoreset_mode(env)
     deterministic, seed = how
     shares = np.full(env.num_envs, count // env.num_envs) + (np.arange(env.num_envs) < count % env.num_envs)
     totals, steps, begins = np.zeros(env.num_envs), np.zeros(env.num_envs, int), np.zeros(env.num_envs, bool)
-    waits = np.zeros(env.num_envs, bool)  # those whose episode was cut, until they begin another one
+    waits = np.zeros(env.num_envs, bool)  # environments whose episode was cut, until they start another one
     returns: list[float] = []
     lengths: list[int] = []
     cut = 0
@@ -135,7 +135,7 @@ def _episodes_of_vector(model: Agent, env: Any, count: int, how: tuple[bool, int
         totals[ended], steps[ended] = 0.0, 0
         waits = (waits | over) & ~ended
         begins = ended if mode == "next-step" else np.zeros_like(ended)
-        if waits[shares > 0].all() and shares.any():  # no single one of them can be reset in every mode
+        if waits[shares > 0].all() and shares.any():  # not every mode can reset a single one of them
             observation = of_reset(env.reset())
             totals[:], steps[:], begins[:], waits[:] = 0.0, 0, False, False
         elif mode == "disabled" and ended.any():
@@ -153,7 +153,7 @@ def _made(env: Any, env_kwargs: Mapping[str, Any] | None) -> tuple[Any, bool]:
         with unknown_ids_told(name):
             return gymnasium.make(name, disable_env_checker=True, **(env_kwargs or {})), True
     if env_kwargs:
-        raise TypeError("env_kwargs goes with an id; this environment is made already, or makes itself")
+        raise TypeError("env_kwargs needs an id, but this is an environment that is already made, or a callable")
     if isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
         return env, False
     if not callable(env):
@@ -176,14 +176,14 @@ class _OfEvaluation(ConvertCallback):
 
 
 class EvalCallback(EventCallback):
-    """A callback that evaluates the agent now and then and keeps the best one.
+    """A callback that evaluates the agent regularly and keeps the best one.
 
     Args:
-        eval_env: what `evaluate_policy` takes; not the environment that is trained on. What is named by an id, or made by a
-            callable or a class, is made once, at once.
+        eval_env: an environment for `evaluate_policy`, but not the training environment. An id, a callable or a class is used
+            once, immediately, to make one.
         callback_on_new_best: called when the mean return is the best so far: an object such as
-            `StopTrainingOnRewardThreshold`, or a function of the agent and that mean; False stops. Or a list of these.
-        callback_after_eval: called likewise after every evaluation.
+            `StopTrainingOnRewardThreshold`, or a function of the agent and that mean, or a list of these. False stops training.
+        callback_after_eval: called in the same way after every evaluation.
         n_eval_episodes: episodes of an evaluation.
         eval_freq: transitions between evaluations (Stable-Baselines3 counts steps of each environment).
         log_path: directory for `evaluations.npz`: `timesteps` (n,), `results` and `ep_lengths` (n, episodes).
@@ -191,13 +191,13 @@ class EvalCallback(EventCallback):
         deterministic: the most probable actions, instead of sampled ones.
         render: must be False.
         verbose: 1 prints a line for each evaluation.
-        warn: of no meaning.
-        env_kwargs: options of an environment that is named by its id.
+        warn: ignored.
+        env_kwargs: options of the environment, if `eval_env` is an id.
         max_episode_steps: as for `evaluate_policy`.
 
     Raises:
-        TypeError: for what is no environment and makes none.
-        ValueError: when `learn` begins, for an environment of other spaces than the agent's, or the one that it is trained on.
+        TypeError: if it is not an environment and does not make one.
+        ValueError: when `learn` starts, if the spaces differ from the agent's, or if it is the training environment.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class EvalCallback(EventCallback):
     def _init_callback(self) -> None:
         super()._init_callback()
         if not _singles(self.eval_env).isdisjoint(_singles(self.model.get_env())):
-            raise ValueError("eval_env is the environment that is trained on; give another one, an id or a callable")
+            raise ValueError("eval_env is the training environment; pass another one, an id or a callable")
         check_spaces_of(self.model, self.eval_env)
 
     def _on_training_start(self) -> None:
@@ -251,7 +251,7 @@ class EvalCallback(EventCallback):
         super()._on_training_start()
 
     def _on_step(self) -> bool:
-        """Evaluates if a multiple of `eval_freq` has been passed; False if training is to stop."""
+        """Evaluates if a multiple of `eval_freq` has been passed. Returns False to stop training."""
         before, self._last = self._last, self.num_timesteps
         if self._last // self.eval_freq == before // self.eval_freq:
             return True
@@ -271,7 +271,7 @@ class EvalCallback(EventCallback):
         if self.verbose:
             mean, deviation = self.last_mean_reward, np.std(returns)
             print(f"evaluation after {self.num_timesteps:,} steps: {mean:.2f} ± {deviation:.2f}", flush=True)
-        goes_on = not self.last_mean_reward > self.best_mean_reward or self._on_new_best()  # NaN is no best
+        goes_on = not self.last_mean_reward > self.best_mean_reward or self._on_new_best()  # NaN is never the best
         return self._on_event() and goes_on
 
     def _on_new_best(self) -> bool:
@@ -295,11 +295,11 @@ class EvalCallback(EventCallback):
 
 
 def check_spaces_of(model: Any, env: Any) -> None:
-    """Raises a ValueError if an agent cannot act in an environment, whose bounds may be others."""
+    """Raises a ValueError if an agent cannot act in an environment. Bounds may differ."""
     for name in ("observation_space", "action_space"):
         of_model, of_env = getattr(model, name), getattr(env, f"single_{name}" if hasattr(env, "num_envs") else name)
         if type(of_model) is not type(of_env) or of_model.shape != of_env.shape or _size(of_model) != _size(of_env):
-            raise ValueError(f"the {name} of eval_env is {of_env}, and the agent's {of_model}")
+            raise ValueError(f"the {name} of eval_env is {of_env}, but the agent's is {of_model}")
 
 
 def _size(space: Any) -> int:
@@ -309,7 +309,7 @@ def _size(space: Any) -> int:
 
 
 def _singles(env: Any) -> set[int]:
-    """Which environments these are, whatever is wrapped around them; none where they are still to be made."""
+    """The environments themselves, without wrappers; none if they are not made yet."""
     if isinstance(env, (str, type)) or not hasattr(env, "step"):
         return set()
     inner = getattr(env, "unwrapped", env)

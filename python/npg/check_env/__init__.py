@@ -6,9 +6,8 @@
     print(report)
     assert report.ok
 
-The environment is played for some steps with random actions, and each fault is a `Finding` with a stable code, what was
-seen where, and one thing to do about it. On the command line: `python -m npg.check_env CartPole-v1`. All codes are in
-`codes.CODES`.
+The environment is played for some steps with random actions. Each fault is a `Finding` with a stable code, what was seen and
+where, and one remedy. On the command line, use `python -m npg.check_env CartPole-v1`. All codes are in `codes.CODES`.
 """
 
 from npg.check_env.check import check_env

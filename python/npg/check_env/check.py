@@ -1,4 +1,4 @@
-"""`check_env`: makes the environment and lets the parts of the check look at it in turn."""
+"""`check_env`: makes the environment and runs the parts of the check one after the other."""
 
 import random
 import threading
@@ -19,7 +19,7 @@ _RAISED = {"make": "cannot-make", "reset": "reset-raised", "step": "step-raised"
 
 @dataclass(frozen=True)
 class _Given:
-    """What the user gave: a way to make copies, or one object."""
+    """The user's argument: a way to make copies, or one object."""
 
     name: str
     make: Callable[[], Any] | None
@@ -39,15 +39,15 @@ def check_env(
     """Plays an environment with random actions and reports what would spoil training on it.
 
     `env`: a Gymnasium id ("CartPole-v1", "gym:CartPole-v1", "package:Name-v0"), a callable that makes an environment, a
-    `gymnasium.Env` or a `gymnasium.vector.VectorEnv`. With an id or a callable fresh copies are made, by which seeding
-    is checked; a given object is played, left open, and what needs copies is skipped. `steps`: of the main rollout, at
-    least 1 (of a vector environment: calls of `step`). `seed`: of resets and actions. `env_args`: keyword arguments of
-    the environment, with an id or a callable. `timeout`: seconds for each single call into the environment; a call that
-    takes longer is ended and reported, and the check ends there; None: any time. `when_lost`: called with the report, by another
-    thread, if such a call cannot be ended because it is in code that heeds no signal; the check waits for it anyway.
+    `gymnasium.Env` or a `gymnasium.vector.VectorEnv`. With an id or a callable, fresh copies are made to check seeding. A
+    given object is played and left open, and checks that need copies are skipped. `steps`: those of the main rollout, at least
+    1 (for a vector environment: calls of `step`). `seed`: that of resets and actions. `env_args`: keyword arguments of the
+    environment, with an id or a callable. `timeout`: seconds for each single call into the environment. A call that takes
+    longer is ended and reported, and the check ends there. None means no limit. `when_lost`: called with the report, by another
+    thread, if such a call cannot be ended because it is in code that ignores signals. The check waits for it anyway.
 
-    The environment is called on the caller's thread and in its context, as `learn` does. Raises ValueError or TypeError for arguments that make no sense, and
-    ImportError without Gymnasium; whatever the environment raises becomes a finding.
+    The environment is called on the caller's thread and in its context, as in `learn`. Raises ValueError or TypeError for
+    arguments that make no sense, and ImportError without Gymnasium. Any exception of the environment becomes a finding.
     """
     import gymnasium
 
@@ -62,7 +62,7 @@ def check_env(
     def report(hangs: str | None) -> Report:
         if hangs is not None:
             notes.add("timeout", hangs)
-            facts.skipped.append("all that comes after the call that hangs")
+            facts.skipped.append("everything after the call that hangs")
         return Report(notes.findings(), facts)
 
     watch = Watch(timeout, None if when_lost is None else lambda hangs: when_lost(report(hangs)))
@@ -74,7 +74,7 @@ def check_env(
 
 @contextmanager
 def _global_generators_seeded() -> Iterator[None]:
-    """Makes the report repeatable for environments that use them, and puts them back at the end."""
+    """Seeds the global generators, so that the report is repeatable for environments that use them, and restores them."""
     numpy_state, python_state = np.random.get_state(), random.getstate()
     np.random.seed(0)
     random.seed(0)
@@ -86,17 +86,17 @@ def _global_generators_seeded() -> Iterator[None]:
 
 
 def _given(env: Any, env_args: Mapping[str, Any] | None) -> _Given:
-    """Sorts out what was given."""
+    """Interprets the arguments."""
     import gymnasium
 
     arguments = dict(env_args or {})
     if isinstance(env, str):
         name = env.removeprefix("gym:")
-        # The checker of Gymnasium raises and warns on its own; npg's looks at the same things.
+        # Gymnasium's own checker raises and warns. npg checks the same things.
         return _Given(name, lambda: gymnasium.make(name, disable_env_checker=True, **arguments), is_id=True)
     if isinstance(env, (gymnasium.Env, gymnasium.vector.VectorEnv)):
         if arguments:
-            raise ValueError("env_args are for an id or a callable; the environment given is made already")
+            raise ValueError("env_args are for an id or a callable; the given environment is already made")
         return _Given(_name(env), None, env)
     if callable(env):
         return _Given(getattr(env, "__name__", type(env).__name__), lambda: env(**arguments))
@@ -128,7 +128,7 @@ def _check(given: _Given, check: Check) -> None:
 
 
 def _remedy(raised: CallRaised) -> str | None:
-    """What to do where the exception tells it; None otherwise."""
+    """A remedy, if the exception tells it; None otherwise."""
     from gymnasium.error import DependencyNotInstalled, Error, UnregisteredEnv
 
     error = raised.error
@@ -136,13 +136,13 @@ def _remedy(raised: CallRaised) -> str | None:
         return "call `check_env` on the main thread, where the environment can do this"
     if raised.what != "make":
         return None
-    if isinstance(error, UnregisteredEnv) or type(error) is Error:  # the latter for ids that cannot be read
+    if isinstance(error, UnregisteredEnv) or type(error) is Error:  # the latter is raised for ids that cannot be read
         return (
             "look for the name in what `python -c 'import gymnasium; gymnasium.pprint_registry()'` prints; an "
             "environment that another package registers is written `package:NAME`"
         )
     if isinstance(error, (ImportError, DependencyNotInstalled)):
-        return "install the package that the message names, or mend its name"
+        return "install the package that the message names, or fix its name"
     if isinstance(error, TypeError) and "argument" in str(error):
         return (
             "compare the names of the arguments (`--env-arg`, `env_args=`) with those of the environment's `__init__`"
@@ -164,7 +164,7 @@ def _play(env: Any, given: _Given, check: Check) -> None:
     part = vector if is_vector else single
     if not part.play(env, check):
         if not check.facts.skipped:
-            check.facts.skipped.append("seeding and copies, until the errors of the first rollout are mended")
+            check.facts.skipped.append("seeding and copies, until the errors of the first rollout are fixed")
     elif given.make is None:
         check.facts.skipped.append("seeding and copies, which need an id or a callable that makes the environment")
     else:

@@ -1,4 +1,4 @@
-"""Every kind of finding, once: its level, what it means, what to do."""
+"""All kinds of findings: the level, the meaning and the remedy of each."""
 
 from typing import Literal, NamedTuple
 
@@ -13,7 +13,7 @@ class Code(NamedTuple):
     meaning: str
     """One clause, for the table of codes."""
     remedy: str
-    """One concrete thing to do; no full stop."""
+    """One concrete remedy, without a full stop."""
 
 
 def _error(meaning: str, remedy: str) -> Code:
@@ -28,11 +28,11 @@ CODES: dict[str, Code] = {
     # The environment as a whole.
     "cannot-make": _error(
         "the environment cannot be made",
-        "mend the line named above; the environment must be made by `gymnasium.make(ID, **arguments)` or the callable "
+        "fix the line named above; the environment must be made by `gymnasium.make(ID, **arguments)` or the callable "
         "that was given",
     ),
     "not-an-environment": _error(
-        "what was made is no Gymnasium environment",
+        "what was made is not a Gymnasium environment",
         "derive the class from `gymnasium.Env` or `gymnasium.vector.VectorEnv`; for an environment of the old package "
         "`gym` use the wrappers of `shimmy`",
     ),
@@ -42,10 +42,10 @@ CODES: dict[str, Code] = {
         "slow, give it more time (`--timeout`, `timeout=`)",
     ),
     "slow": _warning(
-        "fewer than 50 steps a second",
+        "fewer than 50 steps per second",
         "profile `step` (`python -m cProfile -s cumtime`); switch off rendering and logging in it",
     ),
-    "close-raised": _warning("`close` raised", "let `close` do nothing where there is nothing to close"),
+    "close-raised": _warning("`close` raised", "let `close` do nothing if there is nothing to close"),
     # Spaces.
     "space-missing": _error(
         "`observation_space` or `action_space` is not set",
@@ -59,11 +59,11 @@ CODES: dict[str, Code] = {
     "space-empty": _error("a space without any number in it", "give the space at least one element, or leave it out"),
     "space-bounds": _error(
         "a Box whose bounds are NaN or whose low is above its high",
-        "set `low` below `high` in every element of the Box; use `-np.inf` and `np.inf` where there is no bound",
+        "set `low` below `high` in every element of the Box; use `-np.inf` and `np.inf` if there is no bound",
     ),
     "action-unresolved": _error(
-        "bounds of actions between which their type has next to no numbers: all actions would be the same",
-        "declare a range about 0, best -1 to 1, and scale and shift it inside `step`",
+        "bounds of actions between which their type has almost no numbers: all actions would be the same",
+        "declare a range around 0, best -1 to 1, and scale and shift it inside `step`",
     ),
     "action-unbounded": _warning(
         "actions without bounds: npg explores with standard deviation 1 in the action's own unit",
@@ -86,20 +86,20 @@ CODES: dict[str, Code] = {
         "declare the action as Discrete or MultiDiscrete",
     ),
     # reset and step.
-    "reset-raised": _error("`reset` raised", "mend the line named above; `env.reset(seed=0)` must work at any time"),
+    "reset-raised": _error("`reset` raised", "fix the line named above; `env.reset(seed=0)` must work at any time"),
     "reset-no-seed": _error(
         "`reset` does not accept `seed`",
         "declare `def reset(self, *, seed=None, options=None)` and call `super().reset(seed=seed)` in it",
     ),
     "reset-return": _error("`reset` did not return two values", "`return observation, info` from `reset`, info a dict"),
     "step-raised": _error(
-        "`step` raised", "mend the line named above; every action of the action space must be accepted"
+        "`step` raised", "fix the line named above; every action of the action space must be accepted"
     ),
     "step-return": _error(
         "`step` did not return five values",
         "`return observation, reward, terminated, truncated, info` from `step`; truncated is True only at a time limit",
     ),
-    "info-type": _error("info is not a dict", "return `{}` as info where there is nothing to say"),
+    "info-type": _error("info is not a dict", "return `{}` as info if there is nothing to report"),
     # Observations.
     "observation-type": _error(
         "an observation of another type than its space",
@@ -117,16 +117,16 @@ CODES: dict[str, Code] = {
         "declare the space with the dtype that is returned, such as `Box(low, high, dtype=np.float32)`",
     ),
     "observation-dtype-converted": _warning(
-        "an observation of a wider dtype than its space; npg rounds it where that is float32, other tools lose digits or complain",
+        "an observation of a wider dtype than its space; npg rounds it if that is float32, and other tools lose digits or complain",
         "return `np.asarray(observation, dtype=self.observation_space.dtype)`",
     ),
     "observation-index": _error(
         "an index or flag outside of its Discrete, MultiDiscrete or MultiBinary space",
-        "declare the space as large as the greatest index needs (`Discrete(n)` holds 0 to n - 1), or mend the index",
+        "declare the space as large as the largest index needs (`Discrete(n)` holds 0 to n - 1), or fix the index",
     ),
     "observation-bounds": _warning(
         "an observation outside of its Box's bounds, which npg does not use, but other tools do",
-        "widen the space (`-np.inf` and `np.inf` where there is no bound), or clip the observation",
+        "widen the space (`-np.inf` and `np.inf` if there is no bound), or clip the observation",
     ),
     "observation-not-finite": _error(
         "an observation is NaN or infinite",
@@ -149,7 +149,7 @@ CODES: dict[str, Code] = {
     "reward-type": _error("a reward that is not a number", "return `float(reward)`"),
     "reward-not-finite": _error(
         "a reward is NaN or infinite",
-        "find the division, root or logarithm that makes it; bound the reward where the state diverges",
+        "find the division, root or logarithm that makes it; bound the reward if the state diverges",
     ),
     "reward-large": _warning(
         "a reward beyond 1e6 in size",
@@ -166,12 +166,12 @@ CODES: dict[str, Code] = {
     ),
     "never-ends": _warning(
         "no episode ended and there is no time limit",
-        "set `max_episode_steps=` where the environment is registered, or wrap it in `gymnasium.wrappers.TimeLimit`",
+        "set `max_episode_steps=` when the environment is registered, or wrap it in `gymnasium.wrappers.TimeLimit`",
     ),
     "both-endings": _warning(
         "terminated and truncated are True together at every end",
-        "return `truncated=True` only where a time limit cuts an episode that could go on, and `terminated=True` only "
-        "where the task itself ends",
+        "return `truncated=True` only if a time limit cuts an episode that could go on, and `terminated=True` only "
+        "if the task itself ends",
     ),
     "limit-terminates": _warning(
         "episodes terminate at what looks like a time limit, so the value of their last state is taken as 0",
@@ -185,7 +185,7 @@ CODES: dict[str, Code] = {
     ),
     # Randomness.
     "not-reproducible": _error(
-        "the same seed and actions gave something else in a second copy",
+        "the same seed and actions gave different results in a second copy",
         "call `super().reset(seed=seed)` first in `reset` and draw every random number from `self.np_random`; draw none "
         "in `__init__`",
     ),

@@ -13,14 +13,14 @@ from npg.check_env.report import Report
 
 
 def main(argv: Sequence[str]) -> int:
-    """Checks one environment and prints the report; `argv` is without the program's name.
+    """Checks one environment and prints the report. `argv` does not have the program's name.
 
     Returns the exit code: 0 no errors, 1 errors, 2 wrong usage, 5 Gymnasium is missing.
     """
     try:
         options = _parser().parse_args(argv)
         arguments = dict(map(_env_arg, options.env_arg))
-    except SystemExit as leaving:  # of argparse, which has printed help or usage
+    except SystemExit as leaving:  # argparse has printed help or usage
         return int(leaving.code or 0)
     except ValueError as error:
         print(f"npg check-env: {error}", file=sys.stderr)
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="an argument of the environment; the value is JSON, or else text; may be given several times",
+        help="an argument of the environment; the value is JSON or text; may be repeated",
     )
     parser.add_argument("--steps", type=_steps, default=1000, metavar="N", help="steps to play (1000)")
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of resets and actions (0)")
@@ -75,14 +75,14 @@ def _parser() -> argparse.ArgumentParser:
         type=_timeout,
         default=60.0,
         metavar="SECONDS",
-        help="for each call (60); none: without limit",
+        help="for each call (60); none for no limit",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
 
 
 def _env_arg(text: str) -> tuple[str, Any]:
-    """KEY=VALUE, the value read as JSON where it is JSON."""
+    """Reads KEY=VALUE, with the value as JSON if it is JSON, else as text."""
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():
         raise ValueError(f"--env-arg {text}: write KEY=VALUE, such as --env-arg g=9.81")

@@ -1,4 +1,4 @@
-"""What all parts of a check share."""
+"""The state that all parts of a check share."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Check:
     facts: Facts
 
     def add(self, code: str, message: str, part: str = "") -> None:
-        """Notes a fault at the present place."""
+        """Records a fault at the current place."""
         self.notes.add(code, f"{self.watch.where()}{message}", part)
 
     def make(self, function: Any) -> Any:
@@ -33,11 +33,11 @@ class Check:
             self.watch.call("close", env.close)
 
     def reset(self, env: Any, **arguments: Any) -> Any:
-        """Whatever `reset` returns."""
+        """Calls `reset` and returns its result."""
         return self.watch.call("reset", env.reset, **arguments)
 
     def step(self, env: Any, action: Any) -> Any:
-        """Whatever `step` returns; notes if it changes the action."""
+        """Calls `step` and returns its result. Records a fault if it changes the action."""
         before = snapshot(action)
         result = self.watch.call("step", env.step, action)
         changed = difference(before, action, path="action")
@@ -60,7 +60,7 @@ class Actions:
 
 
 class Held:
-    """The last few observations with copies of their values, to see whether a later call changes them."""
+    """The last few observations with copies of their values, to find out whether a later call changes them."""
 
     _COUNT = 4  # an environment may alternate between buffers
 
@@ -69,11 +69,11 @@ class Held:
         self._held: list[tuple[str, Any, Any]] = []
 
     def hold(self, when: str, observation: Any) -> None:
-        """Keeps an observation as it was returned; `when` says by which call."""
+        """Keeps an observation as it was returned. `when` names the call."""
         self._held = [*self._held[1 - self._COUNT :], (when, observation, snapshot(observation))]
 
     def changed(self) -> str | None:
-        """A message if a held observation has other values than when it was returned; tells each once."""
+        """A message if a held observation has changed since it was returned; once for each."""
         for i, (when, observation, values) in enumerate(self._held):
             text = difference(values, observation, path="observation")
             if text:

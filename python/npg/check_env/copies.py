@@ -13,17 +13,17 @@ from npg.check_env.single import returned
 from npg.check_env.values import difference, snapshot
 from npg.check_env.vector import autoreset_mode, reset_ended
 
-_STEPS = 200  # of one trajectory at most
-_SECONDS = 5.0  # of one trajectory, about; and of looking at starts
+_STEPS = 200  # at most, for one trajectory
+_SECONDS = 5.0  # roughly, for one trajectory and for comparing starts
 _RESETS = 20  # equal ones before a start counts as repeated: two starts at random repeat with probability 2^-19
 _SEEDS = 8
 
-Entry = tuple[str, Any]  # when, and everything that the call returned but for info
+Entry = tuple[str, Any]  # the call, and everything that it returned except for info
 
 
 @dataclass(frozen=True)
 class _Copies:
-    """How copies are made and what they play."""
+    """Makes copies and plays them."""
 
     make: Callable[[], Any]
     main: Any  # the environment of the main rollout, still open
@@ -36,7 +36,7 @@ class _Copies:
 
 
 def compare(make: Callable[[], Any], main: Any, check: Check) -> None:
-    """Plays the same actions in several copies and notes what differs that should not."""
+    """Plays the same actions in several copies and records differences that should not exist."""
     copies = _Copies(make, main, _draw_actions(main, check), check)
     if not _really_fresh(copies):
         return
@@ -56,7 +56,7 @@ def compare(make: Callable[[], Any], main: Any, check: Check) -> None:
 
 
 def _draw_actions(env: Any, check: Check) -> list[Any]:
-    """As many as can be played in a reasonable time."""
+    """As many steps as can be played in a reasonable time."""
     count = min(check.steps, _STEPS)
     speed = check.facts.steps_per_second
     if speed is not None:
@@ -116,7 +116,7 @@ def _own_copy(action: Any) -> Any:
 
 
 def _first_difference(first: list[Entry], second: list[Entry]) -> str | None:
-    """Where two trajectories part, with both values."""
+    """The first difference between two trajectories, with both values."""
     for (when, a), (_, b) in zip(first, second, strict=False):
         text = _entry_difference(a, b)
         if text:
@@ -125,8 +125,8 @@ def _first_difference(first: list[Entry], second: list[Entry]) -> str | None:
 
 
 def _entry_difference(a: Any, b: Any) -> str | None:
-    """The difference of two entries, by the name of the part that differs."""
-    if not (isinstance(a, tuple) and len(a) == 4):  # after a reset, the observation alone
+    """The difference between two entries, with the name of the part that differs."""
+    if not (isinstance(a, tuple) and len(a) == 4):  # after a reset, there is only the observation
         return difference(a, b, exact=False, path="observation")
     names = ("observation", "reward", "terminated", "truncated")
     parts = zip(names, a, b, strict=True)
@@ -134,7 +134,7 @@ def _entry_difference(a: Any, b: Any) -> str | None:
 
 
 def _explain(copies: _Copies, first: list[Entry], found: str) -> None:
-    """Tells a global generator from any other source of randomness."""
+    """Distinguishes a global generator from any other source of randomness."""
     check = copies.check
     if _first_difference(first, _record(copies, 1, 1)):
         text = f"two copies with seed {check.seed} and the same actions differ: {found}"
@@ -149,7 +149,7 @@ def _explain(copies: _Copies, first: list[Entry], found: str) -> None:
 
 
 def _look_for_shared_state(copies: _Copies, alone: list[Entry]) -> None:
-    """Plays two copies in turn: the first must do what it does alone."""
+    """Plays two copies in turn. The first must do the same as alone."""
     check = copies.check
     one, other = copies.fresh(), copies.fresh()
     before = _global_states()
@@ -167,7 +167,7 @@ def _look_for_shared_state(copies: _Copies, alone: list[Entry]) -> None:
     moved = [name for name, state in _global_states().items() if state != before[name]]
     if found:
         text = f"alone and in turn with another copy it differs under the same seed and actions: {found}"
-        if moved:  # seeded by the environment itself, or the first comparison would have told
+        if moved:  # the environment seeds it itself, or the first comparison would have found it
             check.notes.add("global-random", f"the copies draw from {' and '.join(moved)}; {text}")
         else:
             check.notes.add("copies-share-state", text)
@@ -176,7 +176,7 @@ def _look_for_shared_state(copies: _Copies, alone: list[Entry]) -> None:
 
 
 def _look_at_starts(copies: _Copies) -> None:
-    """Notes an environment that seeds itself anew at each reset."""
+    """Records a fault if the environment seeds itself in each reset."""
     check = copies.check
     check.watch.place = "copy, reset"
     env = copies.fresh()
@@ -184,7 +184,7 @@ def _look_at_starts(copies: _Copies) -> None:
     check.reset(env, seed=check.seed)
 
     def differ(resets: Iterator[Any], start: Any) -> bool | None:
-        """Whether any of the resets gives another start; None if time is up before that is known."""
+        """Whether any of the resets gives another start; None if the time is over before that is known."""
         for result in resets:
             if difference(start, snapshot(result[0])):
                 return True

@@ -1,4 +1,4 @@
-"""What a check has found: findings, facts, and their text."""
+"""The result of a check: findings, facts, and their text."""
 
 import json
 import math
@@ -27,34 +27,34 @@ class Finding:
 
 @dataclass
 class Facts:
-    """What was learned about an environment besides its faults. None: not known, or nothing was seen."""
+    """Facts about an environment other than faults. None means that it is not known."""
 
     environment: str
-    """The id, or the class of what was given."""
+    """The id, or the class of the argument."""
     gymnasium: str
     """The version of Gymnasium."""
     observation_space: str | None = None
-    """In short words; of a single environment also where a vector is checked."""
+    """A short description; for a vector environment, that of a single sub-environment."""
     action_space: str | None = None
-    """In short words, likewise."""
+    """A short description, in the same way."""
     num_envs: int | None = None
     """Sub-environments of a vector environment."""
     autoreset_mode: str | None = None
-    """NEXT_STEP, SAME_STEP or DISABLED, of a vector environment."""
+    """NEXT_STEP, SAME_STEP or DISABLED, for a vector environment."""
     time_limit: int | None = None
     """Steps after which episodes are truncated."""
     steps: int = 0
-    """Steps played in the main rollout; of all sub-environments together."""
+    """Steps played in the main rollout, of all sub-environments together."""
     steps_per_second: float | None = None
-    """Steps of all sub-environments by the time spent in `step`."""
+    """Steps of all sub-environments divided by the time spent in `step`."""
     episodes: int = 0
     """Episodes that ended in the main rollout."""
     terminated: int = 0
-    """How many of them were terminated."""
+    """The number of episodes that terminated."""
     truncated: int = 0
-    """How many of them were truncated."""
+    """The number of episodes that were truncated."""
     mean_episode_length: float | None = None
-    """Steps, over the episodes that ended."""
+    """Mean number of steps of the episodes that ended."""
     reward_least: float | None = None
     """Over all steps."""
     reward_greatest: float | None = None
@@ -70,9 +70,9 @@ class Report:
     """The result of `check_env`."""
 
     findings: list[Finding]
-    """Errors first; in the order in which they were seen."""
+    """Errors first, each group in the order in which they were seen."""
     facts: Facts
-    """What was learned besides."""
+    """Other facts."""
 
     @property
     def ok(self) -> bool:
@@ -98,16 +98,16 @@ class Report:
 
 
 class Notes:
-    """Findings while they are collected: the same fault in the same place is told once, and counted."""
+    """Findings while they are collected. The same fault in the same place is reported once, with a count."""
 
     def __init__(self) -> None:
         """Nothing found yet."""
         self._found: dict[tuple[str, str], tuple[Finding, int]] = {}
 
     def add(self, code: str, message: str, part: str = "", remedy: str | None = None) -> None:
-        """Notes a fault: `part` is what it is about, such as one key of the observation.
+        """Records a fault. `part` is what it is about, such as one key of the observation.
 
-        `remedy`: a better one than that of the code's kind.
+        `remedy` replaces the remedy of the code.
         """
         first = Finding(code, CODES[code].level, message, remedy or CODES[code].remedy)
         kept, count = self._found.get((code, part), (first, 0))
@@ -139,7 +139,7 @@ def _finite(value: Any) -> Any:
 
 
 def _facts(facts: Facts) -> list[tuple[str, str]]:
-    """The lines of the head: name and text, without those of which nothing is known."""
+    """The lines of the head: name and text, without unknown facts."""
     if facts.observation_space is None:
         return []  # nothing was played
     lines = [("observation", facts.observation_space), ("action", facts.action_space)]

@@ -23,7 +23,7 @@ class _State:
 
 
 def play(env: Any, check: Check) -> bool:
-    """Plays `check.steps` steps and notes what is wrong; whether the environment is fit for comparing copies."""
+    """Plays `check.steps` steps and records faults. Returns whether copies of the environment can be compared."""
     facts = check.facts
     limit = facts.time_limit = tally.time_limit(env)
     if not spaces.look(env, check, prefix=""):
@@ -61,7 +61,7 @@ def _roll(env: Any, check: Check, seen: tally.Tally) -> None:
 
 
 def _reset(env: Any, check: Check, state: _State, first: bool) -> bool:
-    """Resets and looks at the observation. False if nothing can be played from here."""
+    """Resets and checks the observation. Returns False if nothing can be played after that."""
     check.watch.place = f"reset of episode {state.episode}"
     result = _first_reset(env, check) if first else check.reset(env)
     _check_held(check, state)
@@ -84,7 +84,7 @@ def _check_held(check: Check, state: _State) -> None:
 
 
 def _first_reset(env: Any, check: Check) -> Any:
-    """With the seed, if `reset` takes one."""
+    """Resets with the seed, if `reset` takes one."""
     try:
         return check.reset(env, seed=check.seed)
     except CallRaised as raised:
@@ -95,7 +95,7 @@ def _first_reset(env: Any, check: Check) -> Any:
 
 
 def _step(env: Any, action: Any, check: Check, state: _State, seen: tally.Tally) -> tuple[bool, bool] | None:
-    """One step; its endings, or None if it did not return five values."""
+    """Takes one step. Returns its endings, or None if `step` did not return five values."""
     state.length += 1
     check.watch.place = f"episode {state.episode}, step {state.length}"
     result = check.step(env, action)
@@ -120,13 +120,13 @@ def _step(env: Any, action: Any, check: Check, state: _State, seen: tally.Tally)
 
 
 def _look(observation: Any, env: Any, check: Check) -> None:
-    """Notes what is wrong with an observation."""
+    """Records what is wrong with an observation."""
     for problem in spaces.problems(observation, env.observation_space):
         check.add(problem.code, problem.message, problem.part)
 
 
 def returned(result: Any) -> str:
-    """What a call returned instead of a tuple of the right length."""
+    """Describes what a call returned instead of a tuple of the right length."""
     if isinstance(result, tuple):
         return f"{len(result)} values"
     return f"one value, a {type(result).__name__}"

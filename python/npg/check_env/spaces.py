@@ -12,7 +12,7 @@ from npg.check_env.values import array, at
 
 _LARGE = 1e6
 _WIDE = 1000.0
-_ROUNDING = 1e-6  # relative to 1 + |bound|; a bound missed by no more is rounding of f32, not a fault
+_ROUNDING = 1e-6  # relative to 1 + |bound|; a smaller violation of a bound is f32 rounding and not a fault
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -34,7 +34,7 @@ def kind(space: Any) -> str | None:
 
 
 def describe(space: Any) -> str:
-    """In short words: "Box (3,), float32, -2 to 2"."""
+    """A short description, such as "Box (3,), float32, -2 to 2"."""
     match kind(space):
         case "Box":
             return f"Box {space.shape}, {space.dtype}, {_bounds(space)}"
@@ -61,7 +61,7 @@ def _bounds(space: Any) -> str:
 
 
 def look(env: Any, check: Check, prefix: str) -> bool:
-    """Writes the facts about both spaces and notes their faults; whether they can be used.
+    """Writes the facts about both spaces and records their faults. Returns whether they can be used.
 
     `prefix`: "single_" for the spaces of a vector's sub-environments, else "".
     """
@@ -78,7 +78,7 @@ def look(env: Any, check: Check, prefix: str) -> bool:
             continue
         good = False
     if not good:
-        facts.skipped.append("all else, until npg can use the spaces")
+        facts.skipped.append("everything else, until npg can use the spaces")
     return good
 
 
@@ -87,7 +87,7 @@ def _supported(space: Any, role: str, path: str, notes: Notes) -> bool:
     name = kind(space)
     if name in ("Dict", "Tuple") and role == "observation":
         parts = space.spaces.items() if name == "Dict" else enumerate(space.spaces)
-        verdicts = [_supported(part, role, f"{path}[{key!r}]", notes) for key, part in parts]  # notes them all
+        verdicts = [_supported(part, role, f"{path}[{key!r}]", notes) for key, part in parts]  # this records all faults
         return all(verdicts)
     if name in ("Dict", "Tuple", None):
         notes.add("space-unsupported", f"{path} is a {describe(space)}", path)
@@ -104,7 +104,7 @@ def size(space: Any) -> int:
 
 
 def _definition(space: Any, role: str, path: str, notes: Notes) -> None:
-    """Notes what is wrong with a supported space itself."""
+    """Records what is wrong with a supported space itself."""
     if size(space) == 0:
         notes.add("space-empty", f"{path} is {describe(space)}", path)
         return
@@ -133,7 +133,7 @@ def _leaves(space: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _action_box(space: Any, path: str, notes: Notes) -> None:
-    """Notes bounds of actions that make learning hard; each kind once, at its first element."""
+    """Records action bounds that make learning hard, each kind once, at its first element."""
     if space.dtype.kind in "iu":
         notes.add("action-integer", f"{path} is {describe(space)}")
         return
@@ -181,7 +181,7 @@ def _dict_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
         return
     missing, extra = [k for k in space.spaces if k not in value], [k for k in value if k not in space.spaces]
     if missing or extra:
-        told = [f"lacks {missing}"] * bool(missing) + [f"has {extra}, which the space has not"] * bool(extra)
+        told = [f"lacks {missing}"] * bool(missing) + [f"has {extra}, which the space does not have"] * bool(extra)
         yield Problem("observation-keys", path, f"{path} {' and '.join(told)}")
     for key, part in space.spaces.items():
         if key in value:
@@ -246,9 +246,9 @@ def _box_problems(value: Any, space: Any, path: str) -> Iterator[Problem]:
 
 
 def _outside(numbers: Array, low: Array, high: Array, path: str, code: str) -> Iterator[Problem]:
-    """The first element beyond its bounds, but for rounding."""
+    """The first element that exceeds its bounds by more than rounding."""
     if ((numbers >= low) & (numbers <= high)).all():
-        return  # without the conversions below, which cost much for images
+        return  # this avoids the conversions below, which are expensive for images
     given, least, most = (x.astype(np.float64) for x in (numbers, low, high))
     beyond = (given < least - _ROUNDING * (1 + np.abs(least))) | (given > most + _ROUNDING * (1 + np.abs(most)))
     if beyond.any():

@@ -12,15 +12,15 @@ use super::{count, seed};
 #[derive(Args)]
 #[command(after_help = "\
 In FrozenLake, a random MDP, a linear-quadratic regulator and a bandit, batches of 1000 to N transitions are sampled: 6 \
-of each size, and 24 of those of a tenth of N or less. From each the trainer's own functions compute the gradient g, F v \
+of each size, and 24 of the sizes up to a tenth of N. On each batch, the trainer's own functions compute the gradient g, F v \
 for a fixed v, and (F + 0.01 I)^-1 g. Their error, the root mean square of ||estimate - exact|| / ||exact||, must fall as \
-N^-1/2: the exponent, fitted over all sizes, is -0.5 within 4 standard errors and 0.02. \"Worst z\" is the largest distance \
-of a component's mean over the largest batches from the exact one, in standard errors, and must not exceed the limit, as \
-one of the twelve does by chance in 0.27 % of runs.
+N^-1/2: the exponent, fitted over all sizes, must be -0.5 within 4 standard errors and 0.02. \"Worst z\" is the largest \
+distance of a component's mean over the largest batches from the exact value, in standard errors. It must not exceed the \
+limit, which one of the twelve exceeds by chance in 0.27 % of runs.
 
-Exit code 1 if an estimate does not converge. Results do not depend on the number of threads.")]
+The exit code is 1 if an estimate does not converge. Results do not depend on the number of threads.")]
 pub(crate) struct ConvergenceArgs {
-    /// Transitions of the largest batches, 10,000 to 10,000,000
+    /// Transitions of the largest batches, from 10,000 to 10,000,000
     #[arg(long, value_name = "N", default_value = "1e6", value_parser = count, allow_negative_numbers = true)]
     pub(crate) samples: i64,
     /// Seed of the samples; worlds and policies do not depend on it
@@ -37,8 +37,8 @@ pub(crate) struct ConvergenceArgs {
 /// `npg field`
 #[derive(Args)]
 #[command(after_help = "\
-The regulator is s' = a s + b u + w with reward -1/2 (q s^2 + r u^2), the policy u ~ N(k s, sigma^2). The defaults are \
-figure 1 of Peters and Schaal 2008, whose optimum is at k = -1, sigma = 0. A world with noise and the same optimum:
+The regulator is s' = a s + b u + w with reward -1/2 (q s^2 + r u^2), and the policy is u ~ N(k s, sigma^2). The defaults are \
+figure 1 of Peters and Schaal 2008, whose optimum is at k = -1, sigma = 0. This is a world with noise and the same optimum:
 
   npg field --a 1 --b 1 --r 0 --gamma 0.9 --noise 0.01 --start-mean 0.3 --start-var 0.01")]
 pub(crate) struct FieldArgs {
@@ -48,11 +48,11 @@ pub(crate) struct FieldArgs {
     #[arg(long, value_name = "LOW:HIGH:N", default_value = "-1.875:-0.125:8", value_parser = range)]
     #[arg(allow_hyphen_values = true)]
     pub(crate) k_range: Spaced,
-    /// Standard deviations of the arrows, likewise
+    /// Standard deviations of the arrows, in the same form
     #[arg(long, value_name = "LOW:HIGH:N", default_value = "0.05:0.5:10", value_parser = range)]
     #[arg(allow_hyphen_values = true)]
     pub(crate) sigma_range: Spaced,
-    /// Draw the ways of learners at unit speed too; in a GIF they walk
+    /// Draw the paths of learners at unit speed too; in a GIF they move
     #[arg(long)]
     pub(crate) flow: bool,
     /// File to write, .svg, .png, or with --flow .gif [default: field.svg, none with --json]
@@ -107,9 +107,9 @@ pub(crate) struct KakadeArgs {
 #[derive(Args)]
 #[command(after_help = "\
 FILE.json: {\"gamma\": G, \"transition\": [S][A][S] or a list of [s, a, s', p], \"reward\": [S][A], \"start\": [S], \
-\"logits\": [S][A] (optional)}. In an environment, a step that ends the episode leads nowhere; time limits are left out.
+\"logits\": [S][A] (optional)}. In an environment, a step that ends the episode leads nowhere, and time limits are ignored.
 
-All of it is in double precision. d is the normalized discounted state distribution, pi the policy.")]
+All numbers have double precision. d is the normalized discounted state distribution, and pi is the policy.")]
 pub(crate) struct MdpArgs {
     /// JSON file, or a tabular environment such as FrozenLake-v1
     #[arg(value_name = "FILE|ENV")]
@@ -117,13 +117,13 @@ pub(crate) struct MdpArgs {
     /// uniform, optimal, a JSON file with `policy` or `logits`, or the directory of a run [default: the file's logits, else uniform]
     #[arg(long, value_name = "POLICY")]
     pub(crate) policy: Option<String>,
-    /// Discount instead of the file's, or of the environment's preset
+    /// Discount, instead of the file's or the one of the environment's preset
     #[arg(long, value_name = "G", allow_negative_numbers = true)]
     pub(crate) gamma: Option<f64>,
     /// An option of the environment, such as env.is_slippery=false; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Improve the policy by exact steps
+    /// Improve the policy with exact steps
     #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(npg::exact::mdp::Method::NAMES))]
     pub(crate) ascent: Option<String>,
     /// Size of each step: eta of the natural methods, alpha of the vanilla gradient
@@ -136,7 +136,7 @@ pub(crate) struct MdpArgs {
     #[arg(long, value_name = "T", default_value_t = 100, requires = "ascent", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub(crate) iterations: u32,
-    /// Add the dense Fisher matrix to the JSON
+    /// Add the dense Fisher matrix to the JSON object
     #[arg(long, requires = "json")]
     pub(crate) fisher: bool,
     /// Print one JSON object on one line, and draw nothing
@@ -150,11 +150,11 @@ pub(crate) struct MdpArgs {
 /// `npg theory`
 #[derive(Args)]
 #[command(after_help = "\
-Each claim is a sentence, its source, and one number that is measured now on fixed random instances. \"beware\" marks \
-an error that circulates, with the number by which it fails. The exit code is 0 only if every claim \
+Each claim has a sentence, its source, and one number that is measured now on fixed random instances. \"beware\" marks \
+a well-known statement that is wrong, and the number shows how wrong it is. The exit code is 0 only if every claim \
 holds.")]
 pub(crate) struct TheoryArgs {
-    /// Check only this claim, by the name in brackets
+    /// Check only this claim, by its name in brackets
     #[arg(value_name = "CLAIM")]
     pub(crate) claim: Option<String>,
     /// Print a JSON line for each claim
@@ -162,7 +162,7 @@ pub(crate) struct TheoryArgs {
     pub(crate) json: bool,
 }
 
-/// Numbers at equal distances.
+/// Evenly spaced numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spaced {
     pub(crate) low: f64,
@@ -170,10 +170,10 @@ pub(crate) struct Spaced {
     pub(crate) count: usize,
 }
 
-/// Most numbers of a range.
+/// The most numbers in a range.
 const MAX_NUMBERS: usize = 1000;
 
-/// `LOW:HIGH:N`.
+/// Reads `LOW:HIGH:N`.
 fn range(text: &str) -> Result<Spaced, String> {
     let bad = || "expected LOW:HIGH:N, such as -2:0:9 for 9 numbers from -2 to 0".to_owned();
     let parts: Vec<&str> = text.split(':').map(str::trim).collect();
@@ -186,7 +186,7 @@ fn range(text: &str) -> Result<Spaced, String> {
             Err("its ends must be finite".into())
         }
         _ if low > high => Err(format!("{low} is more than {high}; the smaller number comes first")),
-        0 => Err("0 numbers are none; use 1 or more".into()),
+        0 => Err("0 numbers are too few; use 1 or more".into()),
         1 if low < high => Err(format!("1 number cannot be both {low} and {high}; use 2 or more, or equal ends")),
         2.. if low == high => Err(format!("{count} numbers from {low} to {high} would be the same; use 1")),
         count if count > MAX_NUMBERS => Err(format!("{count} numbers are more than {MAX_NUMBERS}")),

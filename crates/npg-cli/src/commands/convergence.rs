@@ -1,4 +1,4 @@
-//! `npg convergence`: estimates by the trainer's own functions against exact values.
+//! `npg convergence`: compares estimates by the trainer's own functions with exact values.
 
 use std::io::{IsTerminal, Write};
 
@@ -10,7 +10,7 @@ use crate::args::ConvergenceArgs;
 use crate::exit::Exit;
 use crate::text;
 
-/// Batches of the largest size: half a minute on two cores, and standard errors of exponents of at most 0.03.
+/// The number of batches of the largest size. It takes half a minute on two cores and gives standard errors of at most 0.03.
 const REPLICATES: usize = 6;
 
 /// `npg convergence`: success only if all estimates converge.
@@ -20,7 +20,7 @@ pub(crate) fn convergence(args: &ConvergenceArgs) -> anyhow::Result<Exit> {
         other => Some(other.clone().unwrap_or_else(|| "convergence.svg".into())),
     };
     output.as_ref().map(Format::of_figure).transpose()?;
-    let negative = |_| npg::Error::config("samples", format!("is {}; it counts transitions", args.samples));
+    let negative = |_| npg::Error::config("samples", format!("is {}, but it counts transitions", args.samples));
     let samples = usize::try_from(args.samples).map_err(negative)?;
     let curves = sampled(&Plan { samples, replicates: REPLICATES, seed: args.seed })?;
     output.as_ref().map(|path| figure(&curves).save(path)).transpose()?;
@@ -33,12 +33,12 @@ pub(crate) fn convergence(args: &ConvergenceArgs) -> anyhow::Result<Exit> {
     Ok(if curves.iter().all(Curve::converges) { Exit::Done } else { Exit::Failure })
 }
 
-/// The curves of all worlds; a terminal is told which is under way.
+/// The curves of all worlds. On a terminal, it shows which world is running.
 fn sampled(plan: &Plan) -> npg::Result<Vec<Curve>> {
     let mut stderr = std::io::stderr();
     let mut say = |line: &str| {
         if stderr.is_terminal() && !text::is_dumb() {
-            let _ = write!(stderr, "\r\x1b[K{line}"); // nowhere left to say that stderr is closed
+            let _ = write!(stderr, "\r\x1b[K{line}"); // there is nowhere left to report that stderr is closed
             let _ = stderr.flush();
         }
     };
@@ -135,7 +135,7 @@ fn figure(curves: &[Curve]) -> Figure {
     charts("Estimates of the trainer against exact values", &Quantity::ALL.map(panel))
 }
 
-/// The line c N^-1/2 that is closest to the points; one of them is enough for the key.
+/// The line c N^-1/2 that is closest to the points. Only one of them is in the legend.
 fn law(curve: &Curve, is_named: bool) -> Plotted {
     let scaled = |point: &npg::convergence::Point| (point.error * (point.samples as f64).sqrt()).ln();
     let c = npg::stats::mean(&curve.points.iter().map(scaled).collect::<Vec<_>>()).exp();

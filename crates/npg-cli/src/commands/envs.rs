@@ -24,7 +24,7 @@ pub(crate) fn envs() -> String {
             }
             Err(npg::Error::Library { name, reason }) => {
                 rows.push([entry.id.into(), format!("needs {name}"), "".into(), "".into(), "".into()]);
-                missing = Some(reason); // one library, so the same for all
+                missing = Some(reason); // there is one library, so it is the same for all
             }
             Err(error) => notes.push_str(&format!("{}: {error}\n", entry.id)),
         }
@@ -33,7 +33,7 @@ pub(crate) fn envs() -> String {
     format!("{}{notes}\n", text::columns(&rows))
 }
 
-/// Which libmujoco is in use.
+/// The libmujoco in use.
 fn found() -> String {
     match npg::env::mujoco::library() {
         Ok(library) => format!("MuJoCo {}: {}", library.version, library.path.display()),
@@ -62,7 +62,7 @@ fn space(space: &Space) -> String {
     }
 }
 
-/// A bound in the fewest digits: many are numbers of f32.
+/// A bound with as few digits as possible, because many are f32 numbers.
 fn bound(x: f64) -> String {
     if f64::from(x as f32) == x { (x as f32).to_string() } else { x.to_string() }
 }

@@ -41,7 +41,7 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
     let Trained { environment, source, policy, path } = Trained::open(run, choice, args.env.as_deref())?;
     let plan = Plan { episodes: args.episodes as usize, seed: args.seed, stochastic: args.stochastic };
     let result = evaluate(&policy, source.as_ref(), plan).map_err(|error| match error {
-        // The policy is the file's.
+        // The policy is the one in the file.
         npg::Error::Policy { .. } => {
             npg::Error::File { path: path.clone(), fault: npg::FileFault::Damaged(error.to_string()) }
         }
@@ -82,7 +82,7 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
 pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
     Format::of_figure(&args.output)?;
     let drawn: Vec<PathBuf> = args.runs.iter().flat_map(|run| runs_in(run)).collect();
-    // A folder of a tensorboard_log has metrics, but nothing to go on from.
+    // A folder of a tensorboard_log has metrics, but no checkpoint to continue from.
     let seeds = |run: &PathBuf| match RunDir::new(run) {
         alone if alone.metrics().is_file() => Ok(vec![alone]),
         _ => run_dir::resolve(run),

@@ -14,10 +14,10 @@ use crate::args::{FieldArgs, Spaced};
 use crate::exit::Next;
 use crate::text;
 
-/// Most arrows of a figure; `--json` has no such limit.
+/// The most arrows in a figure; `--json` has no such limit.
 const MAX_ARROWS: usize = 10_000;
 
-/// `npg field`: the figure's file and what it shows, or a JSON object.
+/// `npg field`: prints the figure's file and what it shows, or a JSON object.
 pub(crate) fn field(args: &FieldArgs) -> anyhow::Result<String> {
     let world = &args.world;
     let lqr = Lqr {
@@ -33,7 +33,7 @@ pub(crate) fn field(args: &FieldArgs) -> anyhow::Result<String> {
     lqr.validate().map_err(as_flags)?;
     let (k, sigma) = (args.k_range, args.sigma_range);
     if sigma.low < 0.0 {
-        let message = format!("begins at {}, but standard deviations are at least 0", sigma.low);
+        let message = format!("starts at {}, but standard deviations are at least 0", sigma.low);
         return Err(Error::config("--sigma-range", message).into());
     }
     let default = (!args.json).then(|| "field.svg".into());
@@ -52,7 +52,7 @@ pub(crate) fn field(args: &FieldArgs) -> anyhow::Result<String> {
     })
 }
 
-/// The fields of the regulator under the names of their flags.
+/// The fields of the regulator by the names of their flags.
 fn as_flags(error: Error) -> anyhow::Error {
     let Error::Config(mut problems) = error else { return error.into() };
     for problem in &mut problems {
@@ -64,7 +64,7 @@ fn as_flags(error: Error) -> anyhow::Error {
 fn format_of(path: &Path, args: &FieldArgs) -> npg::Result<Format> {
     let arrows = args.k_range.count * args.sigma_range.count;
     if arrows > MAX_ARROWS {
-        let message = format!("a figure of {arrows} arrows shows nothing; use at most {MAX_ARROWS}, or --json alone");
+        let message = format!("{arrows} arrows are too many for a figure; use at most {MAX_ARROWS}, or only --json");
         return Err(Error::config("--k-range", message));
     }
     match Format::of(path)? {
@@ -84,7 +84,7 @@ fn draw(field: &Field, walks: &Walks, flow: bool, format: Format, path: &Path) -
     }
 }
 
-/// Where arrows point, and where the first learner ends.
+/// The directions of the arrows, and the end of the first learner.
 fn summary(field: &Field, walks: &Walks) -> String {
     let mut text = match field.optimum {
         Some(optimum) => format!("optimum: k = {:.4}, sigma = 0, J = {:.6}\n", optimum.k, optimum.value),
@@ -102,7 +102,7 @@ fn summary(field: &Field, walks: &Walks) -> String {
     text
 }
 
-/// One object on one line; numbers that are not known are null.
+/// One object on one line. Unknown numbers are null.
 fn as_json(field: &Field, walks: &Walks, ranges: [Spaced; 2]) -> String {
     let Lqr { a, b, q, r, gamma, noise, start_mean, start_var } = field.lqr;
     let [k, sigma] = ranges.map(|range| json!([range.low, range.high, range.count]));

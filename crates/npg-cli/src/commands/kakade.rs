@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use crate::args::KakadeArgs;
 use crate::text;
 
-/// `npg kakade`: the figure's file and the key numbers, or a JSON object.
+/// `npg kakade`: prints the figure's file and the key numbers, or a JSON object.
 pub(crate) fn kakade(args: &KakadeArgs) -> anyhow::Result<String> {
     let default = (!args.json).then(|| "kakade.svg".into());
     let output = args.output.clone().or(default);
     output.as_ref().map(Format::of_figure).transpose()?;
     let both = [Direction::Vanilla, Direction::Natural];
     let flows = both.map(TwoStateFlow::new);
-    // From a hundredth of a unit of time to a hundred, at equal ratios.
+    // From 0.01 to 100 units of time, with equal ratios.
     let times: Vec<f64> = spaced(-2.0, 2.0, 121).into_iter().map(|power| 10f64.powf(power)).collect();
     let lqg = both.map(|direction| SCALINGS.map(|scales| Lqg { scales }.learn(direction, &times)));
     let mut shown = String::new();

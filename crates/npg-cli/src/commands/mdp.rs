@@ -1,4 +1,4 @@
-//! `npg mdp`: a finite Markov decision process, exactly.
+//! `npg mdp`: solves a finite Markov decision process exactly.
 
 use std::path::Path;
 
@@ -16,9 +16,9 @@ use crate::args::MdpArgs;
 use crate::exit::Next;
 use crate::text;
 
-/// Most rows of states in the table.
+/// The most rows of states in the table.
 const ROWS: usize = 24;
-/// Most logits whose dense Fisher is printed: its square is the number of numbers.
+/// The most logits for which the dense Fisher matrix is printed. It has that many numbers squared.
 const MAX_FISHER: usize = 2000;
 
 /// A process, a policy in it, and everything about both.
@@ -26,7 +26,7 @@ struct World {
     name: String,
     mdp: Mdp,
     policy: TabularPolicy,
-    /// How the policy is called.
+    /// The name of the policy.
     called: String,
     at: Evaluation,
     optimum: Optimum,
@@ -96,8 +96,9 @@ impl World {
         if with_fisher {
             let order = mdp.states() * actions;
             if order > MAX_FISHER {
-                let message =
-                    format!("F has {order} x {order} numbers here, at most {MAX_FISHER} x {MAX_FISHER} are printed");
+                let message = format!(
+                    "F has {order} x {order} numbers here, but at most {MAX_FISHER} x {MAX_FISHER} are printed"
+                );
                 return Err(npg::Error::config("--fisher", message).into());
             }
             let fisher = mdp.fisher(&self.policy, at);
@@ -143,7 +144,7 @@ impl World {
         text
     }
 
-    /// The states that are visited most, in their own order.
+    /// The most visited states, in their own order.
     fn state_rows(&self) -> Vec<[String; 7]> {
         let mut rows = vec![["state", "d", "V", "V*", "likeliest", "pi", "best"].map(String::from)];
         let mut states: Vec<usize> = (0..self.mdp.states()).collect();
@@ -166,7 +167,7 @@ impl World {
         rows
     }
 
-    /// The start, the end, and steps between them at doubling distances.
+    /// The start, the end, and steps in between with doubling distances.
     fn ascent_rows(&self) -> Vec<[String; 4]> {
         let mut rows = vec![["iteration", "J", "KL of the step", "bound of J* - J"].map(String::from)];
         for Iterate { iteration, j, kl, bound } in &self.ascent {
@@ -210,7 +211,7 @@ impl World {
         charts(&format!("{}, gamma {}", self.name, self.mdp.gamma()), &panels)
     }
 
-    /// J* - J and its bound; what rounding makes of 0 has no place on the logarithmic axis.
+    /// J* - J and its bound. Where J* - J is 0 up to rounding, it is left out of the logarithmic axis.
     fn ascent_series(&self) -> Vec<Plotted> {
         let line = |label: &str, stroke, value: &dyn Fn(&Iterate) -> f64| Plotted {
             label: label.into(),
@@ -230,14 +231,14 @@ impl World {
     }
 }
 
-/// What `--ascent` and its companions ask for.
+/// The ascent that `--ascent` and the flags with it describe.
 fn ascent(args: &MdpArgs) -> npg::Result<Option<Ascent>> {
     let Some(method) = args.ascent.as_deref().and_then(Method::from_name) else { return Ok(None) };
     let step = match (args.step, args.kl) {
         (Some(step), None) if step.is_finite() && step > 0.0 => StepSize::Fixed(step),
         (None, Some(eps)) if eps.is_finite() && eps > 0.0 => StepSize::Kl(eps),
-        (Some(step), None) => return Err(npg::Error::config("--step", format!("is {step}, it must be above 0"))),
-        (None, Some(eps)) => return Err(npg::Error::config("--kl", format!("is {eps}, it must be above 0 nats"))),
+        (Some(step), None) => return Err(npg::Error::config("--step", format!("is {step}, but it must be above 0"))),
+        (None, Some(eps)) => return Err(npg::Error::config("--kl", format!("is {eps}, but it must be above 0 nats"))),
         _ => return Err(npg::Error::config("--ascent", "needs either --step ETA or --kl EPS")),
     };
     Ok(Some(Ascent { method, step, iterations: args.iterations as usize }))
@@ -250,7 +251,7 @@ fn process(args: &MdpArgs) -> anyhow::Result<(String, Mdp, Option<TabularPolicy>
         || path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
     {
         if !args.set.is_empty() {
-            let message = "options of an environment; a file has none".to_owned();
+            let message = "these are options of an environment, and a file has none".to_owned();
             return Err(npg::Error::config("--set", message).into());
         }
         let file = File::read(path)?;
@@ -273,13 +274,13 @@ fn trained_or_written(file: &str, shape: (usize, usize)) -> anyhow::Result<Tabul
     }
     let runs = run_dir::resolve(path)?;
     let [run] = &runs[..] else {
-        let message = format!("{file} has {} seeds; name the directory of one", runs.len());
+        let message = format!("{file} has {} seeds; give the directory of one of them", runs.len());
         return Err(npg::Error::Run(message).into());
     };
     let Trained { policy, path, .. } = Trained::open(run, &CheckpointChoice::Latest, None)?;
     let table = TabularPolicy::of(&policy).filter(|table| (table.states(), table.actions()) == shape);
     let (states, actions) = shape;
-    let mismatch = format!("its policy is not one of {states} states and {actions} actions");
+    let mismatch = format!("its policy is not for {states} states and {actions} actions");
     Ok(table.ok_or(npg::Error::File { path, fault: npg::FileFault::Mismatch(mismatch) })?)
 }
 

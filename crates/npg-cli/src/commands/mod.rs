@@ -1,4 +1,4 @@
-//! The commands of the program, one file each; they give the text that the program prints.
+//! The commands of the program, one file each. They return the text that the program prints.
 
 mod convergence;
 mod envs;
@@ -30,10 +30,10 @@ pub(crate) use presets::presets;
 pub(crate) use theory::theory;
 pub(crate) use train::{resume, train};
 
-/// Says that seeds of a run were never begun: what is shown is not the whole of what was asked for.
+/// Warns that some seeds of a run were never started, so the output does not cover all that was requested.
 fn warn_of_unbegun(run: &Path) -> npg::Result<()> {
     if let Some(seeds) = text::ranges(&run_dir::unbegun(run)?) {
-        text::warn(&format!("{} also has the seeds {seeds}, which were never begun", run.display()));
+        text::warn(&format!("{} also has the seeds {seeds}, which were never started", run.display()));
     }
     Ok(())
 }

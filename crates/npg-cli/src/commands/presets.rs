@@ -17,7 +17,7 @@ pub(crate) fn presets(environment: Option<&str>) -> npg::Result<String> {
         let config = layers.resolve()?;
         let header = preset.header();
         let measured = header.lines().find_map(|line| line.strip_prefix("Measured:")).unwrap_or("-");
-        let measured = measured.split(" (").next().unwrap_or(measured).trim(); // how it was measured is too long
+        let measured = measured.split(" (").next().unwrap_or(measured).trim(); // how it was measured would be too long
         let is_native = registry::ids().any(|id| id == preset.environment);
         rows.push([
             if is_native { preset.environment.into() } else { format!("{GYMNASIUM_SCHEME}{}", preset.environment) },
@@ -26,7 +26,7 @@ pub(crate) fn presets(environment: Option<&str>) -> npg::Result<String> {
             measured.into(),
         ]);
     }
-    let notes = "\n`npg presets ENV` prints one; `npg train ENV` uses it. gym: is Gymnasium's, which needs npg's \
-                 Python\npackage (`pip install .` in npg's repository).\n";
+    let notes = "\n`npg presets ENV` prints one, and `npg train ENV` uses it. Those with gym: are Gymnasium's and \
+                 need\nnpg's Python package (`pip install .` in npg's repository).\n";
     Ok(text::columns(&rows) + &program::runnable(notes))
 }

@@ -1,4 +1,4 @@
-//! `npg theory`: every claim of the theory, checked now.
+//! `npg theory`: checks every claim of the theory.
 
 use std::io::IsTerminal;
 use std::time::Instant;
@@ -41,7 +41,8 @@ pub(crate) fn theory(args: &TheoryArgs) -> anyhow::Result<Exit> {
 fn unknown(name: &str) -> anyhow::Error {
     let names = SECTIONS.iter().flat_map(|section| section.claims).map(|claim| claim.name);
     let near = npg::nearest(name, names).map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
-    npg::Error::config("CLAIM", format!("no claim is called `{name}`{near}; `npg theory` shows all")).into()
+    npg::Error::config("CLAIM", format!("there is no claim called `{name}`{near}; `npg theory` shows all claims"))
+        .into()
 }
 
 fn json(section: &str, claim: &Claim, finding: Finding) -> String {
@@ -70,7 +71,7 @@ fn paragraph(claim: &Claim, finding: Finding) -> String {
     let paint = |code: &str, text: &str| if color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() };
     let mark = match (finding.holds, claim.is_about_error) {
         (true, false) => paint("32", "holds"),
-        (true, true) => paint("33", "beware"), // a statement that circulates and is wrong
+        (true, true) => paint("33", "beware"), // a well-known statement that is wrong
         (false, _) => paint("1;31", "FAILS"),
     };
     let width = text::width().clamp(40, 110);
@@ -87,7 +88,7 @@ fn paragraph(claim: &Claim, finding: Finding) -> String {
     format!("  {mark}{pad}{head}\n         {}\n\n", paint("2", &measured))
 }
 
-/// Four significant digits, without zeros that say nothing.
+/// Four significant digits, without trailing zeros.
 fn number(x: f64) -> String {
     match x.abs() {
         0.0 => "0".into(),

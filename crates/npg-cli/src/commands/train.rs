@@ -21,8 +21,8 @@ use crate::{program, text};
 
 /// `npg train ENV`
 ///
-/// The seeds of `--seeds` run one after the other, each on all threads: JSON lines of iterations do not name their
-/// seed, and one live table shows one run.
+/// The seeds of `--seeds` run one after the other, each on all threads. They cannot run at once, because JSON lines of
+/// iterations do not name their seed, and one live table shows one run.
 pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Exit> {
     let (configs, source) = settings::runs(args)?;
     let environment = source.spec().id;
@@ -32,7 +32,7 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Exit> {
         initial.as_ref().map_or(Ok(()), |policy| trainer.initialize_from(policy))?;
         Ok(trainer)
     };
-    // What a trainer refuses must not leave directories behind; seeds do not matter to it.
+    // A refused configuration must not leave directories behind. Seeds do not matter to this check.
     let first = trainer(&configs[0])?;
     if args.dry_run {
         text::print(&first.config().to_toml())?;
@@ -50,8 +50,8 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Exit> {
     let sessions = || configs.iter().zip(&runs).map(|(config, run)| Ok(Session::begin(trainer(config)?, run.clone())));
     let stop = Stop::listen()?;
     if runs.len() > 1 {
-        // Whatever ends this program, `npg resume` then goes on with all seeds.
-        sessions().try_for_each(|session: npg::Result<Session>| session?.prepare())?; // and gives its lock back
+        // Then `npg resume` can continue all seeds, whatever ends this program.
+        sessions().try_for_each(|session: npg::Result<Session>| session?.prepare())?; // and releases its lock
     }
     Show::new(&stop, args.output, &runs).all(sessions())
 }
@@ -60,7 +60,7 @@ pub(crate) fn train(args: &TrainArgs) -> anyhow::Result<Exit> {
 fn initial_policy(run: &Path, source: &dyn EnvSource) -> npg::Result<Policy> {
     let runs = run_dir::resolve(run)?;
     let opened = runs[0].open_checkpoint(&CheckpointChoice::Latest)?;
-    opened.skipped.iter().for_each(|error| text::warn(&format!("passed over: {error}")));
+    opened.skipped.iter().for_each(|error| text::warn(&format!("skipped a checkpoint: {error}")));
     let fault = |fault| Error::File { path: opened.path.clone(), fault };
     load_policy(&opened.archive, &source.spec()).map_err(fault)
 }
@@ -81,27 +81,27 @@ pub(crate) fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// The command that was to train all seeds was ended before it came to these: its end is no reason to believe that all
-/// is done.
+/// The command that should train all seeds was ended before it started these. The error says so, because otherwise everything
+/// would seem to be done.
 fn never_begun(whole: &Path, first: &RunDir, seeds: &[u64]) -> anyhow::Error {
     let which = text::ranges(seeds).unwrap_or_default();
-    let error =
-        anyhow::anyhow!("{} has seeds that were never begun, and so cannot be resumed: {which}", whole.display());
+    let error = anyhow::anyhow!("{} has seeds that were never started and cannot be resumed: {which}", whole.display());
     let Some(made) = Provenance::read(&first.provenance()) else { return error };
+    let word = |path: &Path| text::shell_word(&path.display().to_string());
     let init = made.command.windows(2).find(|pair| pair[0] == "--init");
     let init = init.map_or_else(String::new, |pair| format!(" --init {}", text::shell_word(&pair[1])));
     let command = format!(
         "{} train {} --config {}{init} --out {} --force --seeds",
         program::name(),
         text::shell_word(&made.env),
-        text::shell_path(&first.config()),
-        text::shell_path(whole)
+        word(&first.config()),
+        word(whole)
     );
     let all = which.split(", ").map(|range| match range.contains("..") {
         true => format!("\n  {command} {range}"),
         false => format!("\n  {} --seed {range}", command.trim_end_matches(" --seeds")),
     });
-    error.context(Next(format!("begin them with:{}", all.collect::<String>())))
+    error.context(Next(format!("start them with:{}", all.collect::<String>())))
 }
 
 fn total_steps(steps: i64) -> npg::Result<u64> {
@@ -111,14 +111,14 @@ fn total_steps(steps: i64) -> npg::Result<u64> {
         .ok_or_else(|| Error::config("run.steps", format!("must be at least 1, but --steps is {steps}")))
 }
 
-/// How the runs of one command are shown.
+/// How the runs of one command are displayed.
 struct Show<'a> {
     stop: &'a Stop,
     output: OutputArgs,
-    /// What `npg resume`, `eval` and `plot` take for all runs: their common directory, if they are several.
+    /// The argument of `npg resume`, `eval` and `plot` for all runs: their common directory, if there are several.
     whole: String,
     is_several: bool,
-    /// Why not all could be shown.
+    /// Why some output could not be shown.
     failure: RefCell<Option<std::io::Error>>,
 }
 
@@ -126,7 +126,7 @@ impl<'a> Show<'a> {
     fn new(stop: &'a Stop, output: OutputArgs, runs: &[RunDir]) -> Self {
         let is_several = runs.len() > 1;
         let path = runs[0].path();
-        let whole = text::shell_path(path.parent().filter(|_| is_several).unwrap_or(path));
+        let whole = text::shell_word(&path.parent().filter(|_| is_several).unwrap_or(path).display().to_string());
         Self { stop, output, whole, is_several, failure: RefCell::new(None) }
     }
 
@@ -142,12 +142,13 @@ impl<'a> Show<'a> {
         let end = if self.output.json { Ok(()) } else { text::print(&text::harmless(&self.end(&summaries))) };
         match self.failure.take().map(text::unwritten).or(end.err()) {
             None => Ok(Exit::Done),
-            Some(failure) => Err(anyhow::Error::from(failure)
-                .context(Next(format!("the training is done and whole, in {}", self.whole)))),
+            Some(failure) => {
+                Err(anyhow::Error::from(failure).context(Next(format!("the training is complete, in {}", self.whole))))
+            }
         }
     }
 
-    /// Runs a session; None if a signal stopped it.
+    /// Runs a session. Returns None if a signal stopped it.
     fn one(&self, mut session: Session) -> anyhow::Result<Option<Summary>> {
         let mut progress = Progress::on_stdout(self.output);
         let config = session.trainer().config();
@@ -185,7 +186,7 @@ impl<'a> Show<'a> {
         }
         if !summary.finished {
             let (steps, npg, run) = (summary.steps, program::name(), &self.whole);
-            progress.stopped(&format!("stopped after {steps} of {total} steps; go on with: {npg} resume {run}"));
+            progress.stopped(&format!("stopped after {steps} of {total} steps; continue with: {npg} resume {run}"));
             self.remember(&mut progress);
             return Ok(None);
         }
@@ -205,22 +206,22 @@ impl<'a> Show<'a> {
         Ok(Some(summary))
     }
 
-    /// What ended a session, and how to go on where that can help: an environment would fail again.
+    /// The error that ended a session, and how to continue if that can help. (An environment would fail again.)
     fn failed(&self, error: Error, session: &Session) -> anyhow::Error {
         let has_checkpoint = session.directory().list_checkpoints().is_ok_and(|there| !there.is_empty());
         let can_go_on = matches!(error, Error::Io { .. }) && has_checkpoint;
         let error = anyhow::Error::from(error);
-        let next = || Next(format!("`{} resume {}` goes on from the last checkpoint", program::name(), self.whole));
+        let next = || Next(format!("`{} resume {}` continues from the last checkpoint", program::name(), self.whole));
         if can_go_on { error.context(next()) } else { error }
     }
 
-    /// Keeps what could not be shown for the end: it is no reason to stop training.
+    /// Remembers for the end that output could not be shown. That is not a reason to stop training.
     fn remember(&self, progress: &mut Progress<std::io::Stdout>) {
         let earlier = self.failure.take();
         self.failure.replace(earlier.or(progress.take_failure()));
     }
 
-    /// The last lines: what came out of several runs, and the exact next commands.
+    /// The last lines: the result of several runs, and the exact next commands.
     fn end(&self, summaries: &[Summary]) -> String {
         let (npg, whole) = (program::name(), &self.whole);
         let mut text = String::new();
@@ -236,7 +237,7 @@ impl<'a> Show<'a> {
     }
 }
 
-/// Shows what a session of `total` steps tells.
+/// Displays the events of a session of `total` steps.
 fn show(event: Event<'_>, total: u64, progress: &mut Progress<std::io::Stdout>) {
     match event {
         Event::Iteration(i) => {
@@ -254,12 +255,12 @@ fn show(event: Event<'_>, total: u64, progress: &mut Progress<std::io::Stdout>) 
     }
 }
 
-/// How many updates there were, and how many changed the policy.
+/// The number of updates, and how many of them changed the policy.
 #[derive(Default)]
 struct Updates {
     all: u64,
     stepped: u64,
-    /// What was out of the ordinary about the last one.
+    /// What was unusual about the last one.
     note: Option<String>,
 }
 
@@ -270,7 +271,7 @@ impl Updates {
         self.note = iteration.notes().into_iter().next();
     }
 
-    /// A run that has changed nothing looks as good as any other to who sees only its end.
+    /// A note if no update has changed the policy, because the end of such a run looks like that of any other.
     fn warning(&self) -> Option<String> {
         let why = self.note.as_ref().map_or_else(String::new, |note| format!("; the last one: {note}"));
         (self.all > 0 && self.stepped == 0).then(|| format!("none of {} updates has changed the policy{why}", self.all))

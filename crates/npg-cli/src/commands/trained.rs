@@ -19,11 +19,11 @@ pub(super) struct Trained {
 }
 
 impl Trained {
-    /// Opens a checkpoint of `run`; damaged ones that were passed over are named. `named` is the environment that the
-    /// user named, if any.
+    /// Opens a checkpoint of `run` and names damaged ones that were skipped. `named` is the environment that the user named,
+    /// if any.
     pub(super) fn open(run: &RunDir, choice: &CheckpointChoice, named: Option<&str>) -> npg::Result<Self> {
         let opened = run.open_checkpoint(choice)?;
-        opened.skipped.iter().for_each(|error| text::warn(&format!("passed over: {error}")));
+        opened.skipped.iter().for_each(|error| text::warn(&format!("skipped a checkpoint: {error}")));
         let fault = |fault| npg::Error::File { path: opened.path.clone(), fault };
         let config = saved_config(&opened.archive).map_err(fault)?;
         let environment = run.environment_of(&opened)?;

@@ -1,4 +1,4 @@
-//! The columns of the progress table, for terminals and pipes alike.
+//! The columns of the progress table, for terminals and pipes.
 
 use super::ProgressRow;
 use crate::text::{clock, count, decimal, short};
@@ -7,33 +7,33 @@ use crate::text::{clock, count, decimal, short};
 struct Column {
     title: fn(&ProgressRow) -> &'static str,
     width: usize,
-    /// Columns of a high rank go first when the terminal is narrow.
+    /// On a narrow terminal, columns of a high rank are left out first.
     rank: u8,
     cell: fn(&ProgressRow) -> Option<String>,
 }
 
-/// Returns and their interval, in one cell.
+/// The return and its interval, in one cell.
 fn returns(row: &ProgressRow) -> Option<String> {
     let mean = finite(row.return_mean, decimal)?;
     Some(finite(row.return_ci95, decimal).map_or(mean.clone(), |half_width| format!("{mean} ± {half_width}")))
 }
 
-/// A number as text, if it is there and finite.
+/// A number as text, if there is one and it is finite.
 fn finite(number: Option<f64>, text: fn(f64) -> String) -> Option<String> {
     number.filter(|number| number.is_finite()).map(text)
 }
 
-/// An episode's length, or a return in a narrow column: four digits leave no room for a decimal.
+/// An episode's length, or a return, in a narrow column: with four digits there is no room for a decimal.
 fn narrow(number: f64) -> String {
     if number.abs() < 999.95 { decimal(number) } else { format!("{number:.0}") }
 }
 
-/// Everything close to 1 in decimals, the hopelessly negative in powers of ten.
+/// Numbers close to 1 as decimals, and very negative ones as powers of ten.
 fn fraction(number: f64) -> String {
     if number > -9.9995 { format!("{number:.3}") } else { format!("{number:.0e}") }
 }
 
-/// All but one of them fit into 79 columns, for the terminals of 80 that people have.
+/// All but one of them fit into 79 columns, for the common terminals with 80.
 static COLUMNS: [Column; 12] = [
     Column { title: |_| "steps", width: 5, rank: 0, cell: |row| Some(count(row.steps as f64)) },
     Column { title: |_| "steps/s", width: 7, rank: 4, cell: |row| finite(row.steps_per_second, count) },
@@ -49,7 +49,7 @@ static COLUMNS: [Column; 12] = [
     Column { title: |row| row.spread_label, width: 7, rank: 8, cell: |row| finite(row.spread, short) },
 ];
 
-/// How many columns are shown, the most important ones, and the blanks between them.
+/// The number of columns, of which the most important are shown, and the spaces between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     shown: u8,
@@ -57,10 +57,10 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// All columns, wide apart.
+    /// All columns, with wide spaces.
     pub(super) const ALL: Layout = Layout { shown: COLUMNS.len() as u8, gap: 2 };
 
-    /// What fits into `width`. The first column always does.
+    /// The columns that fit into `width`. The first column is always shown.
     pub(super) fn fitting(width: usize) -> Layout {
         let needed = |layout: &Layout| -> usize {
             let widths = COLUMNS.iter().filter(|column| column.rank < layout.shown).map(|column| column.width);
@@ -89,7 +89,7 @@ impl Layout {
     }
 }
 
-/// The heads of all columns; of the last one both that it can have.
+/// The titles of all columns. The last column has two possible titles.
 #[cfg(test)]
 pub(super) fn heads() -> Vec<&'static str> {
     let rows = ["std", "entropy"].map(|spread_label| ProgressRow { spread_label, ..ProgressRow::default() });

@@ -1,4 +1,4 @@
-//! The display for programs: one JSON object a line. Numbers that are not finite are null.
+//! The display for programs: one JSON object per line. Numbers that are not finite are null.
 
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ pub(super) fn done(done: &Done) -> String {
     )
 }
 
-/// What start and done have in common.
+/// The fields that start and done have in common.
 fn identity(start: &Start) -> impl Iterator<Item = (&'static str, Value)> {
     let Start { env, algo, seed, run_dir, .. } = start.clone();
     [("env", env.into()), ("algo", algo.into()), ("seed", seed.into()), ("run_dir", run_dir.into())].into_iter()

@@ -1,17 +1,17 @@
-//! The display on a terminal: rows that stay, one for every tenth of the run, and below them the newest row and
-//! a bar, drawn again in place.
+//! The display on a terminal: one permanent row for every tenth of the run, and below them the newest row and a bar, which
+//! are redrawn in place.
 //!
-//! The cursor always rests at the start of the line below the bar and is never hidden, so nothing has to be
-//! restored, however the program ends.
+//! The cursor always rests at the start of the line below the bar and is never hidden. So nothing has to be restored,
+//! however the program ends.
 
 use super::ProgressRow;
 use super::columns::Layout;
 
 /// Seconds between two drawings.
 const INTERVAL: f64 = 0.1;
-/// A row stays for every this many parts of the run.
+/// The number of parts of the run that get a permanent row.
 const PARTS: u64 = 10;
-/// Longest bar, in columns.
+/// The length of the longest bar, in columns.
 const BAR: usize = 40;
 
 /// What is on the screen.
@@ -19,13 +19,13 @@ pub(super) struct Live {
     has_color: bool,
     /// Lines at the bottom that the next drawing replaces.
     lines: usize,
-    /// Of the last drawing.
+    /// The width at the last drawing.
     layout: Option<Layout>,
-    /// When the last drawing was.
+    /// The time of the last drawing.
     drawn: Option<f64>,
-    /// Part of the run that the last row that stays belongs to.
+    /// The part of the run to which the last permanent row belongs.
     part: u64,
-    /// The newest row, if it is not among those that stay.
+    /// The newest row, if it is not permanent.
     newest: Option<ProgressRow>,
 }
 
@@ -34,7 +34,7 @@ impl Live {
         Self { has_color, lines: 0, layout: None, drawn: None, part: 0, newest: None }
     }
 
-    /// What to print when `row` is the state, `now` seconds after the start; mostly nothing.
+    /// The text to print if `row` is the state `now` seconds after the start; mostly nothing.
     pub(super) fn update(&mut self, row: &ProgressRow, now: f64, width: impl FnOnce() -> usize) -> String {
         let part = PARTS * row.steps / row.total_steps.max(1);
         let is_due = self.drawn.is_none_or(|drawn| now - drawn >= INTERVAL);
@@ -56,13 +56,13 @@ impl Live {
         text
     }
 
-    /// A line that stays, in the place of the newest row and the bar, which come back with the next update.
+    /// A permanent line in the place of the newest row and the bar, which return with the next update.
     pub(super) fn note(&mut self, note: &str) -> String {
         self.drawn = None;
         format!("{}{note}\n", self.erased())
     }
 
-    /// The bar goes, the newest row stays.
+    /// Removes the bar and keeps the newest row.
     pub(super) fn end(&mut self, width: impl FnOnce() -> usize) -> String {
         let text = self.erased();
         match self.newest.take() {
@@ -80,9 +80,9 @@ impl Live {
         }
     }
 
-    /// The row, below titles if there are none yet or the terminal's width asks for others.
+    /// The row, with titles above it if there are none yet or if the width of the terminal has changed the columns.
     fn table(&mut self, row: &ProgressRow, width: usize) -> String {
-        let width = width.saturating_sub(1); // a line as long as the terminal is wide may wrap
+        let width = width.saturating_sub(1); // a line of the full width may wrap
         let layout = Layout::fitting(width);
         let cut = |line: String| line.chars().take(width).collect::<String>();
         let cells = cut(layout.cells(row));

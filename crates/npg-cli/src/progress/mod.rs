@@ -1,7 +1,7 @@
-//! What is shown of a training run: a live table on a terminal, plain lines in a pipe, JSON lines, or the end only.
+//! The display of a training run: a live table on a terminal, plain lines in a pipe, JSON lines, or only the end.
 //!
-//! A display that cannot be written to never stops a run. A reader that has gone (a closed pipe) is nobody's concern; any
-//! other failure, such as a full disk, is remembered, for the program's end to tell.
+//! If the display cannot be written, the run goes on. A reader that has gone (a closed pipe) is ignored. Any other failure,
+//! such as a full disk, is remembered and reported when the program ends.
 
 mod columns;
 mod json;
@@ -18,14 +18,14 @@ use plain::Plain;
 use crate::args::OutputArgs;
 use crate::{program, text};
 
-/// One state of a training run. What is not known (yet) is None and shown as "-".
+/// One state of a training run. Values that are not known (yet) are None and shown as "-".
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProgressRow {
     /// Transitions so far.
     pub(crate) steps: u64,
     /// Transitions of the whole run.
     pub(crate) total_steps: u64,
-    /// Transitions a second.
+    /// Transitions per second.
     pub(crate) steps_per_second: Option<f64>,
     /// Seconds to the end.
     pub(crate) eta_seconds: Option<f64>,
@@ -106,7 +106,7 @@ pub(crate) struct Evaluation {
 #[derive(Clone, Debug)]
 pub(crate) struct Done {
     pub(crate) start: Start,
-    /// Whether the command found it over.
+    /// Whether it was already finished when the command started.
     pub(crate) was_finished: bool,
     /// Transitions trained.
     pub(crate) steps: u64,
@@ -133,7 +133,7 @@ enum Display {
 }
 
 impl Progress<io::Stdout> {
-    /// The display that flags and standard output ask for.
+    /// The display that follows from the flags and from standard output.
     pub(crate) fn on_stdout(args: OutputArgs) -> Self {
         let out = io::stdout();
         let display = match args {
@@ -147,7 +147,7 @@ impl Progress<io::Stdout> {
 }
 
 impl<W: Write> Progress<W> {
-    /// A run begins.
+    /// A run starts.
     pub(crate) fn start(&mut self, start: &Start) {
         let Start { env, algo, seed, run_dir, steps } = start;
         match self.display {
@@ -161,7 +161,7 @@ impl<W: Write> Progress<W> {
         }
     }
 
-    /// An iteration is over; JSON gets all of its metrics.
+    /// An iteration has ended. JSON lines get all of its metrics.
     pub(crate) fn iteration(&mut self, iteration: u64, row: &ProgressRow, metrics: &Row) {
         let now = self.begun.elapsed().as_secs_f64();
         let text = match &mut self.display {
@@ -173,7 +173,7 @@ impl<W: Write> Progress<W> {
         self.write(&text);
     }
 
-    /// An evaluation is over.
+    /// An evaluation has ended.
     pub(crate) fn evaluation(&mut self, evaluation: &Evaluation) {
         let Evaluation { steps, return_mean, return_std, length_mean, episodes } = evaluation;
         if let Display::Json = self.display {
@@ -201,7 +201,7 @@ impl<W: Write> Progress<W> {
         self.write(&text);
     }
 
-    /// Something that must be known, on standard error where standard output is not for people.
+    /// Something that must be known. It goes to standard error if standard output is for programs.
     pub(crate) fn warning(&mut self, warning: &str) {
         match &self.display {
             Display::Json | Display::Quiet => text::warn(warning),
@@ -209,7 +209,7 @@ impl<W: Write> Progress<W> {
         }
     }
 
-    /// The table ends: its last row is shown, whenever the one before was.
+    /// The table ends. Its last row is shown, however recent the row before it is.
     pub(crate) fn end(&mut self) {
         let text = match &mut self.display {
             Display::Live(live) => live.end(text::width),
@@ -219,18 +219,18 @@ impl<W: Write> Progress<W> {
         self.write(&text);
     }
 
-    /// A signal stopped the run; `text` says how to go on, on standard error where standard output is not for people.
+    /// A signal stopped the run, and `text` says how to continue. It goes to standard error if standard output is for programs.
     pub(crate) fn stopped(&mut self, text: &str) {
         self.end();
         match self.display {
             Display::Json | Display::Quiet => {
-                let _ = writeln!(io::stderr(), "{}", text::harmless(text)); // nowhere left to say that stderr is closed
+                let _ = writeln!(io::stderr(), "{}", text::harmless(text)); // there is nowhere left to report that stderr is closed
             }
             _ => self.write(&format!("{}\n", text::harmless(text))),
         }
     }
 
-    /// The run is over.
+    /// The run has ended.
     pub(crate) fn done(&mut self, done: &Done) {
         self.end();
         if let Display::Json = self.display {
@@ -240,7 +240,7 @@ impl<W: Write> Progress<W> {
         let or_dash = |number: &Option<f64>| number.filter(|n| n.is_finite()).map_or_else(|| "-".into(), text::decimal);
         let (last, best) = (or_dash(final_return_mean), or_dash(best_return_mean));
         let took = if *was_finished {
-            format!("{} was done already: {} steps", start.run_dir, text::count(*steps as f64))
+            format!("{} was already finished: {} steps", start.run_dir, text::count(*steps as f64))
         } else {
             let (steps, rate) = (text::count(*steps as f64), text::count(*steps as f64 / seconds));
             format!("seed {} done: {steps} steps in {seconds:.1} s ({rate} steps/s)", start.seed)
@@ -248,14 +248,14 @@ impl<W: Write> Progress<W> {
         self.write(&text::harmless(&format!("{took}; final return {last}, best {best}\n")));
     }
 
-    /// Why something could not be shown, if that was not for want of a reader.
+    /// Why something could not be shown, unless the reader has gone.
     pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }
 
     fn write(&mut self, text: &str) {
         if !text.is_empty() {
-            // A reader that has gone must not end a training run; its files are the truth.
+            // A reader that has gone must not end a training run, because the run's files have everything.
             if let Err(error) = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
                 && error.kind() != io::ErrorKind::BrokenPipe
             {
@@ -265,7 +265,7 @@ impl<W: Write> Progress<W> {
     }
 }
 
-/// The heads of the table's columns.
+/// The titles of the table's columns.
 #[cfg(test)]
 pub(crate) fn heads() -> Vec<&'static str> {
     columns::heads()

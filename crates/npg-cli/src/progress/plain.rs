@@ -3,7 +3,7 @@
 use super::ProgressRow;
 use super::columns::Layout;
 
-/// A line is printed once the run has advanced by this fraction of it,
+/// A line is printed after each of these fractions of the run,
 const FRACTION: f64 = 0.02;
 /// or after so many seconds.
 const SECONDS: f64 = 60.0;
@@ -22,7 +22,7 @@ struct Printed {
 }
 
 impl Plain {
-    /// What to print when `row` is the state, `now` seconds after the start.
+    /// The text to print if `row` is the state `now` seconds after the start.
     pub(super) fn update(&mut self, row: &ProgressRow, now: f64) -> String {
         let is_due = self.printed.as_ref().is_none_or(|last| {
             row.steps.saturating_sub(last.steps) as f64 >= FRACTION * row.total_steps as f64

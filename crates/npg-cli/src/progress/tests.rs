@@ -1,6 +1,6 @@
 use super::*;
 
-/// A run of `total` steps, `step` at a time, as the trainer would report it.
+/// A run of `total` steps in pieces of `step`, as the trainer would report it.
 fn rows(total: u64, step: u64) -> Vec<ProgressRow> {
     let row = |steps: u64| {
         let t = steps as f64 / total as f64;
@@ -49,7 +49,7 @@ fn done() -> Done {
 const EVALUATION: Evaluation =
     Evaluation { steps: 50_000, return_mean: 480.25, return_std: 12.5, length_mean: 480.25, episodes: 20 };
 
-/// What a display prints of a whole run.
+/// The text that a display prints for a whole run.
 fn shown(display: Display) -> String {
     let mut progress = Progress { out: Vec::new(), begun: Instant::now(), display, failure: None };
     progress.start(&start());

@@ -69,23 +69,9 @@ impl Place {
         ended
     }
 
-    /// Starts it with pipes. It heeds SIGINT, also where this test is a background job and ignores it.
+    /// Starts it with pipes.
     pub(crate) fn start(&self, line: &str) -> Child {
-        let mut command =
-            if cfg!(target_os = "linux") { self.signaled("--default-signal=INT", line) } else { self.command(line) };
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    /// As [`Place::command`], with a signal ignored or not from the start, as `how` tells `env`.
-    pub(crate) fn signaled(&self, how: &str, line: &str) -> Command {
-        let npg = self.command(line);
-        let mut command = Command::new("env");
-        command.arg(how).arg(npg.get_program()).args(npg.get_args()).current_dir(self.0.path());
-        npg.get_envs().for_each(|(name, value)| match value {
-            Some(value) => drop(command.env(name, value)),
-            None => drop(command.env_remove(name)),
-        });
-        command
+        self.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     pub(crate) fn read(&self, path: &str) -> String {
@@ -197,7 +183,7 @@ pub(crate) fn with_numbers_hidden(text: &str) -> String {
         if is_row && words[0] != "steps" {
             return format!("[row of {}]", words[0]);
         }
-        if !(line.starts_with("evaluation, ") || line.contains(" done: ") || line.contains(" done already: ")) {
+        if !(line.starts_with("evaluation, ") || line.contains(" done: ") || line.contains(" already finished: ")) {
             return line.into();
         }
         let mut shown: Vec<String> = words.iter().map(|word| (*word).into()).collect();

@@ -2,7 +2,7 @@
 //!
 //! A file is `length (8 bytes) · JSON · tensor data`, as every safetensors reader expects. `__metadata__` holds
 //! `format`, `version`, `crc32` and `header`. The checksum is the CRC-32 of the *whole file* with the eight digits
-//! of the checksum itself set to 0, so an altered bit anywhere is found, in the JSON as well as in the numbers.
+//! of the checksum itself set to 0, so an altered bit is found anywhere, in the JSON as well as in the numbers.
 //! Equal contents give equal bytes.
 
 use std::collections::BTreeMap;
@@ -20,25 +20,25 @@ use crate::error::{Error, FileFault, Result};
 use crate::regular::{self, Links};
 
 const FORMAT: &str = "npg-checkpoint";
-/// Raised when an older npg could misread the file. The checksum's place and manner never change, so that an
-/// older npg can tell a newer file from a damaged one.
+/// It is raised when an older npg could misread the file. The checksum's place and algorithm never change, so that an older npg
+/// can distinguish a newer file from a damaged one.
 const VERSION: u32 = 1;
 const FOREIGN: FileFault = FileFault::Foreign { expected: "a checkpoint of npg" };
-/// `FORMAT` stands within this many bytes of the start.
+/// `FORMAT` is within this many bytes of the start.
 const MARK_WITHIN: usize = 64;
 /// Larger files are refused unread; a million parameters with Adam moments take 24 MB.
 const MAX_BYTES: u64 = 8 << 30;
 /// No header is longer; safetensors' own limit.
 const MAX_HEADER: u64 = 100_000_000;
-/// What stands before the eight digits of the checksum. Quotes inside of JSON strings are escaped, so nothing
-/// else in the JSON can look like this.
+/// The text before the eight digits of the checksum. Quotes inside of JSON strings are escaped, so nothing else in the JSON can
+/// look like this.
 const CHECKSUM_KEY: &[u8] = br#""crc32":""#;
 const CHECKSUM_DIGITS: usize = 8;
 
-/// Named tensors and a JSON header: what a checkpoint file holds.
+/// Named tensors and a JSON header: the content of a checkpoint file.
 ///
 /// Floating-point tensors keep their bits (`-0.0`, subnormals, even NaN payloads); integers of 64 bits are exact.
-/// In the header, JSON keeps `f64` exactly but turns non-finite numbers into null: put those in tensors.
+/// In the header, JSON keeps `f64` exactly but turns non-finite numbers into null, so put those in tensors.
 ///
 /// ```
 /// use npg::checkpoint::Archive;
@@ -105,7 +105,7 @@ impl Archive {
         if !is_marked(&start.bytes) {
             return Err(fault(FOREIGN));
         }
-        // The header says how long the file is. All else is read only once that is right.
+        // The header says how long the file is. Everything else is read only if that is right.
         let header = u64::from_le_bytes(*start.bytes.first_chunk().expect("the mark is longer than that"));
         if header > MAX_HEADER || header.saturating_add(8) > length {
             return Err(fault(FileFault::Damaged("invalid header length".into())));
@@ -113,7 +113,7 @@ impl Archive {
         start.extend_to(8 + header).map_err(io)?;
         let promised = promised_length(&start.bytes).map_err(fault)?;
         if promised != length || length > MAX_BYTES {
-            let message = format!("it has {length} bytes, and its header tells of {promised}");
+            let message = format!("it has {length} bytes, but its header says {promised}");
             return Err(fault(FileFault::Damaged(message)));
         }
         start.extend_to(length).map_err(io)?;
@@ -160,8 +160,7 @@ impl Archive {
         bytes
     }
 
-    /// Reads a file's content. Total: any bytes give an archive or a fault, and memory stays in proportion to
-    /// `bytes`.
+    /// Reads a file's content. Any bytes give an archive or a fault, and the memory used is proportional to `bytes`.
     ///
     /// # Errors
     /// [`FileFault::Foreign`] when it is not a checkpoint, [`FileFault::Damaged`] when it was cut or altered,
@@ -206,7 +205,7 @@ impl Archive {
         T::deserialize(value).map_err(|error| FileFault::Mismatch(format!("`{key}`: {error}")))
     }
 
-    /// Names of the options of its environment that the archive could not hold, such as functions in Python.
+    /// The names of its environment's options that the archive could not hold, such as functions in Python.
     ///
     /// # Errors
     /// If the field is something else.
@@ -297,14 +296,14 @@ struct Start {
 }
 
 impl Start {
-    /// Reads on, until there are `length` bytes or no more.
+    /// Reads on until there are `length` bytes, or until the end.
     fn extend_to(&mut self, length: u64) -> std::io::Result<()> {
         let missing = length.saturating_sub(self.bytes.len() as u64);
         self.file.by_ref().take(missing).read_to_end(&mut self.bytes).map(drop)
     }
 }
 
-/// Length of the file that begins with these 8 bytes and header.
+/// The length of the file that starts with these 8 bytes and this header.
 fn promised_length(start: &[u8]) -> Result<u64, FileFault> {
     let json = start.get(8..).unwrap_or_default();
     let metadata: safetensors::tensor::Metadata =
@@ -317,7 +316,7 @@ fn is_marked(start: &[u8]) -> bool {
     start.windows(FORMAT.len()).any(|window| window == FORMAT.as_bytes())
 }
 
-/// Where the checksum's digits stand, and what they should be. None when there is no place for them.
+/// The place of the checksum's digits, and what they should be. None if there is no place for them.
 fn checksum(bytes: &[u8]) -> Option<(usize, [u8; CHECKSUM_DIGITS])> {
     let key = bytes.windows(CHECKSUM_KEY.len()).position(|window| window == CHECKSUM_KEY)?;
     let digits = key + CHECKSUM_KEY.len();

@@ -1,4 +1,4 @@
-//! Checkpoints: everything a run needs to continue, in one file that is safe to load from anyone.
+//! Checkpoints: everything that a run needs to continue, in one file that is safe to load, whoever wrote it.
 
 mod archive;
 

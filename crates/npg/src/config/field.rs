@@ -22,7 +22,7 @@ impl Field for bool {
 
 impl Field for u64 {
     fn value(&self) -> Value {
-        Value::from(i64::try_from(*self).unwrap_or(-1)) // no TOML integer, and outside every key's range
+        Value::from(i64::try_from(*self).unwrap_or(-1)) // it is not a TOML integer, and outside of every key's range
     }
 
     fn assign(&mut self, value: &Value) -> Option<()> {

@@ -1,4 +1,4 @@
-//! What a key of the configuration is: its kind, how a value is checked, read and written by path.
+//! A key of the configuration: its kind, and how its value is checked, read and written by path.
 
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
@@ -12,7 +12,7 @@ use crate::error::nearest;
 pub struct Key {
     /// Path, such as `algorithm.kl_step`.
     pub path: &'static str,
-    /// What values it takes.
+    /// The values that it takes.
     pub kind: Kind,
     /// One sentence.
     pub summary: &'static str,
@@ -30,7 +30,7 @@ pub struct Table {
     pub summary: &'static str,
 }
 
-/// What values a key takes.
+/// The values that a key takes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// true or false.
@@ -50,16 +50,16 @@ pub enum Kind {
 impl Kind {
     /// The largest integer that TOML can hold.
     pub const MAX: u64 = i64::MAX as u64;
-    /// Most hidden layers of a network.
+    /// The most hidden layers of a network.
     pub const MAX_LAYERS: usize = 64;
-    /// Most units of a hidden layer.
+    /// The most units of a hidden layer.
     pub const MAX_WIDTH: usize = 16_384;
     /// A number above 0.
     pub const POSITIVE: Kind = Kind::Number(Bound::Excluded(0.0), Bound::Unbounded);
     /// A number of at least 0.
     pub const NON_NEGATIVE: Kind = Kind::Number(Bound::Included(0.0), Bound::Unbounded);
 
-    /// The value in its normal form (`1e6` as the integer 1000000, `1` as the number 1.0), or what is wrong with it.
+    /// The value in its normal form (`1e6` becomes the integer 1000000, and `1` the number 1.0), or what is wrong with it.
     pub fn check(&self, value: &Value) -> Result<Value, String> {
         let mistyped = || format!("expected {self}, got {}", described(value));
         let outside = || format!("must be {self}, but is {value}");
@@ -106,7 +106,7 @@ impl Kind {
     }
 }
 
-/// What is expected, as it stands in a sentence.
+/// The expected values, as part of a sentence.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -139,7 +139,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A value as it stands in a sentence.
+/// A value as part of a sentence.
 fn described(value: &Value) -> String {
     match value {
         Value::String(_) => format!("the string {value}"),
@@ -171,7 +171,7 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 impl Key {
-    /// The table it stands in.
+    /// The name of its table.
     pub fn table(&self) -> &'static str {
         self.path.split_once('.').map_or("", |(table, _)| table)
     }
@@ -191,7 +191,7 @@ impl Key {
         self.get(&Config::default())
     }
 
-    /// Sets it, or says what is wrong with the value. `algorithm.name` sets direction and step rule too.
+    /// Sets it, or returns what is wrong with the value. `algorithm.name` also sets direction and step rule.
     pub fn set(&self, config: &mut Config, value: &Value) -> Result<(), String> {
         let checked = self.kind.check(value)?;
         (self.write)(config, &checked).ok_or_else(|| format!("expected {}, got {}", self.kind, described(value)))?;

@@ -1,7 +1,5 @@
-//! Layers of settings: defaults < preset < `--config` < `--set` < flags, and every mistake in them at once.
+//! Layers of settings: defaults < preset < `--config` < `--set` < flags. All mistakes in them are reported at once.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -9,9 +7,6 @@ use toml::{Table, Value};
 use super::{Config, KEYS, Key, TABLES, find, presets, validate};
 use crate::env::{EnvSource, registry};
 use crate::error::{Error, Problem, Result, nearest};
-
-/// More parts than a key path has. Tables are walked, cloned and dropped by recursion, which must not be of any depth.
-const DEEPEST: usize = 80;
 
 /// Settings on top of the defaults, lowest first.
 ///
@@ -49,9 +44,10 @@ impl Layers {
     /// Adds a TOML file.
     ///
     /// # Errors
-    /// If it cannot be read. What is wrong inside is reported by [`Layers::resolve`].
+    /// If it cannot be read. [`Layers::resolve`] reports mistakes in its content.
     pub fn file(&mut self, path: &Path) -> Result<()> {
-        let text = read(path).map_err(|source| Error::Io { doing: "read", path: path.into(), source })?;
+        let io = |source| Error::Io { doing: "read", path: path.into(), source };
+        let text = std::fs::read_to_string(path).map_err(io)?;
         self.toml(path.display().to_string(), &text);
         Ok(())
     }
@@ -76,7 +72,7 @@ impl Layers {
         self.layers.push(Layer { name: name.into(), table });
     }
 
-    /// Adds `key=value` as given to `--set`: the value is TOML, and words need no quotes.
+    /// Adds `key=value` as given to `--set`. The value is TOML, and words need no quotes.
     pub fn set(&mut self, assignment: &str) {
         let mut fail = |key: &str, message: String| self.problems.push(Problem { key: key.into(), message });
         let Some((path, text)) = assignment.split_once('=') else {
@@ -84,11 +80,7 @@ impl Layers {
         };
         let (path, text) = (path.trim(), text.trim());
         if path.split('.').any(str::is_empty) {
-            return fail("--set", format!("`{path}` is no key path; write --set table.key=value"));
-        }
-        let depth = path.split('.').count();
-        if depth > DEEPEST {
-            return fail("--set", format!("a key path of {depth} parts is no setting's; write --set table.key=value"));
+            return fail("--set", format!("`{path}` is not the path of a key; write --set table.key=value"));
         }
         if text.is_empty() {
             return fail(path, "has no value; write --set table.key=value".into());
@@ -105,14 +97,14 @@ impl Layers {
         self.flag("--set", path, value);
     }
 
-    /// Adds one value, called `name` in messages: that of a flag such as `--steps`.
+    /// Adds one value, such as that of the flag `--steps`. Messages call it `name`.
     pub fn flag(&mut self, name: &str, path: &str, value: impl Into<Value>) {
         let mut value = value.into();
         for part in path.rsplit('.') {
             value = Value::Table(Table::from_iter([(part.to_owned(), value)]));
         }
         let Value::Table(table) = value else { return };
-        // Several `--set` are one layer, so that algorithm.name is applied before what stands beside it.
+        // Several `--set` are one layer, so that algorithm.name is applied before the others.
         match self.layers.last_mut() {
             Some(last) if last.name == name => merge(&mut last.table, table),
             _ => self.table(name, table),
@@ -141,7 +133,7 @@ impl Layers {
         Err(Error::Config(problems))
     }
 
-    /// The configuration as far as the layers are sound, and everything that is wrong.
+    /// The configuration from everything that is right in the layers, and everything that is wrong.
     fn settle(&self) -> (Config, Vec<Problem>) {
         let mut config = Config::default();
         let mut problems = self.problems.clone();
@@ -153,20 +145,8 @@ impl Layers {
     }
 }
 
-/// A file or what a pipe gives (`--config <(...)`), but not without end, as devices may.
-fn read(path: &Path) -> io::Result<String> {
-    /// More bytes than a configuration has.
-    const MOST: u64 = 16 << 20;
-    let mut text = String::new();
-    File::open(path)?.take(MOST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MOST {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {MOST} bytes")));
-    }
-    Ok(text)
-}
-
 impl Layer {
-    /// Applies the layer, `algorithm.name` first: it sets direction and step, which may stand beside it.
+    /// Applies the layer. `algorithm.name` comes first, because it sets direction and step, which may be in the layer too.
     fn apply(&self, config: &mut Config, problems: &mut Vec<Problem>) {
         let mut fail = |key: String, message: String| {
             problems.push(Problem { key, message: format!("{message} (in {})", self.name) });
@@ -209,7 +189,7 @@ impl Layer {
     }
 }
 
-/// Puts `upper` onto `lower`, table by table.
+/// Merges `upper` into `lower`, table by table.
 fn merge(lower: &mut Table, upper: Table) {
     for (key, value) in upper {
         match (lower.get_mut(&key), value) {
@@ -231,7 +211,7 @@ fn unknown_table(name: &str) -> String {
     }
 }
 
-/// The same key in another table, else the nearest path.
+/// A hint with the same key in another table, or with the nearest path.
 fn unknown_key(path: &str) -> String {
     let (table, name) = path.split_once('.').unwrap_or(("", path));
     let moved = KEYS.iter().find(|key| key.name() == name).map(|key| key.path);
@@ -246,12 +226,12 @@ fn unknown_key(path: &str) -> String {
     }
 }
 
-/// Text that can stand for a string without quotes.
+/// Whether the text can be a string without quotes.
 fn is_bare_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_./:+~@ ".contains(c))
 }
 
-/// Line and column where a TOML error lies, both from 1.
+/// Line and column of a TOML error, both from 1.
 fn position(text: &str, error: &toml::de::Error) -> (usize, usize) {
     let end = error.span().map_or(0, |span| span.start).min(text.len());
     let before = text.get(..end).unwrap_or(text);

@@ -1,7 +1,7 @@
 //! The configuration of a run: typed, one struct for each table of its TOML form.
 //!
-//! [`KEYS`] is the one table of all keys; parsing, printing, `npg explain` and the reference in docs/ come from it.
-//! [`Layers`] puts defaults, preset, file, `--set` and flags on top of each other and reports every mistake at once.
+//! [`KEYS`] is the one table of all keys. Parsing, printing, `npg explain` and the reference in docs/ use it.
+//! [`Layers`] merges defaults, preset, file, `--set` and flags, and reports every mistake at once.
 
 mod field;
 mod keys;
@@ -16,7 +16,7 @@ pub use layers::Layers;
 pub use table::{KEYS, TABLES};
 pub use text::reference;
 
-/// A whole configuration. `Default` is what `npg train` uses where neither preset, file nor flag says otherwise.
+/// A whole configuration. `npg train` uses `Default` unless a preset, a file or a flag says otherwise.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// The update of the policy.
@@ -31,7 +31,7 @@ pub struct Config {
     pub value: Value,
     /// Normalizers.
     pub normalize: Normalize,
-    /// What is measured about the policy's steps.
+    /// Measurements of the policy's steps.
     pub trust_region: TrustRegion,
     /// The environment's own options, checked by the environment.
     pub env: toml::Table,
@@ -95,13 +95,13 @@ named!(
     }
 );
 named!(
-    /// How long a policy step is.
+    /// The length of a policy step.
     StepRule {
-        /// alpha = sqrt(2 kl_step / x^T F x), shortened where the measured KL is beyond the budget.
+        /// alpha = sqrt(2 kl_step / x^T F x), shortened if the measured KL exceeds the budget.
         Kl = "kl",
         /// The configured alpha.
         Fixed = "fixed",
-        /// From the KL budget, then backtracking until the surrogate improves and the measured KL fits.
+        /// alpha from the KL budget, then backtracking until the surrogate improves and the measured KL is within the budget.
         LineSearch = "line-search",
     }
 );
@@ -121,7 +121,7 @@ named!(
 named!(
     /// How a value changes over the run.
     Schedule {
-        /// It does not.
+        /// It stays constant.
         Constant = "constant",
         /// Linearly to zero at the last step.
         Linear = "linear",
@@ -167,12 +167,12 @@ named!(
         StateIndependent = "state-independent",
         /// An output of the network.
         StateDependent = "state-dependent",
-        /// State-dependent exploration: noise linear in the last layer's inputs, held over several steps (Raffin 2022).
+        /// State-dependent exploration: noise that is linear in the last layer's inputs and kept for several steps (Raffin 2022).
         Sde = "sde",
     }
 );
 named!(
-    /// How a Gaussian policy's raw action meets the action space's bounds.
+    /// How a Gaussian policy's raw action is fitted to the action space's bounds.
     ActionBounds {
         /// Executed action = raw action, clipped.
         Clip = "clip",
@@ -195,7 +195,7 @@ named!(
 );
 
 impl AlgorithmName {
-    /// The direction and step rule that the name stands for.
+    /// The direction and step rule of that name.
     pub fn settings(self) -> (Direction, StepRule) {
         match self {
             Self::Npg => (Direction::Natural, StepRule::Kl),
@@ -208,7 +208,7 @@ impl AlgorithmName {
 /// `[algorithm]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Algorithm {
-    /// Named setting; choosing it sets `direction` and `step`.
+    /// Named algorithm. It sets `direction` and `step`.
     pub name: AlgorithmName,
     /// Direction.
     pub direction: Direction,
@@ -218,14 +218,14 @@ pub struct Algorithm {
     pub kl_step: f64,
     /// How `kl_step` changes over the run.
     pub kl_step_schedule: Schedule,
-    /// Largest measured KL of a step of the KL rule, in multiples of `kl_step`; None for the textbook step, whatever it
-    /// measures.
+    /// Largest measured KL of a step of the KL rule, in multiples of `kl_step`. None gives the textbook step, whatever its measured
+    /// KL.
     pub kl_tolerance: Option<f64>,
     /// Step size of the fixed rule.
     pub alpha: f64,
     /// Solver.
     pub solver: Solver,
-    /// At most this many conjugate-gradient iterations.
+    /// The most conjugate-gradient iterations.
     pub cg_iterations: usize,
     /// Stop when the residual norm relative to that of g falls below this.
     pub cg_tolerance: f64,
@@ -235,11 +235,11 @@ pub struct Algorithm {
     pub momentum: f64,
     /// lambda in (F + lambda I).
     pub damping: f64,
-    /// Fraction of the batch that F is estimated on.
+    /// Fraction of the batch on which F is estimated.
     pub fisher_fraction: f64,
-    /// Line search: at most this many reductions of alpha.
+    /// Line search: the most reductions of alpha.
     pub max_backtracks: usize,
-    /// Line search: alpha is multiplied by this each time.
+    /// Line search: factor on alpha in each reduction.
     pub backtrack_factor: f64,
     /// Line search: required surrogate gain as a fraction of its linear prediction.
     pub accept_ratio: f64,
@@ -280,7 +280,7 @@ impl Default for Algorithm {
 pub struct Rollout {
     /// Number of environments.
     pub n_envs: usize,
-    /// Transitions of one iteration, all environments together.
+    /// Transitions of one iteration, from all environments together.
     pub batch_steps: usize,
     /// Worker threads; 0 means all cores. Results do not depend on it.
     pub threads: usize,
@@ -332,9 +332,9 @@ pub struct Policy {
     pub std: Std,
     /// Initial log standard deviation.
     pub log_std_init: f64,
-    /// State-dependent exploration: steps that one noise matrix is held for.
+    /// State-dependent exploration: steps for which one noise matrix is kept.
     pub sde_steps: usize,
-    /// How raw actions meet the bounds.
+    /// How raw actions are fitted to the bounds.
     pub action_bounds: ActionBounds,
 }
 
@@ -373,9 +373,9 @@ pub struct Value {
     pub minibatch: usize,
     /// Adam's learning rate.
     pub learning_rate: f64,
-    /// Gauss-Newton: conjugate-gradient iterations of one step.
+    /// Gauss-Newton: conjugate-gradient iterations per step.
     pub cg_iterations: usize,
-    /// Gauss-Newton: initial damping, adapted to how well the quadratic model predicts.
+    /// Gauss-Newton: initial damping. It adapts to how well the quadratic model predicts.
     pub damping: f64,
     /// Linear: ridge coefficient.
     pub ridge: f64,
@@ -401,11 +401,11 @@ impl Default for Value {
 /// `[normalize]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalize {
-    /// Observations by their running mean and standard deviation.
+    /// Normalize observations by their running mean and standard deviation.
     pub observations: bool,
     /// Whether the first layers follow the statistics, so that policy and baseline stay the same functions.
     pub compensate: bool,
-    /// Rewards by the running standard deviation of the discounted return.
+    /// Divide rewards by the running standard deviation of the discounted return.
     pub returns: bool,
     /// Normalized observations and rewards are clipped to this magnitude.
     pub clip: f64,
@@ -437,7 +437,7 @@ pub struct Run {
     pub steps: u64,
     /// Seed of every random stream.
     pub seed: u64,
-    /// Evaluate whenever this many more steps are done; 0 means only at the end.
+    /// Evaluate after every this many steps; 0 means only at the end.
     pub eval_every: u64,
     /// Episodes of one evaluation.
     pub eval_episodes: usize,

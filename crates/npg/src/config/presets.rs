@@ -10,7 +10,7 @@ pub struct Preset {
     pub environment: &'static str,
     /// Its path in the repository, for messages.
     pub path: &'static str,
-    /// Its TOML. The comment at its head has the source, the measured result and the seeds.
+    /// Its TOML. The comment at its top has the source, the measured result and the seeds.
     pub text: &'static str,
 }
 
@@ -55,8 +55,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|preset| preset.environment)
 }
 
-/// The preset of `environment`, if there is one. Gymnasium's environment of the same name is the same task, and so is ours
-/// where Gymnasium steps it, `npg/<name>`.
+/// The preset of `environment`, if there is one. Gymnasium's environment of the same name is the same task, and so is npg's
+/// own in Gymnasium, `npg/<name>`.
 pub fn find(environment: &str) -> Option<&'static Preset> {
     let environment = environment.strip_prefix(GYMNASIUM_SCHEME).unwrap_or(environment);
     let environment = environment.strip_prefix("npg/").unwrap_or(environment);
@@ -78,7 +78,7 @@ pub fn get(environment: &str) -> Result<&'static Preset> {
 }
 
 impl Preset {
-    /// The comment at its head, without the comment signs.
+    /// The comment at its top, without the comment signs.
     pub fn header(&self) -> String {
         let lines = self.text.lines().take_while(|line| line.starts_with('#'));
         lines.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join("\n")

@@ -28,7 +28,7 @@ impl Config {
         text
     }
 
-    /// The configuration that `text`, a file called `name`, makes of the defaults.
+    /// The defaults, changed by `text`, which messages call `name`.
     ///
     /// # Errors
     /// [`crate::Error::Config`] with everything that is wrong in it.

@@ -1,9 +1,9 @@
-//! Checks of a whole configuration: every key's range, and what keys demand of each other.
+//! Checks of a whole configuration: the range of every key, and the requirements between keys.
 
 use super::{Config, Direction, Estimator, KEYS, NetworkKind, Solver, ValueKind};
 use crate::error::Problem;
 
-/// What is wrong between keys: the keys involved, the one to change first, and the sentence.
+/// A conflict between keys: the keys involved, the one to change first, and the sentence.
 struct Clash {
     keys: &'static [&'static str],
     message: String,
@@ -12,7 +12,7 @@ struct Clash {
 impl Config {
     /// Everything that is wrong with the configuration; empty if it can be used.
     ///
-    /// A [`super::Layers`] has done this; it is for configurations that were put together in code.
+    /// [`super::Layers`] does this already. It is for configurations that were made in code.
     pub fn validate(&self) -> Vec<Problem> {
         let ranges = KEYS.iter().filter_map(|key| {
             let message = key.kind.check(&key.get(self)).err()?;
@@ -24,7 +24,7 @@ impl Config {
     }
 }
 
-/// What keys demand of each other, leaving out demands on keys that have a problem of their own already.
+/// The conflicts between keys, without those of keys that already have another problem.
 pub(super) fn clashes(config: &Config, known: &[Problem]) -> Vec<Problem> {
     let is_known = |key: &&str| known.iter().any(|problem| problem.key == *key);
     let fresh = all_clashes(config).into_iter().filter(|clash| !clash.keys.iter().any(is_known));

@@ -1,4 +1,4 @@
-//! The worlds in which estimates are held against closed forms: each has a fixed policy, and what the trainer's
+//! The worlds in which estimates are compared with closed forms: each has a fixed policy, and what the trainer's
 //! gradient, Fisher product and natural direction tend to there.
 //!
 //! The trainer's mean over a batch counts the states of an episode by gamma^t, normalized to a mean weight of 1. As the

@@ -28,18 +28,18 @@ impl<'a> Action<'a> {
     /// The action of a discrete space.
     ///
     /// # Panics
-    /// If the action space is a box: the trainer passes what [`super::Spec::action`] says.
+    /// If the action space is a box. (The trainer passes actions of the space in [`super::Spec::action`].)
     pub fn index(self) -> usize {
         let index = self.integers.first().expect("index() of an action without integers: the action space is a box");
         usize::try_from(*index).expect("actions are counted from 0")
     }
 
-    /// The integers: one for a discrete space, one a part for multi-discrete and multi-binary spaces, none for a box.
+    /// The integers: one for a discrete space, one per part for multi-discrete and multi-binary spaces, none for a box.
     pub fn integers(self) -> &'a [i64] {
         self.integers
     }
 
-    /// The reals: one a dimension of a box, none for other spaces.
+    /// The reals: one per dimension for a box, none for other spaces.
     pub fn reals(self) -> &'a [f64] {
         self.reals
     }
@@ -80,7 +80,7 @@ impl<'a> Action<'a> {
     }
 }
 
-/// How many numbers an action has.
+/// The count of numbers in an action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ActionWidth {
     /// Integers.
@@ -90,7 +90,7 @@ pub struct ActionWidth {
 }
 
 impl ActionWidth {
-    /// Of the actions of a space.
+    /// The width of the actions of a space.
     pub fn of(space: &Space) -> Self {
         match space {
             Space::Box { low, .. } => Self { integers: 0, reals: low.len() },

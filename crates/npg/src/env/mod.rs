@@ -1,7 +1,7 @@
 //! Environments: the trait that a simulator implements, spaces, and the registry of native environments.
 //!
-//! A simulator of one environment implements [`Env`] (see `examples/own_environment.rs`); a vectorised one
-//! implements [`EnvGroup`]. Both are handed to the trainer as an [`EnvSource`].
+//! A simulator of one environment implements [`Env`] (see `examples/own_environment.rs`), and a vectorized one implements
+//! [`EnvGroup`]. Both are passed to the trainer as an [`EnvSource`].
 
 pub mod registry;
 
@@ -21,7 +21,7 @@ pub use space::Space;
 use crate::error::{Error, Problem};
 use crate::random::Stream;
 
-/// What is fixed about an environment.
+/// The fixed properties of an environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     /// Its id, such as `CartPole-v1`.
@@ -30,16 +30,15 @@ pub struct Spec {
     pub observation: Space,
     /// Space of actions.
     pub action: Space,
-    /// Time limit in steps: a longer episode is truncated, which is not termination. Information only where
-    /// [`EnvSource::ends_episodes`].
+    /// Time limit in steps. A longer episode is truncated, which is not a termination. It is only information if
+    /// [`EnvSource::ends_episodes`] is true.
     pub max_episode_steps: Option<u32>,
     /// Mean return at which the environment counts as solved.
     pub reward_threshold: Option<f64>,
 }
 
 impl Spec {
-    /// Everything that makes the environment one that nothing can be trained on: spaces that hold nothing, a time limit of
-    /// no steps.
+    /// Everything that makes training on the environment impossible, such as empty spaces or a time limit of 0 steps.
     pub fn problems(&self) -> Vec<Problem> {
         let id = &self.id;
         let problem = |what: &str, message: String| Problem { key: format!("{what} of {id}"), message };
@@ -48,31 +47,31 @@ impl Spec {
             problems.extend(space.fault().map(|fault| problem(what, fault)));
         }
         if self.action.is_empty() {
-            problems.push(problem("action space", "it has no numbers at all: it needs at least 1".into()));
+            problems.push(problem("action space", "it has no numbers, but it needs at least 1".into()));
         }
         if self.max_episode_steps == Some(0) {
-            problems.push(problem("max_episode_steps", "0 steps: an episode has at least 1".into()));
+            problems.push(problem("max_episode_steps", "it is 0 steps, but an episode has at least 1".into()));
         }
         if self.reward_threshold.is_some_and(f64::is_nan) {
-            problems.push(problem("reward_threshold", "NaN: leave it out where there is none".into()));
+            problems.push(problem("reward_threshold", "it is NaN; leave it out if there is none".into()));
         }
         problems
     }
 }
 
-/// How a step left its episode.
+/// The state of an episode after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The episode goes on.
     Running,
-    /// The episode is over by the rules of the task: nothing is worth anything beyond.
+    /// The episode is over by the rules of the task, and the value after it is 0.
     Terminated,
-    /// The episode was stopped from outside (a time limit): the value beyond is estimated.
+    /// The episode was stopped from outside (a time limit), and the value after it is estimated.
     Truncated,
-    /// The simulation diverged: the step is dropped and the episode ends as truncated before it.
+    /// The simulation diverged. The step is dropped, and the episode ends before it as truncated.
     Diverged,
-    /// The step began an episode and took no action, so it is no transition (the reset step of Gymnasium's NEXT_STEP
-    /// autoreset). Only where [`EnvGroup::reset`] could not begin it.
+    /// The step started an episode and took no action, so it is not a transition (the reset step of Gymnasium's NEXT_STEP
+    /// autoreset). It is only for groups whose [`EnvGroup::reset`] cannot start an episode.
     Began,
 }
 
@@ -81,38 +80,38 @@ pub enum Ending {
 pub struct Outcome {
     /// Reward.
     pub reward: f64,
-    /// How the episode stands.
+    /// The state of the episode.
     pub ending: Ending,
 }
 
-/// One environment: what a user's own simulator implements.
+/// One environment. Your own simulator implements this trait.
 ///
 /// Observations are written into the given slice, which has [`Space::len`] values. All randomness comes from
-/// the given stream. An `Err` is a sentence that says what went wrong; training stops with it.
+/// the given stream. An `Err` is a sentence that says what went wrong. It stops training.
 pub trait Env: Send {
-    /// What is fixed about the environment.
+    /// The fixed properties of the environment.
     fn spec(&self) -> Spec;
     /// Starts a new episode and writes its first observation. Called before the first step and after every ending.
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f64]) -> Result<(), String>;
-    /// Takes one step and writes the observation after it, also where the episode ends: a truncated episode is valued
-    /// by it. Time limits are npg's job.
+    /// Takes one step and writes the observation after it, also at the end of an episode, because the value of a truncated episode
+    /// is computed from it. npg counts time limits.
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String>;
-    /// The whole state, if the environment can give it: then a resumed run equals an uninterrupted one.
+    /// The whole state, if the environment can save it. Then a resumed run equals an uninterrupted one.
     fn save(&self) -> Option<Vec<f64>> {
         None
     }
-    /// Restores what [`Env::save`] gave.
+    /// Restores a state that [`Env::save`] returned.
     fn load(&mut self, _state: &[f64]) -> Result<(), String> {
         Err("this environment cannot load a state".into())
     }
     /// Starts a new episode in the given state of the task (positions, then velocities, for MuJoCo) and writes its first
     /// observation.
     fn begin_at(&mut self, _state: &[f64], _observation: &mut [f64]) -> Result<(), String> {
-        Err("this environment cannot begin in a given state".into())
+        Err("this environment cannot start in a given state".into())
     }
 }
 
-/// What went wrong in environment `environment` of a group.
+/// A failure of environment `environment` of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Index in the group.
@@ -121,16 +120,16 @@ pub struct Fault {
     pub message: String,
 }
 
-/// Several environments of one kind that step together (MuJoCo batches and Python are vectorised).
+/// Several environments of one kind that step together, such as Gymnasium's vector environments.
 pub trait EnvGroup: Send {
-    /// How many environments there are.
+    /// The number of environments.
     fn len(&self) -> usize;
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Starts a new episode in environment `index`. A group whose environments begin only by a step leaves the
-    /// observation as it is, finite, and gives [`Ending::Began`] for the next one.
+    /// Starts a new episode in environment `index`. If the group's environments can only start in a step, it leaves the observation
+    /// as it is, which must be finite, and returns [`Ending::Began`] from the next step.
     fn reset(&mut self, index: usize, rng: &mut Stream, observation: &mut [f64]) -> Result<(), Fault>;
     /// Steps the environments `which` (ascending). Row i of `actions`, of `observations` (row-major, the true
     /// observation after the step also where the episode ended) and of `outcomes` belongs to `which[i]`;
@@ -143,33 +142,34 @@ pub trait EnvGroup: Send {
         observations: &mut [f64],
         outcomes: &mut [Outcome],
     ) -> Result<(), Fault>;
-    /// The whole state of environment `index`, if it can be given.
+    /// The whole state of environment `index`, if it can be saved.
     fn save(&self, index: usize) -> Option<Vec<f64>>;
-    /// Restores what [`EnvGroup::save`] gave.
+    /// Restores a state that [`EnvGroup::save`] returned.
     fn load(&mut self, index: usize, state: &[f64]) -> Result<(), Fault>;
-    /// Starts a new episode of environment `index` in the given state, see [`Env::begin_at`].
+    /// Starts a new episode of environment `index` in the given state; see [`Env::begin_at`].
     fn begin_at(&mut self, index: usize, _state: &[f64], _observation: &mut [f64]) -> Result<(), Fault> {
         Err(Fault { environment: index, message: "this environment cannot begin in a given state".into() })
     }
-    /// Whether `step` can only step all environments at once, as most vectorized ones. Those whose part of a batch is full
-    /// then go on unrecorded until the others have theirs.
+    /// Whether `step` can only step all environments at once, like most vector environments. Those whose part of a batch is full
+    /// then continue unrecorded until the others are full too.
     fn steps_together(&self) -> bool {
         false
     }
-    /// What the environments measured beside rewards since the last call, such as success; logged as `env/<name>`.
+    /// The numbers other than rewards that the environments have measured since the last call, such as success. They are logged as
+    /// `env/<name>`.
     fn take_measures(&mut self) -> Vec<Measure> {
         Vec::new()
     }
 }
 
-/// A number that environments give beside their rewards.
+/// A number that environments measure in addition to rewards.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {
     /// Its name, without `env/`.
     pub name: String,
-    /// Sum of its values; not finite where one of them was not.
+    /// The sum of its values. It is not finite if one of them was not.
     pub sum: f64,
-    /// How many values there are.
+    /// The number of values.
     pub count: u64,
 }
 
@@ -221,27 +221,27 @@ impl<E: Env> EnvGroup for Singles<E> {
     }
 }
 
-/// Where environments come from: anything that can make groups of them.
+/// A factory of environments: anything that can make groups of them.
 ///
-/// Every `Fn() -> E` with `E: Env` is one, so a simulator's constructor can be handed to the trainer.
+/// Every `Fn() -> E` with `E: Env` is one, so you can pass a simulator's constructor to the trainer.
 pub trait EnvSource: Send + Sync {
     /// What is fixed about the environments.
     fn spec(&self) -> Spec;
     /// Makes a group of `count` environments.
     fn group(&self, count: usize) -> Result<Box<dyn EnvGroup>, Error>;
-    /// How many of `n_envs` training environments step together. Groups run freely on the worker threads, so small ones
-    /// keep all threads busy; environments behind one lock are best stepped all together.
+    /// The number of training environments, of `n_envs`, that step together. Groups run independently on the worker threads, so
+    /// small groups keep all threads busy. If all environments share one lock, it is best to step them all together.
     fn group_size(&self, _n_envs: usize) -> usize {
         4
     }
-    /// Whether the environments end their episodes themselves, time limits included: then nothing is counted beside them, and
-    /// [`Spec::max_episode_steps`] is information.
+    /// Whether the environments end their episodes themselves, including time limits. Then npg counts no steps, and
+    /// [`Spec::max_episode_steps`] is only information.
     fn ends_episodes(&self) -> bool {
         false
     }
     /// Whether sampling uses one thread only. The baseline is then fitted while the next batch is sampled, which changes no
-    /// result. A batch that was sampled ahead is lost where training is stopped, so this is done only with environments that
-    /// cannot give their state.
+    /// result. A batch that was sampled ahead is lost when training is stopped, so this is done only with environments that cannot
+    /// save their state.
     fn samples_on_one_thread(&self) -> bool {
         false
     }
@@ -257,12 +257,12 @@ impl<E: Env + 'static, F: Fn() -> E + Send + Sync> EnvSource for F {
     }
 }
 
-/// The state in what [`Env::save`] gave.
+/// Reads a state that [`Env::save`] returned.
 fn restored<const N: usize>(state: &[f64]) -> Result<[f64; N], String> {
     let state: [f64; N] =
-        state.try_into().map_err(|_| format!("a state of {N} numbers expected, got {}", state.len()))?;
+        state.try_into().map_err(|_| format!("expected a state of {N} numbers, got {}", state.len()))?;
     match state.iter().find(|x| !x.is_finite()) {
         None => Ok(state),
-        Some(x) => Err(format!("a state of finite numbers expected, got {x}")),
+        Some(x) => Err(format!("expected a state of finite numbers, got {x}")),
     }
 }

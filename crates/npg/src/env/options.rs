@@ -1,4 +1,4 @@
-//! Options of native environments: what each takes, and reading them from a configuration.
+//! Options of native environments: the values that each takes, and how they are read from a configuration.
 //!
 //! All of them are checked before the environment is made, so that a bad one never reaches training.
 
@@ -15,41 +15,41 @@ pub struct EnvOption {
     pub sentence: &'static str,
 }
 
-/// The type of an option, with its default and what it may be.
+/// The type of an option, with its default and its possible values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// True or false.
     Flag(bool),
-    /// A finite real number; integers are taken as well.
+    /// A finite real number. Integers are accepted too.
     Real {
-        /// Without the option.
+        /// Its default.
         default: f64,
-        /// Least value.
+        /// Smallest value.
         low: f64,
-        /// Greatest value.
+        /// Largest value.
         high: f64,
     },
     /// A whole number.
     Integer {
-        /// Without the option.
+        /// Its default.
         default: i64,
-        /// Least value.
+        /// Smallest value.
         low: i64,
-        /// Greatest value.
+        /// Largest value.
         high: i64,
     },
     /// One of some words.
     Choice {
-        /// Without the option.
+        /// Its default.
         default: &'static str,
         /// All words.
         of: &'static [&'static str],
     },
-    /// Any text; its default.
+    /// Any text, with its default.
     Text(&'static str),
-    /// The least and the greatest value of something, which may be infinite; by default these.
+    /// The smallest and the largest value of something, which may be infinite, with their defaults.
     Range(f64, f64),
-    /// The name or the index of something; its default.
+    /// The name or the index of something, with its default.
     Name(&'static str),
 }
 
@@ -59,7 +59,7 @@ impl Kind {
         Kind::Real { default, low: f64::NEG_INFINITY, high: f64::INFINITY }
     }
 
-    /// The type in a word.
+    /// The type in one word.
     pub fn type_name(&self) -> &'static str {
         match self {
             Kind::Flag(_) => "bool",
@@ -101,7 +101,7 @@ impl Kind {
         if fits { Ok(value.clone()) } else { Err(format!("expected {}, got {value}", self.expected())) }
     }
 
-    /// What a value must be, as a phrase.
+    /// The values that are expected, as a phrase.
     fn expected(&self) -> String {
         match *self {
             Kind::Flag(_) => "true or false".into(),
@@ -111,8 +111,8 @@ impl Kind {
             Kind::Integer { low, high, .. } => format!("a whole number{}", range(low, high, i64::MIN, i64::MAX)),
             Kind::Choice { of, .. } => format!("one of \"{}\"", of.join("\", \"")),
             Kind::Text(_) => "a text in quotes".into(),
-            Kind::Range(..) => "the least and the greatest value, such as [-1.0, inf]".into(),
-            Kind::Name(_) => "a name in quotes or an index from 0 on".into(),
+            Kind::Range(..) => "the smallest and the largest value, such as [-1.0, inf]".into(),
+            Kind::Name(_) => "a name in quotes, or an index of 0 or more".into(),
         }
     }
 }
@@ -122,7 +122,7 @@ fn number(value: &toml::Value) -> Option<f64> {
     value.as_float().or_else(|| value.as_integer().map(|x| x as f64))
 }
 
-/// The bounds as a phrase, without those that bound nothing.
+/// The bounds as a phrase, without infinite ones.
 fn range<T: PartialEq + std::fmt::Display>(low: T, high: T, least: T, greatest: T) -> String {
     match (low != least, high != greatest) {
         (true, true) => format!(" from {low} to {high}"),
@@ -132,10 +132,10 @@ fn range<T: PartialEq + std::fmt::Display>(low: T, high: T, least: T, greatest: 
     }
 }
 
-/// The options of one environment after the check: each has a value of its own type.
+/// The options of one environment after the check. Each has a value of its own type.
 ///
-/// The accessors panic for a name that the environment does not list, or lists with another type: that is a
-/// mistake in the environment's own table.
+/// The accessors panic for a name that the environment does not list, or lists with another type, because that is a mistake in
+/// the environment's own table.
 #[derive(Clone, Debug)]
 pub struct Values(toml::Table);
 
@@ -143,7 +143,7 @@ impl Values {
     /// Checks `given` against the options that environment `id` takes and fills in the defaults.
     ///
     /// # Errors
-    /// [`Error::Config`] with all problems at once, under the keys `env.<name>`.
+    /// [`Error::Config`] with all problems at once, with the keys `env.<name>`.
     pub fn read(id: &str, options: &[EnvOption], given: &toml::Table) -> Result<Self, Error> {
         let mut values: toml::Table =
             options.iter().map(|option| (option.name.into(), option.kind.default())).collect();

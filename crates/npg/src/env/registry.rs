@@ -57,7 +57,7 @@ pub fn make(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>> {
 /// ```
 ///
 /// # Errors
-/// As [`make`], and [`Error::Config`] if the environment is no table.
+/// Those of [`make`], and [`Error::Config`] if the environment is not a table.
 pub fn table(id: &str, options: &toml::Table) -> Result<Table> {
     let entry = find(id)?;
     let Some(table) = entry.table else {

@@ -1,8 +1,8 @@
 //! The Gaussian linear-quadratic bandit: one step, with everything in closed form.
 //!
 //! A state s ~ N(mean, var) is shown, an action u is taken, and the reward
-//! -1/2 (q (u - target_gain s - target_bias)^2 + r u^2) pays for being near a target that lies on a line, less the
-//! cost of the action. The best action is the target times q / (q + r).
+//! -1/2 (q (u - target_gain s - target_bias)^2 + r u^2) is higher near a target that depends linearly on s, minus the cost of
+//! the action. The best action is the target times q / (q + r).
 
 use super::gaussian::{AffineGaussian, Fall, Local, Sums};
 use crate::error::{Error, Problem, Result};
@@ -61,7 +61,7 @@ impl Bandit {
         if problems.is_empty() { Ok(()) } else { Err(Error::Config(problems)) }
     }
 
-    /// Everything at a policy, in (k, bias, sigma): J is the expected reward. None where a number overflows.
+    /// Everything at a policy, in (k, bias, sigma). J is the expected reward. None if a number overflows.
     ///
     /// At sigma = 0 F is infinite, and only J and its gradient are given.
     pub fn at(&self, policy: &AffineGaussian) -> Option<Local<3>> {
@@ -77,7 +77,7 @@ impl Bandit {
         fall.local(-0.5 * missed, &sums, sigma)
     }
 
-    /// The best policy; its sigma is 0. Where nothing costs anything it is the one that does nothing.
+    /// The best policy. Its sigma is 0. If nothing has a cost, it is the policy that does nothing.
     pub fn optimum(&self) -> AffineGaussian {
         let share = if self.q > 0.0 { self.q / (self.q + self.r) } else { 0.0 };
         AffineGaussian { k: share * self.target_gain, bias: share * self.target_bias, sigma: 0.0 }

@@ -15,28 +15,28 @@ pub struct Field {
     pub k: Vec<f64>,
     /// Standard deviations of the grid, increasing, at least 0.
     pub sigma: Vec<f64>,
-    /// What is known at (`k[i]`, `sigma[j]`), at index `i * sigma.len() + j`; None where J is minus infinity.
+    /// The values at (`k[i]`, `sigma[j]`), at index `i * sigma.len() + j`; None if J is minus infinity there.
     pub local: Vec<Option<Local<2>>>,
-    /// Where all arrows should point.
+    /// The point to which all arrows should point.
     pub optimum: Option<Optimum>,
 }
 
-/// Where learners begin, as shares of the plane. In the published figure the first is (k, sigma) = (-1.8, 0.4).
+/// The starts of learners, as fractions of the plane. In the published figure the first is (k, sigma) = (-1.8, 0.4).
 pub const STARTS: [[f64; 2]; 5] = [[0.1, 0.8], [0.9, 0.8], [0.3, 0.42], [0.7, 0.42], [0.42, 0.96]];
 
-/// Ways of learners from the same starts, in (k, sigma).
+/// The paths of learners from the same starts, in (k, sigma).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Walks {
-    /// Those that follow the gradient.
+    /// The paths of learners that follow the gradient.
     pub vanilla: Vec<Flow<2>>,
-    /// Those that follow the natural gradient.
+    /// The paths of learners that follow the natural gradient.
     pub natural: Vec<Flow<2>>,
 }
 
-/// `count` numbers from `low` to `high`, both included, at equal distances.
+/// `count` evenly spaced numbers from `low` to `high`, both included.
 pub fn spaced(low: f64, high: f64, count: usize) -> Vec<f64> {
     let share = |i: usize| if count > 1 { i as f64 / (count - 1) as f64 } else { 0.0 };
-    // Exact at both ends, and round where the ends and the distance are.
+    // They are exact at both ends, and round if the ends and the distance are.
     (0..count).map(|i| if i + 1 == count { high } else { low + (high - low) * share(i) }).collect()
 }
 
@@ -47,14 +47,14 @@ impl Field {
         Self { lqr: *lqr, k, sigma, local, optimum: lqr.optimum() }
     }
 
-    /// k, sigma and what is known there, in order.
+    /// k, sigma and the values there, in order.
     pub fn points(&self) -> impl Iterator<Item = (f64, f64, Option<&Local<2>>)> {
         let places = self.k.iter().flat_map(|&k| self.sigma.iter().map(move |&sigma| (k, sigma)));
         places.zip(&self.local).map(|((k, sigma), local)| (k, sigma, local.as_ref()))
     }
 
-    /// The part of the plane that the grid stands for: half a step more in k at both ends; sigma from 0 on, if at most
-    /// two steps are missing there.
+    /// The part of the plane that the grid covers: half a step more in k at both ends, and sigma from 0 on if at most two steps are
+    /// missing there.
     pub fn bounds(&self) -> Bounds {
         let ends = |values: &[f64]| {
             let (low, high) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
@@ -67,8 +67,8 @@ impl Field {
         Bounds { k, sigma: [if low <= 2.0 * step { 0.0 } else { low - 0.5 * step }, high.max(low + step)] }
     }
 
-    /// Learners that walk from [`STARTS`], shares of the part of the plane where J is finite, until sigma is a
-    /// twenty-fifth of the largest one shown. There are none where J is finite nowhere in the plane.
+    /// Learners that start from [`STARTS`], as fractions of the part of the plane in which J is finite, and walk until sigma is a
+    /// twenty-fifth of the largest one shown. There are none if J is finite nowhere in the plane.
     pub fn walks(&self) -> Walks {
         let Bounds { k, sigma } = self.bounds();
         let until = Bounds { k, sigma: [sigma[0].max(0.04 * sigma[1]), sigma[1]] };
@@ -82,8 +82,7 @@ impl Field {
         Walks { vanilla: from(Direction::Vanilla), natural: from(Direction::Natural) }
     }
 
-    /// The mean cosine, in (k, sigma), between the direction of learning and that of the optimum. None where no
-    /// point has both.
+    /// The mean cosine, in (k, sigma), between the direction of learning and that of the optimum. None if no point has both.
     pub fn cosine(&self, direction: Direction) -> Option<f64> {
         let optimum = self.optimum?;
         let cosine = |(k, sigma, local): (f64, f64, Option<&Local<2>>)| {
@@ -96,7 +95,7 @@ impl Field {
     }
 }
 
-/// The direction of learning, not normalized. None for natural gradients where F is infinite.
+/// The direction of learning, not normalized. None for natural gradients if F is infinite.
 pub fn along(local: &Local<2>, direction: Direction) -> Option<[f64; 2]> {
     match direction {
         Direction::Vanilla => Some(local.gradient),
@@ -122,11 +121,11 @@ pub struct Bounds {
     pub sigma: [f64; 2],
 }
 
-/// The way of a learner that follows `direction` at unit speed in (k, sigma) from `start`, until it leaves `bounds`.
+/// The path of a learner that follows `direction` at unit speed in (k, sigma) from `start`, until it leaves `bounds`.
 pub fn walk(lqr: &Lqr, direction: Direction, start: [f64; 2], bounds: &Bounds) -> Flow<2> {
     let Bounds { k, sigma } = *bounds;
     let span = (k[1] - k[0]).abs() + (sigma[1] - sigma[0]).abs();
-    // No sensible way is longer; steps this short make a smooth line.
+    // No sensible path is longer, and such short steps make a smooth line.
     let limits = Limits { time: 10.0 * span, longest: 0.005 * span, growth: 0.0, tolerance: 1e-9, steps: 100_000 };
     let slope = |x: &[f64; 2]| unit(along(&lqr.at(x[0], x[1])?, direction)?);
     let outside = |x: &[f64; 2]| [k[0] - x[0], x[0] - k[1], sigma[0] - x[1], x[1] - sigma[1]];

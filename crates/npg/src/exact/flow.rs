@@ -1,29 +1,29 @@
 //! Flows: the solutions of dx/dt = f(x), by the adaptive Runge-Kutta method of Dormand and Prince 1980 ("A family of
-//! embedded Runge-Kutta formulae"): fifth order, with a fourth-order method inside that tells the error.
+//! embedded Runge-Kutta formulae"): fifth order, with an embedded fourth-order method that estimates the error.
 
-/// How far and how finely a flow is followed.
+/// The length and the accuracy of a flow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Time at which it ends at the latest.
+    /// The latest time at which it ends.
     pub time: f64,
     /// Longest step, in units of time, at the beginning.
     pub longest: f64,
-    /// Share of the time passed by which later steps may be longer.
+    /// The fraction of the passed time by which later steps may be longer.
     pub growth: f64,
     /// Error allowed in a step, in units of 1 + |x| for each component.
     pub tolerance: f64,
-    /// Most steps that are tried.
+    /// The most steps that are tried.
     pub steps: usize,
 }
 
 /// Why a flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// What it was followed for has happened.
+    /// The event has happened.
     Event,
     /// Its time was over.
     Time,
-    /// It could not be followed further: f is not known there, or the steps were used up.
+    /// It could not be followed further, because f is not known there or the steps were used up.
     Stuck,
 }
 
@@ -32,9 +32,9 @@ pub enum End {
 pub struct Flow<const N: usize> {
     /// From 0 on, increasing.
     pub times: Vec<f64>,
-    /// Where it was at each of `times`; at least the start.
+    /// The point at each of `times`; at least the start.
     pub points: Vec<[f64; N]>,
-    /// Why there are no more.
+    /// Why the flow ended.
     pub end: End,
 }
 
@@ -45,7 +45,7 @@ impl<const N: usize> Flow<N> {
         (self.times[last], self.points[last])
     }
 
-    /// Where it was at `time`, on the straight line between two points; at an end outside of them.
+    /// The point at `time`, on the straight line between two points, or the nearest end.
     pub fn at(&self, time: f64) -> [f64; N] {
         let after = self.times.partition_point(|t| *t <= time);
         if after == 0 {
@@ -59,8 +59,8 @@ impl<const N: usize> Flow<N> {
     }
 }
 
-/// Follows dx/dt = `f` from `start` until `event` is no longer negative, whose first moment it finds within a step by
-/// bisection. `f` gives None where it is not defined.
+/// Follows dx/dt = `f` from `start` until `event` is no longer negative. It finds that moment within a step by bisection. `f`
+/// returns None where it is not defined.
 pub fn follow<const N: usize>(
     f: impl Fn(&[f64; N]) -> Option<[f64; N]>,
     start: [f64; N],
@@ -98,7 +98,7 @@ pub fn follow<const N: usize>(
             let now = if length == limits.time - time { limits.time } else { time + length };
             flow.push(now, next, End::Stuck);
         }
-        // Aims below the tolerance, so that few steps are tried in vain (Hairer, Norsett and Wanner 1993, II.4).
+        // It aims below the tolerance, so that few steps are rejected (Hairer, Norsett and Wanner 1993, II.4).
         length *= (0.9 * libm::pow(error, -0.2)).clamp(0.2, 5.0);
     }
     flow
@@ -141,7 +141,7 @@ const STAGES: [&[f64]; 6] = [
 const ERROR: [f64; 7] =
     [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0];
 
-/// One step: its end and its error. None where a slope is not known or not finite.
+/// One step: its end and its error. None if a slope is not known or not finite.
 fn step<const N: usize>(
     f: &impl Fn(&[f64; N]) -> Option<[f64; N]>,
     x: &[f64; N],

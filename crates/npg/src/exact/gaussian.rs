@@ -1,4 +1,4 @@
-//! Gaussian policies whose mean is affine in one state, and what is known of J at one of them.
+//! Gaussian policies whose mean is affine in one state, and the values of J and its derivatives at one of them.
 
 use crate::network::kernels::Matrix;
 use crate::policy::{AnyHead, Gaussian, Policy};
@@ -21,7 +21,7 @@ impl AffineGaussian {
         self.k * s + self.bias
     }
 
-    /// The policy of a linear network with state-independent noise that sees one real number and does one, before
+    /// The policy of a linear network with state-independent noise, with one real number as observation and one as action, before
     /// observations or actions are clipped. None for any other policy.
     pub fn of(policy: &Policy) -> Option<Self> {
         let affine = policy.network.features().is_none() && policy.network.parameters() == 3; // slope, bias, log std
@@ -39,16 +39,16 @@ impl AffineGaussian {
     }
 }
 
-/// What is known of J at one policy of `N` parameters.
+/// The values at one policy with `N` parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Local<const N: usize> {
     /// J.
     pub value: f64,
     /// grad J.
     pub gradient: [f64; N],
-    /// F, under the normalized state distribution. None where it is infinite: at sigma = 0.
+    /// F, under the normalized state distribution. None if it is infinite: at sigma = 0.
     pub fisher: Option<[[f64; N]; N]>,
-    /// F^-1 grad J, the natural gradient. None where F is infinite, or singular without a limit.
+    /// F^-1 grad J, the natural gradient. None if F is infinite, or singular without a limit.
     pub natural: Option<[f64; N]>,
 }
 
@@ -100,8 +100,8 @@ impl Sums {
     }
 }
 
-/// How the action value falls with the action. In a world with linear dynamics and quadratic rewards it is a
-/// parabola in the action: its slope at the policy's mean is -(`state` s + `constant`), its curvature -`curvature`.
+/// The action value as a function of the action. In a world with linear dynamics and quadratic rewards it is a parabola: its
+/// slope at the policy's mean is -(`state` s + `constant`), and its curvature is -`curvature`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Fall {
     pub(super) state: f64,
@@ -118,13 +118,13 @@ impl Fall {
         [-(state * second + constant * first), -(state * first + constant * total), -sigma * total * curvature]
     }
 
-    /// F^-1 grad J, in which the moments of the state cancel: where they make F singular this is the limit.
+    /// F^-1 grad J, in which the moments of the state cancel. If they make F singular, this is the limit.
     pub(super) fn natural(&self, sums: &Sums, sigma: f64) -> [f64; 3] {
         let Fall { state, constant, curvature } = self;
         [*state, *constant, 0.5 * sigma * curvature].map(|x| -sigma * sigma * sums.total * x)
     }
 
-    /// Everything at a policy whose J is `value`; None where that or its gradient is not finite.
+    /// Everything at a policy whose J is `value`; None if that or its gradient is not finite.
     pub(super) fn local(&self, value: f64, sums: &Sums, sigma: f64) -> Option<Local<3>> {
         let (value, gradient) = (value + 0.0, self.gradient(sums, sigma).map(|x| x + 0.0)); // no minus 0
         let fisher = sums.fisher(sigma);

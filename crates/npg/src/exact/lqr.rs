@@ -47,8 +47,8 @@ impl Lqr {
     /// The world of the published figure: no noise, start at 0, and a cost of actions that puts the optimum at
     /// (k, sigma) = (-1, 0).
     ///
-    /// At sigma = 0 the state stays 0 and every k is as good as the best, so that the optimum is where paths end as
-    /// sigma falls to 0. The constants are not printed in the paper: these fit its contours within 1.4 %.
+    /// At sigma = 0 the state stays 0 and all k have the same J, so the optimum is the point where paths end as sigma falls to 0.
+    /// The paper does not print its constants. These fit its contours within 1.4 %.
     pub const fn published() -> Self {
         let (a, b, gamma) = (0.9, 0.8, 0.95);
         // Puts a + b k* at a - b, that is k* at -1, in the Riccati equation with q = 1: 0.0831.
@@ -98,15 +98,15 @@ impl Lqr {
         if problems.is_empty() { Ok(()) } else { Err(Error::Config(problems)) }
     }
 
-    /// Everything at u ~ N(k s, sigma^2), in (k, sigma). None where J is minus infinity: for gamma (a + b k)^2 >= 1.
+    /// Everything at u ~ N(k s, sigma^2), in (k, sigma). None if J is minus infinity: for gamma (a + b k)^2 >= 1.
     ///
     /// At sigma = 0 F is infinite, and only J and its gradient are given. The natural gradient does not depend on
-    /// noise and start; where these leave the state at 0 and F is singular, it is the limit from others.
+    /// noise and start. If these leave the state at 0, so that F is singular, it is the limit from others.
     pub fn at(&self, k: f64, sigma: f64) -> Option<Local<2>> {
         Some(self.affine(&AffineGaussian { k, bias: 0.0, sigma })?.without_bias())
     }
 
-    /// As [`Lqr::at`] for a policy with bias, in (k, bias, sigma).
+    /// Like [`Lqr::at`] for a policy with bias, in (k, bias, sigma).
     pub fn affine(&self, policy: &AffineGaussian) -> Option<Local<3>> {
         let AffineGaussian { k, bias, sigma } = *policy;
         let (sums, fall) = (self.sums(policy)?, self.fall(policy)?);
@@ -115,7 +115,7 @@ impl Lqr {
         fall.local(-0.5 * (cost * sums.second + self.r * actions), &sums, sigma)
     }
 
-    /// How the action value falls with the action; None where J is minus infinity.
+    /// The action value as a function of the action; None if J is minus infinity.
     fn fall(&self, policy: &AffineGaussian) -> Option<Fall> {
         let AffineGaussian { k, bias, .. } = *policy;
         self.sums(policy)?;
@@ -130,8 +130,8 @@ impl Lqr {
         })
     }
 
-    /// The gains between which J is finite, both excluded: gamma (a + b k)^2 < 1. They may be infinite; the first is
-    /// the larger one where there are none.
+    /// The gains between which J is finite, both excluded: gamma (a + b k)^2 < 1. They may be infinite. If there are none, the first
+    /// is the larger one.
     pub fn finite_gains(&self) -> [f64; 2] {
         let reach = self.gamma.sqrt().recip();
         let [low, high] = [-1.0, 1.0].map(|sign: f64| (sign * reach - self.a) / self.b);
@@ -142,7 +142,7 @@ impl Lqr {
         }
     }
 
-    /// Discounted sums of the state's moments; None where they diverge.
+    /// Discounted sums of the state's moments; None if they diverge.
     fn sums(&self, policy: &AffineGaussian) -> Option<Sums> {
         let (c, drift) = (self.a + self.b * policy.k, self.b * policy.bias);
         if !(self.gamma < 1.0 && self.gamma * c * c < 1.0) {
@@ -165,13 +165,13 @@ impl Lqr {
     ///
     /// P solves gamma b^2 P^2 + (r - gamma b^2 q - gamma a^2 r) P - q r = 0, and then
     /// k = -gamma a b P / (r + gamma b^2 P), J = -1/2 P (E s_0^2 + gamma W / (1 - gamma)); the bias of the best
-    /// affine policy is 0. Where actions have neither cost nor effect, k is 0.
+    /// affine policy is 0. If actions have neither cost nor effect, k is 0.
     pub fn optimum(&self) -> Option<Optimum> {
         let Self { a, b, q, r, gamma, .. } = *self;
         let square = gamma * b * b;
         let half = 0.5 * (r - square * q - gamma * a * a * r);
         let root = (half * half + square * q * r).sqrt();
-        // The larger root, the one that holds the state; in the form that does not cancel.
+        // The larger root, which stabilizes the state, in the form that does not cancel.
         let p = match half {
             _ if square == 0.0 => q / (1.0 - gamma * a * a),
             half if half > 0.0 => q * r / (half + root),

@@ -1,8 +1,8 @@
-//! What a run writes while it runs: metrics.jsonl, progress.csv, eval.csv, TensorBoard events, log.txt.
+//! The logs of a run: metrics.jsonl, progress.csv, eval.csv, TensorBoard events, log.txt.
 //!
-//! Every row is handed to the operating system at once, so that `tail -f` follows the run and a killed process
-//! loses nothing; only where a table gets a column it is written anew, in one piece. Nothing is synced to disk: a row costs microseconds. A file that cannot be written is given up
-//! with one warning, and the run and the other files go on.
+//! Every row is passed to the operating system at once, so that `tail -f` follows the run and a killed process loses nothing.
+//! Only when a table gets a new column is it written again, in one piece. Nothing is synced to disk, so a row costs
+//! microseconds. If a file cannot be written, it is given up with one warning, and the run and the other files go on.
 
 mod rows;
 mod tensorboard;
@@ -47,7 +47,7 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// Begins the logs of a new run; files of those names are emptied.
+    /// Starts the logs of a new run. Existing files with these names are emptied.
     pub fn create(run: &RunDir) -> Self {
         let open = |path: PathBuf| {
             let mut sink = Sink::open(path, OpenOptions::new().create(true).append(true));
@@ -68,8 +68,8 @@ impl RunLog {
         log
     }
 
-    /// Continues the logs of a run from the checkpoint after `steps` environment steps: rows past it, and a last row
-    /// that was cut short, are removed; TensorBoard is told to forget what is past it.
+    /// Continues the logs of a run from the checkpoint after `steps` environment steps. Later rows are removed, and so is a last row
+    /// that was cut short. TensorBoard is told to forget later steps.
     pub fn resume(run: &RunDir, steps: u64) -> Self {
         let open = |path: PathBuf| Sink::open(path, OpenOptions::new().create(true).append(true).read(true));
         let mut metrics = open(run.metrics());
@@ -81,14 +81,12 @@ impl RunLog {
         };
         let (progress, progress_csv, cut_progress) = csv(run.progress(), &["iteration", "steps"]);
         let (eval, eval_csv, cut_eval) = csv(run.eval(), &["steps"]);
-        let mut text = open(run.log());
-        text.cut(rows::cut_unfinished);
         let mut log = Self {
             metrics,
             progress: (progress, progress_csv),
             eval: (eval, eval_csv),
             events: Sink::new_events(run),
-            text,
+            text: open(run.log()),
             warnings: Vec::new(),
         };
         // A restart purges what is at its step too, and the checkpoint's own row stays.
@@ -108,7 +106,7 @@ impl RunLog {
         self.events.write(&[tensorboard::version_record(now), tensorboard::start_record(now, step)].concat());
     }
 
-    /// Writes the row of an iteration; `steps` are the environment steps of the run so far.
+    /// Writes the row of an iteration. `steps` are the environment steps of the run so far.
     pub fn iteration(&mut self, iteration: u64, steps: u64, metrics: &[(&str, f64)]) {
         let counts = [("iteration", iteration), ("steps", steps)];
         let head = counts.map(|(name, count)| (name, count.into()));
@@ -119,14 +117,14 @@ impl RunLog {
         self.report();
     }
 
-    /// Writes the row of an evaluation after `steps` environment steps; TensorBoard shows `x` as `eval/x`.
+    /// Writes the row of an evaluation after `steps` environment steps. TensorBoard shows `x` as `eval/x`.
     pub fn evaluation(&mut self, steps: u64, results: &[(&str, f64)]) {
         write_table(&mut self.eval, &[("steps", steps)], results);
         self.events.write(&tensorboard::scalars_record(wall_time(), steps, "eval/", results));
         self.report();
     }
 
-    /// Writes `text` into log.txt, each of its lines with the time.
+    /// Writes `text` into log.txt, with the time on each line.
     pub fn say(&mut self, text: &str) {
         let now = utc::milliseconds(SystemTime::now());
         let lines: String = text.lines().map(|line| format!("{now} {line}\n")).collect();
@@ -134,7 +132,7 @@ impl RunLog {
         self.report();
     }
 
-    /// What went wrong since the last call, a sentence for each. They are in log.txt as well.
+    /// The failures since the last call, one sentence each. They are in log.txt as well.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
@@ -169,7 +167,7 @@ fn write_table((sink, csv): &mut (Sink, Csv), counts: &[(&str, u64)], metrics: &
 struct Sink {
     path: PathBuf,
     file: Option<File>,
-    /// Length of the rows written; what is beyond after a failure is part of a row.
+    /// The length of the rows written. Anything after it is part of a row that could not be written.
     length: u64,
     complaint: Option<String>,
 }
@@ -181,7 +179,7 @@ impl Sink {
         Self::open(path, OpenOptions::new().create_new(true).write(true))
     }
 
-    /// A run directory may come from anyone: what a link leads to is not touched.
+    /// Opens a file. A run directory may come from anyone, so links are not followed.
     fn open(path: PathBuf, options: &mut OpenOptions) -> Self {
         let opened = regular::open_own(&path, options).and_then(|file| Ok((file.metadata()?.len(), file)));
         let mut sink = Self { path, file: None, length: 0, complaint: None };
@@ -198,21 +196,21 @@ impl Sink {
         match file.write_all(row) {
             Ok(()) => self.length += row.len() as u64,
             Err(error) => {
-                // A full disk takes the beginning of a row.
+                // On a full disk, the beginning of a row may have been written.
                 let _ = file.set_len(self.length);
                 self.give_up(&error);
             }
         }
     }
 
-    /// What is in the file; None if it is no plain file any more, or too long to be written anew.
+    /// The content of the file. None if it is not a regular file any more, or too long to be written again.
     fn text(&self) -> Option<String> {
         const LONGEST: u64 = 64 << 20;
         self.file.as_ref()?;
         regular::read_text(&self.path, LONGEST).ok()
     }
 
-    /// Puts `bytes` in the place of the whole file, in one piece.
+    /// Replaces the whole file by `bytes`, in one piece.
     fn replace(&mut self, bytes: &[u8]) {
         let replaced = write_atomically(&self.path, bytes).map_err(io::Error::other);
         match replaced.and_then(|()| regular::open(&self.path, OpenOptions::new().append(true), Links::Refuse)) {

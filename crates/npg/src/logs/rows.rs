@@ -30,7 +30,7 @@ fn cell(value: f64) -> String {
     }
 }
 
-/// Most times that a file gets columns: each time it is written anew.
+/// The most times that a file gets columns, because each time the whole file is written.
 const MOST_WIDENINGS: usize = 100;
 
 /// The columns of a CSV file: those of its header, which is that of the first row until a metric is new.
@@ -147,11 +147,6 @@ pub(super) fn cut_json_lines(file: &mut File, steps: u64) -> io::Result<Cut> {
     })
 }
 
-/// Removes a last line that was cut short.
-pub(super) fn cut_unfinished(file: &mut File) -> io::Result<Cut> {
-    cut_lines(file, |_| Line::Keep)
-}
-
 /// What was removed from a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cut {
@@ -170,7 +165,7 @@ enum Line {
 }
 
 /// Shortens a file to before the first line that is past the checkpoint. Rows are in the order of their steps, so
-/// nothing behind is wanted; shortening a file is atomic, and whoever follows it with `tail -f` stays on it.
+/// nothing after that is needed. Shortening a file is atomic, and `tail -f` keeps following it.
 /// Unreadable lines between readable ones stay, as does everything that is not known to be past.
 fn cut_lines(file: &mut File, mut judge: impl FnMut(&str) -> Line) -> io::Result<Cut> {
     file.rewind()?;

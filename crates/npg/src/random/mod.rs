@@ -1,15 +1,15 @@
 //! Named, counter-based streams of random numbers.
 //!
 //! Every random number belongs to a stream named by (seed, purpose, index), and its place in that stream is a
-//! counter. Nothing depends on threads, time or the order in which streams are used, and saving a stream is
-//! saving its position (design invariant 4).
+//! counter. Nothing depends on threads, time or the order in which streams are used, and saving a stream means
+//! saving its position (invariant 4 of ARCHITECTURE.md).
 
 mod normal; // the ziggurat
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
 
-/// What a stream is for. The number is part of the stream's name: never reuse or renumber one.
+/// The purpose of a stream. The number is part of the stream's name: never reuse or renumber one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
@@ -31,9 +31,9 @@ pub enum Purpose {
     Bootstrap = 8,
     /// Random instances in tests and examples.
     Test = 9,
-    /// Random worlds: an environment's own option is the seed.
+    /// Random worlds. The seed is an option of the environment.
     World = 10,
-    /// Actions that are sampled for a caller of the Python package.
+    /// Actions sampled for a caller of the Python package.
     Prediction = 11,
 }
 
@@ -61,7 +61,7 @@ impl Stream {
         Self(rng)
     }
 
-    /// How many 32-bit words have been drawn.
+    /// The number of 32-bit words that have been drawn.
     pub fn position(&self) -> u64 {
         self.0.get_word_pos() as u64
     }

@@ -1,16 +1,16 @@
 //! Standard normal numbers by the ziggurat (Marsaglia & Tsang 2000), with the same bits on every machine.
 //!
-//! Libraries make the tables and the tail with the system's `exp` and `ln`, whose last bit differs between processors.
+//! Libraries compute the tables and the tail with the system's `exp` and `ln`, whose last bit differs between processors.
 
 use std::sync::LazyLock;
 
 /// Layers of equal area under the density.
 const LAYERS: usize = 256;
 
-/// Where the tail begins, for that many layers.
+/// The start of the tail, for that many layers.
 const TAIL: f64 = 3.654_152_885_361_009;
 
-/// The density, but for its constant factor.
+/// The density without its constant factor.
 fn density(x: f64) -> f64 {
     libm::exp(-0.5 * x * x)
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::random::{Purpose, Stream};
 
-    /// All layers have the same area, and the top one ends where the density does.
+    /// All layers have the same area, and the top one ends at the maximum of the density.
     #[test]
     fn layers_have_equal_areas() {
         let Ziggurat { edges, heights } = &*ZIGGURAT;

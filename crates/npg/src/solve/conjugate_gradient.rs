@@ -3,8 +3,8 @@
 use super::{Solution, SolveError};
 use crate::network::kernels::{axpy, dot};
 
-/// A curvature below this fraction of the largest seen, of either sign, is rounding: products are made in f32. What the
-/// damping adds to it is exact.
+/// A curvature below this fraction of the largest one so far, of either sign, is rounding error, because products are computed in
+/// f32. The contribution of the damping is exact.
 const RESOLUTION: f64 = 1e-7;
 
 /// r -> M^-1 r, with a positive definite M that is close to F + damping I and easy to invert.
@@ -13,7 +13,7 @@ pub type Preconditioner<'a> = &'a dyn Fn(&[f64]) -> Vec<f64>;
 /// When to stop, where to start, and what to precondition with.
 #[derive(Clone, Copy)]
 pub struct CgOptions<'a> {
-    /// At most this many iterations.
+    /// The most iterations.
     pub iterations: usize,
     /// Stop when the residual norm relative to that of g is at most this, or at f64's rounding.
     pub tolerance: f64,
@@ -27,8 +27,8 @@ pub struct CgOptions<'a> {
 
 /// Solves (F + damping I) x = g, `product` being v -> F v.
 ///
-/// Where F is singular (a softmax does not feel a shift of its logits) and `damping` 0, what rounding leaves of g along
-/// the flat directions must not be divided by their curvature: when nothing else is left to reduce, x is done.
+/// If F is singular (a softmax does not change when its logits are shifted) and `damping` is 0, the rounding error of g along the
+/// flat directions must not be divided by their curvature. So when nothing else is left to reduce, the solve stops.
 pub fn conjugate_gradient(
     product: impl Fn(&[f64]) -> Vec<f64>,
     g: &[f64],

@@ -1,17 +1,17 @@
 //! Dense matrices of f64, their products and their Cholesky factors, with the same bits on every machine and for any number
-//! of threads. Libraries choose the order of their sums by the CPU.
+//! of threads. (Libraries choose the order of their sums by the CPU.)
 
 use crate::network::kernels::{LANE64, Left64, add_product64, axpy, dot};
 use rayon::prelude::*;
 use std::ops::{Index, IndexMut};
 
-/// Rows that one task works on, and columns of a panel of the factorization.
+/// The rows of one task, and the columns of a panel of the factorization.
 const BLOCK: usize = 64;
 
 /// Rows that a product takes at a time, so that they stay in the cache.
 const DEPTH: usize = 256;
 
-/// Pivots below this fraction of their diagonal element are what rounding makes of zero: that row depends on the ones before.
+/// Pivots below this fraction of their diagonal element are 0 up to rounding: that row depends on the ones before.
 const SINGULAR: f64 = 1e-12;
 
 /// A dense matrix, row-major. Rows are padded with zeros to a multiple of eight.
@@ -69,7 +69,7 @@ impl Dense {
         (0..self.rows).map(|i| dot(self.row(i), x)).collect()
     }
 
-    /// self += U^T U over the first `rows` rows of U, on and below the diagonal; above it, nothing in particular.
+    /// self += U^T U over the first `rows` rows of U, on and below the diagonal. The elements above it are undefined.
     pub(crate) fn add_gram(&mut self, u: &Dense, rows: usize) {
         let (stride, order) = (self.stride, self.rows);
         self.values.par_chunks_mut((BLOCK * stride).max(1)).enumerate().for_each(|(block, c)| {
@@ -95,7 +95,7 @@ impl Dense {
         products
     }
 
-    /// Copies what is below the diagonal to above it.
+    /// Copies the elements below the diagonal to above it.
     pub(crate) fn mirror(&mut self) {
         for i in 0..self.rows {
             for j in 0..i {
@@ -123,7 +123,7 @@ impl IndexMut<(usize, usize)> for Dense {
 pub(crate) struct Factor(Dense);
 
 impl Factor {
-    /// Reads what is on and below the diagonal. None if the matrix is not positive definite, or is so only by rounding.
+    /// Reads the elements on and below the diagonal. None if the matrix is not positive definite, or only so by rounding.
     pub(crate) fn of(mut matrix: Dense) -> Option<Self> {
         let (order, stride) = (matrix.rows, matrix.stride);
         let smallest: Vec<f64> = (0..order).map(|i| SINGULAR * matrix[(i, i)]).collect();
@@ -164,7 +164,8 @@ impl Factor {
     }
 }
 
-/// Makes `row`, a matrix's row from column `first` on, the factor's: as many elements as there are `pivots`, rows of the factor.
+/// Turns `row`, a matrix's row from column `first` on, into the factor's row, for as many elements as there are `pivots` (rows of
+/// the factor).
 fn eliminate(row: &mut [f64], pivots: &[f64], stride: usize, first: usize) {
     for (j, pivot) in pivots.chunks_exact(stride).enumerate() {
         let pivot = &pivot[first..=first + j];
@@ -172,7 +173,7 @@ fn eliminate(row: &mut [f64], pivots: &[f64], stride: usize, first: usize) {
     }
 }
 
-/// Subtracts from the rows `below` a panel, from its last column on, the products of what they have in the panel's `columns`.
+/// Subtracts from the rows `below` a panel, from its last column on, the products of their elements in the panel's `columns`.
 fn subtract_products(below: &mut [f64], stride: usize, columns: std::ops::Range<usize>) {
     let rows = below.len() / stride;
     let mut panel = Dense::zeros(columns.len(), rows); // transposed, as the right operand is read
@@ -248,7 +249,7 @@ mod tests {
         assert!(Factor::of(Dense::from_fn(2, 2, |i, j| if i == j { -1.0 } else { 0.0 })).is_none());
     }
 
-    /// A diagonal matrix is as regular as a matrix can be, whatever the units of its parameters.
+    /// A diagonal matrix is never singular, whatever the units of its parameters.
     #[test]
     fn units_of_parameters_make_nothing_singular() {
         let diagonal = |i: usize| 10f64.powi(20 * i as i32 - 20);

@@ -2,7 +2,7 @@
 //!
 //! | solver | F | cost |
 //! |---|---|---|
-//! | [`conjugate_gradient`] | exact over actions, matrix free | one Fisher product an iteration |
+//! | [`conjugate_gradient`] | exact over actions, matrix free | one Fisher product per iteration |
 //! | [`cholesky`] | exact over actions, dense | parameters^2 memory, parameters^3 / 3 time |
 //! | [`woodbury`] | empirical, from the scores of sampled actions | samples^2 memory, samples^2 x parameters time |
 
@@ -24,7 +24,7 @@ pub struct SolverState {
     pub last_direction: Option<Vec<f64>>,
 }
 
-/// A solution, and how good it is.
+/// A solution and its accuracy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Solution {
     /// x.
@@ -52,7 +52,7 @@ pub enum SolveError {
         /// p^T (F + damping I) p.
         curvature: f64,
     },
-    /// The dense matrix is singular, or as good as.
+    /// The dense matrix is singular, exactly or up to rounding.
     #[error("the matrix of order {order} is not positive definite: raise algorithm.damping")]
     NotFactorisable {
         /// Rows of the matrix.

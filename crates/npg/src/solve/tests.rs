@@ -1,4 +1,4 @@
-//! All solvers against each other and against the definition of the residual.
+//! Compares all solvers with each other and with the definition of the residual.
 
 use super::*;
 use crate::random::{Purpose, Stream};
@@ -98,7 +98,7 @@ fn bad_operators_are_refused() {
     assert_eq!(cholesky(Dense::zeros(2, 2), &[1.0, 1.0], 0.0), Err(SolveError::NotFactorisable { order: 2 }));
 }
 
-/// Without damping, along directions of no curvature, rounding is all that is left of g.
+/// Without damping, g has only rounding error left in directions without curvature.
 #[test]
 fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
     let (_, mut fisher, _) = problem(60, 20);
@@ -125,7 +125,7 @@ fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
     assert_eq!(cholesky(fisher, &g, 0.0), singular);
 }
 
-/// Once refused: iterations left over after convergence divided zero by zero.
+/// This was once refused: iterations after convergence divided zero by zero.
 #[test]
 fn more_iterations_than_needed_do_no_harm() {
     let (_, fisher, g) = problem(60, 20);
@@ -135,7 +135,7 @@ fn more_iterations_than_needed_do_no_harm() {
     assert!(cg.iterations.unwrap() < 100);
 }
 
-/// The damping is exact, however small it is beside the largest curvature (1 / sigma^2 of a narrow Gaussian).
+/// The damping is exact, however small it is compared with the largest curvature (1 / sigma^2 of a narrow Gaussian).
 #[test]
 fn flat_directions_have_the_curvature_of_the_damping() {
     let product = |v: &[f64]| vec![1e4 * v[0], 0.0 * v[1]];
@@ -144,7 +144,8 @@ fn flat_directions_have_the_curvature_of_the_damping() {
     assert!(distance(&cg.x, &[1.0 / (1e4 + 1e-4), 1e4]) < 1e-12, "{cg:?}");
 }
 
-/// The metric of a mean is 1 / sigma^2, that of log sigma is 2: as sigma falls they part, and nothing is singular.
+/// The metric of a mean is 1 / sigma^2 and that of log sigma is 2. They differ more and more as sigma falls, but the matrix is not
+/// singular.
 #[test]
 fn a_narrow_gaussian_has_a_regular_fisher_matrix() {
     let fisher = Dense::from_fn(2, 2, |i, j| if i == j { [1e13, 2.0][i] } else { 0.0 });

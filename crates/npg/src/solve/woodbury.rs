@@ -6,7 +6,7 @@ use super::dense::{Dense, Factor};
 use super::{Solution, SolveError};
 use crate::network::kernels::axpy;
 
-/// Solves with the *empirical* Fisher S^T S / N; a `damping` that is not positive is refused.
+/// Solves with the *empirical* Fisher S^T S / N. A `damping` that is not positive is refused.
 pub fn woodbury(scores: &Dense, g: &[f64], damping: f64) -> Result<Solution, SolveError> {
     let samples = scores.rows();
     if damping <= 0.0 {

@@ -109,7 +109,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     Claim {
         name: "vanishing-fisher",
         sentence: "The predicted KL holds for small steps alone: near a deterministic policy F vanishes, and the step that it \
-                   allows is no small one.",
+                   allows is not small.",
         source: "closed form: F = p (1 - p) in the logit of one of two actions",
         measured: "measured KL over the budget of 0.01 nats, the step towards an action of probability p = 1e-6",
         demand: Demand::AtLeast(1e4),

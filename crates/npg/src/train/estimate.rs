@@ -1,4 +1,4 @@
-//! Advantages and targets of a batch, against the baseline that has not seen it.
+//! Advantages and targets of a batch, from the baseline before it is fitted to that batch.
 
 use super::Trainer;
 use crate::advantage::{advantages, discounted_weights, normalize};
@@ -7,23 +7,24 @@ use crate::problem::{States, Surrogate};
 use crate::rollout::Batch;
 use crate::value::Visited;
 
-/// What is estimated from a batch before anything learns from it. One number a row of the batch, but for `finals` and scalars.
+/// The estimates from a batch before anything learns from it. There is one number per row of the batch, except for `finals` and
+/// scalars.
 pub(super) struct Estimate {
     /// V of the states.
     pub(super) values: Vec<f64>,
     /// V of the batch's final observations.
     pub(super) finals: Vec<f64>,
-    /// Advantages, normalized if that is asked for.
+    /// Advantages, normalized if the configuration says so.
     pub(super) advantages: Vec<f64>,
-    /// What the baseline is to be fitted to.
+    /// The targets of the baseline's fit.
     pub(super) targets: Vec<f64>,
-    /// gamma^t with mean one, where something reads it.
+    /// gamma^t with mean one, if something reads it.
     discounts: Option<Vec<f64>>,
-    /// A unit of the advantages, in units of reward.
+    /// The reward that one unit of the advantages is worth.
     pub(super) unit: f64,
-    /// A unit of the scaled rewards, in units of reward.
+    /// The reward that one unit of the scaled rewards is worth.
     pub(super) scaled_unit: f64,
-    /// The part of the rewards that was clipped.
+    /// The fraction of rewards that was clipped.
     pub(super) clipped: f64,
 }
 
@@ -47,7 +48,7 @@ impl Trainer {
         Estimate { values, finals, advantages, targets, discounts, unit, scaled_unit, clipped: scaled.clipped }
     }
 
-    /// The batch as the policy's update reads it: the states with their weights, and what the surrogate is made of.
+    /// The batch as the policy's update reads it: the states with their weights, and the data of the surrogate.
     pub(super) fn samples<'a>(&self, batch: &'a Batch, estimate: &'a Estimate) -> (States<'a>, Surrogate<'a>) {
         let (algorithm, discounts) = (&self.config.algorithm, estimate.discounts.as_deref());
         let states = States { inputs: batch.states(), weights: discounts.filter(|_| algorithm.discounted_states) };

@@ -1,6 +1,6 @@
-//! Whether what a configuration asks for fits into memory. An allocation that fails ends the process, and one that
-//! succeeds too far has the system end it, so it is asked beforehand. What is counted is less than what training takes:
-//! nothing that could run is refused.
+//! Checks whether the training of a configuration fits into memory. An allocation that fails ends the process, and if it
+//! succeeds but is too large, the system ends it later. So the check comes first. It counts less than training really
+//! takes, so no configuration that could run is refused.
 
 use crate::config::{Config, Direction, NetworkKind, Solver, Std, ValueKind};
 use crate::env::{Space, Spec};
@@ -8,7 +8,7 @@ use crate::error::{Error, Problem, Result};
 use crate::network::TILE;
 use crate::policy::WIDE;
 
-/// Where the system does not tell how much memory is free: 16 GiB.
+/// The memory that is assumed if the system does not tell how much is free: 16 GiB.
 const UNKNOWN: u64 = 16 << 30;
 
 /// Bytes that training keeps for each parameter: parameters, gradient and the solver's or optimizer's vectors in f64.
@@ -21,7 +21,7 @@ pub(super) fn check(config: &Config, spec: &Spec) -> Result<()> {
     if problems.is_empty() { Ok(()) } else { Err(Error::Config(problems)) }
 }
 
-/// One part in so many is added to what must be there at once: what is counted is not all.
+/// One part in this many is added to the memory that must be free at once, because not everything is counted.
 const MARGIN: u128 = 4;
 
 /// One part of training that may be too large.
@@ -37,24 +37,27 @@ fn problems(config: &Config, spec: &Spec, available: u64) -> Vec<Problem> {
     let total: u128 = needs.iter().map(|need| need.bytes).sum();
     let mut too_large: Vec<&Need> = needs.iter().filter(|need| need.bytes > available.into()).collect();
     if too_large.is_empty() && (total > available.into() || !can_be_had(total + total / MARGIN)) {
-        too_large.extend(needs.iter().max_by_key(|need| need.bytes)); // the one to begin with
+        too_large.extend(needs.iter().max_by_key(|need| need.bytes)); // the one to reduce first
     }
     let problem = |Need { key, bytes, what, remedy }: &Need| {
         let free = gibibytes(available.into());
         let others = if *bytes > available.into() {
             String::new()
         } else {
-            format!(", at least {} with all else", gibibytes(total))
+            format!(", at least {} with everything else", gibibytes(total))
         };
         Problem {
             key: (*key).into(),
-            message: format!("needs {} for {what}{others}, and {free} of memory are free; {remedy}", gibibytes(*bytes)),
+            message: format!(
+                "needs {} for {what}{others}, but only {free} of memory is free; {remedy}",
+                gibibytes(*bytes)
+            ),
         }
     };
     too_large.into_iter().map(problem).collect()
 }
 
-/// Whether the system gives so many bytes: it knows of limits of which nobody tells. They are never touched.
+/// Whether the system can allocate that many bytes, because it may have other limits. They are never touched.
 fn can_be_had(bytes: u128) -> bool {
     usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok())
 }
@@ -70,20 +73,20 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
             key: "policy.hidden",
             bytes: PARAMETER * parameters,
             what: format!("{parameters} parameters"),
-            remedy: "take narrower or fewer layers",
+            remedy: "use narrower or fewer layers",
         },
         Need {
             key: "rollout.batch_steps",
             bytes: rows * (bytes_of_row(spec) + 40),
             what: format!("a batch of {rows} rows of {inputs} numbers"),
-            remedy: "take fewer steps an iteration",
+            remedy: "use fewer steps per iteration",
         },
         Need {
             key: "rollout.n_envs",
-            // Observations in f64 and network inputs in f32, and a tile that is being worked on.
+            // Observations in f64, network inputs in f32, and the tile that is being computed.
             bytes: inputs * (12 * rollout.n_envs as u128 + 4 * TILE as u128),
             what: format!("observations of {inputs} numbers"),
-            remedy: "take smaller observations, or fewer environments",
+            remedy: "use smaller observations, or fewer environments",
         },
     ];
     let solver = (algorithm.direction == Direction::Natural).then_some(algorithm.solver);
@@ -92,7 +95,7 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
             key: "algorithm.solver",
             bytes: 2 * 8 * parameters * parameters,
             what: format!("two matrices of {parameters} x {parameters} numbers, F and its factor"),
-            remedy: "take algorithm.solver = \"cg\", which forms neither, or a smaller network",
+            remedy: "use algorithm.solver = \"cg\", which forms neither, or a smaller network",
         });
     }
     if solver == Some(Solver::Woodbury) {
@@ -102,7 +105,7 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
             what: format!(
                 "the scores, {fisher_rows} x {parameters} numbers, and two matrices of {fisher_rows} x {fisher_rows}"
             ),
-            remedy: "take algorithm.solver = \"cg\", which forms neither, or a smaller rollout.batch_steps or \
+            remedy: "use algorithm.solver = \"cg\", which forms neither, or a smaller rollout.batch_steps or \
                      algorithm.fisher_fraction",
         });
     }
@@ -114,7 +117,7 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
                 key: "value.kind",
                 bytes: 8 * features * (rows + 2 * features),
                 what: format!("{rows} x {features} features and two matrices of {features} x {features} numbers"),
-                remedy: "take another kind of baseline, or a smaller rollout.batch_steps",
+                remedy: "use another kind of baseline, or a smaller rollout.batch_steps",
             });
         }
         ValueKind::MlpAdam | ValueKind::MlpGaussNewton => {
@@ -123,20 +126,20 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
                 key: "value.hidden",
                 bytes: PARAMETER * parameters,
                 what: format!("{parameters} parameters"),
-                remedy: "take narrower or fewer layers",
+                remedy: "use narrower or fewer layers",
             });
         }
     }
     needs
 }
 
-/// Bytes of an observation in a batch, at least: where rows are wide, a number may be a byte.
+/// A lower bound on the bytes of an observation in a batch: in wide rows, a number may be a byte.
 fn bytes_of_row(spec: &Spec) -> u128 {
     let inputs = spec.observation.encoded_len();
     if inputs > WIDE { spec.observation.len() as u128 } else { 4 * inputs as u128 }
 }
 
-/// All parameters of the policy, but for those of state-dependent exploration.
+/// All parameters of the policy, except for those of state-dependent exploration.
 fn policy_parameters(config: &Config, spec: &Spec) -> u128 {
     let policy = &config.policy;
     let inputs = spec.observation.encoded_len() as u128;
@@ -162,7 +165,7 @@ fn gibibytes(bytes: u128) -> String {
     format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64)
 }
 
-/// Bytes that this process can still have: what the system says is available, or the limit that it was given.
+/// The bytes that this process can still allocate: what the system says is available, or the process's limit.
 fn available() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let of_system = read("/proc/meminfo").and_then(|text| field(&text, "MemAvailable:"));
@@ -172,7 +175,7 @@ fn available() -> u64 {
     of_container.chain(of_system.map(|kibibytes| kibibytes * 1024)).chain(address_space()).min().unwrap_or(UNKNOWN)
 }
 
-/// The number behind `name`.
+/// The number after `name`.
 fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
 }
@@ -193,7 +196,7 @@ mod tests {
     use super::*;
     use crate::env::registry;
 
-    /// What is wrong with some settings for CartPole-v1 where so much memory is free.
+    /// The errors of some settings for CartPole-v1 with that much free memory.
     fn refused(settings: &str, available: u64) -> Vec<String> {
         let config = Config::from_toml("test", settings).unwrap();
         let spec = registry::make("CartPole-v1", &toml::Table::new()).unwrap().spec();
@@ -206,8 +209,8 @@ mod tests {
         assert_eq!(
             refused("algorithm.solver = \"cholesky\"\npolicy.hidden = [256, 256]", FREE),
             [
-                "algorithm.solver: needs 68.1 GiB for two matrices of 67586 x 67586 numbers, F and its factor, and 8.0 GiB \
-              of memory are free; take algorithm.solver = \"cg\", which forms neither, or a smaller network"
+                "algorithm.solver: needs 68.1 GiB for two matrices of 67586 x 67586 numbers, F and its factor, but only 8.0 GiB \
+              of memory is free; use algorithm.solver = \"cg\", which forms neither, or a smaller network"
             ]
         );
         let message = &refused("algorithm.solver = \"woodbury\"\nrollout.batch_steps = 100000", FREE)[0];
@@ -236,7 +239,7 @@ mod tests {
         assert_eq!(refused(settings, 4 << 30), [""; 0]);
         let message = &refused(settings, 3 << 29)[0];
         assert!(
-            message.contains("needs 1.0 GiB for") && message.contains(", at least 2.0 GiB with all else"),
+            message.contains("needs 1.0 GiB for") && message.contains(", at least 2.0 GiB with everything else"),
             "{message}"
         );
     }

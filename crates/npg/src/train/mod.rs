@@ -33,7 +33,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Where more than this part of a batch's rewards is clipped, it is said.
+/// If more than this fraction of a batch's rewards is clipped, a note says so.
 const MANY_CLIPPED: f64 = 0.02;
 
 /// Episodes in the running means.
@@ -48,23 +48,25 @@ pub struct Iteration {
     pub steps: u64,
     /// Every metric of the table.
     pub metrics: Row,
-    /// What came of the policy update.
+    /// The result of the policy update.
     pub outcome: Outcome,
     /// Whether the baseline's fit was refused because something was not finite.
     pub value_refused: bool,
 }
 
 impl Iteration {
-    /// What is out of the ordinary about it, a sentence each; usually nothing.
+    /// Whatever is unusual about it, one sentence each; usually nothing.
     pub fn notes(&self) -> Vec<String> {
         let update = match &self.outcome {
             // The first one in a run.
-            Outcome::Stepped if self.metrics.get(metrics::BACKTRACKS) > Some(0.0) => {
-                (self.metrics.get(metrics::SHORTENED) == Some(1.0)).then(|| {
-                    "the step was shortened: as predicted it did not keep its KL budget, or lowered the surrogate"
-                        .into()
-                })
-            }
+            Outcome::Stepped if self.metrics.get(metrics::BACKTRACKS) > Some(0.0) => (self
+                .metrics
+                .get(metrics::SHORTENED)
+                == Some(1.0))
+            .then(|| {
+                "the step was shortened: with the predicted length it exceeded its KL budget, or lowered the surrogate"
+                    .into()
+            }),
             Outcome::Stepped => None,
             Outcome::NoSignal => Some("no update: all advantages are equal".to_string()),
             Outcome::LineSearchFailed => {
@@ -74,7 +76,7 @@ impl Iteration {
         };
         let value = self.value_refused.then(|| "the baseline's fit was refused: it is not finite".to_string());
         let clipped = (self.metrics.get(metrics::REWARDS_CLIPPED) > Some(MANY_CLIPPED)).then(|| {
-            "more than 2 % of the rewards were clipped, and what they say beyond is lost: raise normalize.clip".into()
+            "more than 2 % of the rewards were clipped, so their true size is lost: raise normalize.clip".into()
         });
         update.into_iter().chain(value).chain(clipped).collect()
     }
@@ -102,11 +104,11 @@ pub struct Trainer {
     baseline: Baseline,
     sampler: Sampler,
     rewards: Rewards,
-    /// The next batch, where it was sampled ahead.
+    /// The next batch, if it was sampled ahead.
     ahead: Option<Sampled>,
     /// Whether batches may be sampled ahead.
     may_sample_ahead: bool,
-    /// How often training has gone on with new environments.
+    /// How often training was continued with new environments.
     restarts: u64,
     /// What the solver keeps between updates.
     solver: SolverState,
@@ -118,7 +120,7 @@ pub struct Trainer {
     shortened: u64,
     /// (return, length) of the last episodes.
     recent: VecDeque<(f64, f64)>,
-    /// What the next report of a gain starts from.
+    /// What the next report of a gain needs from this iteration.
     delivery: Delivery,
     /// Seconds and steps of training in this process.
     clock: (f64, u64),
@@ -126,7 +128,7 @@ pub struct Trainer {
     seconds_before: f64,
 }
 
-/// A batch and the seconds that it took, or what went wrong.
+/// A batch and the seconds that it took, or the error.
 type Sampled = Result<(Batch, f64)>;
 
 fn sample(sampler: &mut Sampler, policy: &Policy, steps: u64) -> Sampled {
@@ -135,22 +137,22 @@ fn sample(sampler: &mut Sampler, policy: &Policy, steps: u64) -> Sampled {
     Ok((batch, begin.elapsed().as_secs_f64()))
 }
 
-/// Fits the baseline; also the seconds that it took.
+/// Fits the baseline. Also returns the seconds that it took.
 fn fit(baseline: &mut Baseline, states: Visited<'_>, targets: &[f64], order: &mut Stream) -> (Fit, f64) {
     let begin = Instant::now();
     (baseline.fit(states, targets, order), begin.elapsed().as_secs_f64())
 }
 
 impl Trainer {
-    /// A trainer at its beginning. The environment's options in `config.env` are the source's business.
+    /// A new trainer. The source has to apply the environment's options in `config.env`.
     ///
     /// # Errors
-    /// Everything wrong with the configuration at once; an environment that cannot be made.
+    /// Everything that is wrong with the configuration at once, or that the environment cannot be made.
     pub fn new(config: Config, source: Box<dyn EnvSource>) -> Result<Self> {
         Self::begin(config, source, 0)
     }
 
-    /// As [`Trainer::new`], after so many changes of the environments.
+    /// Like [`Trainer::new`], after that many changes of the environments.
     fn begin(config: Config, source: Box<dyn EnvSource>, restarts: u64) -> Result<Self> {
         let spec = source.spec();
         let mut problems = config.validate();
@@ -198,12 +200,12 @@ impl Trainer {
         &self.config
     }
 
-    /// What is fixed about the environment.
+    /// The spec of the environment.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// The policy as it is now.
+    /// The current policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
@@ -223,14 +225,14 @@ impl Trainer {
         self.episodes
     }
 
-    /// Seconds of training, those before a resume included: sampling and updates, nothing else.
+    /// Seconds of training, including those before a resume: only sampling and updates.
     pub fn seconds(&self) -> f64 {
         self.seconds_before + self.clock.0
     }
 
-    /// Changes the total number of steps; schedules follow it. An `until_return` that is reached already would leave
-    /// nothing to do, so it is dropped; true if it was. A batch that was sampled ahead ([`EnvSource::samples_on_one_thread`])
-    /// is used as it is: it may be shorter than others, and end after a lower total than it was sampled for.
+    /// Changes the total number of steps, and schedules follow it. If `until_return` has been reached already, nothing would be
+    /// left to do, so it is turned off; returns whether it was. A batch that was sampled ahead
+    /// ([`EnvSource::samples_on_one_thread`]) is used as it is. It may be shorter than others, or end after a lower new total.
     pub fn set_total_steps(&mut self, steps: u64) -> bool {
         let is_dropped = self.has_reached_return() && steps > self.steps;
         if is_dropped {
@@ -240,20 +242,20 @@ impl Trainer {
         is_dropped
     }
 
-    /// Whether a batch may be sampled before the iteration that comes before it is over. Not where someone acts on the
-    /// environments between iterations, or stops early and counts their steps. No result depends on it otherwise.
+    /// Sets whether a batch may be sampled before the iteration before it has ended. That must not be so if someone acts on the
+    /// environments between iterations, or stops early and counts their steps. Otherwise no result depends on it.
     pub fn set_samples_ahead(&mut self, may: bool) {
         self.may_sample_ahead = may;
     }
 
-    /// Drops the episodes under way: the next batch begins with a reset of every environment. For environments that somebody
-    /// else has stepped or reset.
+    /// Drops the episodes in progress, so that the next batch starts with a reset of every environment. It is for environments
+    /// that somebody else has stepped or reset.
     pub fn begin_episodes_anew(&mut self) {
         self.ahead = None;
         self.sampler.begin_anew();
     }
 
-    /// Whether all steps are done, or the return is reached.
+    /// Whether all steps are done, or the wanted return is reached.
     pub fn is_done(&self) -> bool {
         self.steps >= self.config.run.steps || self.has_reached_return()
     }
@@ -278,7 +280,7 @@ impl Trainer {
             && policy.normalizer.is_some() == self.policy.normalizer.is_some();
         if !same {
             return Err(Error::Run(
-                "the initial policy has another shape: take the network, std and normalize settings of its run".into(),
+                "the initial policy has another shape: use the network, std and normalize settings of its run".into(),
             ));
         }
         if self.policy == *policy {
@@ -286,16 +288,16 @@ impl Trainer {
         }
         self.policy.theta.clone_from(&policy.theta);
         self.policy.normalizer.clone_from(&policy.normalizer);
-        // What belongs to the policy before: a batch, a direction, and what its last step promised.
+        // These belong to the policy before: a batch, a direction, and the promise of its last step.
         (self.ahead, self.solver) = (None, SolverState::default());
         self.delivery = Delivery::default();
         Ok(())
     }
 
-    /// Runs evaluation episodes with the policy as it is, most probable actions, the run's seed; training is not touched.
+    /// Runs evaluation episodes with the current policy, the most probable actions and the run's seed. Training is not affected.
     ///
     /// # Errors
-    /// As [`evaluate`].
+    /// Those of [`evaluate`].
     pub fn evaluate(&self, episodes: usize) -> Result<Evaluation> {
         let plan = Plan { episodes, seed: self.config.run.seed, stochastic: false };
         let (policy, source) = (&self.policy, self.source.as_ref());
@@ -305,7 +307,7 @@ impl Trainer {
     /// One iteration; None when training is done.
     ///
     /// # Errors
-    /// What the environment reports. The trainer is then not to be used further, but its last checkpoint is good.
+    /// If the environment reports an error. The trainer must not be used after that, but its last checkpoint is good.
     pub fn step(&mut self) -> Option<Result<Iteration>> {
         if self.is_done() {
             return None;
@@ -319,8 +321,8 @@ impl Trainer {
         let (batch, sampled) = self.collect()?;
         let estimate = self.estimate(&batch);
 
-        // The policy's update and the baseline's fit read the same batch and do not read each other: in parallel. Where
-        // sampling leaves cores idle, the fit waits until it can go beside the sampling of the next batch.
+        // The policy's update and the baseline's fit read the same batch and not each other, so they run in parallel. If sampling
+        // leaves cores idle, the fit waits until it can run while the next batch is sampled.
         let kl_step = self.kl_step();
         let (states, surrogate) = self.samples(&batch, &estimate);
         let visited = Visited { inputs: batch.states(), steps: &batch.steps };
@@ -343,7 +345,7 @@ impl Trainer {
         let mut updated = updating.elapsed().as_secs_f64();
         self.take(&update);
 
-        // Only now may the normalizers move.
+        // Only now may the normalizers change.
         let relation = self.renormalize(&batch.observation_moments);
         let return_scale = self.rewards.scale();
         self.rewards.settle();
@@ -386,25 +388,25 @@ impl Trainer {
     /// The batch that was sampled ahead, if there is one, or a new one; and the seconds that it took.
     fn collect(&mut self) -> Result<(Batch, f64)> {
         let steps = self.batch_steps();
-        // The total may have changed since it was sampled. The environments have taken its steps all the same.
+        // The total may have changed since the batch was sampled, but the environments have taken its steps.
         self.ahead.take().unwrap_or_else(|| sample(&mut self.sampler, &self.policy, steps))
     }
 
-    /// Whether the next batch is sampled before this iteration is over. Never from environments that can give their state:
-    /// a checkpoint holds where they stand, and must not hold where they stand after a batch that it does not hold.
+    /// Whether the next batch is sampled before this iteration has ended. That is never so for environments that can save their
+    /// state: a checkpoint has their state, and that must not be the state after a batch that the checkpoint does not have.
     fn samples_ahead(&self) -> bool {
         self.may_sample_ahead && self.source.samples_on_one_thread() && self.sampler.save().is_none()
     }
 
-    /// Makes an update's parameters the policy's.
+    /// Gives the parameters of an update to the policy.
     fn take(&mut self, update: &Update) {
         self.policy.theta.clone_from(&update.theta);
-        let is_kept = self.config.algorithm.step == StepRule::Kl; // a line search shortens as a matter of course
+        let is_kept = self.config.algorithm.step == StepRule::Kl; // a line search often shortens, and that is normal
         let gave_up = update.outcome == Outcome::LineSearchFailed;
         self.shortened += u64::from(is_kept && (update.backtracks > 0 || gave_up));
     }
 
-    /// Fits the baseline while the next batch, if there is to be one, is sampled; gives the seconds of the fit.
+    /// Fits the baseline while the next batch, if there is one, is sampled. Returns the seconds of the fit.
     fn fit_and_sample_ahead(&mut self, states: Visited<'_>, targets: &[f64], order: &mut Stream) -> (Fit, f64) {
         let (more, steps) = (!self.is_done(), self.batch_steps());
         let (sampler, baseline, policy) = (&mut self.sampler, &mut self.baseline, &self.policy);
@@ -419,9 +421,9 @@ impl Trainer {
         (self.config.run.steps - self.steps.min(self.config.run.steps)).min(self.config.rollout.batch_steps as u64)
     }
 
-    /// Takes `samples` into the statistics of observations. With `normalize.compensate` the policy's first layer is rewritten
-    /// so that it stays the function that it is, and what the baseline's inputs become is returned; not the first time, when
-    /// all units change.
+    /// Adds `samples` to the statistics of observations. With `normalize.compensate`, the first layer is rewritten so that the
+    /// policy computes the same function as before. Returns the change of variables for the baseline, or None on the first
+    /// update, which chooses the units.
     fn renormalize(&mut self, samples: &Moments) -> Option<Vec<(f64, f64)>> {
         let normalizer = self.policy.normalizer.as_mut()?;
         let before = normalizer.clone();

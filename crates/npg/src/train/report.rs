@@ -1,4 +1,5 @@
-//! Promised against delivered: what each update promises for J, the expected discounted return, and what it brought.
+//! Promised against delivered: the gain that each update promises for J, the expected discounted return, and the gain that it
+//! delivered.
 
 use super::Trainer;
 use super::estimate::Estimate;
@@ -9,27 +10,27 @@ use crate::stats;
 use crate::trust_region::{Comparison, Episodes, Promise};
 use crate::value::Visited;
 
-/// An estimate of J from the episodes that begin in a batch.
+/// An estimate of J from the episodes that start in a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Starts {
-    /// Episodes that begin in the batch.
+    /// The number of episodes that start in the batch.
     pub(super) count: f64,
     /// Mean discounted return, in units of reward.
     pub(super) mean: f64,
-    /// Variance of that mean over samples of so many episodes; NaN for fewer than two.
+    /// The variance of that mean over samples of that many episodes; NaN for fewer than two.
     pub(super) variance: f64,
 }
 
-/// What must be remembered from one iteration to the next.
+/// The values that must be remembered from one iteration to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Delivery {
-    /// What one unit of the baseline's values is in units of reward, since its last fit; None before it.
+    /// The reward that one unit of the baseline's values is worth since its last fit; None before the first fit.
     pub(super) value_unit: Option<f64>,
-    /// J of the last batch, completed by the baseline that was fitted to it; None for fewer than two episodes.
+    /// J of the last batch, completed by the baseline that was fitted to it; None with fewer than two episodes.
     pub(super) before: Option<Starts>,
 }
 
-/// What an iteration reports.
+/// The report of an iteration.
 pub(super) struct Report {
     episodes: Episodes,
     promise: Promise,
@@ -39,8 +40,8 @@ pub(super) struct Report {
 }
 
 impl Starts {
-    /// sum of gamma^t r over each segment that begins an episode, and gamma^n V of the observation after it unless the
-    /// episode terminated. `beyond` gives V of each of the batch's final observations, in units of reward.
+    /// The sum of gamma^t r over each segment that starts an episode, plus gamma^n V of the observation after it unless the
+    /// episode terminated. `beyond` has V of each of the batch's final observations, in units of reward.
     pub(super) fn of(batch: &Batch, beyond: &[f64], gamma: f64) -> Self {
         let starts = batch.segments.iter().filter(|segment| segment.first_step == 0);
         let total = |segment: &Segment| {
@@ -57,7 +58,7 @@ impl Starts {
         self.count >= 2.0 && self.mean.is_finite() && self.variance.is_finite()
     }
 
-    /// Gain over `before` and its standard error; NaN where either is not known.
+    /// The gain over `before` and its standard error; NaN if one of them is not known.
     fn gain(&self, before: Option<Starts>) -> (f64, f64) {
         match before.filter(|_| self.is_known()) {
             Some(before) => (self.mean - before.mean, (self.variance + before.variance).sqrt()),
@@ -67,8 +68,8 @@ impl Starts {
 }
 
 impl Trainer {
-    /// The report of an iteration whose batch is counted and whose baseline is fitted. `estimate` is of before the fit, `fitted`
-    /// what a unit of the fit's targets is in units of reward; None if the fit was refused.
+    /// The report of an iteration after its batch is counted and its baseline is fitted. `estimate` is from before the fit.
+    /// `fitted` is the reward that one unit of the fit's targets is worth, or None if the fit was refused.
     pub(super) fn report(
         &mut self,
         batch: &Batch,
@@ -80,8 +81,8 @@ impl Trainer {
         let center = self.rewards.worth_of_center(&batch.final_steps);
         let in_rewards =
             |values: &[f64], unit: f64| values.iter().zip(&center).map(|(v, c)| v * unit + c).collect::<Vec<f64>>();
-        // The baseline that completed this batch's returns, and the one that the next batch's will be completed by: the
-        // gain is a difference under one baseline, so that what the baseline learns does not pass for a gain.
+        // One baseline completes this batch's returns, and the new one will complete the next batch's. A gain is a difference under
+        // one baseline, so that what the baseline learns does not count as a gain.
         let unit = self.delivery.value_unit.or(fitted).unwrap_or(1.0);
         let now = Starts::of(batch, &in_rewards(&estimate.finals, unit), gamma);
         let realized = now.gain(self.delivery.before);
@@ -98,7 +99,7 @@ impl Trainer {
     fn episodes_of(&self, batch: &Batch, estimate: &Estimate) -> Episodes {
         let gamma = self.config.advantage.gamma;
         let horizon = self.spec.max_episode_steps;
-        // Before any episode has ended, it is as long as it can be.
+        // Before any episode has ended, its longest possible length is used.
         let longest = horizon.map_or(f64::INFINITY, f64::from);
         let lengths: Vec<f64> = self.recent.iter().map(|(_, length)| discounted_length(*length, gamma)).collect();
         Episodes {
@@ -116,7 +117,7 @@ impl Trainer {
     }
 }
 
-/// sum over t < `length` of `gamma`^t: what the steps of one episode count.
+/// The sum over t < `length` of `gamma`^t: the discounted length of one episode.
 pub(super) fn discounted_length(length: f64, gamma: f64) -> f64 {
     if gamma < 1.0 { (1.0 - libm::pow(gamma, length)) / (1.0 - gamma) } else { length }
 }

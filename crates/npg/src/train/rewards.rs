@@ -1,5 +1,5 @@
-//! What is done to rewards before advantages are estimated from them: a constant is taken out where it changes nothing,
-//! they are divided by the spread of returns, and outliers are clipped.
+//! Scaling of rewards before advantages are estimated from them: a constant is subtracted if that changes nothing, rewards are
+//! divided by the spread of returns, and outliers are clipped.
 
 use super::report::discounted_length;
 use crate::advantage::SegmentEnd;
@@ -9,20 +9,20 @@ use crate::error::FileFault;
 use crate::normalize::Moments;
 use crate::rollout::Batch;
 
-/// A standard deviation below this part of the mean's magnitude is rounding: all values are equal.
+/// A standard deviation below this fraction of the mean's magnitude is rounding error: all values are equal.
 const ROUNDING: f64 = 1e-12;
 
-/// A mean reward of more than so many standard deviations drowns what is different about them.
+/// A mean reward of more than this many standard deviations hides the differences between rewards.
 const DROWNS: f64 = 3.0;
 
 /// Rewards in units that a baseline can be fitted to.
 ///
 /// With `normalize.returns` a reward r becomes (r - c) s. The scale s is 1 over the running standard deviation of the discounted
-/// return. The center c is 0, unless the mean reward of the first batch drowns the differences between rewards; then it is that
-/// mean, as long as every episode has ended after the same number of steps or was cut short from outside: there a constant in
-/// the rewards is the same for all policies. As soon as episodes differ in length, living on is worth something, and c is 0
-/// for good. Rewards that are all equal are left alone too: where each step costs 1 until a goal is found, states that a
-/// baseline has not seen look better than those it has, and that leads to the goal.
+/// return. The center c is 0, unless the mean reward of the first batch hides the differences between rewards. Then c is that
+/// mean, as long as every episode has ended after the same number of steps or was cut short from outside, because a constant in
+/// the rewards is then worth the same to all policies. As soon as episodes differ in length, a longer episode has a value of its
+/// own, and c is 0 for good. Rewards that are all equal are not centered either. If each step costs 1 until a goal is found,
+/// states that a baseline has not seen look better than those it has seen, and that helps to find the goal.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Rewards {
     is_scaled: bool,
@@ -32,29 +32,29 @@ pub(super) struct Rewards {
     rewards: Moments,
     /// Moments of the discounted sums of centered rewards, at each step.
     pub(super) returns: Moments,
-    /// Those of the batch under way, which count from the next one on.
+    /// The moments of the current batch, which count from the next one on.
     pending: Option<Moments>,
     center: f64,
     lengths: Lengths,
 }
 
-/// What is known of the lengths of episodes.
+/// What is known about the lengths of episodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Lengths {
     /// The longest one, episodes in progress included.
     longest: u32,
-    /// The length of all that terminated.
+    /// The length of all episodes that terminated.
     terminated: Option<u32>,
     /// Whether they differ.
     vary: bool,
 }
 
-/// A batch's rewards as the baseline's targets are made of them.
+/// A batch's rewards, scaled for the baseline's targets.
 pub(super) struct Scaled {
     pub(super) rewards: Vec<f64>,
-    /// The part of them that was clipped.
+    /// The fraction that was clipped.
     pub(super) clipped: f64,
-    /// (a, b): what the baseline gives is to become a V + b, so that it goes on meaning the same; None if it does.
+    /// (a, b): the baseline's value V must become a V + b so that it keeps its meaning; None if it need not change.
     pub(super) change: Option<(f64, f64)>,
 }
 
@@ -70,8 +70,8 @@ impl Lengths {
         self.vary |= self.terminated.is_some_and(|length| length < self.longest);
     }
 
-    /// What a reward of 1 at each step is worth after `step` steps of an episode; without a discount and an end, as if the
-    /// longest episode were one.
+    /// The value of a reward of 1 at each step after `step` steps of an episode. Without a discount and an end, the longest
+    /// episode counts as the end.
     fn worth_of_one(&self, step: u32, gamma: f64) -> f64 {
         match self.terminated {
             None if gamma < 1.0 => 1.0 / (1.0 - gamma),
@@ -94,8 +94,8 @@ impl Rewards {
         }
     }
 
-    /// Takes in a batch. What rewards were divided by is in use until [`Rewards::settle`], but for the first batch that has
-    /// any spread: sampling does not depend on the scale, so that batch may set it itself.
+    /// Scales a batch. The scale of before stays in use until [`Rewards::settle`], except for the first batch that has any spread:
+    /// sampling does not depend on the scale, so that batch can set it itself.
     pub(super) fn scaled(&mut self, batch: &Batch) -> Scaled {
         if !self.is_scaled {
             return Scaled { rewards: batch.rewards.clone(), clipped: 0.0, change: None };
@@ -116,15 +116,15 @@ impl Rewards {
         Scaled { rewards: batch.rewards.iter().map(scaled).collect(), clipped, change }
     }
 
-    /// Lets the batch's returns count.
+    /// Adds the batch's returns to the statistics.
     pub(super) fn settle(&mut self) {
         if let Some(returns) = self.pending.take() {
             self.returns.merge(&returns);
         }
     }
 
-    /// Sets the center with the first batch, and takes it away once episodes differ in length: then gives what one unit of the
-    /// baseline was in rewards, and what the center was worth on average.
+    /// Sets the center with the first batch, and removes it once episodes differ in length. Then it returns the reward that one
+    /// unit of the baseline was worth, and the average value of the center.
     fn recenter(&mut self, batch: &Batch) -> Option<(f64, f64)> {
         let is_first = self.rewards.count == 0.0;
         let before = self.lengths;
@@ -145,7 +145,7 @@ impl Rewards {
         Some(change)
     }
 
-    /// Moments of sum of gamma^k (r - center) over the episode so far, at each row.
+    /// Moments of the sum of gamma^k (r - center) over the episode so far, at each row.
     fn returns_of(&self, batch: &Batch) -> Moments {
         let mut moments = Moments::new(1);
         for (total, step) in batch.returns.iter().zip(&batch.steps) {
@@ -159,12 +159,12 @@ impl Rewards {
         self.returns.count >= 2.0 && std > ROUNDING * self.returns.mean[0].abs()
     }
 
-    /// Factor on rewards; 1 where there is nothing to divide by.
+    /// The factor on rewards; 1 if there is nothing to divide by.
     pub(super) fn scale(&self) -> f64 {
         if self.is_scaled && self.has_spread() { 1.0 / self.returns.variance(0).sqrt() } else { 1.0 }
     }
 
-    /// What the center is worth, in rewards, after each of these numbers of steps of an episode: baselines know nothing of it.
+    /// The value of the center, in rewards, after each of these numbers of steps of an episode. Baselines do not contain it.
     pub(super) fn worth_of_center(&self, steps: &[u32]) -> Vec<f64> {
         let worth = |step: &u32| match self.center {
             0.0 => 0.0,
@@ -185,7 +185,7 @@ impl Rewards {
         }
     }
 
-    /// Restores what [`Rewards::save`] wrote. Files from before rewards were centered go on without a center.
+    /// Restores what [`Rewards::save`] wrote. Files from before rewards were centered continue without a center.
     pub(super) fn load(&mut self, archive: &Archive) -> Result<(), FileFault> {
         if !self.is_scaled {
             return Ok(());

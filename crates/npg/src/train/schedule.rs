@@ -1,4 +1,4 @@
-//! Settings that may change between iterations, as a schedule of one's own does.
+//! Settings that may change between iterations, for your own schedules.
 
 use super::Trainer;
 use crate::config::{Config, Schedule};
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::value::{Baseline, Optimizer};
 
 impl Trainer {
-    /// The KL budget of the following steps, nats: from now on this one, whatever was scheduled.
+    /// Sets the KL budget of all following steps in nats, whatever was scheduled.
     ///
     /// # Errors
     /// [`Error::Config`] unless it is finite and positive.
@@ -17,7 +17,7 @@ impl Trainer {
         })
     }
 
-    /// The step size of the baseline's Adam in the following fits. A baseline that is fitted otherwise has no use for it.
+    /// Sets the step size of the baseline's Adam in all following fits. Baselines that are fitted in another way ignore it.
     ///
     /// # Errors
     /// [`Error::Config`] unless it is finite and positive.

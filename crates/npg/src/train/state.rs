@@ -1,7 +1,7 @@
 //! A trainer's whole state in a checkpoint, and back.
 //!
-//! A checkpoint carries a few observations with the outputs that the policy gave for them: whoever loads it can verify
-//! that it computes the same function.
+//! A checkpoint has a few observations and the policy's outputs for them, so any loader can verify that it computes the same
+//! function.
 
 use super::report::{Delivery, Starts};
 use super::rewards::Rewards;
@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 
 /// Example observations in a checkpoint.
 const EXAMPLES: usize = 8;
-/// Relative difference of an example's outputs that is still the same function (other maths library).
+/// The relative difference of an example's outputs that still counts as the same function (another maths library).
 const TOLERANCE: f32 = 1e-4;
 
 impl Trainer {
@@ -62,11 +62,11 @@ impl Trainer {
         archive
     }
 
-    /// A trainer that continues where [`Trainer::save`] was called. True if the environments continue their episodes;
-    /// false if they cannot give their state and start new ones.
+    /// A trainer that continues where [`Trainer::save`] was called. Also returns true if the environments continue their
+    /// episodes, and false if they could not save their state and start new ones.
     ///
     /// # Errors
-    /// [`FileFault`] for an archive that is not such a state, or not of this environment.
+    /// [`FileFault`] if the archive is not such a state, or belongs to another environment.
     pub fn restore(archive: &Archive, source: Box<dyn EnvSource>) -> Result<(Self, bool), RestoreError> {
         let config = config(archive)?;
         check_environment(archive, &source.spec())?;
@@ -78,17 +78,17 @@ impl Trainer {
         Ok((trainer, archive.field("environments_saved")?))
     }
 
-    /// As [`Trainer::restore`], but on other environments of the same spaces, whose episodes begin anew, with seeds and noise
+    /// Like [`Trainer::restore`], but with other environments of the same spaces. Their episodes start again, with seeds and noise
     /// that no environment before them had.
     ///
     /// # Errors
-    /// As [`Trainer::restore`].
+    /// Those of [`Trainer::restore`].
     pub fn restore_elsewhere(archive: &Archive, source: Box<dyn EnvSource>) -> Result<Self, RestoreError> {
         check_policy_size(archive, &config(archive)?)?;
         Self::restore_learned(archive, source, restarts(archive)? + 1)
     }
 
-    /// Everything but the environments.
+    /// Restores everything except the environments.
     fn restore_learned(archive: &Archive, source: Box<dyn EnvSource>, restarts: u64) -> Result<Self, RestoreError> {
         let config = config(archive)?;
         let mut trainer = Trainer::begin(config, source, restarts).map_err(RestoreError::Other)?;
@@ -103,11 +103,11 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Whether [`Trainer::restore`] takes what [`Trainer::save`] gave, as far as that can be said without making an
-    /// environment: asked before a checkpoint replaces older ones.
+    /// Checks that [`Trainer::restore`] accepts what [`Trainer::save`] returned, as far as possible without making an environment.
+    /// It is called before a checkpoint replaces older ones.
     ///
     /// # Errors
-    /// What the loader would say, such as that a number is not finite.
+    /// The error of the loader, such as that a number is not finite.
     pub fn check_saved(&self, archive: &Archive) -> Result<(), FileFault> {
         let config = config(archive)?;
         check_environment(archive, &self.spec)?;
@@ -120,7 +120,7 @@ impl Trainer {
     }
 }
 
-/// What a checkpoint says of everything but the environments.
+/// The content of a checkpoint, except for the environments.
 struct Learned {
     policy: Policy,
     baseline: Baseline,
@@ -134,7 +134,7 @@ struct Learned {
 }
 
 impl Learned {
-    /// Reads it into a policy and a baseline of the right shape.
+    /// Reads the content into a policy and a baseline of the right shape.
     fn load(
         archive: &Archive,
         config: &Config,
@@ -153,7 +153,7 @@ impl Learned {
         }
         let recent = archive.f64("rollout/recent", &[episodes, 2])?;
         let counted = |name| count(name, archive.field(name)?);
-        // Files from before it was counted have none.
+        // Older files do not have this count.
         let shortened = archive.field("shortened").map_or(Ok(0), |shortened| count("shortened", shortened))?;
         let counts = [counted("iteration")?, counted("steps")?, counted("episodes")?, counted("diverged")?, shortened];
         Ok(Self {
@@ -169,7 +169,7 @@ impl Learned {
     }
 }
 
-/// How often training has gone on with new environments; absent in older files.
+/// How often training was continued with new environments; absent in older files.
 fn restarts(archive: &Archive) -> Result<u64, FileFault> {
     if archive.header.get("restarts").is_none() {
         return Ok(0);
@@ -177,7 +177,7 @@ fn restarts(archive: &Archive) -> Result<u64, FileFault> {
     count("restarts", archive.field("restarts")?)
 }
 
-/// Absent before the first iteration and without reports: then the next one has no gain to report.
+/// Absent before the first iteration and without reports; then the next iteration has no gain to report.
 fn load_delivery(archive: &Archive) -> Result<Delivery, FileFault> {
     const NAME: &str = "trust_region/delivery";
     if !archive.names().any(|name| name == NAME) {
@@ -202,7 +202,7 @@ pub enum RestoreError {
     Other(crate::Error),
 }
 
-/// A count that can go on counting.
+/// Checks that a count can still grow.
 fn count(what: &str, count: u64) -> Result<u64, FileFault> {
     const MOST: u64 = 1 << 53;
     if count <= MOST { Ok(count) } else { Err(FileFault::Damaged(format!("`{what}` is {count}"))) }
@@ -216,10 +216,10 @@ pub fn config(archive: &Archive) -> Result<Config, FileFault> {
 
 fn check_environment(archive: &Archive, spec: &Spec) -> Result<(), FileFault> {
     let id: String = archive.field("env")?;
-    if id == spec.id { Ok(()) } else { Err(FileFault::Mismatch(format!("it is of {id}, not of {}", spec.id))) }
+    if id == spec.id { Ok(()) } else { Err(FileFault::Mismatch(format!("it belongs to {id}, not to {}", spec.id))) }
 }
 
-/// A configuration may ask for networks that no memory can hold. Before anything is made from it, the file must hold at
+/// A configuration may describe networks that no memory can hold. So before anything is made from it, the file must have at
 /// least the weights between the hidden layers.
 fn check_policy_size(archive: &Archive, config: &Config) -> Result<(), FileFault> {
     match config.policy.network {
@@ -228,7 +228,7 @@ fn check_policy_size(archive: &Archive, config: &Config) -> Result<(), FileFault
     }
 }
 
-/// As [`check_policy_size`], for the rest of a trainer.
+/// Like [`check_policy_size`], for the rest of a trainer.
 fn check_state_size(archive: &Archive, config: &Config) -> Result<(), FileFault> {
     if let ValueKind::MlpAdam | ValueKind::MlpGaussNewton = config.value.kind {
         check_size(archive, "value/theta", &config.value.hidden)?;
@@ -236,7 +236,7 @@ fn check_state_size(archive: &Archive, config: &Config) -> Result<(), FileFault>
     let environments = archive.shape("environments/counts")?.first();
     if environments != Some(&config.rollout.n_envs) {
         let message =
-            format!("it holds {environments:?} environments, and its configuration {}", config.rollout.n_envs);
+            format!("it has {environments:?} environments, but its configuration has {}", config.rollout.n_envs);
         return Err(FileFault::Damaged(message));
     }
     Ok(())
@@ -246,13 +246,13 @@ fn check_size(archive: &Archive, tensor: &str, hidden: &[usize]) -> Result<(), F
     let least: usize = hidden.windows(2).map(|pair| pair[0] * pair[1]).sum(); // widths and depth have limits
     let held = archive.shape(tensor)?.iter().product();
     if least > held {
-        let message = format!("tensor `{tensor}` has {held} elements, and its configuration asks for {least}");
+        let message = format!("tensor `{tensor}` has {held} elements, but its configuration needs at least {least}");
         return Err(FileFault::Damaged(message));
     }
     Ok(())
 }
 
-/// The policy in a checkpoint, verified by its examples; for evaluation, and to start other runs from.
+/// The policy in a checkpoint, verified by its examples. It is for evaluation, and to start other runs from.
 pub fn load_policy(archive: &Archive, spec: &Spec) -> Result<Policy, FileFault> {
     check_environment(archive, spec)?;
     let config = config(archive)?;
@@ -276,16 +276,16 @@ fn save_policy(policy: &Policy, archive: &mut Archive) {
     archive.insert_f32("example/outputs", &[EXAMPLES, policy.network.outputs()], &outputs);
 }
 
-/// The widths of the policy, in a sentence of their own: lengths of flat vectors tell nobody what has changed.
+/// Checks the widths of the policy. They have their own message, because lengths of flat vectors do not tell what has changed.
 fn check_widths(policy: &Policy, archive: &Archive) -> Result<(), FileFault> {
     let width = |tensor| archive.shape(tensor).map(|shape| shape.last().copied().unwrap_or(0));
     let (inputs, outputs) = (width("example/inputs")?, width("example/outputs")?);
     let message = if inputs != policy.inputs() {
         let needed = policy.inputs();
-        format!("its policy takes observations of {inputs} numbers, and those of this environment have {needed}")
+        format!("its policy takes observations of {inputs} numbers, but those of this environment have {needed}")
     } else if outputs != policy.network.outputs() {
         let needed = policy.network.outputs();
-        format!("its policy has {outputs} outputs for an action, and actions of this environment need {needed}")
+        format!("its policy has {outputs} outputs for an action, but actions of this environment need {needed}")
     } else {
         return Ok(());
     };
@@ -354,7 +354,7 @@ pub(super) fn load_moments(name: &str, width: usize, archive: &Archive) -> Resul
     Ok(moments)
 }
 
-/// Vectors of different lengths, one after the other, with their lengths.
+/// Stores vectors of different lengths, one after the other, with their lengths.
 fn insert_ragged<'a>(name: &str, rows: impl Iterator<Item = &'a [f64]> + Clone, archive: &mut Archive) {
     let lengths: Vec<u64> = rows.clone().map(|row| row.len() as u64).collect();
     let values: Vec<f64> = rows.flatten().copied().collect();
@@ -399,7 +399,7 @@ fn load_snapshots(n: usize, width: usize, archive: &Archive) -> Result<Vec<Snaps
     let noise = ragged("environments/noise", n, archive)?;
     let states = ragged("environments/states", n, archive)?;
     if observations.iter().any(|o| !(o.is_empty() || o.len() == width)) {
-        return Err(FileFault::Mismatch(format!("an observation has not {width} numbers")));
+        return Err(FileFault::Mismatch(format!("an observation does not have {width} numbers")));
     }
     let parts = observations.into_iter().zip(noise).zip(states);
     let snapshots = parts.enumerate().map(|(i, ((observation, normals), state))| {

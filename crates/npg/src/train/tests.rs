@@ -69,7 +69,7 @@ fn threads_do_not_change_a_bit() {
     }
 }
 
-/// Parameters and all other metrics are the same bits without the report.
+/// Parameters and all other metrics have the same bits without the report.
 #[test]
 fn a_report_steers_nothing() {
     for (id, discounted_states) in [("CartPole-v1", false), ("CartPole-v1", true), ("Pendulum-v1", false)] {
@@ -120,7 +120,7 @@ fn a_checkpoint_without_a_report_is_resumed() {
     assert!(gain(&mut second).is_finite());
 }
 
-/// The first statistics change all units; from then on the policy leaves the statistics' motion behind.
+/// The first statistics change all units. After that, the policy does not change when the statistics do.
 #[test]
 fn statistics_that_move_leave_a_compensated_policy() {
     let moved = |compensate| -> Vec<f64> {
@@ -134,7 +134,7 @@ fn statistics_that_move_leave_a_compensated_policy() {
     assert!(without.iter().all(|kl| *kl > 1e-6), "{without:?}");
 }
 
-/// Cut after every iteration of a short run, with every part of the state in use.
+/// The run is interrupted after every iteration, with every part of the state in use.
 #[test]
 fn a_resumed_run_equals_the_uninterrupted_one() {
     for (id, std) in [("CartPole-v1", crate::config::Std::StateIndependent), ("Pendulum-v1", crate::config::Std::Sde)] {
@@ -171,7 +171,7 @@ fn a_checkpoint_of_another_environment_or_with_other_outputs_is_refused() {
     let archive = trainer("CartPole-v1", config(1000)).save();
     let source = registry::make("Acrobot-v1", &toml::Table::new()).unwrap();
     let error = Trainer::restore(&archive, source).unwrap_err();
-    assert!(error.to_string().contains("it is of CartPole-v1, not of Acrobot-v1"), "{error}");
+    assert!(error.to_string().contains("it belongs to CartPole-v1, not to Acrobot-v1"), "{error}");
 
     let mut altered = trainer("CartPole-v1", config(1000)).save();
     let shape = altered.shape("policy/theta").unwrap().to_vec();
@@ -208,7 +208,7 @@ fn evaluation_does_not_touch_training() {
     assert!(trainer.save().to_bytes() == before);
 }
 
-/// Numbers that no loader takes must not replace a checkpoint that can be loaded.
+/// A state that no loader accepts must not replace a checkpoint that can be loaded.
 #[test]
 fn a_state_that_could_not_be_loaded_is_not_saved() {
     let directory = tempfile::tempdir().unwrap();
@@ -230,22 +230,7 @@ fn a_state_that_could_not_be_loaded_is_not_saved() {
     assert!(overflowed.check_saved(&archive).is_err(), "an f32 does not hold these parameters");
 }
 
-/// Whatever kills it after that finds a run that can be resumed.
-#[test]
-fn the_first_checkpoint_comes_before_all_else_and_is_enough_to_go_on() {
-    let directory = tempfile::tempdir().unwrap();
-    let run = crate::run_dir::RunDir::new(directory.path());
-    std::fs::create_dir(run.config()).unwrap(); // so that it ends there
-    let error = crate::session::Session::begin(trainer("CartPole-v1", config(1000)), run.clone()).prepare();
-    assert!(error.unwrap_err().to_string().contains("config.toml"));
-    std::fs::remove_dir(run.config()).unwrap();
-    let source = |config: &Config, id: &str| crate::env::registry::make(id, &config.env);
-    let mut session = crate::session::Session::resume(run.clone(), None, source).unwrap();
-    assert!(session.run(|| false, |_| ()).unwrap().finished);
-    assert!(run.config().is_file() && run.provenance().is_file() && run.metrics().is_file());
-}
-
-/// In f32 they overflow, and no action can be drawn from what they give.
+/// The parameters overflow in f32, and no action can be drawn from the outputs.
 #[test]
 fn a_policy_that_gives_no_number_is_not_acted_on() {
     let mut trainer = trainer("CartPole-v1", config(3000));

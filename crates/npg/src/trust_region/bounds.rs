@@ -1,4 +1,4 @@
-//! What theory promises about a step: how far the states drift, and lower bounds on the improvement J' - J.
+//! The guarantees of theory for a step: how far the states can drift, and lower bounds on the improvement J' - J.
 //!
 //! One notation throughout. J is the expected discounted return. Abar is the surrogate, the expected discounted sum over an
 //! episode of E_{a~pi'}[A(s, a)] in the states of the *old* policy: value 0 and gradient grad J at the old policy. Then
@@ -8,21 +8,21 @@
 //!                                 eps_A = max_s |E_{a~pi'} A(s, a)|
 //! ```
 //!
-//! All numbers share one unit of reward; divergences are in nats. Every function is monotone: a larger alpha, eps or KL
-//! gives a lower bound, so an upper bound may stand in for any of them. Where nothing moved (a zero alpha or eps) the
-//! bound is Abar itself, even for gamma = 1, where the penalties without a horizon are infinite otherwise. A KL that
-//! rounding left below 0 counts as 0.
+//! All numbers have the same unit of reward, and divergences are in nats. Every bound decreases as alpha, eps or KL grows, so
+//! replacing any of them by an upper estimate keeps the bound valid. If nothing changed (alpha or eps is 0), the bound is Abar
+//! itself, even for gamma = 1, where the penalties without a horizon are infinite otherwise. A KL that rounding made negative
+//! counts as 0.
 
 /// Largest total variation between the state distributions p_t and p'_t after `steps` steps: 1 - (1 - alpha)^t, at most
-/// alpha t. The two policies can be coupled so that they differ with probability alpha a step at most (Kakade & Langford
+/// alpha t. The two policies can be coupled so that they differ with probability at most alpha in each step (Kakade & Langford
 /// 2002; Schulman 2015, lemma 3).
 pub fn drift(alpha: f64, steps: f64) -> f64 {
-    // exp(t log(1 - alpha)) keeps the digits of a small alpha. t = 0 is apart: 0 * -inf for alpha = 1.
+    // exp(t log(1 - alpha)) keeps the digits of a small alpha. t = 0 is separate, because it would be 0 * -inf for alpha = 1.
     if steps == 0.0 { 0.0 } else { -libm::expm1(steps * libm::log1p(-alpha.min(1.0))) }
 }
 
-/// J' - J >= Abar - sum over t < T of gamma^t 2 drift(alpha, t) max_s |E_{a~pi'} A_t(s, a)|: a finite horizon, whose
-/// advantages depend on time.
+/// J' - J >= Abar - sum over t < T of gamma^t 2 drift(alpha, t) max_s |E_{a~pi'} A_t(s, a)|, for a finite horizon with advantages
+/// that depend on time.
 ///
 /// `max_expected_advantages[t]` is that maximum at time t (or a bound on it); its length is the horizon T.
 pub fn finite_horizon(surrogate: f64, gamma: f64, max_expected_advantages: &[f64], alpha: f64) -> f64 {
@@ -35,8 +35,8 @@ pub fn finite_horizon(surrogate: f64, gamma: f64, max_expected_advantages: &[f64
     surrogate - penalty
 }
 
-/// J' - J >= Abar - 2 eps_A sum over t of gamma^t (1 - (1 - alpha)^t): what the drift of the states gives without a
-/// horizon and before any inequality, summed up.
+/// J' - J >= Abar - 2 eps_A sum over t of gamma^t (1 - (1 - alpha)^t): the bound from the drift of the states without a horizon,
+/// before any further inequality.
 pub fn series(surrogate: f64, gamma: f64, eps_a: f64, alpha: f64) -> f64 {
     // 1/(1-gamma) - 1/(1-gamma (1-alpha)), over a common denominator: no cancellation for small alpha.
     penalized(surrogate, 2.0 * eps_a, gamma * alpha, (1.0 - gamma) * (1.0 - gamma * (1.0 - alpha)))
@@ -55,7 +55,8 @@ pub fn series_until(surrogate: f64, gamma: f64, eps_a: f64, alpha: f64, horizon:
     surrogate - 2.0 * eps_a * sum.drifts
 }
 
-/// A stretch of n steps: gamma^n, the drift 1 - (1 - alpha)^n, and over t < n the sums of gamma^t and of gamma^t (1 - (1 - alpha)^t).
+/// An interval of n steps: gamma^n, the drift 1 - (1 - alpha)^n, and over t < n the sums of gamma^t and of
+/// gamma^t (1 - (1 - alpha)^t).
 #[derive(Clone, Copy)]
 struct Drift {
     weight: f64,
@@ -65,7 +66,7 @@ struct Drift {
 }
 
 impl Drift {
-    /// Both stretches, one after the other. All terms are positive, so no digits are lost.
+    /// Both intervals, one after the other. All terms are positive, so no digits are lost.
     fn then(self, next: Self) -> Self {
         Self {
             weight: self.weight * next.weight,
@@ -84,12 +85,12 @@ pub fn trpo(surrogate: f64, gamma: f64, eps_max: f64, alpha: f64) -> f64 {
 /// J' - J >= Abar - 2 gamma eps_A E[TV(s)] / (1 - gamma)^2 (Achiam 2017, corollary 1).
 ///
 /// `mean_tv` is the mean over the normalized discounted state distribution of the old policy, d = (1 - gamma) sum
-/// gamma^t p_t, in which an episode that is over stays in a state where nothing can differ (TV 0).
+/// gamma^t p_t, in which an episode that has ended stays in a state where the policies cannot differ (TV 0).
 pub fn cpo(surrogate: f64, gamma: f64, eps_a: f64, mean_tv: f64) -> f64 {
     penalized(surrogate, 2.0 * eps_a, gamma * mean_tv, (1.0 - gamma).powi(2))
 }
 
-/// `surrogate` - `eps` `moved` / `rest`; nothing is lost where nothing moved.
+/// `surrogate` - `eps` `moved` / `rest`, or `surrogate` if nothing changed.
 fn penalized(surrogate: f64, eps: f64, moved: f64, rest: f64) -> f64 {
     if eps == 0.0 || moved == 0.0 { surrogate } else { surrogate - eps * moved / rest }
 }
@@ -114,7 +115,7 @@ mod tests {
         close(finite_horizon(1.0, 0.9, &[100.0, 5.0, 7.0], 0.1), 1.0 - 2.0 * (0.45 + 1.0773));
     }
 
-    /// Without a discount and with so small an alpha: alpha H (H - 1) / 2; this once was a loop over all of them.
+    /// Without a discount and with such a small alpha, the sum is alpha H (H - 1) / 2. It was once a loop over all steps.
     #[test]
     fn a_huge_horizon_takes_no_time() {
         let horizon = f64::from(u32::MAX);

@@ -1,20 +1,20 @@
-//! How far a new policy is from the old one on the sampled states, and what the surrogate promises for it.
+//! The distance of a new policy from the old one on the sampled states, and the gain that the surrogate promises.
 
 mod promise;
 pub mod bounds;
 
 pub use promise::{Episodes, Promise};
 
-/// A surrogate below this part of the mean size of its terms is what rounding leaves of zero: gradients are sums of f32. That of a
-/// direction which fits nothing but noise is 1 / sqrt(states), at least.
+/// A surrogate below this fraction of the mean size of its terms is 0 with rounding error, because gradients are sums of f32. For
+/// a direction that fits only noise, the fraction is at least 1 / sqrt(states).
 const ROUNDING: f64 = 1e-6;
 
-/// A new policy against the old one, as averages over the batch's states (with the weights of the states).
+/// A new policy compared with the old one: averages over the batch's states (with the weights of the states).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Comparison {
-    /// Surrogate gain E[ (pi'/pi - 1) A ] plus the entropy bonus's change.
+    /// Surrogate gain E[ (pi'/pi - 1) A ] plus the change of the entropy bonus.
     pub surrogate: f64,
-    /// Mean size |(pi'/pi - 1) A| of what the surrogate is the mean of.
+    /// Mean of |(pi'/pi - 1) A|, the size of the surrogate's terms.
     pub surrogate_size: f64,
     /// Mean KL(old || new), nats: the KL of the trust region.
     pub kl: f64,
@@ -34,7 +34,7 @@ pub struct Comparison {
     pub entropy: f64,
     /// Mean entropy of the old policy, nats.
     pub entropy_old: f64,
-    /// Averages in which a state counts gamma^t.
+    /// Averages in which a state has the weight gamma^t.
     pub discounted: Discounted,
 }
 
@@ -56,13 +56,13 @@ impl Comparison {
         numbers.iter().all(|x| x.is_finite())
     }
 
-    /// Whether the surrogate's terms cancel to rounding, as where each state has taken the same action with the same ratio, and
-    /// normalized advantages add up to zero. Such a step goes nowhere that the batch knows of, at any length.
+    /// Whether the surrogate's terms cancel up to rounding. For example, every state has the same action with the same ratio, and
+    /// normalized advantages add up to zero. The batch has no information about such a step, at any length.
     pub fn is_rounding(&self) -> bool {
         self.surrogate.abs() < ROUNDING * self.surrogate_size
     }
 
-    /// The fields that are means, and sums until they are divided by the number of states.
+    /// The fields that are means. They are sums until they are divided by the number of states.
     pub(crate) fn means(&mut self) -> [&mut f64; 10] {
         let Discounted { surrogate, kl, tv } = &mut self.discounted;
         [

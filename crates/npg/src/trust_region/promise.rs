@@ -1,8 +1,8 @@
-//! What an update promises for J, the expected discounted return of an episode, in the environment's units of reward.
+//! The gain that an update promises for J, the expected discounted return of an episode, in the environment's units of reward.
 
 use super::{Comparison, bounds};
 
-/// What turns averages over sampled states into sums over an episode, and advantages into rewards.
+/// The factors that turn averages over sampled states into sums over an episode, and advantages into rewards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Episodes {
     /// Discount factor.
@@ -11,9 +11,9 @@ pub struct Episodes {
     pub horizon: Option<u32>,
     /// D = E[ sum of gamma^t over the steps of an episode ]: at most 1 / (1 - gamma).
     pub discounted_length: f64,
-    /// Mean over the sampled states of their step within the episode.
+    /// The mean step within the episode over the sampled states.
     pub mean_step: f64,
-    /// What one unit of the surrogate's advantages is in units of reward: undoes normalization and scaling.
+    /// The reward that one unit of the surrogate's advantages is worth. It undoes normalization and scaling.
     pub advantage_unit: f64,
     /// Largest magnitude of a sampled advantage, in the surrogate's units.
     pub advantage_max: f64,
@@ -21,37 +21,37 @@ pub struct Episodes {
 
 /// The surrogate's gain in J, and lower bounds on the true gain J' - J.
 ///
-/// They are estimates: means over the batch stand for expectations, the largest advantage and divergence of the batch
-/// for those over all states, estimated advantages for true ones. The surrogate is measured on the batch that the step
-/// was fitted to, so it is too high by what the step owes to the noise of that batch.
+/// They are estimates. Means over the batch replace expectations, the largest advantage and divergence of the batch replace those
+/// over all states, and estimated advantages replace true ones. The surrogate is measured on the batch to which the step was
+/// fitted, so it is too high by what the step gains from the noise of that batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Promise {
     /// Abar = E[ sum over t of gamma^t (pi'/pi - 1) A ] over an episode of the old policy.
     pub surrogate: f64,
     /// eps_max, the largest magnitude of an advantage, in units of reward.
     pub advantage_max: f64,
-    /// How far the states can have drifted at the mean step: [`bounds::drift`] there. It is concave in time, so the mean
-    /// over the steps is lower still.
+    /// How far the states can have drifted at the mean step: [`bounds::drift`] there. It is concave in time, so the mean over the
+    /// steps is even lower.
     pub drift: f64,
     /// [`bounds::series`], up to the time limit if there is one.
     pub series: f64,
     /// [`bounds::trpo`] with the largest total variation.
     pub trpo: f64,
-    /// [`bounds::trpo`] with what Pinsker's inequality makes of the largest KL(old || new).
+    /// [`bounds::trpo`] with the bound on it by Pinsker's inequality from the largest KL(old || new).
     pub trpo_kl: f64,
     /// [`bounds::cpo`] with the mean total variation.
     pub cpo: f64,
-    /// [`bounds::cpo`] with what Pinsker's inequality makes of the mean and largest KL(old || new).
+    /// [`bounds::cpo`] with the bounds on it by Pinsker's inequality from the mean and largest KL(old || new).
     pub cpo_kl: f64,
 }
 
 impl Promise {
     /// The promise of a step that was measured with [`Surrogate::discounts`](crate::problem::Surrogate::discounts).
     ///
-    /// Abar is D times the mean of (pi'/pi - 1) A in which a state counts gamma^t. That ratio estimator is consistent for
-    /// batches that cut episodes anywhere; the plain sum over a batch divided by the episodes in it would count those that
-    /// are cut as whole. eps_A comes from |E_{a~pi'} A| <= 2 TV(s) eps_max. Means over d are (1 - gamma) D times those
-    /// over visited states, since nothing differs once an episode is over.
+    /// Abar is D times the mean of (pi'/pi - 1) A in which a state has the weight gamma^t. That ratio estimator is consistent for
+    /// batches that cut episodes anywhere. The plain sum over a batch divided by its number of episodes would count cut episodes
+    /// as whole ones. eps_A comes from |E_{a~pi'} A| <= 2 TV(s) eps_max. Means over d are (1 - gamma) D times those over visited
+    /// states, because the policies cannot differ once an episode has ended.
     pub fn new(comparison: &Comparison, episodes: &Episodes) -> Self {
         let Episodes { gamma, horizon, discounted_length, mean_step, advantage_unit, .. } = *episodes;
         let Comparison { kl_max, tv_max: alpha, discounted, .. } = *comparison;

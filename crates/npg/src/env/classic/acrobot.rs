@@ -39,12 +39,12 @@ pub struct Acrobot {
     state: [f64; 4],
 }
 
-/// What can be changed about an [`Acrobot`].
+/// The options of an [`Acrobot`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AcrobotOptions {
     /// The equations of the NIPS paper instead of the book's.
     pub nips: bool,
-    /// Uniform noise of up to this is added to each torque (N m).
+    /// The largest uniform noise that is added to each torque (N m).
     pub torque_noise_max: f64,
 }
 

@@ -42,8 +42,8 @@ pub struct CartPole {
 }
 
 impl CartPole {
-    /// A cart at rest in the middle with an upright pole. `sutton_barto_reward`: 0 a step and -1 at the fall
-    /// instead of 1 a step.
+    /// A cart at rest in the middle with an upright pole. With `sutton_barto_reward`, a step earns 0 and the fall -1, instead of 1
+    /// for each step.
     pub fn new(sutton_barto_reward: bool) -> Self {
         Self { sutton_barto_reward, state: [0.0; 4] }
     }
@@ -151,8 +151,8 @@ mod tests {
         let mut env = CartPole::new(false);
         let mut rng = Stream::new(0, Purpose::Test, 0);
         let error = env.step(Action::of_integers(&[2]), &mut rng, &mut [0.0; 4]).unwrap_err();
-        assert_eq!(error, "an action below 2 expected, got 2");
-        assert_eq!(env.load(&[0.0; 3]).unwrap_err(), "a state of 4 numbers expected, got 3");
+        assert_eq!(error, "expected an action below 2, got 2");
+        assert_eq!(env.load(&[0.0; 3]).unwrap_err(), "expected a state of 4 numbers, got 3");
         assert!(env.load(&[0.0, f64::NAN, 0.0, 0.0]).is_err());
         assert_eq!(env.save().unwrap(), [0.0; 4]);
     }

@@ -28,7 +28,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         options: &[EnvOption {
             name: "sutton_barto_reward",
             kind: Kind::Flag(false),
-            sentence: "Reward 0 a step and -1 at the fall, instead of 1 a step.",
+            sentence: "Reward 0 for each step and -1 for the fall, instead of 1 for each step.",
         }],
         build: |options| {
             let sutton_barto_reward = options.flag("sutton_barto_reward");
@@ -80,7 +80,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     },
     Entry {
         id: "MountainCarContinuous-v0",
-        sentence: "Drive a weak car up a hill by swinging back and forth, with a force that has its price.",
+        sentence: "Drive a weak car up a hill by swinging back and forth, with a force that costs reward.",
         options: &[GOAL_VELOCITY],
         build: |options| {
             let goal_velocity = options.real("goal_velocity");
@@ -93,7 +93,7 @@ pub(super) static ENTRIES: &[Entry] = &[
 const GOAL_VELOCITY: EnvOption = EnvOption {
     name: "goal_velocity",
     kind: Kind::real(0.0),
-    sentence: "Least velocity, in m a step, with which the flag must be passed.",
+    sentence: "Smallest velocity, in m per step, at which the car must pass the flag.",
 };
 
 /// A box, with its bounds rounded to f32 as Gymnasium stores them.
@@ -116,5 +116,5 @@ fn single(x: f64) -> f64 {
 /// The index in `action`, which must be below `n`.
 fn choice(action: super::Action<'_>, n: usize) -> Result<usize, String> {
     let index = action.index();
-    if index < n { Ok(index) } else { Err(format!("an action below {n} expected, got {index}")) }
+    if index < n { Ok(index) } else { Err(format!("expected an action below {n}, got {index}")) }
 }

@@ -1,6 +1,6 @@
 //! MountainCar-v0: a car too weak for the hill must swing back and forth to reach the flag.
 //!
-//! State and observation: position (m, in [-1.2, 0.6]) and velocity (m a step, in [-0.07, 0.07]). Actions 0, 1, 2
+//! State and observation: position (m, in [-1.2, 0.6]) and velocity (m per step, in [-0.07, 0.07]). Actions 0, 1, 2
 //! push left, not at all, right. In each step,
 //!
 //! ```text
@@ -22,13 +22,13 @@ use crate::random::Stream;
 
 /// Leftmost and rightmost position (m).
 pub(super) const POSITIONS: [f64; 2] = [-1.2, 0.6];
-/// Greatest speed (m a step).
+/// Largest speed (m per step).
 pub(super) const MAX_SPEED: f64 = 0.07;
-/// Where the car starts, at rest (m).
+/// The range of positions in which the car starts, at rest (m).
 pub(super) const START: [f64; 2] = [-0.6, -0.4];
-/// What the slope takes from the velocity, times its cosine (m a step^2).
+/// The deceleration by the slope, to be multiplied by its cosine (m per step^2).
 pub(super) const GRAVITY: f64 = 0.0025;
-const FORCE: f64 = 0.001; // m a step^2
+const FORCE: f64 = 0.001; // m per step^2
 const GOAL_POSITION: f64 = 0.5; // m
 
 /// The car with three actions.
@@ -40,7 +40,7 @@ pub struct MountainCar {
 }
 
 impl MountainCar {
-    /// A car at rest that must pass the flag with at least `goal_velocity` (m a step).
+    /// A car at rest that must pass the flag with at least `goal_velocity` (m per step).
     pub fn new(goal_velocity: f64) -> Self {
         Self { goal_velocity, state: [0.0; 2] }
     }
@@ -111,7 +111,7 @@ mod tests {
         assert!((-0.6..-0.599).contains(&seen[0]) && (-0.401..-0.4).contains(&seen[1]), "{seen:?}");
     }
 
-    /// Pushing always in the direction of motion reaches the flag; faster than its limit it never is.
+    /// Always pushing in the direction of motion reaches the flag, and the car never exceeds its speed limit.
     #[test]
     fn pumping_reaches_the_flag() {
         let mut rng = Stream::new(1, Purpose::Test, 0);

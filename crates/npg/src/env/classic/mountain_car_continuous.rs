@@ -1,6 +1,6 @@
-//! MountainCarContinuous-v0: the mountain car with a force of any strength, and a price for it.
+//! MountainCarContinuous-v0: the mountain car with a force of any strength, and a cost for it.
 //!
-//! State and observation: position (m, in [-1.2, 0.6]) and velocity (m a step, in [-0.07, 0.07]). With the action
+//! State and observation: position (m, in [-1.2, 0.6]) and velocity (m per step, in [-0.07, 0.07]). With the action
 //! a and the force f, which is a clipped to [-1, 1],
 //!
 //! ```text
@@ -22,7 +22,7 @@ use super::{bounds, restored, single};
 use crate::env::{Action, Ending, Env, Outcome, Space, Spec};
 use crate::random::Stream;
 
-const POWER: f64 = 0.0015; // m a step^2
+const POWER: f64 = 0.0015; // m per step^2
 const GOAL_POSITION: f64 = 0.45; // m
 
 /// The car with a real action.
@@ -34,7 +34,7 @@ pub struct MountainCarContinuous {
 }
 
 impl MountainCarContinuous {
-    /// A car at rest that must pass the flag with at least `goal_velocity` (m a step).
+    /// A car at rest that must pass the flag with at least `goal_velocity` (m per step).
     pub fn new(goal_velocity: f64) -> Self {
         Self { goal_velocity, state: [0.0; 2] }
     }

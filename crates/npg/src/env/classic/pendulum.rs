@@ -1,4 +1,4 @@
-//! Pendulum-v1: swing a rigid pendulum up by a torque too weak to lift it, and hold it there.
+//! Pendulum-v1: swing up a rigid pendulum with a torque that is too weak to lift it, and hold it there.
 //!
 //! State: angle theta (rad, 0 is upright, not wrapped) and angular velocity (rad/s). With the torque u, clipped to
 //! +-2 N m, gravity g (10 m/s^2 unless the option `g` says otherwise), mass m = 1 kg and length l = 1 m,

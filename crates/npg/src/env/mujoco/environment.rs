@@ -7,7 +7,7 @@ use crate::random::Stream;
 use npg_mujoco::{Model, Simulation};
 use std::sync::Arc;
 
-/// What is fixed about an environment beside its task and its model.
+/// The fixed properties of an environment other than its task and its model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Its id.
@@ -208,7 +208,7 @@ impl Env for MujocoEnv {
     fn load(&mut self, state: &[f64]) -> Result<(), String> {
         let len = self.simulation.state().len();
         if state.len() != len + 1 || !state.iter().all(|x| x.is_finite()) {
-            return Err(format!("a state of {} finite numbers expected, got {} numbers", len + 1, state.len()));
+            return Err(format!("expected a state of {} finite numbers, got {} numbers", len + 1, state.len()));
         }
         self.simulation.reset().map_err(|error| error.to_string())?;
         self.simulation.state_mut().copy_from_slice(&state[..len]);
@@ -222,7 +222,7 @@ impl Env for MujocoEnv {
         if state.len() != qpos.len() + qvel.len() {
             let (positions, velocities) = (qpos.len(), qvel.len());
             return Err(format!(
-                "{positions} positions and {velocities} velocities expected, got {} numbers",
+                "expected {positions} positions and {velocities} velocities, got {} numbers",
                 state.len()
             ));
         }

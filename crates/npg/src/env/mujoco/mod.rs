@@ -1,4 +1,4 @@
-//! MuJoCo: the eleven tasks of Gymnasium 1.4 (version v5), and models of one's own.
+//! MuJoCo: the eleven tasks of Gymnasium 1.4 (version v5), and your own models.
 //!
 //! libmujoco is opened when the first environment is made ([`library`]); without it everything else works. A task is a
 //! [`Task`]: where episodes start, what is observed, what a step is worth. [`MujocoSource`] makes environments of a
@@ -7,7 +7,7 @@
 //! Observations, rewards, endings, starts, limits and options are those of Gymnasium's classes; `tests/mujoco.rs`
 //! compares them with Gymnasium itself. Cameras and rendering have no options here. Starts come from the same distributions
 //! but from npg's own streams. One thing differs: where MuJoCo meets numbers that are not finite or huge, it resets the
-//! state by itself and Gymnasium goes on; npg ends the episode before that step (`on_divergence`).
+//! state by itself and Gymnasium goes on. npg ends the episode before that step (`on_divergence`).
 
 mod task;
 mod environment;

@@ -1,7 +1,7 @@
 //! FrozenLake-v1 and FrozenLake8x8-v1: walk over ice from the start to the goal without falling into a hole.
 //!
-//! State and observation: row x columns + column. Actions 0, 1, 2, 3 go left, down, right, up; at the edge one stays. On
-//! slippery ice a step goes where it should with probability `success_rate`, else to either side, equally likely. The
+//! State and observation: row x columns + column. Actions 0, 1, 2, 3 go left, down, right, up; at the edge the agent stays. On
+//! slippery ice a step goes in its direction with probability `success_rate`, and otherwise to either side, equally likely. The
 //! episode terminates in a hole and at the goal. The reward depends on the tile that is entered: goal, hole or ice
 //! (1, 0, 0). An episode starts on one of the tiles S, equally likely.
 //!
@@ -17,12 +17,12 @@ pub(super) const SMALL: &str = "SFFF/FHFH/FFFH/HFFG";
 /// The lake of 8 x 8 tiles.
 pub(super) const LARGE: &str = "SFFFFFFF/FFFFFFFF/FFFHFFFF/FFFFFHFF/FFFHFFFF/FHHFFFHF/FHFFHFHF/FFFHFFFG";
 
-/// What can be chosen about a lake.
+/// The options of a lake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrozenLake {
     /// Tiles, row by row with `/` between: S start, F ice, H hole, G goal.
     pub map: String,
-    /// Probability that a step goes where it should; 1 for ice that is not slippery.
+    /// Probability that a step goes in its direction; 1 for ice that is not slippery.
     pub success_rate: f64,
     /// Rewards for entering the goal, a hole, ice.
     pub rewards: [f64; 3],
@@ -32,21 +32,24 @@ impl FrozenLake {
     /// The table of outcomes.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with the map, or which number is none.
+    /// A sentence that says what is wrong with the map or with a number.
     pub fn table(&self) -> Result<Table, String> {
         let rows: Vec<&[u8]> = self.map.split('/').map(str::as_bytes).collect();
         let (height, width) = (rows.len(), rows[0].len());
         if let Some(row) = rows.iter().position(|row| row.len() != width || row.is_empty()) {
-            return Err(format!("row {row} of the map has {} tiles, all must have {width} > 0", rows[row].len()));
+            return Err(format!(
+                "row {row} of the map has {} tiles, but all rows must have {width} > 0",
+                rows[row].len()
+            ));
         }
         let tiles: Vec<u8> = rows.concat();
         if let Some(at) = tiles.iter().position(|tile| !b"SFHG".contains(tile)) {
             let letter = char::from(tiles[at]);
-            return Err(format!("`{letter}` in row {} of the map is no tile; use S, F, H, G", at / width));
+            return Err(format!("`{letter}` in row {}  of the map is not a tile; use S, F, H, G", at / width));
         }
         let starts = tiles.iter().filter(|tile| **tile == b'S').count();
         if starts == 0 {
-            return Err("the map has no start; make a tile S".into());
+            return Err("the map has no start; add a tile S".into());
         }
         let start = tiles.iter().map(|tile| if *tile == b'S' { 1.0 / starts as f64 } else { 0.0 }).collect();
         let outcomes = |state: usize, action: usize| {
@@ -85,13 +88,13 @@ mod tests {
             lake.table().err().unwrap_or_default()
         };
         assert_eq!(message("SG"), "");
-        assert_eq!(message(""), "row 0 of the map has 0 tiles, all must have 0 > 0");
-        assert_eq!(message("SF/FFG"), "row 1 of the map has 3 tiles, all must have 2 > 0");
-        assert_eq!(message("SF/xG"), "`x` in row 1 of the map is no tile; use S, F, H, G");
-        assert_eq!(message("FF/FG"), "the map has no start; make a tile S");
+        assert_eq!(message(""), "row 0 of the map has 0  tiles, but all rows must have 0 > 0");
+        assert_eq!(message("SF/FFG"), "row 1 of the map has 3 tiles, but all rows must have 2 > 0");
+        assert_eq!(message("SF/xG"), "`x` in row 1  of the map is not a tile; use S, F, H, G");
+        assert_eq!(message("FF/FG"), "the map has no start; add a tile S");
     }
 
-    /// The chance to get there ever, which J tends to as gamma tends to 1.
+    /// The probability of ever reaching the goal, to which J tends as gamma tends to 1.
     #[test]
     fn the_small_lake_can_be_crossed_in_fourteen_of_seventeen() {
         let lake = FrozenLake { map: SMALL.into(), success_rate: 1.0 / 3.0, rewards: [1.0, 0.0, 0.0] };

@@ -11,7 +11,7 @@ use super::Table;
 use crate::exact::mdp::Mdp;
 use crate::random::{Purpose, Stream};
 
-/// Most outcomes that a process may have: 200 MB.
+/// The most outcomes of a process: 200 MB.
 const MAX_OUTCOMES: usize = 5_000_000;
 
 /// The size of a process and its seed.
@@ -23,7 +23,7 @@ pub struct Garnet {
     pub actions: usize,
     /// States that may follow a state and an action; at most all.
     pub branching: usize,
-    /// Which of the processes of that size.
+    /// The number of the process among those of that size.
     pub seed: u64,
 }
 
@@ -38,7 +38,7 @@ impl Garnet {
         let outcomes = states.saturating_mul(actions).saturating_mul(branching);
         if outcomes == 0 || outcomes > MAX_OUTCOMES || states > crate::exact::mdp::MAX_STATES {
             let sizes = format!("{states} states x {actions} actions x {branching} next states");
-            return Err(format!("a process of {sizes} was asked for, it may have 1 to {MAX_OUTCOMES} outcomes"));
+            return Err(format!("a process of {sizes} is too large; it may have 1 to {MAX_OUTCOMES} outcomes"));
         }
         let gamma = 0.0; // a table has no discount
         Ok(Table::of(&Mdp::random(states, actions, branching, gamma, &mut Stream::new(seed, Purpose::World, 0))))

@@ -60,12 +60,12 @@ pub(super) static ENTRIES: &[Entry] = &[
             EnvOption {
                 name: "is_rainy",
                 kind: Kind::Flag(false),
-                sentence: "Whether a drive may end up to the left or right of where it should.",
+                sentence: "Whether a drive may go to the left or right instead.",
             },
             EnvOption {
                 name: "rainy_probability",
                 kind: Kind::Real { default: 0.8, low: 0.0, high: 1.0 },
-                sentence: "Probability that a drive in the rain goes where it should.",
+                sentence: "Probability that a drive in the rain goes in its direction.",
             },
             EnvOption {
                 name: "fickle_passenger",
@@ -75,7 +75,7 @@ pub(super) static ENTRIES: &[Entry] = &[
             EnvOption {
                 name: "fickle_probability",
                 kind: Kind::Real { default: 0.3, low: 0.0, high: 1.0 },
-                sentence: "Probability that a fickle passenger does so.",
+                sentence: "Probability that a fickle passenger changes the destination.",
             },
         ],
         build: |options| Ok(TabularEnv::source("Taxi-v4", Some(200), Some(8.0), taxi(options)?)),
@@ -95,7 +95,7 @@ pub(super) static ENTRIES: &[Entry] = &[
             EnvOption {
                 name: "seed",
                 kind: Kind::Integer { default: 0, low: 0, high: i64::MAX },
-                sentence: "Which of the processes of that size.",
+                sentence: "The number of the process among those of that size.",
             },
             EnvOption { name: "horizon", kind: size(1000, 100_000), sentence: "Time limit in steps." },
         ],
@@ -118,13 +118,13 @@ const fn lake_options(map: &'static str) -> [EnvOption; 7] {
         EnvOption {
             name: "desc",
             kind: Kind::Text(""),
-            sentence: "A lake of one's own, rows of S (start), F (ice), H (hole), G (goal) with / between: \"SF/HG\".",
+            sentence: "Your own lake, as rows of S (start), F (ice), H (hole), G (goal) with / between: \"SF/HG\".",
         },
-        EnvOption { name: "is_slippery", kind: Kind::Flag(true), sentence: "Whether steps go astray." },
+        EnvOption { name: "is_slippery", kind: Kind::Flag(true), sentence: "Whether steps may go to either side." },
         EnvOption {
             name: "success_rate",
             kind: rate,
-            sentence: "Probability that a step on slippery ice goes where it should; else to either side.",
+            sentence: "Probability that a step on slippery ice goes in its direction; otherwise it goes to either side.",
         },
         EnvOption { name: "reward_goal", kind: Kind::real(1.0), sentence: "Reward for reaching the goal." },
         EnvOption { name: "reward_hole", kind: Kind::real(0.0), sentence: "Reward for falling into a hole." },
@@ -145,7 +145,7 @@ fn lake(options: &Values) -> Result<Table> {
 }
 
 const fn slippery_ground(default: bool) -> EnvOption {
-    let sentence = "Whether a step may go to either side of where it should, each as likely.";
+    let sentence = "Whether a step may also go to either side, with equal probability.";
     EnvOption { name: "is_slippery", kind: Kind::Flag(default), sentence }
 }
 
@@ -172,7 +172,7 @@ fn garnet(options: &Values) -> Result<Table> {
     garnet.table().map_err(|message| Error::config("env.states", message))
 }
 
-/// The cell after a step of (rows, columns) from `cell` in a grid of `size`: at the edge one stays.
+/// The cell after a step of (rows, columns) from `cell` in a grid of `size`. At the edge, the cell stays the same.
 pub(super) fn moved(cell: usize, step: (isize, isize), size: [usize; 2]) -> usize {
     let [height, width] = size;
     let row = (cell / width).saturating_add_signed(step.0).min(height - 1);

@@ -56,7 +56,7 @@ impl Env for TabularEnv {
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
         let (action, actions) = (action.index(), self.table.actions());
         if action >= actions {
-            return Err(format!("an action below {actions} expected, got {action}"));
+            return Err(format!("expected an action below {actions}, got {action}"));
         }
         let outcome = self.table.draw(self.state, action, rng);
         let ending = if outcome.terminated { Ending::Terminated } else { Ending::Running };
@@ -74,7 +74,7 @@ impl Env for TabularEnv {
         let states = self.table.states();
         match state {
             [x] if x.fract() == 0.0 && (0.0..states as f64).contains(x) => self.state = *x as usize,
-            _ => return Err(format!("the index of one of {states} states expected, got {state:?}")),
+            _ => return Err(format!("expected the index of one of {states} states, got {state:?}")),
         }
         Ok(())
     }

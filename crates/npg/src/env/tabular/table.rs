@@ -3,7 +3,7 @@
 use crate::exact::mdp::{MAX_STATES, Mdp, Transition};
 use crate::random::Stream;
 
-/// How far from 1 a sum of probabilities may be: rounding, no more.
+/// How far a sum of probabilities may be from 1: only rounding error.
 const SUM_TOLERANCE: f64 = 1e-9;
 
 /// What may follow a state and an action.
@@ -15,7 +15,7 @@ pub struct TableOutcome {
     pub next: usize,
     /// The reward.
     pub reward: f64,
-    /// Whether the episode is over: `next` is still observed, but nothing is earned from it.
+    /// Whether the episode is over. `next` is still observed, but nothing is earned from there.
     pub terminated: bool,
 }
 
@@ -35,12 +35,12 @@ pub struct Table {
     actions: usize,
     observations: usize,
     start: Vec<f64>,
-    /// Sums of `start` up to and with each state, for sampling.
+    /// Sums of `start` up to and including each state, for sampling.
     start_sums: Vec<f64>,
-    /// Where each row (s, a) begins in `outcomes`; S A + 1 numbers.
+    /// The start of each row (s, a) in `outcomes`; S A + 1 numbers.
     offsets: Vec<usize>,
     outcomes: Vec<TableOutcome>,
-    /// Sums of a row's probabilities up to and with each outcome, for sampling.
+    /// Sums of a row's probabilities up to and including each outcome, for sampling.
     sums: Vec<f64>,
 }
 
@@ -52,10 +52,13 @@ impl Table {
     pub fn new(start: Vec<f64>, actions: usize, rows: Vec<Vec<TableOutcome>>) -> Result<Self, String> {
         let states = start.len();
         if states == 0 || states > MAX_STATES {
-            return Err(format!("there are {states} states, there must be 1 to {MAX_STATES}"));
+            return Err(format!("there are {states} states, but there must be 1 to {MAX_STATES}"));
         }
         if actions == 0 || rows.len() != states * actions {
-            return Err(format!("there are {} rows, there must be one for each of {states} x {actions}", rows.len()));
+            return Err(format!(
+                "there are {} rows, but there must be one for each of {states} x {actions}",
+                rows.len()
+            ));
         }
         let mut table = Self {
             actions,
@@ -78,8 +81,8 @@ impl Table {
         Ok(table)
     }
 
-    /// The table of an exact process. Each transition pays the expected reward of its state and action; what is missing
-    /// from a row's probabilities ends the episode, in the state where it was.
+    /// The table of an exact process. Each transition pays the expected reward of its state and action. If a row's probabilities sum
+    /// to less than 1, the episode ends with the missing probability, in the state where it was.
     pub fn of(mdp: &Mdp) -> Self {
         let row = |row: usize| {
             let (state, action) = (row / mdp.actions(), row % mdp.actions());
@@ -96,7 +99,7 @@ impl Table {
         Self::new(mdp.start().to_vec(), mdp.actions(), rows).expect("an exact process is sound")
     }
 
-    /// The same table, of which only state modulo `observations` is seen.
+    /// The same table, of which only the state modulo `observations` is observed.
     pub(super) fn hidden(self, observations: usize) -> Self {
         Self { observations, ..self }
     }
@@ -111,12 +114,12 @@ impl Table {
         self.actions
     }
 
-    /// Number of observations: S, or less where part of the state is hidden.
+    /// The number of observations: S, or less if part of the state is hidden.
     pub fn observations(&self) -> usize {
         self.observations
     }
 
-    /// What is observed in `state`.
+    /// The observation in `state`.
     pub fn observation(&self, state: usize) -> usize {
         state % self.observations
     }
@@ -126,22 +129,22 @@ impl Table {
         &self.start
     }
 
-    /// What may follow `state` and `action`. An outcome may stand more than once.
+    /// What may follow `state` and `action`. An outcome may appear more than once.
     pub fn outcomes(&self, state: usize, action: usize) -> &[TableOutcome] {
         &self.outcomes[self.row(state, action)]
     }
 
-    /// The exact process with discount `gamma`: expected rewards, and no transition where an outcome terminates. It knows
-    /// no time limit.
+    /// The exact process with discount `gamma`. It has expected rewards, no transition for an outcome that terminates, and no time
+    /// limit.
     ///
     /// # Errors
-    /// If part of the state is hidden, so that a policy of the observation is none of the state; if `gamma` is not in
+    /// If part of the state is hidden, so that a policy over observations is not a policy over states, or if `gamma` is not in
     /// [0, 1).
     pub fn mdp(&self, gamma: f64) -> Result<Mdp, String> {
         if self.observations < self.states() {
             let (states, seen) = (self.states(), self.observations);
             return Err(format!(
-                "only {seen} of its {states} states can be told apart: it is no MDP of what is observed"
+                "only {seen} of its {states} states can be distinguished, so its observations are not an MDP"
             ));
         }
         let mut transitions = Vec::with_capacity(self.outcomes.len());
@@ -177,13 +180,13 @@ impl Table {
     }
 }
 
-/// Sums of probabilities up to and with each. From the last one that is possible on they are infinite, so that rounding
-/// never lets a draw fall behind it.
+/// Sums of probabilities up to and including each one. From the last possible outcome on they are infinite, so that a draw never
+/// exceeds all of them because of rounding.
 fn sums(name: &str, probabilities: impl Iterator<Item = f64>) -> Result<Vec<f64>, String> {
     let (mut sum, mut last, mut sums) = (0.0, 0, Vec::new());
     for (at, probability) in probabilities.enumerate() {
         if !(0.0..=1.0 + SUM_TOLERANCE).contains(&probability) {
-            return Err(format!("{name}[{at}] is {probability}, a probability must be from 0 to 1"));
+            return Err(format!("{name}[{at}] is {probability}, but a probability must be from 0 to 1"));
         }
         if probability > 0.0 {
             last = at;
@@ -192,13 +195,13 @@ fn sums(name: &str, probabilities: impl Iterator<Item = f64>) -> Result<Vec<f64>
         sums.push(sum);
     }
     if (sum - 1.0).abs() > SUM_TOLERANCE {
-        return Err(format!("the probabilities of {name} sum to {sum}, they must sum to 1"));
+        return Err(format!("the probabilities of {name} sum to {sum}, but they must sum to 1"));
     }
     sums[last..].fill(f64::INFINITY);
     Ok(sums)
 }
 
-/// The first index whose sum is above a uniform draw: never one of probability 0.
+/// The first index whose sum is above a uniform draw. It never has probability 0.
 fn drawn(sums: &[f64], rng: &mut Stream) -> usize {
     let u = rng.unit();
     sums.partition_point(|sum| *sum <= u)
@@ -219,14 +222,17 @@ mod tests {
             Table::new(start.to_vec(), 1, vec![row.to_vec(); start.len()]).err().unwrap_or_default()
         };
         assert_eq!(message(&[1.0], &[outcome(1.0, 0)]), "");
-        assert_eq!(message(&[], &[]), "there are 0 states, there must be 1 to 10000");
-        assert_eq!(message(&[0.5], &[outcome(1.0, 0)]), "the probabilities of start sum to 0.5, they must sum to 1");
-        assert_eq!(message(&[1.0], &[]), "the probabilities of row[0][0] sum to 0, they must sum to 1");
+        assert_eq!(message(&[], &[]), "there are 0 states, but there must be 1 to 10000");
+        assert_eq!(
+            message(&[0.5], &[outcome(1.0, 0)]),
+            "the probabilities of start sum to 0.5, but they must sum to 1"
+        );
+        assert_eq!(message(&[1.0], &[]), "the probabilities of row[0][0] sum to 0, but they must sum to 1");
         let two = [outcome(1.5, 0), outcome(-0.5, 0)];
-        assert_eq!(message(&[1.0], &two), "row[0][0][0] is 1.5, a probability must be from 0 to 1");
+        assert_eq!(message(&[1.0], &two), "row[0][0][0] is 1.5, but a probability must be from 0 to 1");
         assert!(message(&[1.0], &[outcome(1.0, 1)]).ends_with("states are below 1, rewards finite"));
         let error = Table::new(vec![1.0], 2, vec![vec![outcome(1.0, 0)]]).unwrap_err();
-        assert_eq!(error, "there are 1 rows, there must be one for each of 1 x 2");
+        assert_eq!(error, "there are 1 rows, but there must be one for each of 1 x 2");
     }
 
     #[test]
@@ -251,7 +257,7 @@ mod tests {
         assert!(table.mdp(1.0).unwrap_err().starts_with("gamma is 1"));
     }
 
-    /// What is impossible is never drawn, first or last, whatever rounding does to the sums.
+    /// An impossible outcome is never drawn, first or last, whatever rounding does to the sums.
     #[test]
     fn the_impossible_does_not_happen() {
         let third = 1.0 / 3.0;

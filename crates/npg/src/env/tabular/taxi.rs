@@ -25,7 +25,7 @@
 
 use super::{Table, TableOutcome, moved};
 
-/// States that can be told apart.
+/// The number of states that can be distinguished.
 const STATES: usize = 500;
 const ACTIONS: usize = 6;
 /// The cells of the stops R, G, Y, B.
@@ -39,12 +39,12 @@ const WALLS: [usize; 6] = [1, 6, 15, 17, 20, 22];
 /// Passenger, in the taxi.
 const IN_TAXI: usize = 4;
 
-/// What can be chosen about the taxi.
+/// The options of the taxi.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Taxi {
-    /// In the rain: the probability that a drive goes where it should.
+    /// In the rain, the probability that a drive goes in its direction.
     pub rain: Option<f64>,
-    /// Fickle passengers: the probability that one changes the destination.
+    /// The probability that a fickle passenger changes the destination.
     pub fickle: Option<f64>,
 }
 
@@ -53,7 +53,7 @@ impl Taxi {
     /// change; the observation does not tell the halves apart.
     ///
     /// # Errors
-    /// If a probability is none.
+    /// If a number is not a probability.
     pub fn table(&self) -> Result<Table, String> {
         let start: Vec<f64> = (0..STATES).map(starts).collect();
         let rows: Vec<_> = (0..STATES * ACTIONS).map(|row| self.outcomes(row / ACTIONS, row % ACTIONS)).collect();
@@ -87,7 +87,7 @@ impl Taxi {
         vec![outcome]
     }
 
-    /// Where a drive from `cell` leads, with the probabilities.
+    /// The cells to which a drive from `cell` leads, with their probabilities.
     fn drives(&self, cell: usize, direction: usize) -> impl Iterator<Item = (usize, f64)> {
         let to = driven(cell, direction);
         let [left, right] = ASIDE[direction].map(|aside| if to == cell { cell } else { driven(cell, aside) });
@@ -110,7 +110,7 @@ fn starts(state: usize) -> f64 {
     if passenger < IN_TAXI && passenger != destination { 1.0 / 300.0 } else { 0.0 }
 }
 
-/// The same outcomes where the passenger is about to change the destination: with the first drive that moves them.
+/// The same outcomes if the passenger is about to change the destination, which happens with the first drive that moves them.
 fn changing(state: usize, outcomes: &[TableOutcome]) -> Vec<TableOutcome> {
     let later = |outcome: &TableOutcome| vec![TableOutcome { next: STATES + outcome.next, ..*outcome }];
     let now = |outcome: &TableOutcome| {
@@ -140,6 +140,6 @@ mod tests {
         assert_eq!((table.states(), table.observations()), (1000, 500));
         assert!((table.start()[..500].iter().sum::<f64>() - 0.7).abs() < 1e-12);
         let message = table.mdp(0.99).unwrap_err();
-        assert_eq!(message, "only 500 of its 1000 states can be told apart: it is no MDP of what is observed");
+        assert_eq!(message, "only 500 of its 1000 states can be distinguished, so its observations are not an MDP");
     }
 }

@@ -1,4 +1,4 @@
-//! The one-dimensional regulator with Gaussian noise over 20 steps, and what rescaled parameters do to learning.
+//! The one-dimensional regulator with Gaussian noise over 20 steps, and the effect of rescaled parameters on learning.
 //!
 //! x' = 0.7 x + u + w, w ~ N(0, 1), cost x^2 per step (Kakade 2001, section 5 and figure 1). The paper prints the
 //! policy as proportional to exp(th1 s1 x^2 + th2 s2 x), which has no action in it; read as
@@ -78,12 +78,12 @@ impl Lqg {
     }
 }
 
-/// A learner of the regulator at some times. It ends early where it could not be followed.
+/// A learner of the regulator at some times. It ends early if it could not be followed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LqgCurve {
     /// Its parameters' scales.
     pub lqg: Lqg,
-    /// What it follows.
+    /// The direction that it follows.
     pub direction: Direction,
     /// Times, increasing.
     pub times: Vec<f64>,

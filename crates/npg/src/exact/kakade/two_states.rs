@@ -1,5 +1,5 @@
 //! Two states, each of which the agent may stay in: staying pays 1 in state i and 2 in state j, crossing pays 0.
-//! pi(stay; s) = sigmoid(theta_s), and what counts is the average reward per step.
+//! pi(stay; s) = sigmoid(theta_s), and the objective is the average reward per step.
 //!
 //! While the agent begins to stay in i, it visits j less and less, and vanilla gradients weight a state by its
 //! visits: they learn to stay in i, and then almost nothing for as long as j is starved.
@@ -46,7 +46,7 @@ pub fn two_states(theta: [f64; 2]) -> TwoStates {
 /// A learner that follows its gradient from [`START`] to [`TARGET`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TwoStateFlow {
-    /// What it follows.
+    /// The direction that it follows.
     pub direction: Direction,
     /// Its parameters over time; unless it got stuck, the last ones reach [`TARGET`].
     pub flow: Flow<2>,
@@ -67,7 +67,7 @@ impl TwoStateFlow {
                 Direction::Natural => local.natural,
             }
         };
-        // Steps short enough to be drawn against the logarithm of time.
+        // The steps are short enough for a figure with the logarithm of time.
         let limits = Limits { time: 1e9, longest: 0.005, growth: 0.05, tolerance: 1e-10, steps: 1_000_000 };
         let flow = follow(slope, start, &limits, |theta| two_states(*theta).local.value - TARGET);
         let worlds: Vec<TwoStates> = flow.points.iter().map(|theta| two_states(*theta)).collect();
@@ -81,12 +81,12 @@ impl TwoStateFlow {
         (self.flow.end == End::Event).then(|| self.flow.last().0)
     }
 
-    /// The smallest weight that j ever had.
+    /// The smallest weight of j at any time.
     pub fn least_weight_j(&self) -> f64 {
         self.weights_j.iter().copied().fold(1.0, f64::min)
     }
 
-    /// Share of the time to the end during which the average reward was within `margin` of `level`.
+    /// The fraction of the whole time in which the average reward was within `margin` of `level`.
     pub fn share_near(&self, level: f64, margin: f64) -> f64 {
         let near =
             |i: usize| (self.rewards[i] - level).abs() <= margin && (self.rewards[i + 1] - level).abs() <= margin;

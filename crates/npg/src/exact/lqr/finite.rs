@@ -34,7 +34,7 @@ impl Lqr {
         finite.then_some(Local { value, gradient, fisher, natural })
     }
 
-    /// How the action value falls at each step, the last step first.
+    /// The action value as a function of the action at each step, the last step first.
     fn falls(&self, policy: &AffineGaussian, horizon: usize) -> Vec<Fall> {
         let AffineGaussian { k, bias, .. } = *policy;
         let (c, drift, gamma) = (self.a + self.b * k, self.b * bias, self.gamma);
@@ -67,6 +67,6 @@ fn solve(f: &[[f64; 3]; 3], g: &[f64; 3]) -> Option<[f64; 3]> {
     let determinant = f[0][0] * f[1][1] - f[0][1] * f[1][0];
     let k = (g[0] * f[1][1] - f[0][1] * g[1]) / determinant;
     let bias = (f[0][0] * g[1] - g[0] * f[1][0]) / determinant;
-    // Of a determinant of 0, rounding leaves a few units of the last place of the products.
+    // If the determinant is 0, rounding leaves a few units in the last place of the products.
     (determinant > 1e-14 * f[0][0] * f[1][1]).then(|| [k, bias, g[2] / f[2][2]])
 }

@@ -18,8 +18,7 @@ pub struct RegulatorProblem {
 }
 
 impl RegulatorProblem {
-    /// The problem of improving `policy`. None where J is minus infinity, and for a sigma that is not positive, at which F is
-    /// infinite.
+    /// The problem of improving `policy`. None if J is minus infinity, and for a sigma that is not positive, at which F is infinite.
     pub fn new(lqr: &Lqr, policy: AffineGaussian) -> Option<Self> {
         let (sums, fall) = (lqr.sums(&policy)?, lqr.fall(&policy)?);
         let local = lqr.affine(&policy)?.in_log_sigma(policy.sigma);

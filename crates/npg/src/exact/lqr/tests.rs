@@ -1,4 +1,4 @@
-//! The closed forms against sums over time, differences and samples.
+//! Compares the closed forms with sums over time, differences and samples.
 
 use super::*;
 use crate::random::{Purpose, Stream};

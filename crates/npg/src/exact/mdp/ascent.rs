@@ -7,12 +7,12 @@ use crate::npg::{Outcome, update};
 use crate::problem::Problem;
 use crate::solve::SolverState;
 
-/// How a policy is improved.
+/// The method of improving a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// theta + alpha grad J.
     Vanilla,
-    /// theta + eta F^+ grad J; states that are never visited stay as they are.
+    /// theta + eta F^+ grad J. States that are never visited do not change.
     Natural,
     /// pi' proportional to pi exp(eta A / (1-gamma)) in all states.
     SoftPolicyIteration,
@@ -29,7 +29,7 @@ impl Method {
     }
 }
 
-/// How far each step goes.
+/// The length of each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StepSize {
     /// This multiple of the direction.
@@ -38,7 +38,7 @@ pub enum StepSize {
     Kl(f64),
 }
 
-/// What [`Mdp::ascend`] does.
+/// The settings of [`Mdp::ascend`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ascent {
     /// Direction.
@@ -49,7 +49,7 @@ pub struct Ascent {
     pub iterations: usize,
 }
 
-/// A policy on the way.
+/// A policy during the ascent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Iterate {
     /// 0 is the start.
@@ -58,7 +58,7 @@ pub struct Iterate {
     pub j: f64,
     /// KL(before || now) of the step that led here, mean over d of the policy before; 0 at the start.
     pub kl: f64,
-    /// Upper bound of J* - J by the convergence theorem, where that applies.
+    /// The upper bound of J* - J by the convergence theorem, if that applies.
     pub bound: Option<f64>,
 }
 
@@ -72,8 +72,8 @@ pub fn convergence_bound(actions: usize, eta: f64, gamma: f64, iterations: usize
 impl Mdp {
     /// Improves `start` by exact steps of the trainer's own [`update`]: T + 1 iterates and the last policy.
     ///
-    /// A step of a given KL keeps that budget as measured, as in training (`algorithm.kl_tolerance`). Where nothing is left to
-    /// gain, it stays where it is.
+    /// A step of a given KL keeps that budget as measured, as in training (`algorithm.kl_tolerance`). If nothing is left to gain,
+    /// the policy does not change.
     ///
     /// # Errors
     /// If a step makes a logit overflow.
@@ -121,7 +121,7 @@ impl Mdp {
                 let vanilla = || problem.gradient();
                 Some((update.alpha, update.solution.map_or_else(vanilla, |solution| solution.x)))
             }
-            // Where probabilities are so small that the gradient underflows, the closed form still points uphill.
+            // If probabilities are so small that the gradient underflows, the closed form still points uphill.
             (_, StepSize::Fixed(alpha)) => Some((alpha, x)),
             (_, StepSize::Kl(_)) => None,
         }

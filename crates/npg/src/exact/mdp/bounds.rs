@@ -1,11 +1,11 @@
-//! One policy against another: the performance difference, the surrogate, and every lower bound.
+//! Compares one policy with another: the performance difference, the surrogate, and every lower bound.
 
 use super::finite::means;
 use super::{Evaluation, FiniteHorizon, Mdp, TabularPolicy};
 use crate::exact::dot;
 use crate::trust_region::bounds;
 
-/// How far a new policy is from an old one.
+/// The divergences between a new policy and an old one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Divergence {
     /// alpha: the largest total variation of a state.
@@ -20,7 +20,7 @@ pub struct Divergence {
     pub kl_reverse_mean: f64,
 }
 
-/// The improvement J' - J, and what promises it from the old policy's states alone ([`bounds`]).
+/// The improvement J' - J, and the estimates of it from the old policy's states alone ([`bounds`]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LowerBounds {
     /// J' - J.
@@ -40,7 +40,7 @@ pub struct LowerBounds {
 }
 
 impl LowerBounds {
-    /// All bounds with their names, the tightest not always first.
+    /// All bounds with their names. The tightest is not always first.
     pub fn named(&self) -> [(&'static str, f64); 5] {
         [
             ("series", self.series),
@@ -59,7 +59,7 @@ impl Mdp {
         dot(d, &means(policy, &old.advantage)) / (1.0 - self.gamma())
     }
 
-    /// How far `new` is from `old`, whose evaluation is `at`.
+    /// The divergences between `new` and `old`, whose evaluation is `at`.
     pub fn divergence(&self, old: &TabularPolicy, at: &Evaluation, new: &TabularPolicy) -> Divergence {
         let (tv, kl, reverse) = (old.total_variation(new), old.kl(new), new.kl(old));
         let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
@@ -98,8 +98,8 @@ impl Mdp {
         bounds::finite_horizon(surrogate, self.gamma(), &at.largest_expected_advantages(new), alpha)
     }
 
-    /// TV between the state distributions of two policies after t = 0..=`horizon` steps; the episodes that have ended
-    /// count as a state of their own.
+    /// TV between the state distributions of two policies after t = 0..=`horizon` steps. Episodes that have ended count as a
+    /// separate state.
     pub fn drift(&self, one: &TabularPolicy, other: &TabularPolicy, horizon: usize) -> Vec<f64> {
         let (p, q) = (self.state_distributions(one, horizon), self.state_distributions(other, horizon));
         let ended = |p: &[f64]| 1.0 - p.iter().sum::<f64>();

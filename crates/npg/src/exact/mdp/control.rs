@@ -2,12 +2,12 @@
 
 use super::{Mdp, TabularPolicy};
 
-/// An optimal policy and what it is worth.
+/// An optimal policy and its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Optimum {
     /// J* = E_rho V*.
     pub j: f64,
-    /// V*, one a state.
+    /// V*, one number per state.
     pub v: Vec<f64>,
     /// Q*, S x A.
     pub q: Vec<f64>,
@@ -17,8 +17,8 @@ pub struct Optimum {
     pub choice: Vec<usize>,
 }
 
-/// Actions whose values differ by less than this part of the largest |Q| are equally good: rounding must not make
-/// policy iteration go round in circles.
+/// Actions whose values differ by less than this fraction of the largest |Q| are equally good. Otherwise rounding could make
+/// policy iteration cycle.
 const TIE: f64 = 1e-12;
 
 impl Mdp {
@@ -49,7 +49,7 @@ impl Mdp {
             let change = v.iter().zip(&next).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             let largest = next.iter().map(|v| v.abs()).fold(0.0, f64::max);
             v = next;
-            // ||V* - v|| <= gamma / (1-gamma) change; below rounding it cannot get.
+            // ||V* - v|| <= gamma / (1-gamma) change; it cannot get below rounding.
             if change * self.gamma() <= error * (1.0 - self.gamma()) || change <= f64::EPSILON * largest {
                 return v;
             }
@@ -61,7 +61,7 @@ impl Mdp {
         q.chunks(self.actions()).map(|row| row.iter().copied().fold(f64::NEG_INFINITY, f64::max)).collect()
     }
 
-    /// argmax_a Q(s,a): the present choice where it is as good as any, else the first of the best.
+    /// argmax_a Q(s,a): the present choice if it is among the best, and otherwise the first of the best.
     fn greedy(&self, q: &[f64], present: Option<&[usize]>) -> Vec<usize> {
         let tie = TIE * q.iter().map(|q| q.abs()).fold(0.0, f64::max);
         let best = |(state, row): (usize, &[f64])| {

@@ -1,26 +1,26 @@
-//! What a policy is worth: V, Q, A, its state distribution and J.
+//! The values of a policy: V, Q, A, its state distribution and J.
 
 use super::{Mdp, TabularPolicy};
 use crate::exact::dot;
 use faer::Mat;
 use faer::linalg::solvers::Solve;
 
-/// Up to this many states linear systems are solved by LU factorization, above it by sweeps over the sparse rows, whose
-/// number grows as 1 / (1 - gamma).
+/// Up to this many states, linear systems are solved by LU factorization. With more states they are solved by sweeps over the
+/// sparse rows, whose number grows as 1 / (1 - gamma).
 pub const DENSE: usize = 1024;
 
-/// A policy in a process, exactly. Errors are those of rounding: about 1e-14 / (1-gamma) of the largest |V|.
+/// The exact values of a policy in a process. Errors are rounding errors: about 1e-14 / (1-gamma) of the largest |V|.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Discount.
     pub gamma: f64,
-    /// V(s) = E[sum_t gamma^t r_t | s_0 = s], one a state.
+    /// V(s) = E[sum_t gamma^t r_t | s_0 = s], one number per state.
     pub v: Vec<f64>,
     /// Q(s,a) = r(s,a) + gamma E V(s'), S x A.
     pub q: Vec<f64>,
     /// A(s,a) = Q(s,a) - V(s), S x A.
     pub advantage: Vec<f64>,
-    /// d(s) = (1-gamma) sum_t gamma^t P(s_t = s), one a state; sums to 1 where no episode ends.
+    /// d(s) = (1-gamma) sum_t gamma^t P(s_t = s), one number per state. It sums to 1 if no episode ends.
     pub occupancy: Vec<f64>,
     /// J = E_rho V.
     pub j: f64,
@@ -33,10 +33,10 @@ impl Mdp {
     /// If the policy has another number of states or actions.
     pub fn evaluate(&self, policy: &TabularPolicy) -> Evaluation {
         let shape = (policy.states(), policy.actions());
-        assert_eq!(shape, (self.states(), self.actions()), "the policy is one for another process");
+        assert_eq!(shape, (self.states(), self.actions()), "the policy is for another process");
         let chain = Chain::new(self, policy);
         let (v, mut occupancy) = if self.states() <= DENSE { chain.solve() } else { (chain.sweep(), chain.push()) };
-        // What rounding leaves in states that no path reaches is 0.
+        // In states that no path reaches, rounding errors are set to 0.
         let reached = self.reachable(|i| policy.probabilities()[i] > 0.0);
         occupancy.iter_mut().zip(reached).filter(|(_, reached)| !reached).for_each(|(d, _)| *d = 0.0);
         let q = self.action_values(&v);
@@ -46,7 +46,7 @@ impl Mdp {
         Evaluation { gamma: self.gamma(), v, q, advantage, occupancy, j }
     }
 
-    /// Whether a path of actions that may be taken, by their place in S x A, leads from the start to each state.
+    /// Whether each state can be reached from the start by actions that may be taken (by their place in S x A).
     pub(super) fn reachable(&self, may_be_taken: impl Fn(usize) -> bool) -> Vec<bool> {
         let mut reached: Vec<bool> = self.start().iter().map(|p| *p > 0.0).collect();
         let mut open: Vec<usize> = (0..reached.len()).filter(|s| reached[*s]).collect();
@@ -73,12 +73,12 @@ impl Mdp {
     }
 }
 
-/// The Markov chain that a policy makes of a process.
+/// The Markov chain of a policy in a process.
 struct Chain<'a> {
     mdp: &'a Mdp,
     /// Expected reward of each state.
     reward: Vec<f64>,
-    /// Where the row of each state begins.
+    /// The start of the row of each state.
     offsets: Vec<usize>,
     next: Vec<(usize, f64)>,
 }
@@ -119,7 +119,7 @@ impl<'a> Chain<'a> {
         let mut d = solve(&inflow);
         let pushed = self.pushed(&d, &inflow);
         let correction = solve(&pushed.iter().zip(&d).map(|(pushed, d)| pushed - d).collect::<Vec<_>>());
-        // Nor is rounding a mass below 0.
+        // Rounding must not give a negative mass either.
         d.iter_mut().zip(&correction).for_each(|(d, c)| *d = if *d + c > 1e-300 { *d + c } else { 0.0 });
         (v, d)
     }
@@ -139,8 +139,8 @@ impl<'a> Chain<'a> {
         pushed
     }
 
-    /// Values by Gauss-Seidel sweeps until rounding is all that moves them. Each sweep leaves at most gamma of the error, so
-    /// there is an end also where rounding goes on moving them.
+    /// Values by Gauss-Seidel sweeps until only rounding changes them. Each sweep leaves at most gamma of the error, so the number
+    /// of sweeps is limited even if rounding keeps changing them.
     fn sweep(&self) -> Vec<f64> {
         let mut v = vec![0.0; self.mdp.states()];
         let most = 1.0 + (libm::log(f64::EPSILON) / libm::log(self.mdp.gamma())).ceil();
@@ -159,7 +159,7 @@ impl<'a> Chain<'a> {
         v
     }
 
-    /// Occupancies by adding up where the start distribution goes, until nothing more arrives.
+    /// Occupancies, by following the start distribution and adding up until nothing more arrives.
     fn push(&self) -> Vec<f64> {
         let gamma = self.mdp.gamma();
         let nothing = vec![0.0; self.mdp.states()];

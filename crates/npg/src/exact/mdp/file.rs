@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::io::Read;
 use std::path::Path;
 
-/// What a JSON file of a process holds:
+/// The content of a JSON file of a process:
 /// `{"gamma", "transition": [S][A][S] or a list of [s, a, s', p], "reward": [S][A], "start": [S], "logits": [S][A]}`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct File {
@@ -16,7 +16,7 @@ pub struct File {
     pub policy: Option<TabularPolicy>,
 }
 
-/// Longest file that is read.
+/// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 30;
 const KEYS: [&str; 5] = ["gamma", "transition", "reward", "start", "logits"];
 
@@ -24,7 +24,7 @@ impl File {
     /// Reads a process.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be read, [`Error::File`] naming the entry that is wrong and its value.
+    /// [`Error::Io`] if the file cannot be read, and [`Error::File`] with the wrong entry and its value.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         read(path.as_ref(), Self::parse)
     }
@@ -59,14 +59,14 @@ impl File {
 /// `logits`.
 ///
 /// # Errors
-/// As [`File::read`].
+/// Those of [`File::read`].
 pub fn policy_from_json(path: impl AsRef<Path>, shape: (usize, usize)) -> Result<TabularPolicy> {
     read(path.as_ref(), |text| match json(text)? {
         Value::Object(object) => match (object.get("policy"), object.get("logits")) {
             (Some(value), None) => policy_of(value, "policy", shape),
             (None, Some(value)) => policy_of(value, "logits", shape),
             (Some(_), Some(_)) => Err("it has both `policy` and `logits`; keep one of them".into()),
-            (None, None) => Err("neither `policy` (probabilities) nor `logits` is in it".into()),
+            (None, None) => Err("it has neither `policy` (probabilities) nor `logits`".into()),
         },
         value => policy_of(&value, "policy", shape),
     })
@@ -80,11 +80,11 @@ fn read<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result
         let fault = FileFault::Damaged(format!("it has more than {MAX_BYTES} bytes; write sparse transitions"));
         return Err(Error::File { path: path.into(), fault });
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| "it is no text in UTF-8".to_owned());
+    let text = std::str::from_utf8(&bytes).map_err(|_| "it is not UTF-8 text".to_owned());
     text.and_then(parse).map_err(|fault| Error::File { path: path.into(), fault: FileFault::Damaged(fault) })
 }
 
-/// Parses JSON; where NaN or an infinity stands, which JSON does not have, the key is named.
+/// Parses JSON. If it has NaN or an infinity, which JSON does not allow, the message names the key.
 fn json(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| {
         let line: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
@@ -93,11 +93,11 @@ fn json(text: &str) -> Result<Value, String> {
             [at, at.saturating_sub(1)].iter().any(|i| text.get(*i..).is_some_and(|t| t.starts_with(word)))
         };
         let Some(word) = ["NaN", "Infinity", "-Infinity"].iter().find(|w| word(w)) else {
-            return format!("it is no JSON: {error}");
+            return format!("it is not JSON: {error}");
         };
         let before = text.get(..at).unwrap_or_default();
         let key = before.rfind("\":").and_then(|end| before[..end].rfind('"').map(|begin| &before[begin + 1..end]));
-        format!("{} holds {word} at line {}, numbers must be finite", key.unwrap_or("it"), error.line())
+        format!("{} holds {word} at line {}, but numbers must be finite", key.unwrap_or("it"), error.line())
     })
 }
 
@@ -109,7 +109,9 @@ fn policy_of(value: &Value, name: &str, (states, actions): (usize, usize)) -> Re
     let (numbers, columns) = table(value, name)?;
     if (numbers.len() / columns, columns) != (states, actions) {
         let rows = numbers.len() / columns;
-        return Err(format!("{name} is {rows} x {columns}, it must be {states} x {actions}, one a state and action"));
+        return Err(format!(
+            "{name} is {rows} x {columns}, but it must be {states} x {actions}, one per state and action"
+        ));
     }
     if name == "logits" {
         TabularPolicy::softmax(actions, numbers)
@@ -120,7 +122,7 @@ fn policy_of(value: &Value, name: &str, (states, actions): (usize, usize)) -> Re
 
 fn number(value: &Value, place: &str) -> Result<f64, String> {
     let finite = value.as_f64().filter(|x| x.is_finite());
-    finite.ok_or_else(|| format!("{place} is {}, a finite number was expected", short(value)))
+    finite.ok_or_else(|| format!("{place} is {}, but a finite number was expected", short(value)))
 }
 
 fn array<'a>(value: &'a Value, place: &str) -> Result<&'a [Value], String> {
@@ -142,7 +144,7 @@ fn table(value: &Value, place: &str) -> Result<(Vec<f64>, usize), String> {
         let row = list(row, &format!("{place}[{i}]"))?;
         let expected = *columns.get_or_insert(row.len());
         if row.len() != expected {
-            return Err(format!("{place}[{i}] has {} numbers, the rows before have {expected}", row.len()));
+            return Err(format!("{place}[{i}] has {} numbers, but the rows before have {expected}", row.len()));
         }
         numbers.extend(row);
     }
@@ -156,7 +158,11 @@ fn transitions(value: &Value, states: usize, actions: usize) -> Result<Vec<Trans
         return rows.iter().enumerate().map(|(i, row)| sparse(row, i)).collect();
     }
     let count = |have: usize, must: usize, place: &str, what: &str| {
-        if have == must { Ok(()) } else { Err(format!("{place} has {have} entries, it must have {must}, one {what}")) }
+        if have == must {
+            Ok(())
+        } else {
+            Err(format!("{place} has {have} entries, but it must have {must}, one for {what}"))
+        }
     };
     count(rows.len(), states, "transition", "a state")?;
     let mut all = Vec::new();
@@ -180,7 +186,7 @@ fn sparse(row: &Value, index: usize) -> Result<Transition, String> {
     let wrong = || format!("{place} is {}, [state, action, next state, probability] was expected", short(row));
     let entry = array(row, &place)?;
     let [state, action, next, probability] = entry else { return Err(wrong()) };
-    // 3.0 is what some libraries write for 3.
+    // Some libraries write 3.0 for 3.
     let whole = |x: &f64| x.fract() == 0.0 && (0.0..1e9).contains(x);
     let index = |value: &Value| value.as_f64().filter(whole).map(|x| x as usize).ok_or_else(wrong);
     let probability = number(probability, &format!("{place}[3]"))?;
@@ -213,22 +219,26 @@ mod tests {
     #[test]
     fn every_mistake_is_named() {
         for (from, to, expected) in [
-            ("0.9", "1.0", "gamma is 1, it must be at least 0 and below 1"),
-            ("0.9", "NaN", "gamma holds NaN at line 1, numbers must be finite"),
-            ("0.9", "\"a\"", "gamma is \"a\", a finite number was expected"),
-            ("[0.5, 0.5]", "[0.5, 0.4]", "transition[1][0] sums to 0.9, it must be 1"),
-            ("[0.5, 0.5]", "[1.5, -0.5]", "transition[1][0][0] is 1.5, a probability must be from 0 to 1"),
-            ("[0.5, 0.5]", "[0.5]", "transition[1][0] has 1 entries, it must have 2, one a next state"),
-            ("[[0.5, 0.5], [0, 1]]", "[[0.5, 0.5]]", "transition[1] has 1 entries, it must have 2, one an action"),
-            ("[2, 3]", "[2]", "reward[1] has 1 numbers, the rows before have 2"),
-            ("[2, 3]", "[2, Infinity]", "reward holds Infinity at line 1, numbers must be finite"),
-            ("[2, 3]", "[2, null]", "reward[1][1] is null, a finite number was expected"),
+            ("0.9", "1.0", "gamma is 1, but it must be at least 0 and below 1"),
+            ("0.9", "NaN", "gamma holds NaN at line 1, but numbers must be finite"),
+            ("0.9", "\"a\"", "gamma is \"a\", but a finite number was expected"),
+            ("[0.5, 0.5]", "[0.5, 0.4]", "transition[1][0] sums to 0.9, but it must be 1"),
+            ("[0.5, 0.5]", "[1.5, -0.5]", "transition[1][0][0] is 1.5, but a probability must be from 0 to 1"),
+            ("[0.5, 0.5]", "[0.5]", "transition[1][0] has 1 entries, but it must have 2, one for a next state"),
+            (
+                "[[0.5, 0.5], [0, 1]]",
+                "[[0.5, 0.5]]",
+                "transition[1] has 1 entries, but it must have 2, one for an action",
+            ),
+            ("[2, 3]", "[2]", "reward[1] has 1 numbers, but the rows before have 2"),
+            ("[2, 3]", "[2, Infinity]", "reward holds Infinity at line 1, but numbers must be finite"),
+            ("[2, 3]", "[2, null]", "reward[1][1] is null, but a finite number was expected"),
             ("[1, 0],", "[1],", "start has 1 numbers, but reward has 2 states"),
-            ("[1, 0], \"log", "[0.5, 0.4], \"log", "start sums to 0.9, it must be 1"),
-            ("[[0, 0], [0, 1]]}", "[[0, 0]]}", "logits is 1 x 2, it must be 2 x 2, one a state and action"),
+            ("[1, 0], \"log", "[0.5, 0.4], \"log", "start sums to 0.9, but it must be 1"),
+            ("[[0, 0], [0, 1]]}", "[[0, 0]]}", "logits is 1 x 2, but it must be 2 x 2, one per state and action"),
             ("\"gamma\"", "\"gama\"", "unknown key `gama`, did you mean `gamma`?"),
             ("\"gamma\": 0.9,", "", "`gamma` is missing"),
-            ("{", "", "it is no JSON: "),
+            ("{", "", "it is not JSON: "),
         ] {
             assert!(GOOD.contains(from), "{from}");
             let text = File::parse(&GOOD.replacen(from, to, 1)).unwrap_err();

@@ -1,9 +1,9 @@
-//! A finite horizon: values depend on the time that is left, so advantages are indexed by time.
+//! Finite horizons. Values depend on the remaining time, so advantages have a time index.
 
 use super::{Mdp, TabularPolicy};
 use crate::exact::dot;
 
-/// A stationary policy over T steps, t = 0..T: `v[t]` has one number a state, `q[t]` and `advantage[t]` have S x A.
+/// A stationary policy over T steps, t = 0..T: `v[t]` has one number per state, `q[t]` and `advantage[t]` have S x A.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FiniteHorizon {
     /// V_t(s) = E[sum_{u=t}^{T-1} gamma^(u-t) r_u | s_t = s].
@@ -38,7 +38,7 @@ impl Mdp {
         FiniteHorizon { j: dot(self.start(), &left), v, q, advantage, states }
     }
 
-    /// p_t(s) = P(s_t = s) for t = 0..=`horizon`; less than 1 in all where episodes have ended.
+    /// p_t(s) = P(s_t = s) for t = 0..=`horizon`. The sum is less than 1 if episodes have ended.
     pub fn state_distributions(&self, policy: &TabularPolicy, horizon: usize) -> Vec<Vec<f64>> {
         let mut all = vec![self.start().to_vec()];
         for t in 0..horizon {
@@ -63,14 +63,14 @@ impl FiniteHorizon {
         states.iter().zip(&self.advantage).enumerate().map(term).sum()
     }
 
-    /// max_s |E_{a ~ pi'} A_t(s,a)|, one a time.
+    /// max_s |E_{a ~ pi'} A_t(s,a)|, one number per time.
     pub fn largest_expected_advantages(&self, policy: &TabularPolicy) -> Vec<f64> {
         let largest = |a: &Vec<f64>| means(policy, a).iter().map(|x| x.abs()).fold(0.0, f64::max);
         self.advantage.iter().map(largest).collect()
     }
 }
 
-/// E_{a ~ pi} of a table, one number a state.
+/// E_{a ~ pi} of a table, one number per state.
 pub(super) fn means(policy: &TabularPolicy, table: &[f64]) -> Vec<f64> {
     table.chunks(policy.actions()).enumerate().map(|(state, row)| dot(policy.row(state), row)).collect()
 }

@@ -22,7 +22,7 @@ impl Mdp {
         product
     }
 
-    /// The dense F = E_d[diag pi - pi pi^T], S A x S A, one block a state. It is singular: adding a number to all
+    /// The dense F = E_d[diag pi - pi pi^T], S A x S A, with one block per state. It is singular, because adding a number to all
     /// logits of a state changes nothing.
     pub fn fisher(&self, policy: &TabularPolicy, at: &Evaluation) -> Mat<f64> {
         let actions = self.actions();
@@ -40,12 +40,12 @@ impl Mdp {
     }
 
     /// The natural gradient of least norm, F^+ grad J, S x A: A / (1-gamma) less its mean over the actions of the state,
-    /// and 0 where the state is never visited or the action never taken.
+    /// and 0 if the state is never visited or the action never taken.
     ///
     /// Solved in blocks per state, which a dense pseudo-inverse of sharp policies could not do to all digits.
     pub fn natural_gradient(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
         let mut natural = Vec::with_capacity(at.advantage.len());
-        // By the logits: a probability that is too small for a number, and d where only such actions lead, are not 0.
+        // It uses the logits, because a probability that underflows is not 0, and neither is d after such actions.
         let visited = self.reachable(|i| policy.logits()[i] > f64::NEG_INFINITY);
         for (state, advantage) in at.advantage.chunks(self.actions()).enumerate() {
             let logits = &policy.logits()[state * self.actions()..][..self.actions()];
@@ -71,8 +71,7 @@ mod tests {
     use super::*;
     use crate::exact::mdp::{Ascent, File, Method, StepSize};
 
-    /// Huge steps make probabilities that are too small for a number; they still count, else the best action could be
-    /// lost for ever.
+    /// Huge steps make probabilities underflow. They still count, because otherwise the best action could be lost forever.
     #[test]
     fn natural_ascent_survives_probabilities_that_underflow() {
         let text = include_str!("../../../../../docs/examples/two-states.json");

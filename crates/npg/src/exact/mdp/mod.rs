@@ -11,8 +11,8 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! Tables over states and actions are row-major slices of S x A numbers. Costs are those of sparse rows, but for
-//! linear systems of up to [`DENSE`] states and the dense Fisher.
+//! Tables over states and actions are row-major slices of S x A numbers. Costs are those of sparse rows, except for linear
+//! systems of up to [`DENSE`] states and the dense Fisher matrix.
 
 mod ascent;
 mod bounds;
@@ -34,13 +34,13 @@ pub use finite::FiniteHorizon;
 pub use policy::TabularPolicy;
 pub use problem::ExactProblem;
 
-/// Most states of an [`Mdp`].
+/// The most states of an [`Mdp`].
 pub const MAX_STATES: usize = 10_000;
 /// Largest value |r| / (1 - gamma): far enough from overflow for differences and sums.
 const MAX_VALUE: f64 = 1e300;
-/// Most transitions in 1 / (1 - gamma) sweeps: about a minute.
+/// The most transitions in 1 / (1 - gamma) sweeps: about a minute.
 const MAX_WORK: f64 = 1e9;
-/// How far from 1 the sum of probabilities may be: rounding of printed numbers, no more.
+/// How far a sum of probabilities may be from 1: only the rounding of printed numbers.
 const SUM_TOLERANCE: f64 = 1e-9;
 
 /// The probability of one next state.
@@ -58,25 +58,25 @@ pub struct Transition {
 
 /// A finite Markov decision process with sparse transitions.
 ///
-/// Where the probabilities of a state and an action sum to less than 1, the rest is the chance that the episode ends
-/// there: nothing is earned any more. Such mass is in no state, so an occupancy sums to less than 1.
+/// If the probabilities of a state and an action sum to less than 1, the rest is the probability that the episode ends there, and
+/// nothing more is earned. That mass is in no state, so an occupancy then sums to less than 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mdp {
     gamma: f64,
     actions: usize,
     start: Vec<f64>,
     reward: Vec<f64>,
-    /// Where each row (s, a) begins in `next` and `probability`; S A + 1 numbers.
+    /// The start of each row (s, a) in `next` and `probability`; S A + 1 numbers.
     offsets: Vec<usize>,
     next: Vec<u32>,
     probability: Vec<f64>,
 }
 
 impl Mdp {
-    /// A process that never ends: probabilities of every state and action sum to 1.
+    /// A process that never ends: the probabilities of every state and action sum to 1.
     ///
-    /// `start` is the distribution rho of the first state, `reward` has S x A numbers. Transitions that stand twice are
-    /// added.
+    /// `start` is the distribution rho of the first state, `reward` has S x A numbers. Transitions that appear twice
+    /// are added.
     ///
     /// # Errors
     /// A sentence that names the entry, its value and what it must be.
@@ -92,17 +92,17 @@ impl Mdp {
             let range = mdp.offsets[row]..mdp.offsets[row + 1];
             let sum = mdp.probability[range.clone()].iter().fold(0.0, |sum, p| sum + p); // not -0 for no entries
             if (sum - 1.0).abs() > SUM_TOLERANCE {
-                return Err(format!("transition{} sums to {sum}, it must be 1", mdp.place(row)));
+                return Err(format!("transition{} sums to {sum}, but it must be 1", mdp.place(row)));
             }
             mdp.probability[range].iter_mut().for_each(|p| *p /= sum);
         }
         Ok(mdp)
     }
 
-    /// As [`Mdp::new`], but where probabilities sum to less than 1 the episode ends with the rest.
+    /// Like [`Mdp::new`], but if probabilities sum to less than 1, the episode ends with the remaining probability.
     ///
     /// # Errors
-    /// As [`Mdp::new`].
+    /// Those of [`Mdp::new`].
     pub fn ending(
         gamma: f64,
         mut start: Vec<f64>,
@@ -112,25 +112,25 @@ impl Mdp {
     ) -> Result<Self, String> {
         let states = start.len();
         if !(0.0..1.0).contains(&gamma) {
-            return Err(format!("gamma is {gamma}, it must be at least 0 and below 1"));
+            return Err(format!("gamma is {gamma}, but it must be at least 0 and below 1"));
         }
         if states == 0 || states > MAX_STATES {
-            return Err(format!("start has {states} states, it must have 1 to {MAX_STATES}"));
+            return Err(format!("start has {states} states, but it must have 1 to {MAX_STATES}"));
         }
         if actions == 0 || reward.len() != states * actions {
             let rows = reward.len();
             return Err(format!(
-                "reward has {rows} numbers, it must have {states} x {actions}, one a state and action"
+                "reward has {rows} numbers, but it must have {states} x {actions}, one per state and action"
             ));
         }
         check_probabilities("start", &start)?;
         let sum: f64 = start.iter().sum();
         if (sum - 1.0).abs() > SUM_TOLERANCE {
-            return Err(format!("start sums to {sum}, it must be 1"));
+            return Err(format!("start sums to {sum}, but it must be 1"));
         }
         start.iter_mut().for_each(|p| *p /= sum);
         if let Some(at) = reward.iter().position(|r| !r.is_finite()) {
-            return Err(format!("reward[{}][{}] is {}, it must be finite", at / actions, at % actions, reward[at]));
+            return Err(format!("reward[{}][{}] is {}, but it must be finite", at / actions, at % actions, reward[at]));
         }
         let mut mdp =
             Self { gamma, actions, start, reward, offsets: Vec::new(), next: Vec::new(), probability: Vec::new() };
@@ -139,7 +139,7 @@ impl Mdp {
         Ok(mdp)
     }
 
-    /// Refuses values that would overflow, and sweeps that would take for ever.
+    /// Refuses values that would overflow, and sweeps that would take too long.
     fn check_size(&self) -> Result<(), String> {
         let (gamma, steps) = (self.gamma, 1.0 / (1.0 - self.gamma));
         if let Some(at) = self.reward.iter().position(|r| r.abs() > MAX_VALUE / steps) {
@@ -158,7 +158,7 @@ impl Mdp {
         Ok(())
     }
 
-    /// Sorts transitions into rows and adds those that stand twice.
+    /// Sorts transitions into rows and adds those that appear twice.
     fn fill(&mut self, transitions: &[Transition]) -> Result<(), String> {
         let (states, actions) = (self.states(), self.actions);
         for Transition { state, action, next, probability } in transitions {
@@ -171,7 +171,7 @@ impl Mdp {
                 }
             }
             if !(0.0..=1.0 + SUM_TOLERANCE).contains(probability) {
-                return Err(format!("{place} is {probability}, a probability must be from 0 to 1"));
+                return Err(format!("{place} is {probability}, but a probability must be from 0 to 1"));
             }
         }
         let mut sorted: Vec<&Transition> = transitions.iter().filter(|t| t.probability > 0.0).collect();
@@ -196,7 +196,7 @@ impl Mdp {
         for row in 0..states * actions {
             let sum: f64 = self.probability[self.offsets[row]..self.offsets[row + 1]].iter().sum();
             if sum > 1.0 + SUM_TOLERANCE {
-                return Err(format!("transition{} sums to {sum}, it must be 1", self.place(row)));
+                return Err(format!("transition{} sums to {sum}, but it must be 1", self.place(row)));
             }
         }
         Ok(())
@@ -255,7 +255,7 @@ impl Mdp {
     /// If `gamma` is not in [0, 1), or too close to 1 for these rewards or so many states.
     pub fn with_gamma(mut self, gamma: f64) -> Result<Self, String> {
         if !(0.0..1.0).contains(&gamma) {
-            return Err(format!("gamma is {gamma}, it must be at least 0 and below 1"));
+            return Err(format!("gamma is {gamma}, but it must be at least 0 and below 1"));
         }
         self.gamma = gamma;
         self.check_size()?;
@@ -263,11 +263,11 @@ impl Mdp {
     }
 }
 
-/// Finite, and none below 0.
+/// Checks that all are finite and none is negative.
 fn check_probabilities(name: &str, probabilities: &[f64]) -> Result<(), String> {
     match probabilities.iter().position(|p| !(0.0..=1.0 + SUM_TOLERANCE).contains(p)) {
         None => Ok(()),
-        Some(at) => Err(format!("{name}[{at}] is {}, a probability must be from 0 to 1", probabilities[at])),
+        Some(at) => Err(format!("{name}[{at}] is {}, but a probability must be from 0 to 1", probabilities[at])),
     }
 }
 
@@ -289,19 +289,19 @@ mod tests {
         let good = [[0.0, 0.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.5], [1.0, 0.0, 1.0, 0.5]];
         assert_eq!(message(0.9, &[1.0, 0.0], &[0.0, 1.0], &good), "");
         for (found, expected) in [
-            (message(1.0, &[1.0], &[0.0], &good), "gamma is 1, it must be at least 0 and below 1"),
-            (message(nan, &[1.0], &[0.0], &good), "gamma is NaN, it must be at least 0 and below 1"),
-            (message(0.9, &[], &[], &good), "start has 0 states, it must have 1 to 10000"),
-            (message(0.9, &[0.5, 0.4], &[0.0, 0.0], &good), "start sums to 0.9, it must be 1"),
-            (message(0.9, &[1.5, -0.5], &[0.0; 2], &good), "start[0] is 1.5, a probability must be from 0 to 1"),
-            (message(0.9, &[1.0, 0.0], &[0.0, nan], &good), "reward[1][0] is NaN, it must be finite"),
+            (message(1.0, &[1.0], &[0.0], &good), "gamma is 1, but it must be at least 0 and below 1"),
+            (message(nan, &[1.0], &[0.0], &good), "gamma is NaN, but it must be at least 0 and below 1"),
+            (message(0.9, &[], &[], &good), "start has 0 states, but it must have 1 to 10000"),
+            (message(0.9, &[0.5, 0.4], &[0.0, 0.0], &good), "start sums to 0.9, but it must be 1"),
+            (message(0.9, &[1.5, -0.5], &[0.0; 2], &good), "start[0] is 1.5, but a probability must be from 0 to 1"),
+            (message(0.9, &[1.0, 0.0], &[0.0, nan], &good), "reward[1][0] is NaN, but it must be finite"),
             (message(0.9, &[1.0], &[0.0], &good), "transition[0][0][1]: there are only 1 states, counted from 0"),
-            (message(0.9, &[1.0, 0.0], &[0.0; 2], &good[1..]), "transition[0][0] sums to 0, it must be 1"),
+            (message(0.9, &[1.0, 0.0], &[0.0; 2], &good[1..]), "transition[0][0] sums to 0, but it must be 1"),
             (
                 message(0.9, &[1.0, 0.0], &[0.0, 1e308], &good),
                 "reward[1][0] is 1e308: values would overflow with gamma 0.9; scale the rewards",
             ),
-            (message(0.9, &[1.0, 0.0], &[0.0; 2], &good[..2]), "transition[1][0] sums to 0.5, it must be 1"),
+            (message(0.9, &[1.0, 0.0], &[0.0; 2], &good[..2]), "transition[1][0] sums to 0.5, but it must be 1"),
         ] {
             assert_eq!(found, expected);
         }

@@ -23,7 +23,7 @@ impl TabularPolicy {
         for (state, row) in probabilities.chunks_mut(actions).enumerate() {
             let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             if !top.is_finite() || row.iter().any(|z| z.is_nan()) {
-                return Err(format!("logits[{state}] are {row:?}, they must be finite"));
+                return Err(format!("logits[{state}] are {row:?}, but they must be finite"));
             }
             row.iter_mut().for_each(|z| *z = libm::exp(*z - top));
             let sum: f64 = row.iter().sum();
@@ -35,14 +35,14 @@ impl TabularPolicy {
     /// The policy with these probabilities, S x A numbers; the logits are their logarithms.
     ///
     /// # Errors
-    /// If a row is no distribution.
+    /// If a row is not a distribution.
     pub fn from_probabilities(actions: usize, mut probabilities: Vec<f64>) -> Result<Self, String> {
         check_shape("policy", actions, &probabilities)?;
         for (state, row) in probabilities.chunks_mut(actions).enumerate() {
             super::check_probabilities(&format!("policy[{state}]"), row)?;
             let sum: f64 = row.iter().sum();
             if (sum - 1.0).abs() > super::SUM_TOLERANCE {
-                return Err(format!("policy[{state}] sums to {sum}, it must be 1"));
+                return Err(format!("policy[{state}] sums to {sum}, but it must be 1"));
             }
             row.iter_mut().for_each(|p| *p /= sum);
         }
@@ -64,8 +64,8 @@ impl TabularPolicy {
         Self { actions, logits, probabilities }
     }
 
-    /// The policy of a network, in each of the states 0..S of a discrete observation; None if it acts in no discrete
-    /// space or sees no discrete one.
+    /// The policy of a network, in each of the states 0..S of a discrete observation. None if its action space or its observation
+    /// space is not discrete.
     pub fn of(policy: &crate::policy::Policy) -> Option<Self> {
         use crate::env::Space;
         use crate::network::kernels::Matrix;
@@ -113,7 +113,7 @@ impl TabularPolicy {
         &self.probabilities[state * self.actions..][..self.actions]
     }
 
-    /// The policy with logits theta + alpha x; where a logit is minus infinity it stays so.
+    /// The policy with logits theta + alpha x. A logit of minus infinity stays so.
     ///
     /// # Errors
     /// If a logit overflows.
@@ -131,7 +131,7 @@ impl TabularPolicy {
         self.moved(eta / (1.0 - evaluation.gamma), &evaluation.advantage)
     }
 
-    /// KL(self || other) in each state, nats; infinite where `other` never does what `self` may.
+    /// KL(self || other) in each state in nats. It is infinite if `other` never takes an action that `self` may take.
     pub fn kl(&self, other: &Self) -> Vec<f64> {
         let of = |state: usize| {
             let (p, q) = (self.log_row(state), other.log_row(state));
@@ -150,7 +150,7 @@ impl TabularPolicy {
         self.by_state(self, |p, _| if p > 0.0 { -p * libm::log(p) } else { 0.0 }).collect()
     }
 
-    /// log pi(.|s), also where pi is too small for a number.
+    /// log pi(.|s), also if pi underflows.
     fn log_row(&self, state: usize) -> Vec<f64> {
         let row = &self.logits[state * self.actions..][..self.actions];
         let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -167,7 +167,7 @@ impl TabularPolicy {
 fn check_shape(name: &str, actions: usize, table: &[f64]) -> Result<(), String> {
     match table.len() {
         numbers if actions > 0 && numbers > 0 && numbers % actions == 0 => Ok(()),
-        numbers => Err(format!("{name} has {numbers} numbers, it must have {actions} for each state")),
+        numbers => Err(format!("{name} has {numbers} numbers, but it must have {actions} for each state")),
     }
 }
 
@@ -204,7 +204,7 @@ mod tests {
         assert!(message(vec![0.0, 0.0, f64::NAN, 1.0]).starts_with("logits[1] are [NaN, 1.0]"));
         assert!(message(vec![f64::NEG_INFINITY; 2]).starts_with("logits[0]"));
         let error = TabularPolicy::from_probabilities(2, vec![0.5, 0.4]).unwrap_err();
-        assert_eq!(error, "policy[0] sums to 0.9, it must be 1");
-        assert_eq!(message(vec![0.0; 3]), "logits has 3 numbers, it must have 2 for each state");
+        assert_eq!(error, "policy[0] sums to 0.9, but it must be 1");
+        assert_eq!(message(vec![0.0; 3]), "logits has 3 numbers, but it must have 2 for each state");
     }
 }

@@ -15,7 +15,7 @@ pub struct ExactProblem<'a> {
     mdp: &'a Mdp,
     policy: &'a TabularPolicy,
     at: &'a Evaluation,
-    /// What a unit of the surrogate is in units of J.
+    /// The value of one unit of the surrogate in units of J.
     unit: f64,
     direction: Vec<f64>,
     theta: Vec<f64>,
@@ -27,8 +27,8 @@ impl<'a> ExactProblem<'a> {
         Self::with_direction(mdp, policy, at, mdp.natural_gradient(policy, at))
     }
 
-    /// As [`ExactProblem::new`], with another of the solutions of F x = grad J: they differ where F is singular, in states that
-    /// are never visited and in shifts of all logits of a state.
+    /// Like [`ExactProblem::new`], with another solution of F x = grad J. Because F is singular, solutions differ in states that are
+    /// never visited and in shifts of all logits of a state.
     pub fn with_direction(mdp: &'a Mdp, policy: &'a TabularPolicy, at: &'a Evaluation, direction: Vec<f64>) -> Self {
         Self { mdp, policy, at, unit: 1.0, direction, theta: vec![0.0; policy.logits().len()] }
     }
@@ -46,9 +46,9 @@ impl<'a> ExactProblem<'a> {
         self.policy.moved(1.0, theta).ok()
     }
 
-    /// Sums over visited states of d(s) times what `of` says of state s.
+    /// The sum over visited states of d(s) times the value of `of` in state s.
     fn mean(&self, of: &[f64]) -> f64 {
-        // An unvisited state counts nothing, whatever a divergence is there: 0 times infinity is not a number.
+        // An unvisited state does not count, whatever its divergence is: 0 times infinity is not a number.
         self.at.occupancy.iter().zip(of).filter(|(d, _)| **d > 0.0).map(|(d, x)| d * x).sum()
     }
 
