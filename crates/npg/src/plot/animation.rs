@@ -1,8 +1,5 @@
 //! Figures that move, as GIF: a background, and what changes in front of it.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-
 use gif::{Encoder, Repeat};
 
 use super::png::Canvas;
@@ -32,38 +29,31 @@ pub struct Frame {
     pub hundredths: u16,
 }
 
-/// Colors of the palette; the last index means "as before".
-const COLORS: usize = 255;
-const UNCHANGED: u8 = COLORS as u8;
 /// Longest edge in pixels: what GIF can count.
 const LARGEST: f64 = 65_535.0;
+/// From 1, the best colors, to 30, the least work, where a frame has more than 256.
+const SPEED: i32 = 10;
 
-type Rgb = [u8; 3];
+/// Red, green, blue and opacity.
+type Pixel = [u8; 4];
 
 impl Animation {
     /// The animation as a GIF that begins again at its end, at one device pixel for each pixel of the figure.
     pub fn to_gif(&self) -> Vec<u8> {
         let mut still = Canvas::new(self.width.min(LARGEST), self.height.min(LARGEST), 1.0);
         still.draw(&self.background);
-        let image = |frame: &Frame| -> Vec<Rgb> {
-            let mut canvas = still.clone();
-            canvas.draw(&frame.items);
-            // All is opaque on white, so that premultiplied colors are colors.
-            canvas.pixels.pixels().iter().map(|pixel| [pixel.red(), pixel.green(), pixel.blue()]).collect()
-        };
         let [width, height] = [still.pixels.width(), still.pixels.height()].map(|edge| edge as u16);
-        let last = self.frames.len().saturating_sub(1);
-        let shown: Vec<Vec<Rgb>> = [last / 2, last].iter().filter_map(|i| self.frames.get(*i)).map(image).collect();
-        let mut palette = Palette::of(shown.iter().flatten());
-
         let mut file = Vec::new();
         let memory = "writing into memory cannot fail";
-        let mut encoder = Encoder::new(&mut file, width, height, &palette.bytes()).expect(memory);
+        let mut encoder = Encoder::new(&mut file, width, height, &[]).expect(memory);
         encoder.set_repeat(Repeat::Infinite).expect(memory);
         let mut before: Vec<u8> = Vec::new();
         for frame in &self.frames {
-            let now: Vec<u8> = image(frame).into_iter().map(|color| palette.index(color)).collect();
-            encoder.write_frame(&difference(&before, &now, width, frame.hundredths)).expect(memory);
+            let mut canvas = still.clone();
+            canvas.draw(&frame.items);
+            let now = canvas.pixels.take(); // opaque on white, so that premultiplied colors are colors
+            let change = difference(before.as_chunks().0, now.as_chunks().0, width);
+            encoder.write_frame(&gif::Frame { delay: frame.hundredths, ..change }).expect(memory);
             before = now;
         }
         drop(encoder);
@@ -86,7 +76,7 @@ impl Animation {
 
 /// The frame that turns the image `before` into `now`: the smallest rectangle that holds all changes, in which the
 /// rest is transparent. The whole image where there was none before.
-fn difference(before: &[u8], now: &[u8], width: u16, hundredths: u16) -> gif::Frame<'static> {
+fn difference(before: &[Pixel], now: &[Pixel], width: u16) -> gif::Frame<'static> {
     let columns = usize::from(width);
     let changed = |i: &usize| before.get(*i) != now.get(*i);
     let (mut left, mut right, mut top, mut bottom) = (columns - 1, 0, now.len() / columns - 1, 0);
@@ -98,77 +88,14 @@ fn difference(before: &[u8], now: &[u8], width: u16, hundredths: u16) -> gif::Fr
         (left, right, top, bottom) = (0, 0, 0, 0); // nothing changed: one pixel, as before
     }
     let pixels = (top..=bottom).flat_map(|row| (left..=right).map(move |column| row * columns + column));
-    let buffer: Vec<u8> = pixels.map(|i| if changed(&i) { now[i] } else { UNCHANGED }).collect();
+    let mut rgba: Vec<u8> = pixels.flat_map(|i| if changed(&i) { now[i] } else { [0; 4] }).collect();
+    let [width, height] = [right - left + 1, bottom - top + 1].map(|edge| edge as u16);
     gif::Frame {
-        delay: hundredths,
-        dispose: gif::DisposalMethod::Keep,
-        transparent: Some(UNCHANGED),
         left: left as u16,
         top: top as u16,
-        width: (right - left + 1) as u16,
-        height: (bottom - top + 1) as u16,
-        buffer: Cow::Owned(buffer),
-        ..gif::Frame::default()
+        dispose: gif::DisposalMethod::Keep,
+        ..gif::Frame::from_rgba_speed(width, height, &mut rgba, SPEED)
     }
-}
-
-/// Few colors for many.
-struct Palette {
-    colors: Vec<Rgb>,
-    /// Indices of colors that were asked for.
-    known: HashMap<Rgb, u8>,
-}
-
-impl Palette {
-    /// The most frequent of `pixels`, which are kept exactly, no two too close to each other.
-    fn of<'p>(pixels: impl Iterator<Item = &'p Rgb>) -> Self {
-        let mut counts: BTreeMap<Rgb, usize> = BTreeMap::new();
-        pixels.for_each(|color| *counts.entry(*color).or_default() += 1);
-        let mut frequent: Vec<(Rgb, usize)> = counts.into_iter().collect();
-        frequent.sort_by_key(|(_, count)| std::cmp::Reverse(*count)); // stable: equal counts stay ordered by color
-        // The smallest distance at which the palette has room for all.
-        let colors = [0, 12, 27, 48, 75, 108, 147, 192, 300, 432, 588, 768, 1200, 3000]
-            .into_iter()
-            .map(|distance| apart(&frequent, distance))
-            .find(|colors| colors.len() <= COLORS)
-            .unwrap_or_else(|| frequent.iter().take(COLORS).map(|(color, _)| *color).collect());
-        Self { colors, known: HashMap::new() }
-    }
-
-    /// Red, green and blue of all colors, padded so that [`UNCHANGED`] has a place.
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = self.colors.concat();
-        bytes.resize(3 * (COLORS + 1), 0);
-        bytes
-    }
-
-    /// The index of the nearest color.
-    fn index(&mut self, color: Rgb) -> u8 {
-        let Self { colors, known } = self;
-        *known.entry(color).or_insert_with(|| {
-            let nearest = (0..colors.len()).min_by_key(|i| squared(colors[*i], color));
-            nearest.unwrap_or_default() as u8
-        })
-    }
-}
-
-/// The colors, most frequent first, each further than `distance` from those before, until there are too many.
-fn apart(frequent: &[(Rgb, usize)], distance: i32) -> Vec<Rgb> {
-    let mut colors: Vec<Rgb> = Vec::new();
-    for (color, _) in frequent {
-        if colors.len() > COLORS {
-            break;
-        }
-        if colors.iter().all(|other| squared(*other, *color) > distance) {
-            colors.push(*color);
-        }
-    }
-    colors
-}
-
-/// Squared distance of two colors.
-fn squared(a: Rgb, b: Rgb) -> i32 {
-    a.iter().zip(b).map(|(a, b)| (i32::from(*a) - i32::from(b)).pow(2)).sum()
 }
 
 #[cfg(test)]
@@ -187,7 +114,7 @@ mod tests {
     }
 
     /// The images as a viewer shows them.
-    fn viewed(gif: &[u8]) -> Vec<Vec<Rgb>> {
+    fn viewed(gif: &[u8]) -> Vec<Vec<[u8; 3]>> {
         let mut options = gif::DecodeOptions::new();
         options.set_color_output(gif::ColorOutput::RGBA);
         let mut decoder = options.read_info(gif).unwrap();
@@ -233,13 +160,13 @@ mod tests {
 
     #[test]
     fn many_colors_find_a_near_one() {
-        let all: Vec<Rgb> = (0..=255u8).flat_map(|r| (0..=15).map(move |g| [r, 17 * g, 128])).collect();
-        let mut palette = Palette::of(all.iter());
-        assert!((32..=COLORS).contains(&palette.colors.len()), "{}", palette.colors.len());
-        for color in &all {
-            let index = palette.index(*color);
-            let near = palette.colors[usize::from(index)];
-            assert!(squared(near, *color) <= 600, "{color:?} {near:?}");
-        }
+        let all = || (0..=255u8).flat_map(|r| (0..=15).map(move |g| [r, 17 * g, 128]));
+        let now: Vec<Pixel> = all().map(|[r, g, b]| [r, g, b, 255]).collect();
+        let frame = difference(&[], &now, 64);
+        let palette = frame.palette.unwrap();
+        let near = frame.buffer.iter().map(|index| &palette[3 * usize::from(*index)..][..3]);
+        let pairs = all().zip(near).flat_map(|(color, near)| color.into_iter().zip(near));
+        let mean = pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / (3 * now.len()) as f64;
+        assert!(palette.len() <= 768 && mean < 10.0, "{mean}");
     }
 }
