@@ -2,7 +2,7 @@
 //! move (GIF).
 //!
 //! A [`Figure`] is a list of shapes in pixels (`scene`). `axes` turns numbers into places and draws ticks, `key` the
-//! rows that explain lines, `arrows` and `contours` what is known over a plane. `curves` and `quantity` compose the
+//! rows that explain lines, `arrows` what is known over a plane. `curves` and `quantity` compose the
 //! figure of `npg plot`, `grid` its figure of several environments, `field` and `kakade` those of the commands of these
 //! names. `svg` and `png` draw the same shapes, `animation` several in a row.
 
@@ -10,7 +10,6 @@ mod animation;
 mod arrows;
 mod axes;
 mod chart;
-mod contours;
 mod curves;
 mod field;
 mod font;
@@ -34,7 +33,6 @@ pub use animation::{Animation, Frame};
 pub use arrows::{ArrowStyle, arrow};
 pub use axes::{Axis, Panel, Scale};
 pub use chart::{Chart, Mark, Plotted, charts};
-pub use contours::{Grid, Line};
 pub use curves::{CurveOptions, PANELS, learning_curves};
 pub use field::{gradient_field, walking};
 pub use font::{Weight, text_width};
