@@ -57,8 +57,10 @@ pub struct ActionMut<'a> {
 impl<'a> ActionMut<'a> {
     /// Writes another action of the same width.
     pub fn copy_from(&mut self, action: Action<'_>) {
-        self.integers.copy_from_slice(action.integers);
-        self.reals.copy_from_slice(action.reals);
+        // Loops: most actions are too short for the call that copies slices.
+        debug_assert_eq!((self.integers.len(), self.reals.len()), (action.integers.len(), action.reals.len()));
+        self.integers.iter_mut().zip(action.integers).for_each(|(slot, x)| *slot = *x);
+        self.reals.iter_mut().zip(action.reals).for_each(|(slot, x)| *slot = *x);
     }
 
     /// Splits off the first numbers, as many of each kind as `width` says.
@@ -192,7 +194,8 @@ impl ActionRows {
 
     /// Row `row`.
     pub fn row(&self, row: usize) -> Action<'_> {
-        self.first(self.rows).row(row)
+        let ActionWidth { integers, reals } = self.width;
+        Action { integers: &self.integers[row * integers..][..integers], reals: &self.reals[row * reals..][..reals] }
     }
 
     /// The first `rows` rows.

@@ -107,7 +107,7 @@ impl<'a> Actor<'a> {
 
     fn execute(&mut self, row: usize) {
         let (raw, executed) = (self.raw.row(row), self.executed.row_mut(row));
-        executed.integers.copy_from_slice(raw.integers());
+        executed.integers.iter_mut().zip(raw.integers()).for_each(|(slot, x)| *slot = *x);
         self.policy.bounds.execute(raw.reals(), executed.reals);
     }
 
