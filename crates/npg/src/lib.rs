@@ -125,6 +125,7 @@ pub mod run_dir;
 pub mod logs;
 pub mod atomic;
 mod regular;
+mod setting;
 mod utc;
 
 // Its results.

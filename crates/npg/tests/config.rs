@@ -94,7 +94,7 @@ fn every_mistake_is_reported_at_once() {
         "algorithm.kl_step: expected a number > 0, got the string \"big\" (in --set)",
         "run.steps: must be an integer >= 1, but is -1 (in --set)",
         "rollout.n_envs: must be an integer from 1 to 65536, but is 0 (in --envs)",
-        "run.until_return: expected a number or \"none\", got the string \"high\" (in --until-return)",
+        "run.until_return: expected a finite number or \"none\", got the string \"high\" (in --until-return)",
         "advantage.lambda: must be 1 with value.kind = \"none\", but is 0.95: without a baseline lambda only discounts \
          rewards a second time (or take advantage.estimator = \"monte-carlo\")",
     ];
@@ -112,7 +112,7 @@ fn value(kind: &Kind) -> BoxedStrategy<Value> {
     use std::ops::RangeBounds;
     match kind.clone() {
         Kind::Bool => any::<bool>().prop_map(Value::from).boxed(),
-        Kind::Integer(low, high) => (low..=high).prop_map(|n| Value::from(n as i64)).boxed(),
+        Kind::Integer(low, high) => (low..=high).prop_map(Value::from).boxed(),
         Kind::Number(low, high) => {
             let wide = prop_oneof![0.0..1.0, any::<f64>().prop_map(f64::abs)];
             let inside = move |x: &f64| x.is_finite() && (low, high).contains(x);
@@ -124,6 +124,8 @@ fn value(kind: &Kind) -> BoxedStrategy<Value> {
             prop_oneof![Just(Value::from("none")), number].boxed()
         }
         Kind::Name(names) => prop::sample::select(names).prop_map(Value::from).boxed(),
+        Kind::Text | Kind::NameOrIndex => "[a-z]{0,9}".prop_map(Value::from).boxed(),
+        Kind::Range => (-1e9..0.0, 0.0..1e9).prop_map(|(low, high)| Value::from(vec![low, high])).boxed(),
         Kind::Widths => prop::collection::vec((1..=Kind::MAX_WIDTH as i64).prop_map(Value::from), 1..4)
             .prop_map(Value::Array)
             .boxed(),

@@ -62,7 +62,7 @@ fn every_environment_has_its_row() {
             Err(error) => panic!("{error}"),
         }
         for option in entry.options {
-            let default = option.kind.default();
+            let default = option.default_value();
             assert!(row.contains(&format!("`{}` ({default})", option.name)), "{}: {}", entry.id, option.name);
         }
     }

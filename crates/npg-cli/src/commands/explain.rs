@@ -168,7 +168,7 @@ fn key_text(key: &Key, width: usize) -> String {
 
 fn environment_text(entry: &Entry) -> String {
     let options = entry.options.iter().map(|option| {
-        [format!("  env.{}", option.name), option.kind.default().to_string(), option.sentence.to_string()]
+        [format!("  env.{}", option.name), option.default_value().to_string(), option.sentence.to_string()]
     });
     let options: Vec<[String; 3]> = options.collect();
     let list = if options.is_empty() { "It takes no options.\n".into() } else { text::columns(&options) };

@@ -11,7 +11,8 @@ mod table;
 mod text;
 mod validate;
 
-pub use keys::{Key, Kind, Table, find};
+pub use crate::setting::Kind;
+pub use keys::{Key, Table, find};
 pub use layers::Layers;
 pub use table::{KEYS, TABLES};
 pub use text::reference;

@@ -143,11 +143,11 @@ advantage: Advantage, "Estimates of how much better an action was than the polic
         "gae: A_t = sum_l (gamma lambda)^l delta_{t+l}, with delta_t = r_t + gamma V(s_{t+1}) - V(s_t) (Schulman 2016). \
         monte-carlo: the discounted return to the end of the piece minus V(s_t), which is GAE with lambda = 1. Neither \
         crosses the end of an episode. A truncated episode is completed by the value of its true last observation.";
-    gamma: Kind::Number(Included(0.0), Included(1.0)),
+    gamma: Kind::UNIT,
         "Discount factor.",
         "A reward k steps later counts gamma^k, so the horizon is about 1/(1-gamma) steps. 0.99 is common. Use 0.9 if \
         consequences show within ten steps (Pendulum-v1), and 0.999 for long tasks. 1 is allowed if episodes end.";
-    lambda: Kind::Number(Included(0.0), Included(1.0)),
+    lambda: Kind::UNIT,
         "GAE's lambda.",
         "It trades the bias of the value baseline (0 trusts it after one step) against the variance of returns (1 does \
         not bootstrap before the piece ends). 0.9 to 0.98 in practice. Read only with estimator = \"gae\".";

@@ -15,7 +15,7 @@ mod options;
 mod space;
 
 pub use action::{Action, ActionMut, ActionRows, ActionWidth, Actions};
-pub use options::{EnvOption, Kind, Values};
+pub use options::{EnvOption, Values};
 pub use space::Space;
 
 use crate::error::{Error, Problem};

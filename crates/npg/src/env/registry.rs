@@ -139,8 +139,9 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{ActionRows, Ending, Kind, Outcome, Space};
+    use crate::env::{ActionRows, Ending, Outcome, Space};
     use crate::random::{Purpose, Stream};
+    use crate::setting::Kind;
 
     /// The environment with its defaults; None if it needs a library that is not installed, and says how to get it.
     fn installed(id: &str) -> Option<Box<dyn EnvSource>> {
@@ -242,7 +243,7 @@ mod tests {
             let mut options = toml::Table::new();
             for option in entry.options {
                 assert!(option.sentence.ends_with('.'), "{}.{}", entry.id, option.name);
-                let wrong = if matches!(option.kind, Kind::Flag(_)) { "yes".into() } else { true.into() };
+                let wrong = if option.kind == Kind::Bool { "yes".into() } else { true.into() };
                 options.insert(option.name.into(), wrong);
             }
             options.insert("no_such_option".into(), 1.into());

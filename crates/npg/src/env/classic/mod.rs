@@ -18,18 +18,19 @@ pub use mountain_car_continuous::MountainCarContinuous;
 pub use pendulum::Pendulum;
 
 use super::registry::Entry;
-use super::{EnvOption, Kind, Space, restored};
+use super::{EnvOption, Space, restored};
+use crate::setting::Kind;
 
 /// The environments of this family.
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
         id: "CartPole-v1",
         sentence: "Balance a pole on a cart by pushing the cart left or right.",
-        options: &[EnvOption {
-            name: "sutton_barto_reward",
-            kind: Kind::Flag(false),
-            sentence: "Reward 0 for each step and -1 for the fall, instead of 1 for each step.",
-        }],
+        options: &[EnvOption::flag(
+            "sutton_barto_reward",
+            false,
+            "Reward 0 for each step and -1 for the fall, instead of 1 for each step.",
+        )],
         build: |options| {
             let sutton_barto_reward = options.flag("sutton_barto_reward");
             Ok(Box::new(move || CartPole::new(sutton_barto_reward)))
@@ -39,7 +40,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     Entry {
         id: "Pendulum-v1",
         sentence: "Swing a pendulum up with a weak torque and hold it upright.",
-        options: &[EnvOption { name: "g", kind: Kind::real(10.0), sentence: "Gravity in m/s^2." }],
+        options: &[EnvOption::real("g", 10.0, Kind::ANY_NUMBER, "Gravity in m/s^2.")],
         build: |options| {
             let gravity = options.real("g");
             Ok(Box::new(move || Pendulum::new(gravity)))
@@ -50,16 +51,18 @@ pub(super) static ENTRIES: &[Entry] = &[
         id: "Acrobot-v1",
         sentence: "Swing the tip of a double pendulum above a bar with a torque at its elbow.",
         options: &[
-            EnvOption {
-                name: "book_or_nips",
-                kind: Kind::Choice { default: "book", of: &["book", "nips"] },
-                sentence: "Equations of motion of Sutton and Barto's book, or of the paper of 1995, which lacks a term.",
-            },
-            EnvOption {
-                name: "torque_noise_max",
-                kind: Kind::Real { default: 0.0, low: 0.0, high: f64::INFINITY },
-                sentence: "Uniform noise of up to this many N m is added to each torque.",
-            },
+            EnvOption::choice(
+                "book_or_nips",
+                "book",
+                &["book", "nips"],
+                "Equations of motion of Sutton and Barto's book, or of the paper of 1995, which lacks a term.",
+            ),
+            EnvOption::real(
+                "torque_noise_max",
+                0.0,
+                Kind::NON_NEGATIVE,
+                "Uniform noise of up to this many N m is added to each torque.",
+            ),
         ],
         build: |options| {
             let nips = options.choice("book_or_nips") == "nips";
@@ -90,11 +93,12 @@ pub(super) static ENTRIES: &[Entry] = &[
     },
 ];
 
-const GOAL_VELOCITY: EnvOption = EnvOption {
-    name: "goal_velocity",
-    kind: Kind::real(0.0),
-    sentence: "Smallest velocity, in m per step, at which the car must pass the flag.",
-};
+const GOAL_VELOCITY: EnvOption = EnvOption::real(
+    "goal_velocity",
+    0.0,
+    Kind::ANY_NUMBER,
+    "Smallest velocity, in m per step, at which the car must pass the flag.",
+);
 
 /// A box, with its bounds rounded to f32 as Gymnasium stores them.
 fn bounds(low: &[f64], high: &[f64]) -> Space {

@@ -9,8 +9,8 @@
 
 use super::settings::{self, EXCLUDE, FORWARD, INCLUDE_CFRC_EXT, ON_DIVERGENCE, TERMINATE};
 use super::task::{Judgment, Task, View, add_normal, add_uniform, squares, without};
+use crate::env::EnvOption;
 use crate::env::registry::Entry;
-use crate::env::{EnvOption, Kind};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 use npg_mujoco::Model;
@@ -25,11 +25,7 @@ pub(super) const ENTRY: Entry = Entry {
         settings::ctrl_cost_weight(0.5),
         settings::weight("contact_cost_weight", 5e-4, "Cost of the sum of squared external forces, clipped."),
         settings::healthy_reward(1.0),
-        EnvOption {
-            name: "main_body",
-            kind: Kind::Name("1"),
-            sentence: "The body whose velocity is rewarded, by name or index.",
-        },
+        EnvOption::name_or_index("main_body", "1", "The body whose velocity is rewarded, by name or index."),
         TERMINATE,
         settings::healthy_z_range(0.2, 1.0),
         settings::range("contact_force_range", -1.0, 1.0, "External forces and torques are clipped to it."),

@@ -2,8 +2,9 @@
 
 use super::environment::{MujocoSource, Settings};
 use super::task::Task;
-use crate::env::{EnvOption, EnvSource, Kind, Values};
+use crate::env::{EnvOption, EnvSource, Values};
 use crate::error::Result;
+use crate::setting::Kind;
 use npg_mujoco::Model;
 use std::path::Path;
 
@@ -56,40 +57,34 @@ pub(super) fn source<T: Task + 'static>(
 }
 
 pub(super) const fn xml_file(default: &'static str) -> EnvOption {
-    EnvOption {
-        name: "xml_file",
-        kind: Kind::Text(default),
-        sentence: "The model: one that comes with npg, or the path of an MJCF file.",
-    }
+    EnvOption::text("xml_file", default, "The model: one that comes with npg, or the path of an MJCF file.")
 }
 
 pub(super) const fn frame_skip(default: i64) -> EnvOption {
-    EnvOption {
-        name: "frame_skip",
-        kind: Kind::Integer { default, low: 1, high: 1_000_000 },
-        sentence: "Steps of the physics in a step of the environment.",
-    }
+    EnvOption::integer("frame_skip", default, (1, 1_000_000), "Steps of the physics in a step of the environment.")
 }
 
-pub(super) const ON_DIVERGENCE: EnvOption = EnvOption {
-    name: "on_divergence",
-    kind: Kind::Choice { default: "truncate", of: &["truncate", "error"] },
-    sentence: "Whether a diverged simulation ends its episode as truncated before the bad step, or stops the run.",
-};
+pub(super) const ON_DIVERGENCE: EnvOption = EnvOption::choice(
+    "on_divergence",
+    "truncate",
+    &["truncate", "error"],
+    "Whether a diverged simulation ends its episode as truncated before the bad step, or stops the run.",
+);
 
 pub(super) const fn reset_noise_scale(default: f64) -> EnvOption {
-    EnvOption {
-        name: "reset_noise_scale",
-        kind: Kind::Real { default, low: 0.0, high: f64::INFINITY },
-        sentence: "Scale of the noise on the positions and velocities that an episode starts with.",
-    }
+    EnvOption::real(
+        "reset_noise_scale",
+        default,
+        Kind::NON_NEGATIVE,
+        "Scale of the noise on the positions and velocities that an episode starts with.",
+    )
 }
 
 pub(super) const FORWARD: EnvOption = weight("forward_reward_weight", 1.0, "Reward for a forward velocity of 1 m/s.");
 
 /// The option `name`, a real number.
 pub(super) const fn weight(name: &'static str, default: f64, sentence: &'static str) -> EnvOption {
-    EnvOption { name, kind: Kind::real(default), sentence }
+    EnvOption::real(name, default, Kind::ANY_NUMBER, sentence)
 }
 
 pub(super) const fn ctrl_cost_weight(default: f64) -> EnvOption {
@@ -102,7 +97,7 @@ pub(super) const fn healthy_reward(default: f64) -> EnvOption {
 
 /// The option `name`, a range.
 pub(super) const fn range(name: &'static str, low: f64, high: f64, sentence: &'static str) -> EnvOption {
-    EnvOption { name, kind: Kind::Range(low, high), sentence }
+    EnvOption::range(name, [low, high], sentence)
 }
 
 pub(super) const fn healthy_z_range(low: f64, high: f64) -> EnvOption {
@@ -113,21 +108,18 @@ pub(super) const fn healthy_angle_range(low: f64, high: f64) -> EnvOption {
     range("healthy_angle_range", low, high, "Angles of the torso in rad in which the body is healthy.")
 }
 
-pub(super) const TERMINATE: EnvOption = EnvOption {
-    name: "terminate_when_unhealthy",
-    kind: Kind::Flag(true),
-    sentence: "Whether an episode terminates when the body is not healthy.",
-};
+pub(super) const TERMINATE: EnvOption =
+    EnvOption::flag("terminate_when_unhealthy", true, "Whether an episode terminates when the body is not healthy.");
 
-pub(super) const EXCLUDE: EnvOption = EnvOption {
-    name: "exclude_current_positions_from_observation",
-    kind: Kind::Flag(true),
-    sentence: "Whether the observation leaves out where the body is along the ground.",
-};
+pub(super) const EXCLUDE: EnvOption = EnvOption::flag(
+    "exclude_current_positions_from_observation",
+    true,
+    "Whether the observation leaves out where the body is along the ground.",
+);
 
 /// The option `name`, whether something is part of the observation.
 pub(super) const fn include(name: &'static str, sentence: &'static str) -> EnvOption {
-    EnvOption { name, kind: Kind::Flag(true), sentence }
+    EnvOption::flag(name, true, sentence)
 }
 
 pub(super) const INCLUDE_CFRC_EXT: EnvOption =
@@ -141,8 +133,8 @@ mod tests {
     fn every_default_model_comes_with_npg() {
         for entry in super::super::ENTRIES {
             let option = entry.options.iter().find(|option| option.name == "xml_file").unwrap();
-            let Kind::Text(file) = option.kind else { panic!("{}", entry.id) };
-            assert!(MODELS.iter().any(|(name, _)| *name == file), "{}: {file}", entry.id);
+            let file = option.default_value();
+            assert!(MODELS.iter().any(|(name, _)| Some(*name) == file.as_str()), "{}: {file}", entry.id);
         }
     }
 }

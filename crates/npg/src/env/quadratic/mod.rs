@@ -10,12 +10,13 @@ mod lqr;
 pub use bandit::BanditEnv;
 pub use lqr::LqrEnv;
 
+use super::EnvOption;
 use super::options::Values;
 use super::registry::Entry;
-use super::{EnvOption, Kind};
 use crate::error::Error;
 use crate::exact::bandit::Bandit;
 use crate::exact::lqr::Lqr;
+use crate::setting::Kind;
 
 /// The environments of this family.
 pub(super) static ENTRIES: &[Entry] = &[
@@ -44,38 +45,26 @@ pub(super) static ENTRIES: &[Entry] = &[
 const DEFAULT: Lqr = Lqr::unique_optimum();
 
 const LQR: &[EnvOption] = &[
-    EnvOption { name: "a", kind: Kind::real(DEFAULT.a), sentence: "Gain of the state: s' = a s + b u + w." },
-    EnvOption { name: "b", kind: Kind::real(DEFAULT.b), sentence: "Gain of the action u." },
-    EnvOption {
-        name: "q",
-        kind: positive(DEFAULT.q),
-        sentence: "Cost of the state: the reward is -(q s^2 + r u^2) / 2.",
-    },
-    EnvOption { name: "r", kind: positive(DEFAULT.r), sentence: "Cost of the action." },
-    EnvOption { name: "noise", kind: positive(DEFAULT.noise), sentence: "Variance of the noise w." },
-    EnvOption { name: "start_mean", kind: Kind::real(DEFAULT.start_mean), sentence: "Mean of the first state." },
-    EnvOption { name: "start_var", kind: positive(DEFAULT.start_var), sentence: "Variance of the first state." },
-    EnvOption {
-        name: "horizon",
-        kind: Kind::Integer { default: 100, low: 1, high: 100_000 },
-        sentence: "Time limit in steps.",
-    },
+    EnvOption::real("a", DEFAULT.a, Kind::ANY_NUMBER, "Gain of the state: s' = a s + b u + w."),
+    EnvOption::real("b", DEFAULT.b, Kind::ANY_NUMBER, "Gain of the action u."),
+    EnvOption::real("q", DEFAULT.q, Kind::NON_NEGATIVE, "Cost of the state: the reward is -(q s^2 + r u^2) / 2."),
+    EnvOption::real("r", DEFAULT.r, Kind::NON_NEGATIVE, "Cost of the action."),
+    EnvOption::real("noise", DEFAULT.noise, Kind::NON_NEGATIVE, "Variance of the noise w."),
+    EnvOption::real("start_mean", DEFAULT.start_mean, Kind::ANY_NUMBER, "Mean of the first state."),
+    EnvOption::real("start_var", DEFAULT.start_var, Kind::NON_NEGATIVE, "Variance of the first state."),
+    EnvOption::integer("horizon", 100, (1, 100_000), "Time limit in steps."),
 ];
 
 const BANDIT: &[EnvOption] = &[
-    EnvOption { name: "target_gain", kind: Kind::real(1.0), sentence: "Slope of the target in the state." },
-    EnvOption { name: "target_bias", kind: Kind::real(-0.5), sentence: "The target in state 0." },
-    EnvOption { name: "q", kind: positive(1.0), sentence: "Cost of the squared distance from the target." },
-    EnvOption { name: "r", kind: positive(0.25), sentence: "Cost of the squared action." },
-    EnvOption { name: "mean", kind: Kind::real(0.5), sentence: "Mean of the state." },
-    EnvOption { name: "var", kind: positive(1.0), sentence: "Variance of the state." },
+    EnvOption::real("target_gain", 1.0, Kind::ANY_NUMBER, "Slope of the target in the state."),
+    EnvOption::real("target_bias", -0.5, Kind::ANY_NUMBER, "The target in state 0."),
+    EnvOption::real("q", 1.0, Kind::NON_NEGATIVE, "Cost of the squared distance from the target."),
+    EnvOption::real("r", 0.25, Kind::NON_NEGATIVE, "Cost of the squared action."),
+    EnvOption::real("mean", 0.5, Kind::ANY_NUMBER, "Mean of the state."),
+    EnvOption::real("var", 1.0, Kind::NON_NEGATIVE, "Variance of the state."),
 ];
 
 /// A real number of at least 0.
-const fn positive(default: f64) -> Kind {
-    Kind::Real { default, low: 0.0, high: f64::INFINITY }
-}
-
 /// The regulator that `LQR-v0` with these options samples, with discount `gamma`, which belongs to the run.
 ///
 /// # Errors

@@ -18,10 +18,11 @@ pub use sampled::TabularEnv;
 pub use table::{Table, TableOutcome};
 pub use taxi::Taxi;
 
+use super::EnvOption;
 use super::options::Values;
 use super::registry::Entry;
-use super::{EnvOption, Kind};
 use crate::error::{Error, Result};
+use crate::setting::Kind;
 
 /// The environments of this family.
 pub(super) static ENTRIES: &[Entry] = &[
@@ -57,26 +58,24 @@ pub(super) static ENTRIES: &[Entry] = &[
         id: "Taxi-v4",
         sentence: "Fetch a passenger at one of four stops of a small town and bring them to another.",
         options: &[
-            EnvOption {
-                name: "is_rainy",
-                kind: Kind::Flag(false),
-                sentence: "Whether a drive may go to the left or right instead.",
-            },
-            EnvOption {
-                name: "rainy_probability",
-                kind: Kind::Real { default: 0.8, low: 0.0, high: 1.0 },
-                sentence: "Probability that a drive in the rain goes in its direction.",
-            },
-            EnvOption {
-                name: "fickle_passenger",
-                kind: Kind::Flag(false),
-                sentence: "Whether passengers may change their destination once, on their first move.",
-            },
-            EnvOption {
-                name: "fickle_probability",
-                kind: Kind::Real { default: 0.3, low: 0.0, high: 1.0 },
-                sentence: "Probability that a fickle passenger changes the destination.",
-            },
+            EnvOption::flag("is_rainy", false, "Whether a drive may go to the left or right instead."),
+            EnvOption::real(
+                "rainy_probability",
+                0.8,
+                Kind::UNIT,
+                "Probability that a drive in the rain goes in its direction.",
+            ),
+            EnvOption::flag(
+                "fickle_passenger",
+                false,
+                "Whether passengers may change their destination once, on their first move.",
+            ),
+            EnvOption::real(
+                "fickle_probability",
+                0.3,
+                Kind::UNIT,
+                "Probability that a fickle passenger changes the destination.",
+            ),
         ],
         build: |options| Ok(TabularEnv::source("Taxi-v4", Some(200), Some(8.0), taxi(options)?)),
         table: Some(taxi),
@@ -85,19 +84,16 @@ pub(super) static ENTRIES: &[Entry] = &[
         id: "Garnet-v0",
         sentence: "Earn rewards in a random process of a given size.",
         options: &[
-            EnvOption { name: "states", kind: size(20, 10_000), sentence: "Number of states." },
-            EnvOption { name: "actions", kind: size(4, 10_000), sentence: "Number of actions." },
-            EnvOption {
-                name: "branching",
-                kind: size(3, 10_000),
-                sentence: "States that may follow a state and an action; at most all.",
-            },
-            EnvOption {
-                name: "seed",
-                kind: Kind::Integer { default: 0, low: 0, high: i64::MAX },
-                sentence: "The number of the process among those of that size.",
-            },
-            EnvOption { name: "horizon", kind: size(1000, 100_000), sentence: "Time limit in steps." },
+            EnvOption::integer("states", 20, (1, 10_000), "Number of states."),
+            EnvOption::integer("actions", 4, (1, 10_000), "Number of actions."),
+            EnvOption::integer(
+                "branching",
+                3,
+                (1, 10_000),
+                "States that may follow a state and an action; at most all.",
+            ),
+            EnvOption::integer("seed", 0, (0, i64::MAX), "The number of the process among those of that size."),
+            EnvOption::integer("horizon", 1000, (1, 100_000), "Time limit in steps."),
         ],
         build: |options| {
             let horizon = options.integer("horizon") as u32; // in range by its kind
@@ -108,27 +104,23 @@ pub(super) static ENTRIES: &[Entry] = &[
 ];
 
 const fn lake_options(map: &'static str) -> [EnvOption; 7] {
-    let rate = Kind::Real { default: 1.0 / 3.0, low: 0.0, high: 1.0 };
     [
-        EnvOption {
-            name: "map_name",
-            kind: Kind::Choice { default: map, of: &["4x4", "8x8"] },
-            sentence: "Which lake, where `desc` gives none.",
-        },
-        EnvOption {
-            name: "desc",
-            kind: Kind::Text(""),
-            sentence: "Your own lake, as rows of S (start), F (ice), H (hole), G (goal) with / between: \"SF/HG\".",
-        },
-        EnvOption { name: "is_slippery", kind: Kind::Flag(true), sentence: "Whether steps may go to either side." },
-        EnvOption {
-            name: "success_rate",
-            kind: rate,
-            sentence: "Probability that a step on slippery ice goes in its direction; otherwise it goes to either side.",
-        },
-        EnvOption { name: "reward_goal", kind: Kind::real(1.0), sentence: "Reward for reaching the goal." },
-        EnvOption { name: "reward_hole", kind: Kind::real(0.0), sentence: "Reward for falling into a hole." },
-        EnvOption { name: "reward_frozen", kind: Kind::real(0.0), sentence: "Reward for any other step." },
+        EnvOption::choice("map_name", map, &["4x4", "8x8"], "Which lake, where `desc` gives none."),
+        EnvOption::text(
+            "desc",
+            "",
+            "Your own lake, as rows of S (start), F (ice), H (hole), G (goal) with / between: \"SF/HG\".",
+        ),
+        EnvOption::flag("is_slippery", true, "Whether steps may go to either side."),
+        EnvOption::real(
+            "success_rate",
+            1.0 / 3.0,
+            Kind::UNIT,
+            "Probability that a step on slippery ice goes in its direction; otherwise it goes to either side.",
+        ),
+        EnvOption::real("reward_goal", 1.0, Kind::ANY_NUMBER, "Reward for reaching the goal."),
+        EnvOption::real("reward_hole", 0.0, Kind::ANY_NUMBER, "Reward for falling into a hole."),
+        EnvOption::real("reward_frozen", 0.0, Kind::ANY_NUMBER, "Reward for any other step."),
     ]
 }
 
@@ -146,7 +138,7 @@ fn lake(options: &Values) -> Result<Table> {
 
 const fn slippery_ground(default: bool) -> EnvOption {
     let sentence = "Whether a step may also go to either side, with equal probability.";
-    EnvOption { name: "is_slippery", kind: Kind::Flag(default), sentence }
+    EnvOption::flag("is_slippery", default, sentence)
 }
 
 fn cliff(options: &Values) -> Result<Table> {
@@ -161,10 +153,6 @@ fn taxi(options: &Values) -> Result<Table> {
 }
 
 /// A whole number from 1 to `high`.
-const fn size(default: i64, high: i64) -> Kind {
-    Kind::Integer { default, low: 1, high }
-}
-
 fn garnet(options: &Values) -> Result<Table> {
     let size = |name: &str| options.integer(name) as usize; // at least 1 by its kind
     let [states, actions, branching] = ["states", "actions", "branching"].map(size);
