@@ -149,7 +149,7 @@ impl Rewards {
     fn returns_of(&self, batch: &Batch) -> Moments {
         let mut moments = Moments::new(1);
         for (total, step) in batch.returns.iter().zip(&batch.steps) {
-            moments.push(&[total - self.center * discounted_length(f64::from(step + 1), self.gamma)]);
+            moments.push(&[total - self.center * discounted_length(f64::from(*step) + 1.0, self.gamma)]);
         }
         moments
     }

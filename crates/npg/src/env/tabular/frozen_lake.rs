@@ -88,9 +88,9 @@ mod tests {
             lake.table().err().unwrap_or_default()
         };
         assert_eq!(message("SG"), "");
-        assert_eq!(message(""), "row 0 of the map has 0  tiles, but all rows must have 0 > 0");
+        assert_eq!(message(""), "row 0 of the map has 0 tiles, but all rows must have 0 > 0");
         assert_eq!(message("SF/FFG"), "row 1 of the map has 3 tiles, but all rows must have 2 > 0");
-        assert_eq!(message("SF/xG"), "`x` in row 1  of the map is not a tile; use S, F, H, G");
+        assert_eq!(message("SF/xG"), "`x` in row 1 of the map is not a tile; use S, F, H, G");
         assert_eq!(message("FF/FG"), "the map has no start; add a tile S");
     }
 
