@@ -45,7 +45,7 @@ impl FrozenLake {
         let tiles: Vec<u8> = rows.concat();
         if let Some(at) = tiles.iter().position(|tile| !b"SFHG".contains(tile)) {
             let letter = char::from(tiles[at]);
-            return Err(format!("`{letter}` in row {}  of the map is not a tile; use S, F, H, G", at / width));
+            return Err(format!("`{letter}` in row {} of the map is not a tile; use S, F, H, G", at / width));
         }
         let starts = tiles.iter().filter(|tile| **tile == b'S').count();
         if starts == 0 {
