@@ -291,7 +291,7 @@ def test_evaluation_in_a_vector_environment(tiny: Tiny) -> None:
     assert first in returns  # the first environment has the seed itself
     with pytest.raises(ValueError, match="n_eval_episodes"):
         npg.evaluate_policy(agent, vector, 0)
-    with pytest.raises(ValueError, match="trained on"):
+    with pytest.raises(ValueError, match="training environment"):
         env = gymnasium.make("CartPole-v1")
         npg.NPG("MlpPolicy", env, **tiny()).learn(128, callback=npg.EvalCallback(env, eval_freq=64))
 

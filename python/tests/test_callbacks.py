@@ -229,7 +229,7 @@ def test_the_environment_of_training_is_refused_also_in_a_wrapper(tiny: Tiny) ->
     env = Counted()
     for same in (env, gymnasium.wrappers.RecordEpisodeStatistics(env), gymnasium.vector.SyncVectorEnv([lambda: env])):
         agent = npg.NPG("MlpPolicy", env, **tiny())
-        with pytest.raises(ValueError, match="trained on"):
+        with pytest.raises(ValueError, match="training environment"):
             agent.learn(64, callback=npg.EvalCallback(same))
         assert agent.num_timesteps == 0
 

@@ -135,7 +135,7 @@ def test_gymnasium_ids_are_loaded_without_an_environment(tmp_path: Path, tiny: T
     agent.save(tmp_path / "agent")
     loaded = npg.NPG.load(tmp_path / "agent")
     assert np.array_equal(loaded.policy.theta, agent.policy.theta) and loaded.learn(64).num_timesteps == 128
-    with pytest.raises(ValueError, match="give env"):
+    with pytest.raises(ValueError, match="pass env"):
         npg.NPG("MlpPolicy", Counting(), **tiny()).save(tmp_path / "mine")
         npg.NPG.load(tmp_path / "mine")
 
@@ -187,7 +187,7 @@ def test_options_of_the_programs_gymnasium_runs_are_loaded(tmp_path: Path) -> No
 
 def test_an_agent_of_another_algorithm_says_what_to_do(tmp_path: Path, tiny: Tiny) -> None:
     npg.TRPO("MlpPolicy", "CartPole-v1", **tiny()).save(tmp_path / "agent")
-    with pytest.raises(ValueError, match=r"is of TRPO; load it with npg\.TRPO\.load"):
+    with pytest.raises(ValueError, match=r"is an agent of TRPO; load it with npg\.TRPO\.load"):
         npg.NPG.load(tmp_path / "agent")
     assert npg.TRPO.load(tmp_path / "agent").num_timesteps == 0
 

@@ -97,7 +97,7 @@ def test_two_agents_take_turns_on_one_environment(form: str, tiny: Tiny) -> None
 def test_a_callback_that_moves_the_environment_is_noticed(form: str, move: Callable[[Any], None], tiny: Tiny) -> None:
     env = forms()[form]()
     agent = npg.NPG("MlpPolicy", env, **tiny(n_steps=16))
-    with pytest.warns(npg.TrainingWarning, match="a callback has stepped or reset the environment") as caught:
+    with pytest.warns(npg.TrainingWarning, match="a callback has stepped or reset the training environment") as caught:
         agent.learn(4 * 16 * agent.n_envs, callback=lambda agent, metrics: move(env))
     assert len(caught) == 1  # once a cause
     is_whole(agent)
@@ -128,7 +128,7 @@ def test_an_agent_is_trained_in_the_callback_of_another(tiny: Tiny) -> None:
     env = Strict()
     inner = npg.NPG("MlpPolicy", env, **tiny(n_steps=16))
     outer = npg.NPG("MlpPolicy", env, **tiny(n_steps=16))
-    with pytest.warns(npg.TrainingWarning, match="begin anew"):
+    with pytest.warns(npg.TrainingWarning, match="start again"):
         outer.learn(48, callback=lambda agent, metrics: inner.learn(16) and None)
     is_whole(outer)
     is_whole(inner)
