@@ -129,7 +129,7 @@ fn what_is_wrong_is_named() {
         ("convergence -o moving.gif", 2, "must end in .svg"),
         ("train LQR-v0 --set env.horizon=4294967295", 2, "from 1 to 100000"),
         ("mdp gamma.json --json", 4, "gamma is 1, but it must be at least 0 and below 1"),
-        ("mdp ragged.json --json", 4, "reward[1] has 1 numbers, the rows before have 2"),
+        ("mdp ragged.json --json", 4, "reward[1] has 1 numbers, but the rows before have 2"),
         ("mdp nan.json --json", 4, "reward holds NaN at line 1"),
         ("mdp none.json --json", 4, "cannot read none.json"),
         ("mdp FrozenLake-v2 --json", 2, "did you mean `FrozenLake-v1`?"),
@@ -140,7 +140,7 @@ fn what_is_wrong_is_named() {
         ("mdp FrozenLake-v1 --policy none.json --json", 4, "cannot read none.json"),
         ("mdp FrozenLake-v1 -o figure.pdf", 2, "must end in .svg"),
         ("convergence --samples 5k", 2, "samples: is 5000; use 10000 to 10000000 transitions"),
-        ("convergence --samples -1", 2, "samples: is -1; it counts transitions"),
+        ("convergence --samples -1", 2, "samples: is -1, but it counts transitions"),
         ("convergence -o figure.pdf", 2, "must end in .svg"),
         ("theory cg-identiy", 2, "did you mean `cg-identity`?"),
     ] {
