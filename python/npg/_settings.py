@@ -79,10 +79,12 @@ def _of_policy(arguments: Mapping[str, Any]) -> Settings:
                 settings += [(place, f"{table}.layer_norm", _value(place, on)) for table, on in switches.items()]
             case "log_std_init":
                 settings.append((place, "policy.log_std_init", _value(place, value)))
+            case "head":
+                settings.append((place, "policy.head", _value(place, value)))
             case "ortho_init" if value is True:
                 pass  # npg does that anyway
             case _:
-                raise ValueError(f"{place} is not supported; net_arch, activation_fn, layer_norm and log_std_init are")
+                raise ValueError(f"{place} is not supported; net_arch, activation_fn, layer_norm, log_std_init and head are")
     return settings
 
 

@@ -485,6 +485,7 @@ def test_parameters_go_back_and_forth(tiny: Tiny) -> None:
         ({"policy_kwargs": {"net_arch": {"qf": [8]}}}, ValueError, "'qf'"),
         ({"policy_kwargs": {"activation_fn": "sine"}}, ValueError, "activation_fn"),
         ({"policy_kwargs": {"layer_norm": "yes"}}, ValueError, "layer_norm"),
+        ({"policy_kwargs": {"head": "cauchy"}}, ValueError, "policy.head"),
         ({"policy_kwargs": {"layer_norm": {"qf": True}}}, ValueError, "'qf'"),
         ({"policy": "LinearPolicy", "policy_kwargs": {"layer_norm": True}}, ValueError, "policy.layer_norm needs"),
         ({"policy_kwargs": {"optimizer_class": None}}, ValueError, "optimizer_class"),
@@ -542,6 +543,15 @@ def test_linear_and_rbf_policies(tiny: Tiny) -> None:
     for policy, network in (("LinearPolicy", "linear"), ("RbfPolicy", "rbf")):
         agent = npg.VPG(policy, "CartPole-v1", **arguments).learn(64)
         assert agent.config["policy"]["network"] == network and agent.config["algorithm"]["name"] == "vpg"
+
+
+def test_beta_actions_lie_within_their_bounds(tiny: Tiny) -> None:
+    model = npg.NPG("MlpPolicy", "Pendulum-v1", policy_kwargs={"head": "beta"}, **tiny()).learn(128)
+    observations = np.random.default_rng(0).normal(size=(2000, 3))
+    actions = model.predict(observations)[0]
+    assert actions.std() > 0.5 and (np.abs(actions) < 2).all()
+    with pytest.raises(ValueError, match="policy.head.*bounds on both sides"):
+        npg.NPG("MlpPolicy", "LQR-v0", policy_kwargs={"head": "beta"}, **tiny())
 
 
 def test_layer_normalization_is_of_both_networks_or_of_one(tiny: Tiny) -> None:

@@ -114,6 +114,9 @@ terms! {
         "Layer normalization: the weighted sums of a hidden layer are brought to mean 0 and standard deviation 1, for each state, \
          before the activation function."
         ["policy.layer_norm", "value.layer_norm"];
+    "beta" | "beta_distribution" | "bounded_actions" =>
+        "Beta distributions over the actions of a box: samples never leave the bounds."
+        ["policy.head", "policy.action_bounds"];
     "use_sde" | "sde" | "gsde" | "exploration" =>
         "State-dependent exploration: the noise is a function of the state and is kept for several steps. Actions are smoother \
          than with new noise in every step."

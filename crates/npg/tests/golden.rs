@@ -44,6 +44,7 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("relu", "CartPole-v1", &["policy.activation=relu", "value.activation=gelu"]),
     ("silu", "Pendulum-v1", &["policy.activation=silu", "value.activation=relu"]),
     ("gelu", "CartPole-v1", &["policy.activation=gelu", "value.activation=silu"]),
+    ("beta", "Pendulum-v1", &["policy.head=beta", "algorithm.entropy_coefficient=0.01"]),
     ("layer-norm", "Pendulum-v1", &["policy.layer_norm=true", "policy.activation=silu", "value.layer_norm=true"]),
     (
         "layer-norm-sde-gauss-newton",

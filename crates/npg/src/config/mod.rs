@@ -162,6 +162,15 @@ named!(
     }
 );
 named!(
+    /// Distribution over the actions of a box.
+    HeadName {
+        /// Independent normals.
+        Gaussian = "gaussian",
+        /// Independent Beta distributions between the bounds.
+        Beta = "beta",
+    }
+);
+named!(
     /// Standard deviation of a Gaussian policy.
     Std {
         /// One parameter for each action dimension.
@@ -329,6 +338,8 @@ pub struct Policy {
     pub rbf_features: usize,
     /// Bandwidth of the features, in units of sqrt(2 observation dimensions).
     pub rbf_bandwidth: f64,
+    /// Distribution over the actions of a box.
+    pub head: HeadName,
     /// Standard deviation of a Gaussian policy.
     pub std: Std,
     /// Initial log standard deviation.
@@ -349,6 +360,7 @@ impl Default for Policy {
             output_gain: 0.01,
             rbf_features: 100,
             rbf_bandwidth: 1.0,
+            head: HeadName::Gaussian,
             std: Std::StateIndependent,
             log_std_init: 0.0,
             sde_steps: 8,

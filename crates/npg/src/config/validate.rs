@@ -1,6 +1,6 @@
 //! Checks of a whole configuration: the range of every key, and the requirements between keys.
 
-use super::{Config, Direction, Estimator, KEYS, NetworkKind, Solver, ValueKind};
+use super::{Config, Direction, Estimator, HeadName, KEYS, NetworkKind, Solver, Std, ValueKind};
 use crate::error::Problem;
 
 /// A conflict between keys: the keys involved, the one to change first, and the sentence.
@@ -79,6 +79,11 @@ fn all_clashes(config: &Config) -> Vec<Clash> {
         !(policy.network == NetworkKind::Mlp && policy.hidden.is_empty()),
         &["policy.hidden", "policy.network"],
         &|| "has no layers; for a policy without hidden layers take policy.network = \"linear\"".into(),
+    );
+    demand(
+        policy.head == HeadName::Gaussian || policy.std == Std::StateIndependent,
+        &["policy.std", "policy.head"],
+        &|| "needs policy.head = \"gaussian\": other distributions have no log std".into(),
     );
     demand(!policy.layer_norm || policy.network == NetworkKind::Mlp, &["policy.layer_norm", "policy.network"], &|| {
         "needs policy.network = \"mlp\": other policies have no hidden layers".into()

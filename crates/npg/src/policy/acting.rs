@@ -57,7 +57,7 @@ fn numbers(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{self, Config};
     use crate::env::registry;
 
     fn policy(id: &str) -> Policy {
@@ -71,6 +71,14 @@ mod tests {
         let [torque] = policy("Pendulum-v1").act(&[1.0, 0.0, 0.5]).unwrap().as_action().reals()[..] else { panic!() };
         assert!((-2.0..=2.0).contains(&torque));
         assert!(policy("FrozenLake-v1").act(&[15.0]).is_ok());
+    }
+
+    #[test]
+    fn a_beta_policy_needs_bounds_on_both_sides() {
+        let config = config::Policy { head: config::HeadName::Beta, ..config::Policy::default() };
+        let problems = |id| Policy::problems(&config, &registry::make(id, &toml::Table::new()).unwrap().spec());
+        assert_eq!((problems("Pendulum-v1"), problems("CartPole-v1")), (vec![], vec![]));
+        assert_eq!(problems("LQR-v0")[0].key, "policy.head");
     }
 
     #[test]

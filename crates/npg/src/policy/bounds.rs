@@ -22,12 +22,13 @@ const NO_BOUND: f64 = 1e30;
 const INSIDE: f64 = 1.0;
 
 impl Bounds {
-    /// The rule for an action space.
-    pub fn new(space: &Space, rule: ActionBounds) -> Self {
+    /// The rule for an action space. Raw actions that lie between 0 and 1 (`is_unit`) are always mapped onto the bounds.
+    pub fn new(space: &Space, rule: ActionBounds, is_unit: bool) -> Self {
         let Space::Box { low, high } = space else {
             return Self { low: Vec::new(), high: Vec::new(), center: Vec::new(), half: Vec::new() };
         };
         let onto = |(low, high): (&f64, &f64)| match rule {
+            _ if is_unit => (*low, high - low),
             ActionBounds::Rescale => rescaled(*low, *high),
             ActionBounds::Clip => (0.0, 1.0),
         };
@@ -41,6 +42,11 @@ impl Bounds {
             *slot = (self.center[j] + self.half[j] * raw).clamp(self.low[j], self.high[j]);
         }
     }
+}
+
+/// Whether there are not two bounds with a range between them.
+pub(super) fn are_missing(low: f64, high: f64) -> bool {
+    low <= -NO_BOUND || high >= NO_BOUND
 }
 
 /// Center and half of the range that raw -1..1 is mapped onto. With one bound the unit stays that of the action, and 0 stays
@@ -61,8 +67,17 @@ mod tests {
     fn executed(low: f64, high: f64, raw: f64) -> f64 {
         let mut executed = [0.0];
         let space = Space::Box { low: vec![low], high: vec![high] };
-        Bounds::new(&space, ActionBounds::Rescale).execute(&[raw], &mut executed);
+        Bounds::new(&space, ActionBounds::Rescale, false).execute(&[raw], &mut executed);
         executed[0]
+    }
+
+    #[test]
+    fn the_unit_interval_is_mapped_onto_the_bounds_whatever_the_rule() {
+        let (space, mut executed) = (Space::Box { low: vec![-3.0; 3], high: vec![5.0; 3] }, [0.0; 3]);
+        for rule in [ActionBounds::Rescale, ActionBounds::Clip] {
+            Bounds::new(&space, rule, true).execute(&[0.0, 0.25, 1.0], &mut executed);
+            assert_eq!(executed, [-3.0, -1.0, 5.0]);
+        }
     }
 
     #[test]
@@ -97,9 +112,9 @@ mod tests {
     fn clipped_or_rescaled() {
         let space = Space::Box { low: vec![-2.0, 0.0, f64::NEG_INFINITY], high: vec![2.0, 1.0, f64::INFINITY] };
         let mut executed = [0.0; 3];
-        Bounds::new(&space, ActionBounds::Rescale).execute(&[0.5, 0.0, 7.0], &mut executed);
+        Bounds::new(&space, ActionBounds::Rescale, false).execute(&[0.5, 0.0, 7.0], &mut executed);
         assert_eq!(executed, [1.0, 0.5, 7.0]);
-        Bounds::new(&space, ActionBounds::Clip).execute(&[3.0, -1.0, 7.0], &mut executed);
+        Bounds::new(&space, ActionBounds::Clip, false).execute(&[3.0, -1.0, 7.0], &mut executed);
         assert_eq!(executed, [2.0, 0.0, 7.0]);
     }
 }

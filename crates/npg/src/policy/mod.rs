@@ -13,14 +13,15 @@ pub use acting::Chosen;
 pub use actor::{Actor, HeldNoise};
 pub use bounds::Bounds;
 pub use distribution::{
-    AnyHead, Bernoulli, Categorical, Comparer, Difference, Distribution, Gaussian, Head, TotalVariation,
+    AnyHead, Bernoulli, Beta, Categorical, Comparer, Difference, Distribution, Gaussian, Head, TotalVariation,
 };
 pub use observations::{Inputs, Observations, WIDE};
 
-use crate::config::{self, ActivationName, NetworkKind, Std};
+use crate::config::{self, ActivationName, HeadName, NetworkKind};
 use crate::env::{Space, Spec};
+use crate::error::Problem;
 use crate::network::kernels::Activation;
-use crate::network::{FourierFeatures, Hidden, Network, Outputs};
+use crate::network::{FourierFeatures, Hidden, Network};
 use crate::normalize::{Moments, Normalizer};
 use crate::random::{Purpose, Stream};
 
@@ -55,33 +56,42 @@ impl From<ActivationName> for Activation {
 }
 
 impl Policy {
+    /// What makes a policy of this configuration impossible in an environment.
+    pub fn problems(config: &config::Policy, spec: &Spec) -> Vec<Problem> {
+        let Space::Box { low, high } = &spec.action else { return Vec::new() };
+        if config.head != HeadName::Beta {
+            return Vec::new();
+        }
+        let without = low.iter().zip(high).position(|(low, high)| bounds::are_missing(*low, *high));
+        let message = |j| {
+            format!(
+                "\"beta\" needs bounds on both sides, but action {j} of {} is from {} to {}; use \"gaussian\"",
+                spec.id, low[j], high[j]
+            )
+        };
+        without.into_iter().map(|j| Problem { key: "policy.head".into(), message: message(j) }).collect()
+    }
+
     /// A new policy for an environment, with initial parameters from the seed.
     pub fn new(config: &config::Policy, normalize: &config::Normalize, spec: &Spec, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::PolicyInit, 0);
-        let distribution = Distribution::new(&spec.action);
+        let distribution = Distribution::new(&spec.action, config.head);
         let inputs = spec.observation.encoded_len();
-        let outputs = match (distribution.width().reals, config.std) {
-            (0, _) => Outputs { affine: distribution.outputs(), ..Outputs::default() },
-            (dimensions, std) => match std {
-                Std::StateIndependent => Outputs { affine: dimensions, constants: dimensions, exploration: 0 },
-                Std::StateDependent => Outputs { affine: 2 * dimensions, ..Outputs::default() },
-                Std::Sde => Outputs { affine: dimensions, constants: 0, exploration: dimensions },
-            },
-        };
+        let outputs = distribution.layout(config);
         let features = (config.network == NetworkKind::Rbf)
             .then(|| FourierFeatures::new(inputs, config.rbf_features, config.rbf_bandwidth, &mut rng));
         let widths = if config.network == NetworkKind::Mlp { &config.hidden[..] } else { &[] };
         let hidden = Hidden { widths, activation: config.activation.into(), layer_norm: config.layer_norm };
         let network = Network::new(inputs, features, hidden, outputs);
         let mut theta = network.initial(config.output_gain, config.log_std_init, &mut rng);
-        if distribution.width().reals > 0 && config.std == Std::StateDependent {
-            network.set_last_biases(&mut theta, distribution.width().reals, config.log_std_init);
+        if let Some((first, value)) = distribution.initial_bias(config) {
+            network.set_last_biases(&mut theta, first, value);
         }
         let normalizer = (normalize.observations && matches!(spec.observation, Space::Box { .. }))
             .then(|| Normalizer::new(Moments::new(inputs), normalize.clip));
         Self {
             sde_steps: (outputs.exploration > 0).then_some(config.sde_steps),
-            bounds: Bounds::new(&spec.action, config.action_bounds),
+            bounds: Bounds::new(&spec.action, config.action_bounds, distribution.is_on_unit_interval()),
             observation: spec.observation.clone(),
             network,
             distribution,

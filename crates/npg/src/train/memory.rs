@@ -2,11 +2,11 @@
 //! succeeds but is too large, the system ends it later. So the check comes first. It counts less than training really
 //! takes, so no configuration that could run is refused.
 
-use crate::config::{Config, Direction, NetworkKind, Solver, Std, ValueKind};
-use crate::env::{Space, Spec};
+use crate::config::{Config, Direction, NetworkKind, Solver, ValueKind};
+use crate::env::Spec;
 use crate::error::{Error, Problem, Result};
 use crate::network::TILE;
-use crate::policy::WIDE;
+use crate::policy::{Distribution, WIDE};
 
 /// The memory that is assumed if the system does not tell how much is free: 16 GiB.
 const UNKNOWN: u64 = 16 << 30;
@@ -143,10 +143,7 @@ fn bytes_of_row(spec: &Spec) -> u128 {
 fn policy_parameters(config: &Config, spec: &Spec) -> u128 {
     let policy = &config.policy;
     let inputs = spec.observation.encoded_len() as u128;
-    let columns = match &spec.action {
-        Space::Box { low, .. } if policy.std == Std::StateDependent => 2 * low.len(),
-        other => other.encoded_len(),
-    };
+    let columns = Distribution::new(&spec.action, policy.head).layout(policy).affine;
     match policy.network {
         NetworkKind::Mlp => network_parameters(inputs, &policy.hidden, columns as u128),
         NetworkKind::Linear => network_parameters(inputs, &[], columns as u128),

@@ -157,6 +157,7 @@ impl Trainer {
         let spec = source.spec();
         let mut problems = config.validate();
         problems.extend(spec.problems());
+        problems.extend(Policy::problems(&config.policy, &spec));
         if !problems.is_empty() {
             return Err(Error::Config(problems));
         }

@@ -1,5 +1,6 @@
 //! Independent bits, with a logit each. A logit of -infinity or infinity makes its bit certain.
 
+use super::special::softplus;
 use super::{Head, weighted};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::random::Stream;
@@ -23,11 +24,6 @@ pub struct Bit {
 
 fn probability(logit: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-logit))
-}
-
-/// log(1 + e^x) without overflow.
-fn softplus(x: f64) -> f64 {
-    x.max(0.0) + libm::log1p(libm::exp(-x.abs()))
 }
 
 impl Head for Bernoulli {

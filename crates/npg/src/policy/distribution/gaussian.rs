@@ -1,7 +1,9 @@
 //! Independent normals, with a mean and the logarithm of a standard deviation each.
 
 use super::Head;
+use crate::config::{self, Std};
 use crate::env::{Action, ActionMut, ActionWidth};
+use crate::network::Outputs;
 use crate::random::Stream;
 
 /// `count` normal numbers: outputs are their means and then their log stds; as many reals of the action.
@@ -40,6 +42,19 @@ impl Head for Gaussian {
 
     fn width(&self) -> ActionWidth {
         ActionWidth { integers: 0, reals: self.count }
+    }
+
+    fn layout(&self, config: &config::Policy) -> Outputs {
+        let count = self.count;
+        match config.std {
+            Std::StateIndependent => Outputs { affine: count, constants: count, exploration: 0 },
+            Std::StateDependent => Outputs { affine: 2 * count, ..Outputs::default() },
+            Std::Sde => Outputs { affine: count, constants: 0, exploration: count },
+        }
+    }
+
+    fn initial_bias(&self, config: &config::Policy) -> Option<(usize, f64)> {
+        (config.std == Std::StateDependent).then_some((self.count, config.log_std_init))
     }
 
     fn stds(&self, outputs: &[f32]) -> (f64, usize) {

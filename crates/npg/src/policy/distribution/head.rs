@@ -1,7 +1,9 @@
 //! What a distribution is: [`Head`], and the enum of all kinds.
 
-use super::{Bernoulli, Categorical, Gaussian};
+use super::{Bernoulli, Beta, Categorical, Gaussian};
+use crate::config;
 use crate::env::{Action, ActionMut, ActionWidth};
+use crate::network::Outputs;
 use crate::random::Stream;
 use std::fmt::Debug;
 
@@ -24,6 +26,19 @@ pub trait Head: Clone + Debug + PartialEq {
     /// Number of values that each integer of its part of an action can have, if it can have only some.
     fn classes(&self) -> Vec<usize> {
         Vec::new()
+    }
+
+    /// Whether the reals of an action lie between 0 and 1, where others are unbounded.
+    const IS_ON_UNIT_INTERVAL: bool = false;
+
+    /// What the outputs are to the network.
+    fn layout(&self, _config: &config::Policy) -> Outputs {
+        Outputs { affine: self.outputs(), ..Outputs::default() }
+    }
+
+    /// The first of the affine outputs that do not begin at 0, and where they begin.
+    fn initial_bias(&self, _config: &config::Policy) -> Option<(usize, f64)> {
+        None
     }
 
     /// Standard deviations of the numbers of an action, added up, and how many there are: none where they say nothing.
@@ -147,7 +162,7 @@ macro_rules! register {
     };
 }
 
-register!($ Categorical, Bernoulli, Gaussian);
+register!($ Categorical, Bernoulli, Gaussian, Beta);
 
 /// A head's row of outputs.
 fn row<H: Head>(head: &H, outputs: &[f32]) -> H::Row {
@@ -166,6 +181,10 @@ fn total_variation<H: Head>(head: &H, p: &[f32], q: &[f32]) -> Option<f64> {
 
 fn is_diagonal<H: Head>(_: &H) -> bool {
     H::IS_DIAGONAL
+}
+
+fn is_on_unit_interval<H: Head>(_: &H) -> bool {
+    H::IS_ON_UNIT_INTERVAL
 }
 
 fn has_total_variation<H: Head>(_: &H) -> bool {
@@ -191,6 +210,18 @@ impl AnyHead {
     /// See [`Head::classes`].
     pub fn classes(&self) -> Vec<usize> {
         each!(self, head => head.classes())
+    }
+
+    pub(super) fn layout(&self, config: &config::Policy) -> Outputs {
+        each!(self, head => head.layout(config))
+    }
+
+    pub(super) fn initial_bias(&self, config: &config::Policy) -> Option<(usize, f64)> {
+        each!(self, head => head.initial_bias(config))
+    }
+
+    pub(super) fn is_on_unit_interval(&self) -> bool {
+        each!(self, head => is_on_unit_interval(head))
     }
 
     pub(super) fn stds(&self, outputs: &[f32]) -> (f64, usize) {

@@ -6,20 +6,25 @@
 //! are f32.
 
 mod bernoulli;
+mod beta;
 mod categorical;
 mod comparison;
 mod gaussian;
 mod head;
+mod special;
 mod total_variation;
 
 pub use bernoulli::Bernoulli;
+pub use beta::Beta;
 pub use categorical::Categorical;
 pub use comparison::{Comparer, Difference};
 pub use gaussian::Gaussian;
 pub use head::{AnyHead, Head};
 pub use total_variation::{TotalVariation, bretagnolle_huber, pinsker};
 
+use crate::config::{self, HeadName};
 use crate::env::{Action, ActionMut, ActionWidth, Space};
+use crate::network::Outputs;
 use crate::network::kernels::{Matrix, multiply};
 use crate::random::Stream;
 use std::ops::Range;
@@ -45,14 +50,17 @@ fn weighted(p: f64, log: f64) -> f64 {
 }
 
 impl Distribution {
-    /// The distribution for an action space: categorical, one categorical a part, bits, or a diagonal Gaussian.
-    pub fn new(space: &Space) -> Self {
+    /// The distribution for an action space: categorical, one categorical a part, bits, or for a box what `head` says.
+    pub fn new(space: &Space, head: HeadName) -> Self {
         let categorical = |&count: &usize| AnyHead::from(Categorical { count });
         Self::product(match space {
             Space::Discrete(count) => vec![categorical(count)],
             Space::MultiDiscrete(sizes) => sizes.iter().map(categorical).collect(),
             Space::MultiBinary(count) => vec![Bernoulli { count: *count }.into()],
-            Space::Box { low, .. } => vec![Gaussian { count: low.len() }.into()],
+            Space::Box { low, .. } => vec![match head {
+                HeadName::Gaussian => Gaussian { count: low.len() }.into(),
+                HeadName::Beta => Beta { count: low.len() }.into(),
+            }],
         })
     }
 
@@ -83,6 +91,24 @@ impl Distribution {
     /// The heads, in the order of their parts of an action.
     pub fn heads(&self) -> impl ExactSizeIterator<Item = &AnyHead> {
         self.parts.iter().map(|part| &part.head)
+    }
+
+    /// What the outputs are to the network. Only of one head: heads beside each other have affine outputs only.
+    pub fn layout(&self, config: &config::Policy) -> Outputs {
+        match self.only_head() {
+            Some(head) => head.layout(config),
+            None => Outputs { affine: self.outputs(), ..Outputs::default() },
+        }
+    }
+
+    /// The first of the affine outputs that do not begin at 0, and where they begin; of one head, as [`Self::layout`].
+    pub fn initial_bias(&self, config: &config::Policy) -> Option<(usize, f64)> {
+        self.only_head().and_then(|head| head.initial_bias(config))
+    }
+
+    /// Whether the reals of an action lie between 0 and 1, where others are unbounded.
+    pub fn is_on_unit_interval(&self) -> bool {
+        self.only_head().is_some_and(AnyHead::is_on_unit_interval)
     }
 
     /// The head, where it is the only one.

@@ -6,7 +6,7 @@ use crate::random::Purpose;
 
 /// Every family, and products of them.
 fn families() -> Vec<Distribution> {
-    let of = |space: Space| Distribution::new(&space);
+    let of = |space: Space| Distribution::new(&space, HeadName::Gaussian);
     let mixed = |heads: &[AnyHead]| Distribution::product(heads.to_vec());
     let (categorical, bits, normal) = (Categorical { count: 3 }, Bernoulli { count: 2 }, Gaussian { count: 1 });
     vec![
@@ -16,6 +16,8 @@ fn families() -> Vec<Distribution> {
         of(Space::MultiBinary(3)),
         of(Space::cube(1, -1.0, 1.0)),
         of(Space::cube(2, -1.0, 1.0)),
+        mixed(&[Beta { count: 1 }.into()]),
+        mixed(&[Beta { count: 2 }.into()]),
         mixed(&[categorical.into(), normal.into()]),
         mixed(&[normal.into(), bits.into(), categorical.into()]),
     ]
@@ -39,12 +41,19 @@ impl Point {
     }
 }
 
-/// The values of each number of an action with their weights: all integers, and a midpoint grid over +-12 sigma of a normal.
+/// The values of each number of an action with their weights: all integers, and a midpoint grid over +-12 sigma of a normal, or over the unit
+/// interval.
 fn axes(part: &Part, outputs: &[f32]) -> Vec<Vec<(f64, f64)>> {
     let outputs = &outputs[part.outputs.clone()];
     let classes = part.head.classes().into_iter().map(|n| (0..n).map(|i| (i as f64, 1.0)).collect());
     let count = part.head.width().reals;
     let grid = |j: usize| {
+        if part.head.is_on_unit_interval() {
+            // x = 1 / (1 + exp(-z)), on a grid of z: what is integrated vanishes smoothly at both ends.
+            let (cells, width) = (500, 0.12);
+            let x = |i| 1.0 / (1.0 + (-(f64::from(i) + 0.5 - 0.5 * f64::from(cells)) * width).exp());
+            return (0..cells).map(|i| (x(i), width * x(i) * (1.0 - x(i)))).collect();
+        }
         let (mean, std, cells) = (f64::from(outputs[j]), f64::from(outputs[count + j]).exp(), 600);
         let width = 24.0 * std / f64::from(cells);
         (0..cells).map(|i| (mean - 12.0 * std + (f64::from(i) + 0.5) * width, width)).collect()
@@ -120,7 +129,9 @@ fn densities_integrate_to_one_and_entropy_kl_tv_to_their_definitions() {
 fn a_comparison_is_its_parts() {
     let mut rng = Stream::new(4, Purpose::Test, 0);
     let more = [Space::MultiDiscrete(vec![3, 2, 4]), Space::cube(6, -1.0, 1.0)];
-    for distribution in families().into_iter().chain(more.iter().map(Distribution::new)) {
+    for distribution in
+        families().into_iter().chain(more.iter().map(|space| Distribution::new(space, HeadName::Gaussian)))
+    {
         let mut comparer = Comparer::new(&distribution);
         let (mut p, mut q) = (outputs(&distribution, &mut rng), outputs(&distribution, &mut rng));
         for row in 0..4 {
@@ -216,7 +227,7 @@ fn the_metric_is_the_expected_outer_product_of_scores() {
 #[test]
 fn samples_have_their_probabilities() {
     let mut rng = Stream::new(4, Purpose::Test, 0);
-    let distribution = Distribution::new(&Space::Discrete(4));
+    let distribution = Distribution::new(&Space::Discrete(4), HeadName::Gaussian);
     let p = outputs(&distribution, &mut rng);
     let mut counts = [0.0; 4];
     let n = 40_000;
@@ -233,9 +244,9 @@ fn samples_have_their_probabilities() {
 /// A logit of -infinity forbids its class: what has no probability adds nothing to an entropy or a KL.
 #[test]
 fn forbidden_classes_count_for_nothing() {
-    let distribution = Distribution::new(&Space::Discrete(3));
+    let distribution = Distribution::new(&Space::Discrete(3), HeadName::Gaussian);
     let (masked, plain) = ([0.5, f32::NEG_INFINITY, -0.5], [0.5, -0.5]);
-    let two = Distribution::new(&Space::Discrete(2));
+    let two = Distribution::new(&Space::Discrete(2), HeadName::Gaussian);
     assert!((distribution.entropy(&masked) - two.entropy(&plain)).abs() < 1e-15);
     assert_eq!(distribution.kl(&masked, &masked), 0.0);
     let other = [0.1, f32::NEG_INFINITY, 0.3];
@@ -247,7 +258,7 @@ fn forbidden_classes_count_for_nothing() {
     assert_eq!(gradient[1], 0.0);
     assert!((gradient[0] - expected[0]).abs() < 1e-15 && (gradient[2] - expected[1]).abs() < 1e-15);
 
-    let bits = Distribution::new(&Space::MultiBinary(2));
+    let bits = Distribution::new(&Space::MultiBinary(2), HeadName::Gaussian);
     let certain = [f32::INFINITY, f32::NEG_INFINITY];
     assert_eq!((bits.entropy(&certain), bits.kl(&certain, &certain)), (0.0, 0.0));
     let mut gradient = [0.0; 2];
