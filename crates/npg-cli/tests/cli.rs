@@ -290,7 +290,7 @@ fn explanations() {
     run.until_return: Stop when the mean of the last 100 training episodes reaches this.
 
       default  "none"
-      takes    a number or "none"
+      takes    a finite number or "none"
 
     It needs 100 finished episodes. The run then counts as complete.
 

@@ -343,6 +343,6 @@ fn native_environments_begin_in_given_states() {
     assert_eq!(observation("Pendulum-v1", &[0.0, 2.0]).unwrap(), [1.0, 0.0, 2.0]);
     assert_eq!(observation("FrozenLake-v1", &[7.0]).unwrap(), [7.0]);
     assert_eq!(observation("LQR-v0", &[0.25]).unwrap(), [0.25]);
-    assert!(observation("CartPole-v1", &[0.1]).unwrap_err().contains("4 numbers expected, got 1"));
+    assert!(observation("CartPole-v1", &[0.1]).unwrap_err().contains("expected a state of 4 numbers, got 1"));
     assert!(observation("FrozenLake-v1", &[16.0]).unwrap_err().contains("one of 16 states"));
 }
