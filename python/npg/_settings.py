@@ -84,7 +84,9 @@ def _of_policy(arguments: Mapping[str, Any]) -> Settings:
             case "ortho_init" if value is True:
                 pass  # npg does that anyway
             case _:
-                raise ValueError(f"{place} is not supported; net_arch, activation_fn, layer_norm, log_std_init and head are")
+                raise ValueError(
+                    f"{place} is not supported; net_arch, activation_fn, layer_norm, log_std_init and head are"
+                )
     return settings
 
 

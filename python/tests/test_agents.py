@@ -487,7 +487,7 @@ def test_parameters_go_back_and_forth(tiny: Tiny) -> None:
         ({"policy_kwargs": {"layer_norm": "yes"}}, ValueError, "layer_norm"),
         ({"policy_kwargs": {"head": "cauchy"}}, ValueError, "policy.head"),
         ({"policy_kwargs": {"layer_norm": {"qf": True}}}, ValueError, "'qf'"),
-        ({"policy": "LinearPolicy", "policy_kwargs": {"layer_norm": True}}, ValueError, "policy.layer_norm needs"),
+        ({"policy": "LinearPolicy", "policy_kwargs": {"layer_norm": True}}, ValueError, "policy.layer_norm: needs"),
         ({"policy_kwargs": {"optimizer_class": None}}, ValueError, "optimizer_class"),
         ({"settings": {"algorithm.kl_stp": 1}}, ValueError, "kl_step"),
         ({"settings": 3}, TypeError, "settings"),
@@ -546,17 +546,17 @@ def test_linear_and_rbf_policies(tiny: Tiny) -> None:
 
 
 def test_beta_actions_lie_within_their_bounds(tiny: Tiny) -> None:
-    model = npg.NPG("MlpPolicy", "Pendulum-v1", policy_kwargs={"head": "beta"}, **tiny()).learn(128)
+    model = npg.NPG("MlpPolicy", "Pendulum-v1", **tiny(policy_kwargs={"head": "beta"})).learn(128)
     observations = np.random.default_rng(0).normal(size=(2000, 3))
     actions = model.predict(observations)[0]
     assert actions.std() > 0.5 and (np.abs(actions) < 2).all()
     with pytest.raises(ValueError, match="policy.head.*bounds on both sides"):
-        npg.NPG("MlpPolicy", "LQR-v0", policy_kwargs={"head": "beta"}, **tiny())
+        npg.NPG("MlpPolicy", "LQR-v0", **tiny(policy_kwargs={"head": "beta"}))
 
 
 def test_layer_normalization_is_of_both_networks_or_of_one(tiny: Tiny) -> None:
     for given, of_policy, of_value in [(True, True, True), ({"pi": True}, True, False), ({"vf": True}, False, True)]:
-        model = npg.NPG("MlpPolicy", "CartPole-v1", policy_kwargs={"layer_norm": given}, **tiny())
+        model = npg.NPG("MlpPolicy", "CartPole-v1", **tiny(policy_kwargs={"layer_norm": given}))
         assert (model.config["policy"]["layer_norm"], model.config["value"]["layer_norm"]) == (of_policy, of_value)
         model.learn(128)
 

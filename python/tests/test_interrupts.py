@@ -205,7 +205,7 @@ def test_the_program_ends_an_environment_that_hangs(vectorization: str, tmp_path
     (tmp_path / "hung.py").write_text(HUNG)
     with started(program(vectorization, "--env-timeout", "0.5"), tmp_path) as process:
         _, err = process.communicate(timeout=20)
-        assert process.returncode == 3 and "give a longer --env-timeout than 0.5 s" in err, err
+        assert process.returncode == 3 and "use a longer --env-timeout than 0.5 s" in err, err
         assert group_is_gone(process)
 
 
