@@ -1,4 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP: the first one asks the run to stop after its iteration, and a second one kills the program.
+//! SIGINT, SIGTERM and SIGHUP: the first one asks the run to stop after its iteration, a second one kills the program. One that
+//! was ignored from the start stays ignored.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,8 +34,7 @@ impl Stop {
     pub(crate) fn listen() -> io::Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let asked = Arc::new(AtomicBool::new(false));
-        let hangup = Some(SIGHUP).filter(|_| !is_ignored(SIGHUP));
-        for number in [SIGINT, SIGTERM].into_iter().chain(hangup) {
+        for number in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|number| !is_ignored(*number)) {
             // In this order: the first signal finds `asked` unset and sets it, the second one finds it set.
             flag::register_conditional_default(number, Arc::clone(&asked))?;
             flag::register(number, Arc::clone(&asked))?;
@@ -55,12 +55,13 @@ impl Stop {
     }
 }
 
-/// Whether the process was started with this signal ignored, as `nohup` does, so that it outlives its terminal. True if the
-/// system does not tell.
+/// Whether the process was started with this signal ignored, as `nohup` and `trap "" INT` do: it is then not to end by it.
+/// Where the system does not tell, a run had better outlive its terminal.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.map_or(signal == SIGHUP, |mask| mask >> (signal - 1) & 1 == 1)
 }
 
 #[cfg(test)]

@@ -134,9 +134,10 @@ impl Session {
         if there.iter().any(|(of, _)| *of == steps) {
             return Ok(());
         }
+        // The checkpoint first: with nothing else there, a resume finds all that it needs in it.
+        self.write(self.run.checkpoint(steps))?;
         crate::atomic::write_atomically(self.run.config(), self.trainer.config().to_toml().as_bytes())?;
-        Provenance::of_this_process(&self.trainer.spec().id).record(&self.run.provenance())?;
-        self.write(self.run.checkpoint(steps))
+        Provenance::of_this_process(&self.trainer.spec().id).record(&self.run.provenance())
     }
 
     /// Locks the directory for this process, and removes unfinished files of killed processes.

@@ -69,9 +69,23 @@ impl Place {
         ended
     }
 
-    /// Starts it with pipes.
+    /// Starts it with pipes. It heeds SIGINT, also where this test is a background job and ignores it.
     pub(crate) fn start(&self, line: &str) -> Child {
-        self.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        let mut command =
+            if cfg!(target_os = "linux") { self.signaled("--default-signal=INT", line) } else { self.command(line) };
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// As [`Place::command`], with a signal ignored or not from the start, as `how` tells `env`.
+    pub(crate) fn signaled(&self, how: &str, line: &str) -> Command {
+        let npg = self.command(line);
+        let mut command = Command::new("env");
+        command.arg(how).arg(npg.get_program()).args(npg.get_args()).current_dir(self.0.path());
+        npg.get_envs().for_each(|(name, value)| match value {
+            Some(value) => drop(command.env(name, value)),
+            None => drop(command.env_remove(name)),
+        });
+        command
     }
 
     pub(crate) fn read(&self, path: &str) -> String {

@@ -81,12 +81,14 @@ impl RunLog {
         };
         let (progress, progress_csv, cut_progress) = csv(run.progress(), &["iteration", "steps"]);
         let (eval, eval_csv, cut_eval) = csv(run.eval(), &["steps"]);
+        let mut text = open(run.log());
+        text.cut(rows::cut_unfinished);
         let mut log = Self {
             metrics,
             progress: (progress, progress_csv),
             eval: (eval, eval_csv),
             events: Sink::new_events(run),
-            text: open(run.log()),
+            text,
             warnings: Vec::new(),
         };
         // A restart purges what is at its step too, and the checkpoint's own row stays.

@@ -147,6 +147,11 @@ pub(super) fn cut_json_lines(file: &mut File, steps: u64) -> io::Result<Cut> {
     })
 }
 
+/// Removes a last line that was cut short.
+pub(super) fn cut_unfinished(file: &mut File) -> io::Result<Cut> {
+    cut_lines(file, |_| Line::Keep)
+}
+
 /// What was removed from a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cut {

@@ -159,6 +159,18 @@ fn resuming_where_nothing_is_past_removes_nothing() {
 }
 
 #[test]
+fn a_line_of_the_log_that_was_cut_short_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    std::fs::write(run.log(), "2026-01-01T00:00:00.000Z whole\n2026-01-01T00:0").unwrap();
+    RunLog::resume(&run, 0);
+    let log = text(run.log());
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, "2026-01-01T00:00:00.000Z whole"), "{log}");
+    assert!(lines[1].ends_with("Z resumed after 0 steps"), "{log}");
+}
+
+#[test]
 fn resuming_without_logs_begins_them() {
     let directory = tempfile::tempdir().unwrap();
     let run = RunDir::new(directory.path());

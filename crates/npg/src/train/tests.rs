@@ -230,6 +230,21 @@ fn a_state_that_could_not_be_loaded_is_not_saved() {
     assert!(overflowed.check_saved(&archive).is_err(), "an f32 does not hold these parameters");
 }
 
+/// Whatever kills it after that finds a run that can be resumed.
+#[test]
+fn the_first_checkpoint_comes_before_all_else_and_is_enough_to_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = crate::run_dir::RunDir::new(directory.path());
+    std::fs::create_dir(run.config()).unwrap(); // so that it ends there
+    let error = crate::session::Session::begin(trainer("CartPole-v1", config(1000)), run.clone()).prepare();
+    assert!(error.unwrap_err().to_string().contains("config.toml"));
+    std::fs::remove_dir(run.config()).unwrap();
+    let source = |config: &Config, id: &str| crate::env::registry::make(id, &config.env);
+    let mut session = crate::session::Session::resume(run.clone(), None, source).unwrap();
+    assert!(session.run(|| false, |_| ()).unwrap().finished);
+    assert!(run.config().is_file() && run.provenance().is_file() && run.metrics().is_file());
+}
+
 /// The parameters overflow in f32, and no action can be drawn from the outputs.
 #[test]
 fn a_policy_that_gives_no_number_is_not_acted_on() {
