@@ -36,14 +36,14 @@ fn command(called: &Path, path: Option<OsString>, here: &Path) -> String {
     let Some(name) = called.file_name() else { return NAME.into() };
     let is_bare = called.components().count() == 1;
     if is_bare || on_path(name, path).is_some_and(|found| is_same(&found, &here.join(called))) {
-        return shell_word(&name.to_string_lossy());
+        return shell_word(name);
     }
     let word = match called.strip_prefix(here) {
         Ok(inside) if inside.components().count() == 1 => Path::new(".").join(inside),
         Ok(inside) => inside.into(),
         Err(_) => called.into(),
     };
-    shell_word(&word.to_string_lossy())
+    shell_word(word)
 }
 
 /// The file that a shell finds by this name.

@@ -1,7 +1,9 @@
 //! Text: numbers, columns, paragraphs, and whether to use color.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 pub(crate) use npg::logs::json_line;
 use textwrap::WordSplitter;
@@ -42,14 +44,15 @@ pub(crate) fn warn(text: &str) {
 /// The text without the characters that a terminal obeys. Files, environments and paths contribute to messages, and they must
 /// not move the cursor, recolor or rename anything, or change the direction of writing.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    let is_harmful = |c: char| {
-        c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let shown = |c: char| if is_harmful(c) { c.escape_default().to_string() } else { c.into() };
     Cow::Owned(text.chars().map(shown).collect())
+}
+
+fn is_harmful(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The result of several seeds, in one line.
@@ -70,9 +73,25 @@ pub(crate) fn ranges(numbers: &[u64]) -> Option<String> {
     Some(ranges.join(", ")).filter(|text| !text.is_empty())
 }
 
-/// A path as a shell takes it: in quotes if it needs them.
-pub(crate) fn shell_word(path: &str) -> String {
-    shlex::try_quote(path).map_or_else(|_| path.into(), Cow::into_owned) // fails for NUL, which no path has
+/// A word as a shell takes it: in quotes where it needs them, and as `$'...'`, byte by byte, where a terminal would obey it or
+/// it is no text.
+pub(crate) fn shell_word(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref();
+    let quoted = word.to_str().filter(|text| !text.contains(is_harmful) && !text.contains(char::is_control));
+    if let Some(quoted) = quoted.and_then(|text| shlex::try_quote(text).ok()) {
+        return quoted.into_owned();
+    }
+    let escaped = |byte: &u8| match byte {
+        byte if byte.is_ascii_alphanumeric() || b"._-/".contains(byte) => char::from(*byte).to_string(),
+        byte => format!("\\x{byte:02x}"),
+    };
+    format!("$'{}'", word.as_encoded_bytes().iter().map(escaped).collect::<String>())
+}
+
+/// A path as a shell word that no program takes for an option.
+pub(crate) fn shell_path(path: &Path) -> String {
+    let is_like_option = path.as_os_str().as_encoded_bytes().starts_with(b"-");
+    if is_like_option { shell_word(Path::new(".").join(path)) } else { shell_word(path) }
 }
 
 /// The width of the terminal in columns, or 100 if there is none.
@@ -161,6 +180,22 @@ mod tests {
     fn what_a_terminal_obeys_is_shown_instead() {
         assert_eq!(harmless("a\tb \u{e9}\n\u{1f600}"), "a\tb \u{e9}\n\u{1f600}");
         assert_eq!(harmless("\x1b]0;x\x07\r\x7f\u{9b}1m\u{202e}"), "\\u{1b}]0;x\\u{7}\\r\\u{7f}\\u{9b}1m\\u{202e}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_is_a_word_even_if_it_is_no_text_or_looks_like_an_option() {
+        use std::os::unix::ffi::OsStrExt;
+        let word = |bytes: &[u8]| shell_path(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(word(b"runs/CartPole-v1/npg-1"), "runs/CartPole-v1/npg-1");
+        assert_eq!(word(b"-x/seed-0"), "./-x/seed-0");
+        for unprintable in [&b"a\xff'b"[..], b"new\nline", b"\x1b[31m", "\u{202e}".as_bytes()] {
+            let word = word(unprintable);
+            assert_eq!(harmless(&word), word);
+            let echo = format!("printf %s {word}");
+            let Ok(output) = std::process::Command::new("bash").args(["-c", &echo]).output() else { continue };
+            assert_eq!(output.stdout, unprintable, "{word}");
+        }
     }
 
     #[test]

@@ -199,30 +199,32 @@ fn what_is_done_to_old_checkpoints_does_not_end_training() {
     place.done("eval o --episodes 1");
 }
 
-/// `nohup` has SIGHUP ignored: such a run outlives its terminal. Any other is saved, as at SIGTERM.
+/// `nohup` has SIGHUP ignored: such a run outlives its terminal. `trap "" INT` does so with SIGINT. Any other is saved.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_run_is_saved_when_its_terminal_goes_and_outlives_it_under_nohup() {
+fn a_signal_that_was_ignored_from_the_start_stays_ignored_and_any_other_has_the_run_saved() {
     let place = Place::new();
-    let start = |how: &str, out: &str| {
-        let npg = place.command(&format!("{ENDLESS} --out {out}"));
-        let mut command = std::process::Command::new("env");
-        command.arg(how).arg(npg.get_program()).args(npg.get_args()).current_dir(place.path(""));
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let start = |how: &str, out: &str, signal: Signal| {
+        let mut command = place.signaled(how, &format!("{ENDLESS} --out {out}"));
+        let child = Killed(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         wait_for_a_checkpoint(&place, &format!("{out}/seed-0"));
-        kill(Pid::from_raw(child.id() as i32), Signal::SIGHUP).unwrap();
-        Killed(child)
+        kill(Pid::from_raw(child.0.id() as i32), signal).unwrap();
+        child
     };
-    let mut plain = start("--default-signal=HUP", "plain");
-    assert_eq!(plain.0.wait().unwrap().code(), Some(129));
-    let log = place.read("plain/seed-0/log.txt");
-    assert!(log.lines().last().unwrap().contains("stopped on request after "), "{log}");
-    let mut nohup = start("--ignore-signal=HUP", "nohup");
-    let rows = |place: &Place| place.read("nohup/seed-0/metrics.jsonl").lines().count();
-    let (before, begun) = (rows(&place), Instant::now());
-    while rows(&place) < before + 3 {
-        assert!(begun.elapsed() < Duration::from_secs(60) && nohup.0.try_wait().unwrap().is_none());
-        std::thread::sleep(Duration::from_millis(10));
+    for (signal, code) in [(Signal::SIGHUP, 129), (Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        let name = signal.as_str();
+        let mut plain = start(&format!("--default-signal={name}"), name, signal);
+        assert_eq!(plain.0.wait().unwrap().code(), Some(code));
+        let log = place.read(&format!("{name}/seed-0/log.txt"));
+        assert!(log.lines().last().unwrap().contains("stopped on request after "), "{log}");
+        let out = format!("{name}-ignored");
+        let mut deaf = start(&format!("--ignore-signal={name}"), &out, signal);
+        let rows = || place.read(&format!("{out}/seed-0/metrics.jsonl")).lines().count();
+        let (before, begun) = (rows(), Instant::now());
+        while rows() < before + 3 {
+            assert!(begun.elapsed() < Duration::from_secs(60) && deaf.0.try_wait().unwrap().is_none(), "{name}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -330,4 +332,30 @@ fn a_checkpoint_cannot_have_a_module_imported() {
         assert_eq!(place.npg(&format!("{line} --env gym:evil:Thing-v0")).code, Some(5));
         assert_eq!(place.npg(&format!("{line} --env gym:other:Thing-v0")).code, Some(2));
     }
+}
+
+#[test]
+fn a_file_in_the_place_of_a_directory_is_named() {
+    let place = Place::new();
+    fs::write(place.path("file"), "").unwrap();
+    symlink("nowhere", place.path("link")).unwrap();
+    for (out, told) in [
+        ("file", "file is no directory"),
+        ("file/a/b", "file is no directory"),
+        ("link", "link is a symbolic link to no directory"),
+    ] {
+        let ended = place.npg(&format!("{SMALL} --steps 500 --out {out}"));
+        let remedy = "; remove it, or choose another place with --out";
+        assert_eq!((ended.code, ended.err), (Some(2), format!("error: {told}{remedy}\n")), "{out}");
+    }
+    let ended = place.npg("eval link");
+    assert_eq!(ended.err, "error: link is a symbolic link to nowhere, where there is nothing\n");
+}
+
+#[test]
+fn the_commands_that_a_run_ends_with_take_its_directory_for_no_option() {
+    let place = Place::new();
+    let ended = place.done(&format!("{SMALL} --steps 500 --out=-x --quiet"));
+    assert!(ended.out.contains("  npg eval ./-x/seed-0\n"), "{}", ended.out);
+    place.done("eval ./-x/seed-0 --episodes 1");
 }

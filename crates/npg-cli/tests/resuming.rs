@@ -277,3 +277,17 @@ fn runs_that_lack_files() {
     error: . is not a run: it has neither config.toml nor checkpoints, and no seed-<n> that has, but it holds 2 runs, such as ./o
     "#);
 }
+
+#[test]
+fn a_run_without_a_first_checkpoint_has_lost_nothing_and_is_told_so() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("o/seed-0/checkpoints")).unwrap();
+    std::fs::write(place.path("o/seed-0/lock"), "").unwrap();
+    for run in ["o", "o/seed-0"] {
+        let ended = place.npg(&format!("resume {run}"));
+        let told = "has no checkpoint yet; if its training was ended before the first one, nothing is lost: train it \
+                    anew, with --force";
+        assert_eq!((ended.code, ended.err), (Some(2), format!("error: {run} {told}\n")));
+    }
+    place.done(&format!("{SMALL} --steps 500 --out o --force --quiet"));
+}

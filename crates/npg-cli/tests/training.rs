@@ -185,7 +185,7 @@ fn a_run_that_is_there_is_refused_or_replaced() {
     assert_eq!(place.npg("train CartPole-v1 --out p --set algorithm.damping=-1").code, Some(2));
     assert!(!place.path("p").exists());
     // A file in the way.
-    assert_eq!(place.npg(&format!("{SMALL} --steps 500 --out o/seed-1/config.toml")).code, Some(1));
+    assert_eq!(place.npg(&format!("{SMALL} --steps 500 --out o/seed-1/config.toml")).code, Some(2));
 }
 
 #[test]

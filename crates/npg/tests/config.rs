@@ -102,6 +102,21 @@ fn every_mistake_is_reported_at_once() {
 }
 
 #[test]
+fn a_key_path_of_any_depth_is_told() {
+    let mut layers = Layers::default();
+    layers.set(&format!("{}a=1", "a.".repeat(100_000)));
+    assert_eq!(problems(&layers), ["--set: a key path of 100001 parts is no setting's; write --set table.key=value"]);
+}
+
+/// A device may never end.
+#[cfg(unix)]
+#[test]
+fn a_configuration_that_does_not_end_is_not_read_for_ever() {
+    let error = Layers::default().file(std::path::Path::new("/dev/zero")).unwrap_err().to_string();
+    assert_eq!(error, "cannot read /dev/zero: it has more than 16777216 bytes");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_an_io_error() {
     let error = Layers::default().file("no/such.toml".as_ref()).unwrap_err();
     assert!(matches!(error, Error::Io { doing: "read", .. }), "{error}");

@@ -87,15 +87,14 @@ fn never_begun(whole: &Path, first: &RunDir, seeds: &[u64]) -> anyhow::Error {
     let which = text::ranges(seeds).unwrap_or_default();
     let error = anyhow::anyhow!("{} has seeds that were never started and cannot be resumed: {which}", whole.display());
     let Some(made) = Provenance::read(&first.provenance()) else { return error };
-    let word = |path: &Path| text::shell_word(&path.display().to_string());
     let init = made.command.windows(2).find(|pair| pair[0] == "--init");
     let init = init.map_or_else(String::new, |pair| format!(" --init {}", text::shell_word(&pair[1])));
     let command = format!(
         "{} train {} --config {}{init} --out {} --force --seeds",
         program::name(),
         text::shell_word(&made.env),
-        word(&first.config()),
-        word(whole)
+        text::shell_path(&first.config()),
+        text::shell_path(whole)
     );
     let all = which.split(", ").map(|range| match range.contains("..") {
         true => format!("\n  {command} {range}"),
@@ -126,7 +125,7 @@ impl<'a> Show<'a> {
     fn new(stop: &'a Stop, output: OutputArgs, runs: &[RunDir]) -> Self {
         let is_several = runs.len() > 1;
         let path = runs[0].path();
-        let whole = text::shell_word(&path.parent().filter(|_| is_several).unwrap_or(path).display().to_string());
+        let whole = text::shell_path(path.parent().filter(|_| is_several).unwrap_or(path));
         Self { stop, output, whole, is_several, failure: RefCell::new(None) }
     }
 

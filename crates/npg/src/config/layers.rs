@@ -1,5 +1,7 @@
 //! Layers of settings: defaults < preset < `--config` < `--set` < flags. All mistakes in them are reported at once.
 
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -7,6 +9,9 @@ use toml::{Table, Value};
 use super::{Config, KEYS, Key, TABLES, find, presets, validate};
 use crate::env::{EnvSource, registry};
 use crate::error::{Error, Problem, Result, nearest};
+
+/// More parts than a key path has. Tables are walked, cloned and dropped by recursion, which must not be of any depth.
+const DEEPEST: usize = 80;
 
 /// Settings on top of the defaults, lowest first.
 ///
@@ -46,8 +51,7 @@ impl Layers {
     /// # Errors
     /// If it cannot be read. [`Layers::resolve`] reports mistakes in its content.
     pub fn file(&mut self, path: &Path) -> Result<()> {
-        let io = |source| Error::Io { doing: "read", path: path.into(), source };
-        let text = std::fs::read_to_string(path).map_err(io)?;
+        let text = read(path).map_err(|source| Error::Io { doing: "read", path: path.into(), source })?;
         self.toml(path.display().to_string(), &text);
         Ok(())
     }
@@ -81,6 +85,10 @@ impl Layers {
         let (path, text) = (path.trim(), text.trim());
         if path.split('.').any(str::is_empty) {
             return fail("--set", format!("`{path}` is not the path of a key; write --set table.key=value"));
+        }
+        let depth = path.split('.').count();
+        if depth > DEEPEST {
+            return fail("--set", format!("a key path of {depth} parts is no setting's; write --set table.key=value"));
         }
         if text.is_empty() {
             return fail(path, "has no value; write --set table.key=value".into());
@@ -143,6 +151,18 @@ impl Layers {
         problems.extend(validate::clashes(&config, &problems));
         (config, problems)
     }
+}
+
+/// A file or what a pipe gives (`--config <(...)`), but not without end, as devices may.
+fn read(path: &Path) -> io::Result<String> {
+    /// More bytes than a configuration has.
+    const MOST: u64 = 16 << 20;
+    let mut text = String::new();
+    File::open(path)?.take(MOST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {MOST} bytes")));
+    }
+    Ok(text)
 }
 
 impl Layer {

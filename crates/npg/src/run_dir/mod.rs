@@ -222,8 +222,15 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// Makes a directory and those above it.
 fn create_all(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(|source| Error::Io { doing: "create", path: path.to_path_buf(), source })
+    std::fs::create_dir_all(path).map_err(|source| match path.ancestors().find(|it| it.symlink_metadata().is_ok()) {
+        Some(taken) if !taken.is_dir() => {
+            let what = if taken.is_symlink() { "a symbolic link to no directory" } else { "no directory" };
+            Error::Run(format!("{} is {what}; remove it, or choose another place with --out", taken.display()))
+        }
+        _ => Error::Io { doing: "create", path: path.to_path_buf(), source },
+    })
 }
 
 /// Names of everything in a directory; those that are not UTF-8 are not ours.

@@ -15,25 +15,31 @@ use crate::error::{Error, Result, nearest};
 /// [`Error::Io`] when it cannot be read.
 pub fn resolve(run: &Path) -> Result<Vec<RunDir>> {
     let shown = run.display();
-    if !run.exists() {
-        let name = run.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let siblings = names_in(run.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
-        let siblings = siblings.unwrap_or_default();
-        let meant = nearest(&name, siblings.iter().map(String::as_str));
-        let hint = meant.map_or_else(String::new, |meant| format!(", did you mean `{meant}`?"));
-        return Err(Error::Run(format!("there is no run at {shown}{hint}")));
-    }
-    if !run.is_dir() {
-        return Err(Error::Run(format!("{shown} is a file; a run is a directory, such as runs/CartPole-v1/npg-1")));
+    match run.metadata() {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err(absent(run));
+        }
+        Err(source) => return Err(Error::Io { doing: "read", path: run.into(), source }),
+        Ok(metadata) if !metadata.is_dir() => {
+            return Err(Error::Run(format!("{shown} is a file; a run is a directory, such as runs/CartPole-v1/npg-1")));
+        }
+        Ok(_) => {}
     }
     if is_run(run)? {
         return Ok(vec![RunDir::new(run)]);
     }
+    let seeds = seeds_in(run)?;
     let mut runs = Vec::new();
-    for seed in seeds_in(run)? {
+    for seed in &seeds {
         if is_run(seed.path())? {
-            runs.push(seed);
+            runs.push(seed.clone());
         }
+    }
+    if runs.is_empty() && (!seeds.is_empty() || RunDir::new(run).lock_file().is_file()) {
+        return Err(Error::Run(format!(
+            "{shown} has no checkpoint yet; if its training was ended before the first one, nothing is lost: train it \
+             anew, with --force"
+        )));
     }
     if runs.is_empty() {
         return Err(Error::Run(format!(
@@ -42,6 +48,20 @@ pub fn resolve(run: &Path) -> Result<Vec<RunDir>> {
         )));
     }
     Ok(runs)
+}
+
+/// Nothing is at `run`: what is, if it is a link, or what may have been meant.
+fn absent(run: &Path) -> Error {
+    let shown = run.display();
+    if let Ok(target) = run.read_link() {
+        return Error::Run(format!("{shown} is a symbolic link to {}, where there is nothing", target.display()));
+    }
+    let name = run.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let siblings = names_in(run.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    let siblings = siblings.unwrap_or_default();
+    let meant = nearest(&name, siblings.iter().map(String::as_str));
+    let hint = meant.map_or_else(String::new, |meant| format!(", did you mean `{meant}`?"));
+    Error::Run(format!("there is no run at {shown}{hint}"))
 }
 
 /// The seeds of `run` that have a directory and nothing in it: the command that was to train them was ended before it
