@@ -11,7 +11,7 @@ use crate::env::{EnvSource, registry};
 use crate::error::{Error, Problem, Result, nearest};
 
 /// More parts than a key path has. Tables are walked, cloned and dropped by recursion, which must not be of any depth.
-const DEEPEST: usize = 80;
+const DEEPEST: usize = 64;
 
 /// Settings on top of the defaults, lowest first.
 ///
@@ -86,10 +86,6 @@ impl Layers {
         if path.split('.').any(str::is_empty) {
             return fail("--set", format!("`{path}` is not the path of a key; write --set table.key=value"));
         }
-        let depth = path.split('.').count();
-        if depth > DEEPEST {
-            return fail("--set", format!("a key path of {depth} parts is no setting's; write --set table.key=value"));
-        }
         if text.is_empty() {
             return fail(path, "has no value; write --set table.key=value".into());
         }
@@ -108,6 +104,11 @@ impl Layers {
     /// Adds one value, such as that of the flag `--steps`. Messages call it `name`.
     pub fn flag(&mut self, name: &str, path: &str, value: impl Into<Value>) {
         let mut value = value.into();
+        let depth = path.split('.').count();
+        if depth > DEEPEST {
+            let message = format!("a key path of {depth} parts is no setting's; write table.key");
+            return self.problems.push(Problem { key: name.into(), message });
+        }
         for part in path.rsplit('.') {
             value = Value::Table(Table::from_iter([(part.to_owned(), value)]));
         }

@@ -354,6 +354,9 @@ pub(super) fn load_moments(name: &str, width: usize, archive: &Archive) -> Resul
     Ok(moments)
 }
 
+/// How the numbers of a tensor are read: [`Archive::f64`] or [`Archive::any_f64`].
+type Reader = fn(&Archive, &str, &[usize]) -> Result<Vec<f64>, FileFault>;
+
 /// Stores vectors of different lengths, one after the other, with their lengths.
 fn insert_ragged<'a>(name: &str, rows: impl Iterator<Item = &'a [f64]> + Clone, archive: &mut Archive) {
     let lengths: Vec<u64> = rows.clone().map(|row| row.len() as u64).collect();
@@ -362,11 +365,12 @@ fn insert_ragged<'a>(name: &str, rows: impl Iterator<Item = &'a [f64]> + Clone, 
     archive.insert_f64(name, &[values.len()], &values);
 }
 
-fn ragged(name: &str, rows: usize, archive: &Archive) -> Result<Vec<Vec<f64>>, FileFault> {
+/// What [`insert_ragged`] stored.
+fn ragged(name: &str, rows: usize, archive: &Archive, read: Reader) -> Result<Vec<Vec<f64>>, FileFault> {
     let lengths = archive.u64(&format!("{name}/lengths"), &[rows])?;
     let total = lengths.iter().try_fold(0u64, |sum, length| sum.checked_add(*length)).unwrap_or(u64::MAX);
     let total = usize::try_from(total).unwrap_or(usize::MAX);
-    let values = archive.any_f64(name, &[total])?;
+    let values = read(archive, name, &[total])?;
     let mut rest = &values[..];
     Ok(lengths
         .iter()
@@ -395,9 +399,9 @@ fn save_snapshots(snapshots: &[Snapshot], archive: &mut Archive) {
 fn load_snapshots(n: usize, width: usize, archive: &Archive) -> Result<Vec<Snapshot>, FileFault> {
     let counts = archive.u64("environments/counts", &[n, 5])?;
     let sums = archive.f64("environments/sums", &[n, 2])?;
-    let observations = ragged("environments/observations", n, archive)?;
-    let noise = ragged("environments/noise", n, archive)?;
-    let states = ragged("environments/states", n, archive)?;
+    let observations = ragged("environments/observations", n, archive, Archive::f64)?;
+    let noise = ragged("environments/noise", n, archive, Archive::f64)?;
+    let states = ragged("environments/states", n, archive, Archive::any_f64)?; // theirs to judge
     if observations.iter().any(|o| !(o.is_empty() || o.len() == width)) {
         return Err(FileFault::Mismatch(format!("an observation does not have {width} numbers")));
     }

@@ -230,6 +230,23 @@ fn a_state_that_could_not_be_loaded_is_not_saved() {
     assert!(overflowed.check_saved(&archive).is_err(), "an f32 does not hold these parameters");
 }
 
+/// It would reach the policy only when the training goes on, and be taken for the policy's fault.
+#[test]
+fn a_saved_observation_that_is_no_number_is_the_files_fault() {
+    let mut trainer = trainer("CartPole-v1", config(3000));
+    trainer.step().unwrap().unwrap();
+    for tensor in ["environments/observations", "environments/sums"] {
+        let mut archive = trainer.save();
+        let shape = archive.shape(tensor).unwrap().to_vec();
+        let mut numbers = archive.f64(tensor, &shape).unwrap();
+        numbers[3] = f64::NAN;
+        archive.insert_f64(tensor, &shape, &numbers);
+        let source = registry::make("CartPole-v1", &toml::Table::new()).unwrap();
+        let Err(RestoreError::Fault(fault)) = Trainer::restore(&archive, source) else { panic!("{tensor} was taken") };
+        assert_eq!(fault.to_string(), format!("it is damaged: tensor `{tensor}` has NaN at index 3"));
+    }
+}
+
 /// Whatever kills it after that finds a run that can be resumed.
 #[test]
 fn the_first_checkpoint_comes_before_all_else_and_is_enough_to_go_on() {
@@ -239,7 +256,7 @@ fn the_first_checkpoint_comes_before_all_else_and_is_enough_to_go_on() {
     let error = crate::session::Session::begin(trainer("CartPole-v1", config(1000)), run.clone()).prepare();
     assert!(error.unwrap_err().to_string().contains("config.toml"));
     std::fs::remove_dir(run.config()).unwrap();
-    let source = |config: &Config, id: &str| crate::env::registry::make(id, &config.env);
+    let source = |config: &Config, id: &str| registry::make(id, &config.env);
     let mut session = crate::session::Session::resume(run.clone(), None, source).unwrap();
     assert!(session.run(|| false, |_| ()).unwrap().finished);
     assert!(run.config().is_file() && run.provenance().is_file() && run.metrics().is_file());
