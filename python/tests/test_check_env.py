@@ -5,9 +5,12 @@ import contextvars
 import decimal
 import importlib.util
 import json
+import os
 import re
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -366,6 +369,22 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "argument --timeout: soon is not a number of seconds above 0, or none" in capsys.readouterr().err
     assert main([]) == 2
     assert main(["--help"]) == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_report_that_cannot_be_written_is_no_success() -> None:
+    """Without a traceback; a reader that has gone is no error."""
+    for arguments in (["CartPole-v1", "--steps", "10"], ["--help"]):
+        command = [sys.executable, "-m", "npg.check_env", *arguments]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        told = "npg check-env: cannot write to standard output: [Errno 28] No space left on device\n"
+        assert (done.returncode, done.stderr) == (1, told)
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_module_is_imported_and_its_output_kept_apart(

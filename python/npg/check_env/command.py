@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from npg.check_env.check import check_env
 from npg.check_env.report import Report
@@ -15,26 +15,49 @@ from npg.check_env.report import Report
 def main(argv: Sequence[str]) -> int:
     """Checks one environment and prints the report. `argv` does not have the program's name.
 
-    Returns the exit code: 0 no errors, 1 errors, 2 wrong usage, 5 Gymnasium is missing.
+    Returns the exit code: 0 no errors, 1 errors or a report that cannot be written, 2 wrong usage, 5 Gymnasium is missing.
     """
+    output = sys.stdout
+    text, code = _run(argv, output)
+    return _put(text, code, output)
+
+
+def _put(text: str, code: int, output: TextIO) -> int:
+    """Writes `text`, and what argparse has written before it; returns `code`, or 1 if that is not possible."""
+    if output is None:  # Python was started with standard output closed
+        return code
+    try:
+        output.write(text)
+        output.flush()
+    except OSError as failure:
+        # Python flushes again when it ends, and that must not fail.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+        if isinstance(failure, BrokenPipeError):  # a reader that has gone has seen enough
+            return code
+        print(f"npg check-env: cannot write to standard output: {failure}", file=sys.stderr)
+        return code or 1
+    return code
+
+
+def _run(argv: Sequence[str], output: TextIO) -> tuple[str, int]:
+    """The report and the exit code. `output` is for a report that leaves no time to return."""
     try:
         options = _parser().parse_args(argv)
         arguments = dict(map(_env_arg, options.env_arg))
     except SystemExit as leaving:  # argparse has printed help or usage
-        return int(leaving.code or 0)
+        return "", int(leaving.code or 0)
     except ValueError as error:
         print(f"npg check-env: {error}", file=sys.stderr)
-        return 2
+        return "", 2
     if "" not in sys.path:
         sys.path.insert(0, "")  # so that `module:NAME` finds a module in the working directory, as with `python -m`
-    output = sys.stdout
 
-    def tell(report: Report) -> None:
-        print(report.to_json() if options.json else report, file=output, flush=True)
+    def told(report: Report) -> str:
+        return f"{report.to_json() if options.json else report}\n"
 
     def leave(report: Report) -> None:
-        tell(report)
-        os._exit(1)  # the thread in the call that hangs cannot be ended otherwise
+        os._exit(_put(told(report), 1, output))  # the thread in the call that hangs cannot be ended otherwise
 
     try:
         # What the environment prints must not get into the report.
@@ -49,9 +72,8 @@ def main(argv: Sequence[str]) -> int:
             )
     except ImportError as error:
         print(f"npg check-env: {error}; install Gymnasium: pip install gymnasium", file=sys.stderr)
-        return 5
-    tell(report)
-    return 0 if report.ok else 1
+        return "", 5
+    return told(report), 0 if report.ok else 1
 
 
 def _parser() -> argparse.ArgumentParser:
