@@ -21,8 +21,8 @@ pub(crate) const DAMPING: f64 = 0.1;
 pub(crate) fn spec(inputs: usize, actions: usize) -> Spec {
     Spec {
         id: "numbers".into(),
-        observation: Space::cube(inputs, f64::NEG_INFINITY, f64::INFINITY),
-        action: Space::cube(actions, -1.0, 1.0),
+        observation: Space::uniform_box(inputs, f64::NEG_INFINITY, f64::INFINITY),
+        action: Space::uniform_box(actions, -1.0, 1.0),
         max_episode_steps: Some(1000),
         reward_threshold: None,
     }

@@ -68,16 +68,16 @@ fn message(error: &anyhow::Error) -> String {
         return format!("{}\n{next}", chain(error));
     }
     let next = match error.downcast_ref::<Error>() {
-        Some(Error::Config(problems)) if problems.len() > 1 => {
-            let lines: String = problems.iter().map(|p| format!("\n  {}: {}", p.key, p.message)).collect();
+        Some(Error::Config(mistakes)) if mistakes.len() > 1 => {
+            let lines: String = mistakes.iter().map(|p| format!("\n  {}: {}", p.key, p.message)).collect();
             return format!(
                 "{} mistakes in the configuration{lines}\n`npg explain KEY` tells what values a key takes",
-                problems.len()
+                mistakes.len()
             );
         }
-        Some(Error::Config(problems)) => match problems.first() {
-            Some(problem) if npg::config::find(&problem.key).is_some() => {
-                format!("\n`npg explain {}` tells more", problem.key)
+        Some(Error::Config(mistakes)) => match mistakes.first() {
+            Some(mistake) if npg::config::find(&mistake.key).is_some() => {
+                format!("\n`npg explain {}` tells more", mistake.key)
             }
             _ => String::new(),
         },
@@ -102,7 +102,7 @@ fn chain(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use npg::{FileFault, Problem};
+    use npg::{FileFault, Mistake};
 
     #[test]
     fn every_error_has_its_exit_code() {
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn several_mistakes_are_listed() {
-        let problem = |key: &str| Problem { key: key.into(), message: "is wrong".into() };
-        let error = anyhow::Error::from(Error::Config(vec![problem("a.b"), problem("c.d")]));
+        let mistake = |key: &str| Mistake { key: key.into(), message: "is wrong".into() };
+        let error = anyhow::Error::from(Error::Config(vec![mistake("a.b"), mistake("c.d")]));
         let expected = "2 mistakes in the configuration\n  a.b: is wrong\n  c.d: is wrong\n\
                         `npg explain KEY` tells what values a key takes";
         assert_eq!(message(&error), expected);

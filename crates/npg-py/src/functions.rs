@@ -232,7 +232,7 @@ pub(crate) fn advantages<'py>(
             let end = match (terminated[step] != 0.0, truncated[step] != 0.0) {
                 (true, _) => SegmentEnd::Terminated,
                 (false, true) => SegmentEnd::Truncated(step),
-                (false, false) if step + 1 == steps => SegmentEnd::Cut(step),
+                (false, false) if step + 1 == steps => SegmentEnd::BatchEnd(step),
                 (false, false) => continue,
             };
             segments.push(Segment { rows: begin..step + 1, first_step: 0, end });

@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The result of a thread: the trainer and its iteration.
-type Outcome = (Box<Inner>, Option<npg::Result<Iteration>>);
+type Finished = (Box<Inner>, Option<npg::Result<Iteration>>);
 
 /// Training of one policy.
 #[pyclass(module = "npg._npg")]
@@ -117,7 +117,7 @@ impl Trainer {
         self.link.set_desk(Some(Desk::here(py, sender.clone())?));
         self.link.set_timeout(timeout);
         self.link.stop(false);
-        let (given, outcome) = channel::<Outcome>();
+        let (given, finished) = channel::<Finished>();
         let work = move || {
             let _farewell = Farewell(sender);
             let result = trainer.step();
@@ -125,7 +125,7 @@ impl Trainer {
         };
         std::thread::Builder::new().name("npg-trainer".into()).spawn(work)?;
         let interrupt = self.wait(py, calls);
-        let Ok((trainer, result)) = outcome.try_recv() else {
+        let Ok((trainer, result)) = finished.try_recv() else {
             let panicked = || PyRuntimeError::new_err("the training thread panicked; this is a bug in npg");
             return Err(interrupt.unwrap_or_else(panicked));
         };
@@ -302,9 +302,9 @@ fn metrics<'py>(py: Python<'py>, iteration: &Iteration) -> PyResult<Bound<'py, P
         row.set_item(name, value)?;
     }
     let notes = iteration.notes();
-    let refused = match &iteration.outcome {
-        npg::npg::Outcome::Stepped => None,
-        npg::npg::Outcome::Refused(reason) => Some(reason.clone()),
+    let refused = match &iteration.status {
+        npg::npg::UpdateStatus::Stepped => None,
+        npg::npg::UpdateStatus::Refused(reason) => Some(reason.clone()),
         _ => notes.first().cloned(),
     };
     row.set_item("refused", refused)?;

@@ -24,8 +24,8 @@ const ACTIONS: usize = 6;
 fn policy() -> Policy {
     let spec = Spec {
         id: "bench".into(),
-        observation: Space::cube(INPUTS, f64::NEG_INFINITY, f64::INFINITY),
-        action: Space::cube(ACTIONS, -1.0, 1.0),
+        observation: Space::uniform_box(INPUTS, f64::NEG_INFINITY, f64::INFINITY),
+        action: Space::uniform_box(ACTIONS, -1.0, 1.0),
         max_episode_steps: None,
         reward_threshold: None,
     };
@@ -85,7 +85,7 @@ fn main() {
 }
 
 fn episodes() -> (Vec<Segment>, Vec<f64>) {
-    let end = |i| if i % 3 == 0 { SegmentEnd::Cut(0) } else { SegmentEnd::Terminated };
+    let end = |i| if i % 3 == 0 { SegmentEnd::BatchEnd(0) } else { SegmentEnd::Terminated };
     let segments = (0..32).map(|i| Segment { rows: i * 128..(i + 1) * 128, first_step: 0, end: end(i) }).collect();
     (segments, (0..ROWS).map(|i| (i as f64).sin()).collect())
 }

@@ -20,8 +20,8 @@ impl Env for Cart {
     fn spec(&self) -> Spec {
         Spec {
             id: "Cart".into(),
-            observation: Space::cube(2, f64::NEG_INFINITY, f64::INFINITY),
-            action: Space::cube(1, -1.0, 1.0),
+            observation: Space::uniform_box(2, f64::NEG_INFINITY, f64::INFINITY),
+            action: Space::uniform_box(1, -1.0, 1.0),
             max_episode_steps: Some(100), // npg ends the episode as truncated, not the simulator
             reward_threshold: None,
         }

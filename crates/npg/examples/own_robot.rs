@@ -1,7 +1,7 @@
 //! Your own robot: its model in MJCF, its reward in Rust, and a policy for it. Needs MuJoCo (`pip install mujoco`).
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use npg::env::mujoco::{Judgment, Model, MujocoSource, Settings, Task, View, library};
+use npg::env::mujoco::{Model, MujocoSource, Settings, StepReward, Task, View, library};
 use npg::random::Stream;
 
 /// A pendulum that swings freely and is driven by a motor at its hinge.
@@ -28,9 +28,9 @@ impl Task for Upright {
         observation.extend([now.qpos()[0].sin(), now.qpos()[0].cos(), now.qvel()[0]]);
     }
 
-    fn judge(&self, now: &View<'_>, _: f64, action: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, _: f64, action: &[f64]) -> StepReward {
         let height = now.point("site_xpos", 0)[2]; // in m
-        Judgment { reward: height - 0.01 * now.qvel()[0].powi(2) - 0.01 * action[0].powi(2), terminated: false }
+        StepReward { reward: height - 0.01 * now.qvel()[0].powi(2) - 0.01 * action[0].powi(2), terminated: false }
     }
 }
 

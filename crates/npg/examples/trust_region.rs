@@ -18,7 +18,7 @@ use std::sync::Arc;
 use npg::config::{Config, Layers};
 use npg::env::tabular::{Garnet, Table, TableOutcome, TabularEnv};
 use npg::exact::mdp::TabularPolicy;
-use npg::npg::Outcome;
+use npg::npg::UpdateStatus;
 use npg::random::{Purpose, Stream};
 use npg::train::Trainer;
 
@@ -111,8 +111,8 @@ impl Task {
             run.best = run.best.max(run.last);
             let metric = |name: &str| iteration.metrics.get(name).unwrap_or(f64::NAN);
             run.largest_kl = run.largest_kl.max(metric("npg/kl") / budget);
-            match iteration.outcome {
-                Outcome::Stepped => run.shortened += u32::from(metric("npg/backtracks") > 0.0),
+            match iteration.status {
+                UpdateStatus::Stepped => run.shortened += u32::from(metric("npg/backtracks") > 0.0),
                 _ => run.without_step += 1,
             }
             run.step_seconds += metric("time/step_seconds");

@@ -15,7 +15,7 @@ pub enum SegmentEnd {
     /// A time limit (or a divergence) stopped the episode: bootstrap from row `0` of the batch's final observations.
     Truncated(usize),
     /// The batch ended first: bootstrap from row `0` of the batch's final observations.
-    Cut(usize),
+    BatchEnd(usize),
 }
 
 impl SegmentEnd {
@@ -23,7 +23,7 @@ impl SegmentEnd {
     pub fn bootstrap(self) -> Option<usize> {
         match self {
             SegmentEnd::Terminated => None,
-            SegmentEnd::Truncated(row) | SegmentEnd::Cut(row) => Some(row),
+            SegmentEnd::Truncated(row) | SegmentEnd::BatchEnd(row) => Some(row),
         }
     }
 
@@ -32,7 +32,7 @@ impl SegmentEnd {
         match ending {
             Ending::Terminated => SegmentEnd::Terminated,
             Ending::Truncated | Ending::Diverged => SegmentEnd::Truncated(row),
-            Ending::Running | Ending::Began => SegmentEnd::Cut(row),
+            Ending::Running | Ending::Began => SegmentEnd::BatchEnd(row),
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
             Some(&row) => values[row],
             None => match segment.end {
                 SegmentEnd::Terminated => 0.0,
-                SegmentEnd::Truncated(row) | SegmentEnd::Cut(row) => finals[row],
+                SegmentEnd::Truncated(row) | SegmentEnd::BatchEnd(row) => finals[row],
             },
         };
         let delta = |i: usize| rewards[rows[i]] + gamma * value(i + 1) - value(i);
@@ -159,7 +159,7 @@ mod tests {
                 let end = match kind {
                     0 => SegmentEnd::Terminated,
                     1 => SegmentEnd::Truncated(finals),
-                    _ => SegmentEnd::Cut(finals),
+                    _ => SegmentEnd::BatchEnd(finals),
                 };
                 finals += usize::from(kind > 0);
                 segments.push(Segment { rows: rows..rows + length, first_step: 0, end });
@@ -207,7 +207,7 @@ mod tests {
     fn discounted_weights_count_from_the_episodes_start() {
         let segments = [
             Segment { rows: 0..2, first_step: 3, end: SegmentEnd::Terminated },
-            Segment { rows: 2..3, first_step: 0, end: SegmentEnd::Cut(0) },
+            Segment { rows: 2..3, first_step: 0, end: SegmentEnd::BatchEnd(0) },
         ];
         let w = discounted_weights(&segments, 3, 0.5);
         assert!((w[0] / w[2] - 0.125).abs() < 1e-12 && (w[1] / w[2] - 0.0625).abs() < 1e-12);

@@ -7,7 +7,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// One thing wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct Mistake {
     /// Key path, such as `algorithm.kl_step`.
     pub key: String,
     /// What is wrong, the value, and what to do instead.
@@ -34,9 +34,9 @@ pub enum FileFault {
 /// Everything that the library reports as an error.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration is wrong. Has all problems at once.
-    #[error("{}", problems_text(.0))]
-    Config(Vec<Problem>),
+    /// The configuration is wrong. Has all mistakes at once.
+    #[error("{}", mistakes_text(.0))]
+    Config(Vec<Mistake>),
     /// There is no environment with that name.
     #[error("unknown environment `{id}`{}", nearest_text(.nearest))]
     UnknownEnvironment {
@@ -114,12 +114,12 @@ pub enum Error {
 impl Error {
     /// The configuration error of a single key.
     pub fn config(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Error::Config(vec![Problem { key: key.into(), message: message.into() }])
+        Error::Config(vec![Mistake { key: key.into(), message: message.into() }])
     }
 }
 
-fn problems_text(problems: &[Problem]) -> String {
-    problems.iter().map(|p| format!("{}: {}", p.key, p.message)).collect::<Vec<_>>().join("\n")
+fn mistakes_text(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(|p| format!("{}: {}", p.key, p.message)).collect::<Vec<_>>().join("\n")
 }
 
 fn nearest_text(nearest: &Option<String>) -> String {

@@ -26,7 +26,7 @@
 //!     fn spec(&self) -> Spec {
 //!         Spec {
 //!             id: "Recall".into(),
-//!             observation: Space::cube(1, -1.0, 1.0),
+//!             observation: Space::uniform_box(1, -1.0, 1.0),
 //!             action: Space::Discrete(2),
 //!             max_episode_steps: None,
 //!             reward_threshold: Some(1.0),
@@ -138,7 +138,7 @@ mod error;
 
 pub use trained::{load, load_for};
 
-pub use error::{Error, FileFault, Problem, Result, nearest};
+pub use error::{Error, FileFault, Mistake, Result, nearest};
 
 /// The Rust in the book's pages, compiled and run as documentation tests.
 #[cfg(doctest)]

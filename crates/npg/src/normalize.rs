@@ -113,7 +113,7 @@ impl Normalizer {
     /// For each dimension (a, b) with z = a z' + b, where this normalizer maps a value to z and `newer` maps it to z', apart from
     /// clipping. It is (1, 0) (no correction) if a standard deviation changes by more than a factor of two, for example when a
     /// dimension was constant until now: clipping makes the linear relation meaningless there.
-    pub fn in_terms_of(&self, newer: &Normalizer) -> Vec<(f64, f64)> {
+    pub fn change_of_variables(&self, newer: &Normalizer) -> Vec<(f64, f64)> {
         let relation = |j: usize| {
             let ratio = self.scales[j] / newer.scales[j];
             let shift = (newer.moments.mean[j] - self.moments.mean[j]) * self.scales[j];

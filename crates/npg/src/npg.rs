@@ -22,7 +22,7 @@ const AUTO_DENSE: usize = 64;
 
 /// The result of an update.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum UpdateStatus {
     /// The policy changed.
     Stepped,
     /// All advantages are equal or zero, so g = 0 and there is nothing to do.
@@ -37,8 +37,8 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct Update {
     /// The result.
-    pub outcome: Outcome,
-    /// New parameters; the old ones unless `outcome` is [`Outcome::Stepped`].
+    pub status: UpdateStatus,
+    /// New parameters; the old ones unless `status` is [`UpdateStatus::Stepped`].
     pub theta: Vec<f64>,
     /// The solution of (F + damping I) x = g, with momentum if configured.
     pub solution: Option<Solution>,
@@ -91,11 +91,11 @@ pub fn update(problem: &impl Problem, algorithm: &Algorithm, kl_step: f64, state
             update.accept(accepted);
             state.last_direction = update.solution.as_ref().map(|solution| solution.x.clone());
         }
-        Err(outcome) => {
-            if matches!(outcome, Outcome::Refused(_)) {
+        Err(status) => {
+            if matches!(status, UpdateStatus::Refused(_)) {
                 state.last_direction = None;
             }
-            (update.outcome, update.comparison) = (outcome, problem.unmoved());
+            (update.status, update.comparison) = (status, problem.unmoved());
         }
     }
     update
@@ -108,7 +108,7 @@ fn step(
     kl_step: f64,
     state: &SolverState,
     update: &mut Update,
-) -> Result<Accepted, Outcome> {
+) -> Result<Accepted, UpdateStatus> {
     let mut lap = Lap(Instant::now());
 
     // Gradient.
@@ -116,10 +116,10 @@ fn step(
     update.seconds.gradient = lap.seconds();
     update.gradient_norm = dot(&g, &g).sqrt();
     if !update.gradient_norm.is_finite() {
-        return Err(Outcome::refused("the gradient is not finite"));
+        return Err(UpdateStatus::refused("the gradient is not finite"));
     }
     if update.gradient_norm == 0.0 || problem.is_flat() {
-        return Err(Outcome::NoSignal);
+        return Err(UpdateStatus::NoSignal);
     }
 
     // Direction.
@@ -127,7 +127,7 @@ fn step(
         Direction::Vanilla => g.clone(),
         Direction::Natural => {
             let solve = Solve { problem, algorithm, last: state.last_direction.as_deref() };
-            let solution = solve.direction(&g).map_err(|error| Outcome::refused(error.to_string()))?;
+            let solution = solve.direction(&g).map_err(|error| UpdateStatus::refused(error.to_string()))?;
             update.solution.insert(solution).x.clone()
         }
     };
@@ -135,25 +135,25 @@ fn step(
     let x_f_x = problem.fisher_norm(&x);
     update.seconds.solve = lap.seconds();
     if !(update.g_x.is_finite() && x_f_x.is_finite()) {
-        return Err(Outcome::refused("the direction is not finite"));
+        return Err(UpdateStatus::refused("the direction is not finite"));
     }
     if update.g_x <= 0.0 {
         let reason = format!("g^T x = {:e} is not positive: x does not point uphill", update.g_x);
-        return Err(Outcome::refused(reason));
+        return Err(UpdateStatus::refused(reason));
     }
 
     // Step.
-    let alpha = step_size(algorithm, kl_step, x_f_x).map_err(Outcome::refused)?;
+    let alpha = step_size(algorithm, kl_step, x_f_x).map_err(UpdateStatus::refused)?;
     let measure = |theta: &[f64]| problem.compare(theta);
     let found = search(algorithm, kl_step, (problem.theta(), &x), (alpha, update.g_x), measure);
     update.seconds.step = lap.seconds();
     let accepted = found.map_err(|backtracks| {
         update.backtracks = backtracks;
-        Outcome::LineSearchFailed
+        UpdateStatus::LineSearchFailed
     })?;
     if !(accepted.comparison.is_finite() && accepted.theta.iter().all(|t| t.is_finite())) {
         let reason = format!("the new policy is not finite after a step of size {:e}", accepted.alpha);
-        return Err(Outcome::refused(reason));
+        return Err(UpdateStatus::refused(reason));
     }
     update.kl_predicted = predicted_kl(accepted.alpha, x_f_x);
     Ok(accepted)
@@ -258,16 +258,16 @@ impl<P: Problem> Solve<'_, P> {
     }
 }
 
-impl Outcome {
+impl UpdateStatus {
     fn refused(reason: impl Into<String>) -> Self {
-        Outcome::Refused(reason.into())
+        UpdateStatus::Refused(reason.into())
     }
 }
 
 impl Update {
     fn nothing(theta: &[f64]) -> Self {
         Self {
-            outcome: Outcome::NoSignal,
+            status: UpdateStatus::NoSignal,
             theta: theta.to_vec(),
             solution: None,
             gradient_norm: 0.0,
@@ -282,7 +282,7 @@ impl Update {
 
     fn accept(&mut self, accepted: Accepted) {
         let Accepted { alpha, theta, comparison, backtracks } = accepted;
-        self.outcome = Outcome::Stepped;
+        self.status = UpdateStatus::Stepped;
         (self.alpha, self.theta, self.comparison, self.backtracks) = (alpha, theta, comparison, backtracks);
     }
 }

@@ -73,7 +73,7 @@ mod tests {
         fn spec(&self) -> Spec {
             Spec {
                 id: "Wide".into(),
-                observation: Space::cube(self.0, -1.0, 1.0),
+                observation: Space::uniform_box(self.0, -1.0, 1.0),
                 action: Space::Discrete(2),
                 max_episode_steps: None,
                 reward_threshold: None,

@@ -93,7 +93,7 @@ impl Walk {
 impl Env for Walk {
     fn spec(&self) -> Spec {
         let (low, high) = if self.width == 3 { (-10.0, 10.0) } else { (0.0, 255.0) };
-        let observation = Space::cube(self.width, low, high);
+        let observation = Space::uniform_box(self.width, low, high);
         let (action, max_episode_steps) = (self.action.clone(), Some(40));
         Spec { id: "Walk".into(), observation, action, max_episode_steps, reward_threshold: None }
     }

@@ -121,7 +121,7 @@ impl EnvSource for Source {
     fn spec(&self) -> Spec {
         Spec {
             id: "Counting-v0".into(),
-            observation: Space::cube(3, 0.0, 1e9),
+            observation: Space::uniform_box(3, 0.0, 1e9),
             action: Space::Discrete(2),
             max_episode_steps: None,
             reward_threshold: None,
@@ -192,7 +192,7 @@ fn every_row_is_a_transition_of_its_episode() {
             let over = last[2] as u32 + 1 == LENGTHS[last[0] as usize % 3];
             match segment.end {
                 SegmentEnd::Terminated => assert!(over && last[0] as usize % 3 != 1),
-                SegmentEnd::Truncated(at) | SegmentEnd::Cut(at) => {
+                SegmentEnd::Truncated(at) | SegmentEnd::BatchEnd(at) => {
                     assert_eq!(over, matches!(segment.end, SegmentEnd::Truncated(_)), "round {round}");
                     let beyond = batch.finals.row(at);
                     assert_eq!(beyond, [last[0], last[1], last[2] + 1.0], "the true last observation");

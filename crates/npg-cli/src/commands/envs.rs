@@ -74,9 +74,9 @@ mod tests {
     #[test]
     fn spaces_in_words() {
         let spaces = [
-            Space::cube(3, -1.0, 1.0),
-            Space::cube(2, -0.3, f64::from(0.4_f32)),
-            Space::cube(11, f64::NEG_INFINITY, f64::INFINITY),
+            Space::uniform_box(3, -1.0, 1.0),
+            Space::uniform_box(2, -0.3, f64::from(0.4_f32)),
+            Space::uniform_box(11, f64::NEG_INFINITY, f64::INFINITY),
             Space::Box { low: vec![-1.0, -8.0], high: vec![1.0, 8.0] },
             Space::Discrete(2),
             Space::MultiDiscrete(vec![3, 2]),

@@ -54,11 +54,11 @@ pub(crate) fn field(args: &FieldArgs) -> anyhow::Result<String> {
 
 /// The fields of the regulator by the names of their flags.
 fn as_flags(error: Error) -> anyhow::Error {
-    let Error::Config(mut problems) = error else { return error.into() };
-    for problem in &mut problems {
-        problem.key = format!("--{}", problem.key.trim_start_matches("lqr.").replace('_', "-"));
+    let Error::Config(mut mistakes) = error else { return error.into() };
+    for mistake in &mut mistakes {
+        mistake.key = format!("--{}", mistake.key.trim_start_matches("lqr.").replace('_', "-"));
     }
-    anyhow::Error::from(Error::Config(problems)).context(Next("`npg field --help` says what each is".into()))
+    anyhow::Error::from(Error::Config(mistakes)).context(Next("`npg field --help` says what each is".into()))
 }
 
 fn format_of(path: &Path, args: &FieldArgs) -> npg::Result<Format> {

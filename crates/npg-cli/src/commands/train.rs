@@ -6,7 +6,7 @@ use std::path::Path;
 use npg::Error;
 use npg::config::Config;
 use npg::env::{EnvSource, registry};
-use npg::npg::Outcome;
+use npg::npg::UpdateStatus;
 use npg::policy::Policy;
 use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 use npg::session::{Event, Session, Summary};
@@ -266,7 +266,7 @@ struct Updates {
 impl Updates {
     fn count(&mut self, iteration: &Iteration) {
         self.all += 1;
-        self.stepped += u64::from(iteration.outcome == Outcome::Stepped);
+        self.stepped += u64::from(iteration.status == UpdateStatus::Stepped);
         self.note = iteration.notes().into_iter().next();
     }
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::{Config, KEYS, Key, TABLES, find, presets, validate};
 use crate::env::{EnvSource, registry};
-use crate::error::{Error, Problem, Result, nearest};
+use crate::error::{Error, Mistake, Result, nearest};
 
 /// More parts than a key path has. Tables are walked, cloned and dropped by recursion, which must not be of any depth.
 const DEEPEST: usize = 64;
@@ -27,7 +27,7 @@ const DEEPEST: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     layers: Vec<Layer>,
-    problems: Vec<Problem>,
+    mistakes: Vec<Mistake>,
 }
 
 /// Settings from one place.
@@ -63,7 +63,7 @@ impl Layers {
             Ok(table) => self.table(name, table),
             Err(error) => {
                 let (line, column) = position(text, &error);
-                self.problems.push(Problem {
+                self.mistakes.push(Mistake {
                     key: format!("{name}:{line}:{column}"),
                     message: format!("not TOML: {}", one_line(&error)),
                 });
@@ -78,7 +78,7 @@ impl Layers {
 
     /// Adds `key=value` as given to `--set`. The value is TOML, and words need no quotes.
     pub fn set(&mut self, assignment: &str) {
-        let mut fail = |key: &str, message: String| self.problems.push(Problem { key: key.into(), message });
+        let mut fail = |key: &str, message: String| self.mistakes.push(Mistake { key: key.into(), message });
         let Some((path, text)) = assignment.split_once('=') else {
             return fail(assignment.trim(), "has no value; write --set table.key=value".into());
         };
@@ -107,7 +107,7 @@ impl Layers {
         let depth = path.split('.').count();
         if depth > DEEPEST {
             let message = format!("a key path of {depth} parts is no setting's; write table.key");
-            return self.problems.push(Problem { key: name.into(), message });
+            return self.mistakes.push(Mistake { key: name.into(), message });
         }
         for part in path.rsplit('.') {
             value = Value::Table(Table::from_iter([(part.to_owned(), value)]));
@@ -122,8 +122,8 @@ impl Layers {
 
     /// The configuration, or [`Error::Config`] with everything that is wrong in any layer.
     pub fn resolve(&self) -> Result<Config> {
-        let (config, problems) = self.settle();
-        if problems.is_empty() { Ok(config) } else { Err(Error::Config(problems)) }
+        let (config, mistakes) = self.settle();
+        if mistakes.is_empty() { Ok(config) } else { Err(Error::Config(mistakes)) }
     }
 
     /// The configuration and the native environment `id` made with its `[env]`.
@@ -132,25 +132,25 @@ impl Layers {
     /// [`Error::UnknownEnvironment`], or [`Error::Config`] with everything that is wrong in any layer, including
     /// what the environment says about `[env]`.
     pub fn resolve_for(&self, id: &str) -> Result<(Config, Box<dyn EnvSource>)> {
-        let (config, mut problems) = self.settle();
+        let (config, mut mistakes) = self.settle();
         match registry::make(id, &config.env) {
-            Ok(source) if problems.is_empty() => return Ok((config, source)),
+            Ok(source) if mistakes.is_empty() => return Ok((config, source)),
             Ok(_) => {}
-            Err(Error::Config(more)) => problems.extend(more),
+            Err(Error::Config(more)) => mistakes.extend(more),
             Err(other) => return Err(other),
         }
-        Err(Error::Config(problems))
+        Err(Error::Config(mistakes))
     }
 
     /// The configuration from everything that is right in the layers, and everything that is wrong.
-    fn settle(&self) -> (Config, Vec<Problem>) {
+    fn settle(&self) -> (Config, Vec<Mistake>) {
         let mut config = Config::default();
-        let mut problems = self.problems.clone();
+        let mut mistakes = self.mistakes.clone();
         for layer in &self.layers {
-            layer.apply(&mut config, &mut problems);
+            layer.apply(&mut config, &mut mistakes);
         }
-        problems.extend(validate::clashes(&config, &problems));
-        (config, problems)
+        mistakes.extend(validate::clashes(&config, &mistakes));
+        (config, mistakes)
     }
 }
 
@@ -168,9 +168,9 @@ fn read(path: &Path) -> io::Result<String> {
 
 impl Layer {
     /// Applies the layer. `algorithm.name` comes first, because it sets direction and step, which may be in the layer too.
-    fn apply(&self, config: &mut Config, problems: &mut Vec<Problem>) {
+    fn apply(&self, config: &mut Config, mistakes: &mut Vec<Mistake>) {
         let mut fail = |key: String, message: String| {
-            problems.push(Problem { key, message: format!("{message} (in {})", self.name) });
+            mistakes.push(Mistake { key, message: format!("{message} (in {})", self.name) });
         };
         let mut settings: Vec<(&Key, &Value)> = Vec::new();
         for (table, content) in &self.table {

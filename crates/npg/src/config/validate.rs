@@ -1,7 +1,7 @@
 //! Checks of a whole configuration: the range of every key, and the requirements between keys.
 
 use super::{Config, Direction, Estimator, HeadName, KEYS, NetworkKind, Solver, Std, ValueKind};
-use crate::error::Problem;
+use crate::error::Mistake;
 
 /// A conflict between keys: the keys involved, the one to change first, and the sentence.
 struct Clash {
@@ -13,22 +13,22 @@ impl Config {
     /// Everything that is wrong with the configuration; empty if it can be used.
     ///
     /// [`super::Layers`] does this already. It is for configurations that were made in code.
-    pub fn validate(&self) -> Vec<Problem> {
+    pub fn validate(&self) -> Vec<Mistake> {
         let ranges = KEYS.iter().filter_map(|key| {
             let message = key.kind.check(&key.get(self)).err()?;
-            Some(Problem { key: key.path.into(), message })
+            Some(Mistake { key: key.path.into(), message })
         });
-        let mut problems: Vec<Problem> = ranges.collect();
-        problems.extend(clashes(self, &problems));
-        problems
+        let mut mistakes: Vec<Mistake> = ranges.collect();
+        mistakes.extend(clashes(self, &mistakes));
+        mistakes
     }
 }
 
-/// The conflicts between keys, without those of keys that already have another problem.
-pub(super) fn clashes(config: &Config, known: &[Problem]) -> Vec<Problem> {
-    let is_known = |key: &&str| known.iter().any(|problem| problem.key == *key);
+/// The conflicts between keys, without those of keys that already have another mistake.
+pub(super) fn clashes(config: &Config, known: &[Mistake]) -> Vec<Mistake> {
+    let is_known = |key: &&str| known.iter().any(|mistake| mistake.key == *key);
     let fresh = all_clashes(config).into_iter().filter(|clash| !clash.keys.iter().any(is_known));
-    fresh.map(|clash| Problem { key: clash.keys[0].into(), message: clash.message }).collect()
+    fresh.map(|clash| Mistake { key: clash.keys[0].into(), message: clash.message }).collect()
 }
 
 fn all_clashes(config: &Config) -> Vec<Clash> {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn keys(config: &Config) -> Vec<String> {
-        config.validate().into_iter().map(|problem| problem.key).collect()
+        config.validate().into_iter().map(|mistake| mistake.key).collect()
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use action::{Action, ActionMut, ActionRows, ActionWidth, Actions};
 pub use options::{EnvOption, Values};
 pub use space::Space;
 
-use crate::error::{Error, Problem};
+use crate::error::{Error, Mistake};
 use crate::random::Stream;
 
 /// The fixed properties of an environment.
@@ -39,23 +39,23 @@ pub struct Spec {
 
 impl Spec {
     /// Everything that makes training on the environment impossible, such as empty spaces or a time limit of 0 steps.
-    pub fn problems(&self) -> Vec<Problem> {
+    pub fn mistakes(&self) -> Vec<Mistake> {
         let id = &self.id;
-        let problem = |what: &str, message: String| Problem { key: format!("{what} of {id}"), message };
-        let mut problems = Vec::new();
+        let mistake = |what: &str, message: String| Mistake { key: format!("{what} of {id}"), message };
+        let mut mistakes = Vec::new();
         for (what, space) in [("observation space", &self.observation), ("action space", &self.action)] {
-            problems.extend(space.fault().map(|fault| problem(what, fault)));
+            mistakes.extend(space.fault().map(|fault| mistake(what, fault)));
         }
         if self.action.is_empty() {
-            problems.push(problem("action space", "it has no numbers, but it needs at least 1".into()));
+            mistakes.push(mistake("action space", "it has no numbers, but it needs at least 1".into()));
         }
         if self.max_episode_steps == Some(0) {
-            problems.push(problem("max_episode_steps", "it is 0 steps, but an episode has at least 1".into()));
+            mistakes.push(mistake("max_episode_steps", "it is 0 steps, but an episode has at least 1".into()));
         }
         if self.reward_threshold.is_some_and(f64::is_nan) {
-            problems.push(problem("reward_threshold", "it is NaN; leave it out if there is none".into()));
+            mistakes.push(mistake("reward_threshold", "it is NaN; leave it out if there is none".into()));
         }
-        problems
+        mistakes
     }
 }
 

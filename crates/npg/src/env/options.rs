@@ -2,7 +2,7 @@
 //!
 //! All of them are checked before the environment is made, so that a bad one never reaches training.
 
-use crate::error::{Error, Problem, nearest};
+use crate::error::{Error, Mistake, nearest};
 use crate::setting::{Kind, number};
 
 /// An option of an environment.
@@ -91,11 +91,11 @@ impl Values {
     /// Checks `given` against the options that environment `id` takes and fills in the defaults.
     ///
     /// # Errors
-    /// [`Error::Config`] with all problems at once, with the keys `env.<name>`.
+    /// [`Error::Config`] with all mistakes at once, with the keys `env.<name>`.
     pub fn read(id: &str, options: &[EnvOption], given: &toml::Table) -> Result<Self, Error> {
         let mut values: toml::Table =
             options.iter().map(|option| (option.name.into(), option.default_value())).collect();
-        let mut problems = Vec::new();
+        let mut mistakes = Vec::new();
         for (name, value) in given {
             let checked = match options.iter().find(|option| option.name == name) {
                 Some(option) => option.kind.check(value),
@@ -103,10 +103,10 @@ impl Values {
             };
             match checked {
                 Ok(value) => drop(values.insert(name.clone(), value)),
-                Err(message) => problems.push(Problem { key: format!("env.{name}"), message }),
+                Err(message) => mistakes.push(Mistake { key: format!("env.{name}"), message }),
             }
         }
-        if problems.is_empty() { Ok(Self(values)) } else { Err(Error::Config(problems)) }
+        if mistakes.is_empty() { Ok(Self(values)) } else { Err(Error::Config(mistakes)) }
     }
 
     /// The flag `name`.
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn all_problems_come_at_once() {
+    fn all_mistakes_come_at_once() {
         let given =
             "slipery = false\ngravity = nan\nnoise = -1\nsize = 10\nmap = 'huge'\ndesc = 1\nslippery = 1\nxyz = 0";
         let text = read(given).unwrap_err().to_string();

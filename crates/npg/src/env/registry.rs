@@ -247,9 +247,9 @@ mod tests {
                 options.insert(option.name.into(), wrong);
             }
             options.insert("no_such_option".into(), 1.into());
-            let Err(Error::Config(problems)) = make(entry.id, &options) else { panic!("{} took it", entry.id) };
-            assert_eq!(problems.len(), entry.options.len() + 1);
-            assert!(problems.iter().all(|problem| problem.key.starts_with("env.")));
+            let Err(Error::Config(mistakes)) = make(entry.id, &options) else { panic!("{} took it", entry.id) };
+            assert_eq!(mistakes.len(), entry.options.len() + 1);
+            assert!(mistakes.iter().all(|mistake| mistake.key.starts_with("env.")));
         }
     }
 }

@@ -20,7 +20,7 @@ pub enum Space {
 
 impl Space {
     /// A box with the same bounds in every dimension.
-    pub fn cube(dimensions: usize, low: f64, high: f64) -> Self {
+    pub fn uniform_box(dimensions: usize, low: f64, high: f64) -> Self {
         Space::Box { low: vec![low; dimensions], high: vec![high; dimensions] }
     }
 
@@ -140,7 +140,14 @@ mod tests {
     #[test]
     fn a_box_refuses_what_is_not_finite() {
         let mut encoded = [0.0; 2];
-        assert_eq!(Space::cube(2, -1.0, 1.0).encode(&[0.0, f64::INFINITY], &mut encoded), Err((1, f64::INFINITY)));
-        assert_eq!(Space::cube(2, -1.0, 1.0).encode(&[-1e39, 0.0], &mut encoded), Err((0, -1e39)), "infinite in f32");
+        assert_eq!(
+            Space::uniform_box(2, -1.0, 1.0).encode(&[0.0, f64::INFINITY], &mut encoded),
+            Err((1, f64::INFINITY))
+        );
+        assert_eq!(
+            Space::uniform_box(2, -1.0, 1.0).encode(&[-1e39, 0.0], &mut encoded),
+            Err((0, -1e39)),
+            "infinite in f32"
+        );
     }
 }

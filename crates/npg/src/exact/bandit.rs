@@ -5,7 +5,7 @@
 //! the action. The best action is the target times q / (q + r).
 
 use super::gaussian::{AffineGaussian, Fall, Local, Sums};
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Mistake, Result};
 
 /// A bandit with one state and one action.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +41,7 @@ impl Bandit {
     /// Checks the numbers.
     ///
     /// # Errors
-    /// [`Error::Config`] with a problem for each field that is not finite, and for negative costs and variance.
+    /// [`Error::Config`] with a mistake for each field that is not finite, and for negative costs and variance.
     pub fn validate(&self) -> Result<()> {
         let Self { target_gain, target_bias, q, r, mean, var } = *self;
         let fields = [
@@ -53,12 +53,12 @@ impl Bandit {
             ("var", var, 0.0),
         ];
         let bad = |&(_, value, least): &(&str, f64, f64)| !(value.is_finite() && value >= least);
-        let problem = |(name, value, least): (&str, f64, f64)| {
+        let mistake = |(name, value, least): (&str, f64, f64)| {
             let range = if least == 0.0 { "a finite number, at least 0" } else { "a finite number" };
-            Problem { key: format!("bandit.{name}"), message: format!("is {value}; use {range}") }
+            Mistake { key: format!("bandit.{name}"), message: format!("is {value}; use {range}") }
         };
-        let problems: Vec<Problem> = fields.into_iter().filter(bad).map(problem).collect();
-        if problems.is_empty() { Ok(()) } else { Err(Error::Config(problems)) }
+        let mistakes: Vec<Mistake> = fields.into_iter().filter(bad).map(mistake).collect();
+        if mistakes.is_empty() { Ok(()) } else { Err(Error::Config(mistakes)) }
     }
 
     /// Everything at a policy, in (k, bias, sigma). J is the expected reward. None if a number overflows.

@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn it_is_read_off_a_linear_network() {
-        let real = Space::cube(1, f64::NEG_INFINITY, f64::INFINITY);
+        let real = Space::uniform_box(1, f64::NEG_INFINITY, f64::INFINITY);
         let (observation, action) = (real.clone(), real);
         let spec = Spec { id: "test".into(), observation, action, max_episode_steps: None, reward_threshold: None };
         let policy = |network| {

@@ -11,7 +11,7 @@ mod problem;
 pub use problem::RegulatorProblem;
 
 use super::gaussian::{AffineGaussian, Fall, Local, Sums};
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Mistake, Result};
 
 /// A linear-quadratic regulator with one state and one action.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,10 +79,10 @@ impl Lqr {
     /// negative costs and variances.
     pub fn validate(&self) -> Result<()> {
         let Self { a, b, q, r, gamma, noise, start_mean, start_var } = *self;
-        let mut problems = Vec::new();
+        let mut mistakes = Vec::new();
         let mut ask = |name: &str, value: f64, sound: bool, range: &str| {
             if !(sound && value.is_finite()) {
-                problems.push(Problem { key: format!("lqr.{name}"), message: format!("is {value}; use {range}") });
+                mistakes.push(Mistake { key: format!("lqr.{name}"), message: format!("is {value}; use {range}") });
             }
         };
         for (name, value) in [("a", a), ("b", b), ("start_mean", start_mean)] {
@@ -95,7 +95,7 @@ impl Lqr {
         for (name, value) in [("noise", noise), ("start_var", start_var)] {
             ask(name, value, value >= 0.0, "a finite variance, at least 0");
         }
-        if problems.is_empty() { Ok(()) } else { Err(Error::Config(problems)) }
+        if mistakes.is_empty() { Ok(()) } else { Err(Error::Config(mistakes)) }
     }
 
     /// Everything at u ~ N(k s, sigma^2), in (k, sigma). None if J is minus infinity: for gamma (a + b k)^2 >= 1.

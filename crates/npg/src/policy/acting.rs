@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_beta_policy_needs_bounds_on_both_sides() {
         let config = config::Policy { head: config::HeadName::Beta, ..config::Policy::default() };
-        let problems = |id| Policy::problems(&config, &registry::make(id, &toml::Table::new()).unwrap().spec());
+        let problems = |id| Policy::mistakes(&config, &registry::make(id, &toml::Table::new()).unwrap().spec());
         assert_eq!((problems("Pendulum-v1"), problems("CartPole-v1")), (vec![], vec![]));
         assert_eq!(problems("LQR-v0")[0].key, "policy.head");
     }

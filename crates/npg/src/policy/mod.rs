@@ -19,7 +19,7 @@ pub use observations::{Inputs, Observations, WIDE};
 
 use crate::config::{self, ActivationName, HeadName, NetworkKind};
 use crate::env::{Space, Spec};
-use crate::error::Problem;
+use crate::error::Mistake;
 use crate::network::kernels::Activation;
 use crate::network::{FourierFeatures, Hidden, Network};
 use crate::normalize::{Moments, Normalizer};
@@ -57,7 +57,7 @@ impl From<ActivationName> for Activation {
 
 impl Policy {
     /// What makes a policy of this configuration impossible in an environment.
-    pub fn problems(config: &config::Policy, spec: &Spec) -> Vec<Problem> {
+    pub fn mistakes(config: &config::Policy, spec: &Spec) -> Vec<Mistake> {
         let Space::Box { low, high } = &spec.action else { return Vec::new() };
         if config.head != HeadName::Beta {
             return Vec::new();
@@ -69,7 +69,7 @@ impl Policy {
                 spec.id, low[j], high[j]
             )
         };
-        without.into_iter().map(|j| Problem { key: "policy.head".into(), message: message(j) }).collect()
+        without.into_iter().map(|j| Mistake { key: "policy.head".into(), message: message(j) }).collect()
     }
 
     /// A new policy for an environment, with initial parameters from the seed.

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn observations_are_kept_in_the_narrowest_type_that_holds_them_and_read_to_the_bit() {
         for normalizes in [false, true] {
-            let mut policy = policy(Space::cube(5, -1e9, 1e9), normalizes);
+            let mut policy = policy(Space::uniform_box(5, -1e9, 1e9), normalizes);
             let mut moments = Moments::new(5);
             rows(0.3).iter().for_each(|row| moments.push(row));
             policy.normalizer = policy.normalizer.map(|old| Normalizer::new(moments, old.clip()));
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn rows_of_several_types_are_joined_in_the_widest() {
-        let policy = policy(Space::cube(5, -1e9, 1e9), false);
+        let policy = policy(Space::uniform_box(5, -1e9, 1e9), false);
         let parts: Vec<Observations> = [1.0, 0.1, 0.25]
             .map(|unit| {
                 let mut part = Observations::zeros(&policy, 0);
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn an_image_beside_a_vector_of_reals_stays_bytes() {
         let (pixels, width) = (10 * BLOCK, 10 * BLOCK + 3);
-        let policy = policy(Space::cube(width, -1e9, 1e9), false);
+        let policy = policy(Space::uniform_box(width, -1e9, 1e9), false);
         let row: Vec<f64> = (0..width).map(|i| if i < pixels { (i % 256) as f64 } else { i as f64 / 3.0 }).collect();
         let mut kept = Observations::zeros(&policy, 2);
         kept.put(0, &row);

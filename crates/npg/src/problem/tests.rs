@@ -6,7 +6,7 @@ use crate::config::{Algorithm, Solver};
 use crate::exact::gaussian::AffineGaussian;
 use crate::exact::lqr::{Lqr, RegulatorProblem};
 use crate::exact::mdp::{ExactProblem, Mdp, TabularPolicy};
-use crate::npg::{Outcome, update};
+use crate::npg::{UpdateStatus, update};
 use crate::random::{Purpose, Stream};
 use crate::solve::SolverState;
 
@@ -69,7 +69,7 @@ fn updates_of_the_regulator_reach_its_optimum() {
     for _ in 0..300 {
         let problem = RegulatorProblem::new(&lqr, policy).unwrap();
         let update = update(&problem, &algorithm, 0.01, &mut state);
-        assert_eq!(update.outcome, Outcome::Stepped);
+        assert_eq!(update.status, UpdateStatus::Stepped);
         assert!(update.comparison.kl <= 0.015);
         policy = RegulatorProblem::policy(&update.theta);
     }
@@ -83,6 +83,6 @@ fn a_solver_that_a_problem_cannot_serve_is_refused() {
     let problem = RegulatorProblem::new(&lqr, AffineGaussian { k: -0.4, bias: 0.0, sigma: 0.3 }).unwrap();
     let algorithm = Algorithm { solver: Solver::Woodbury, ..Algorithm::default() };
     let update = update(&problem, &algorithm, 0.01, &mut SolverState::default());
-    let Outcome::Refused(reason) = update.outcome else { panic!("{:?}", update.outcome) };
+    let UpdateStatus::Refused(reason) = update.status else { panic!("{:?}", update.status) };
     assert_eq!(reason, "this problem has no scores of samples: use another algorithm.solver");
 }

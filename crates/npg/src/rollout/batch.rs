@@ -169,7 +169,7 @@ impl Batch {
                 end: match segment.end {
                     SegmentEnd::Terminated => SegmentEnd::Terminated,
                     SegmentEnd::Truncated(r) => SegmentEnd::Truncated(r + last),
-                    SegmentEnd::Cut(r) => SegmentEnd::Cut(r + last),
+                    SegmentEnd::BatchEnd(r) => SegmentEnd::BatchEnd(r + last),
                 },
                 ..segment
             }));

@@ -4,7 +4,7 @@ use super::instances::{Instance, damped, dot, instances_of_scale, largest, solve
 use super::{Claim, Demand};
 use crate::config::{Algorithm, Solver};
 use crate::exact::mdp::{ExactProblem, TabularPolicy};
-use crate::npg::{Outcome, update};
+use crate::npg::{UpdateStatus, update};
 use crate::solve::{CgOptions, SolverState, conjugate_gradient};
 use crate::stats;
 use crate::step::{alpha_from_kl, predicted_kl};
@@ -224,7 +224,7 @@ pub(super) static CLAIMS: &[Claim] = &[
 fn updated(at: &Instance, algorithm: &Algorithm, eps: f64) -> Option<f64> {
     let problem = ExactProblem::new(&at.mdp, &at.policy, &at.at);
     let update = update(&problem, algorithm, eps, &mut SolverState::default());
-    (update.outcome == Outcome::Stepped).then(|| at.kl_along(1.0, &update.theta))
+    (update.status == UpdateStatus::Stepped).then(|| at.kl_along(1.0, &update.theta))
 }
 
 /// Measured KL over a budget of 0.01 nats of the step along (F + `damping`)^-1 g in the logit of an action of probability

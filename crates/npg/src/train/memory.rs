@@ -4,7 +4,7 @@
 
 use crate::config::{Config, Direction, NetworkKind, Solver, ValueKind};
 use crate::env::Spec;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Mistake, Result};
 use crate::network::TILE;
 use crate::policy::{Distribution, WIDE};
 
@@ -17,8 +17,8 @@ const PARAMETER: u128 = 64;
 /// # Errors
 /// [`Error::Config`] with everything that does not fit, its size, and how much memory there is.
 pub(super) fn check(config: &Config, spec: &Spec) -> Result<()> {
-    let problems = problems(config, spec, available());
-    if problems.is_empty() { Ok(()) } else { Err(Error::Config(problems)) }
+    let mistakes = mistakes(config, spec, available());
+    if mistakes.is_empty() { Ok(()) } else { Err(Error::Config(mistakes)) }
 }
 
 /// One part in this many is added to the memory that must be free at once, because not everything is counted.
@@ -32,21 +32,21 @@ struct Need {
     remedy: &'static str,
 }
 
-fn problems(config: &Config, spec: &Spec, available: u64) -> Vec<Problem> {
+fn mistakes(config: &Config, spec: &Spec, available: u64) -> Vec<Mistake> {
     let needs = needs(config, spec);
     let total: u128 = needs.iter().map(|need| need.bytes).sum();
     let mut too_large: Vec<&Need> = needs.iter().filter(|need| need.bytes > available.into()).collect();
     if too_large.is_empty() && (total > available.into() || !can_be_had(total + total / MARGIN)) {
         too_large.extend(needs.iter().max_by_key(|need| need.bytes)); // the one to reduce first
     }
-    let problem = |Need { key, bytes, what, remedy }: &Need| {
+    let mistake = |Need { key, bytes, what, remedy }: &Need| {
         let free = gibibytes(available.into());
         let others = if *bytes > available.into() {
             String::new()
         } else {
             format!(", at least {} with everything else", gibibytes(total))
         };
-        Problem {
+        Mistake {
             key: (*key).into(),
             message: format!(
                 "needs {} for {what}{others}, but only {free} of memory is free; {remedy}",
@@ -54,7 +54,7 @@ fn problems(config: &Config, spec: &Spec, available: u64) -> Vec<Problem> {
             ),
         }
     };
-    too_large.into_iter().map(problem).collect()
+    too_large.into_iter().map(mistake).collect()
 }
 
 /// Whether the system can allocate that many bytes, because it may have other limits. They are never touched.
@@ -197,7 +197,7 @@ mod tests {
     fn refused(settings: &str, available: u64) -> Vec<String> {
         let config = Config::from_toml("test", settings).unwrap();
         let spec = registry::make("CartPole-v1", &toml::Table::new()).unwrap().spec();
-        problems(&config, &spec, available).into_iter().map(|p| format!("{}: {}", p.key, p.message)).collect()
+        mistakes(&config, &spec, available).into_iter().map(|p| format!("{}: {}", p.key, p.message)).collect()
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, Plan, evaluate};
 use crate::metrics::{self, Row};
 use crate::normalize::Moments;
-use crate::npg::{Outcome, Update, update};
+use crate::npg::{Update, UpdateStatus, update};
 use crate::policy::Policy;
 use crate::problem::SampledProblem;
 use crate::random::{Purpose, Stream};
@@ -49,7 +49,7 @@ pub struct Iteration {
     /// Every metric of the table.
     pub metrics: Row,
     /// The result of the policy update.
-    pub outcome: Outcome,
+    pub status: UpdateStatus,
     /// Whether the baseline's fit was refused because something was not finite.
     pub value_refused: bool,
 }
@@ -57,9 +57,9 @@ pub struct Iteration {
 impl Iteration {
     /// Whatever is unusual about it, one sentence each; usually nothing.
     pub fn notes(&self) -> Vec<String> {
-        let update = match &self.outcome {
+        let update = match &self.status {
             // The first one in a run.
-            Outcome::Stepped if self.metrics.get(metrics::BACKTRACKS) > Some(0.0) => (self
+            UpdateStatus::Stepped if self.metrics.get(metrics::BACKTRACKS) > Some(0.0) => (self
                 .metrics
                 .get(metrics::SHORTENED)
                 == Some(1.0))
@@ -67,12 +67,12 @@ impl Iteration {
                 "the step was shortened: with the predicted length it exceeded its KL budget, or lowered the surrogate"
                     .into()
             }),
-            Outcome::Stepped => None,
-            Outcome::NoSignal => Some("no update: all advantages are equal".to_string()),
-            Outcome::LineSearchFailed => {
+            UpdateStatus::Stepped => None,
+            UpdateStatus::NoSignal => Some("no update: all advantages are equal".to_string()),
+            UpdateStatus::LineSearchFailed => {
                 Some("no update: no step, however short, kept the KL budget and raised the surrogate".into())
             }
-            Outcome::Refused(reason) => Some(format!("update refused: {reason}")),
+            UpdateStatus::Refused(reason) => Some(format!("update refused: {reason}")),
         };
         let value = self.value_refused.then(|| "the baseline's fit was refused: it is not finite".to_string());
         let clipped = (self.metrics.get(metrics::REWARDS_CLIPPED) > Some(MANY_CLIPPED)).then(|| {
@@ -155,11 +155,11 @@ impl Trainer {
     /// Like [`Trainer::new`], after that many changes of the environments.
     fn begin(config: Config, source: Box<dyn EnvSource>, restarts: u64) -> Result<Self> {
         let spec = source.spec();
-        let mut problems = config.validate();
-        problems.extend(spec.problems());
-        problems.extend(Policy::problems(&config.policy, &spec));
-        if !problems.is_empty() {
-            return Err(Error::Config(problems));
+        let mut mistakes = config.validate();
+        mistakes.extend(spec.mistakes());
+        mistakes.extend(Policy::mistakes(&config.policy, &spec));
+        if !mistakes.is_empty() {
+            return Err(Error::Config(mistakes));
         }
         memory::check(&config, &spec)?;
         let pool = ThreadPoolBuilder::new()
@@ -382,8 +382,8 @@ impl Trainer {
         }
         self.simulator_metrics(&mut row, &batch);
         self.sampler.give_back(batch);
-        let (iteration, steps, outcome) = (self.iteration, self.steps, update.outcome);
-        Ok(Iteration { iteration, steps, metrics: row, outcome, value_refused: !fit.accepted })
+        let (iteration, steps, status) = (self.iteration, self.steps, update.status);
+        Ok(Iteration { iteration, steps, metrics: row, status, value_refused: !fit.accepted })
     }
 
     /// The batch that was sampled ahead, if there is one, or a new one; and the seconds that it took.
@@ -403,7 +403,7 @@ impl Trainer {
     fn take(&mut self, update: &Update) {
         self.policy.theta.clone_from(&update.theta);
         let is_kept = self.config.algorithm.step == StepRule::Kl; // a line search often shortens, and that is normal
-        let gave_up = update.outcome == Outcome::LineSearchFailed;
+        let gave_up = update.status == UpdateStatus::LineSearchFailed;
         self.shortened += u64::from(is_kept && (update.backtracks > 0 || gave_up));
     }
 
@@ -432,7 +432,7 @@ impl Trainer {
         if !self.config.normalize.compensate || before.moments().count == 0.0 {
             return None;
         }
-        let relation = before.in_terms_of(normalizer);
+        let relation = before.change_of_variables(normalizer);
         self.policy.network.substitute_inputs(&mut self.policy.theta, &relation);
         if let Some(x) = &mut self.solver.last_direction {
             self.policy.network.substitute_inputs(x, &relation);
@@ -496,7 +496,7 @@ fn time_metrics(row: &mut Row, update: &Update, [sampled, updated, fitting]: [f6
 
 fn update_metrics(row: &mut Row, update: &Update, kl_step: f64) {
     let Update { comparison, solution, .. } = update;
-    let stepped = update.outcome == Outcome::Stepped;
+    let stepped = update.status == UpdateStatus::Stepped;
     let solution = solution.as_ref();
     row.push(metrics::ENTROPY, comparison.entropy_old);
     row.push(metrics::KL, comparison.kl);

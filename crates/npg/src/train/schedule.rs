@@ -34,9 +34,9 @@ impl Trainer {
     fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) -> Result<()> {
         let mut config = self.config.clone();
         change(&mut config);
-        let problems = config.validate();
-        if !problems.is_empty() {
-            return Err(Error::Config(problems));
+        let mistakes = config.validate();
+        if !mistakes.is_empty() {
+            return Err(Error::Config(mistakes));
         }
         self.config = config;
         Ok(())

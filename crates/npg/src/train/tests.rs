@@ -192,7 +192,7 @@ fn cartpole_is_learned() {
         config.algorithm.kl_step = 0.02;
         config.value.epochs = 10; // with 3 the baseline is too poor: ten seeds of ten stop at 95, with 10 none below 250
         let mut trainer = trainer("CartPole-v1", config);
-        trainer.by_ref().for_each(|i| assert_eq!(i.unwrap().outcome, Outcome::Stepped));
+        trainer.by_ref().for_each(|i| assert_eq!(i.unwrap().status, UpdateStatus::Stepped));
         let evaluation = trainer.evaluate(20).unwrap();
         assert!(evaluation.mean() > 150.0, "seed {seed}: {}", evaluation.mean());
     }

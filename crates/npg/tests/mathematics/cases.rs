@@ -53,7 +53,7 @@ pub(crate) fn families() -> Vec<Family> {
     };
     use ActivationName::{Gelu, Relu, Silu, Tanh};
     use Std::{Sde, StateDependent, StateIndependent};
-    let reals = |n| Space::cube(n, -1.0, 1.0);
+    let reals = |n| Space::uniform_box(n, -1.0, 1.0);
     let mut rbf = family("gaussian, rbf", reals(1), &[], Tanh, StateIndependent);
     (rbf.config.network, rbf.config.rbf_features) = (NetworkKind::Rbf, 12);
     let normalized = |mut family: Family| {
@@ -115,7 +115,7 @@ impl Case {
     pub(crate) fn new(family: &Family, rows: usize, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::Test, 0);
         let plain = config::Normalize { observations: false, ..config::Normalize::default() };
-        let spec = spec(Space::cube(INPUTS, -1.0, 1.0), family.space.clone());
+        let spec = spec(Space::uniform_box(INPUTS, -1.0, 1.0), family.space.clone());
         let mut policy = Policy::new(&family.config, &plain, &spec, seed);
         policy.theta.iter_mut().for_each(|t| *t = single(*t + 0.3 * rng.normal()));
         let oracle = Oracle {

@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, families, natural, update, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::npg::Outcome;
+use npg::npg::UpdateStatus;
 use npg::problem::PolicySnapshot;
 
 /// Every number of a comparison is what the oracle says, for steps small and large.
@@ -73,7 +73,7 @@ fn the_measured_kl_is_within_5_percent_of_a_budget_of_1e_3() {
         let case = Case::new(&family, 1000, 23);
         for damping in [0.1, 1.0] {
             let step = update(&case.policy, case.states(), case.surrogate(), &natural(Solver::Cg, damping), 1e-3, None);
-            assert_eq!(step.outcome, Outcome::Stepped);
+            assert_eq!(step.status, UpdateStatus::Stepped);
             let ratio = step.comparison.kl / 1e-3;
             assert!((ratio - 1.0).abs() < 0.05, "{}, damping {damping}: {ratio}", case.name);
         }
@@ -105,7 +105,7 @@ fn the_line_search_accepts_only_within_the_measured_budget() {
             for algorithm in [natural(Solver::Cg, 0.1), vanilla()] {
                 let algorithm = Algorithm { step: StepRule::LineSearch, max_backtracks: 20, ..algorithm };
                 let step = update(&case.policy, case.states(), case.surrogate(), &algorithm, kl_step, None);
-                assert_eq!(step.outcome, Outcome::Stepped, "{}", case.name);
+                assert_eq!(step.status, UpdateStatus::Stepped, "{}", case.name);
                 assert!(step.comparison.kl <= kl_step && step.comparison.surrogate > 0.0);
                 let expected = case.oracle.mean_kl(&case.policy.theta, &step.theta, &case.states, &case.ones);
                 assert!((step.comparison.kl / expected - 1.0).abs() < 1e-3);

@@ -34,7 +34,7 @@ fn a_diverged_step_is_no_transition() {
     assert_eq!(totals(&batch), [(3.0, 3)]);
     assert_eq!(batch.segments.len(), 2);
     assert_eq!((batch.segments[0].rows.clone(), batch.segments[1].rows.clone()), (0..3, 3..10));
-    assert_eq!((batch.segments[0].end, batch.segments[1].end), (SegmentEnd::Truncated(0), SegmentEnd::Cut(1)));
+    assert_eq!((batch.segments[0].end, batch.segments[1].end), (SegmentEnd::Truncated(0), SegmentEnd::BatchEnd(1)));
     assert_eq!((batch.finals.row(0), batch.finals.row(1)), (&[0.0, 0.0, 3.0][..], &[0.0, 1.0, 7.0][..]));
     assert_eq!(batch.final_steps, [3, 7]);
     assert_eq!(batch.observation_moments.count, 10.0);
@@ -63,7 +63,7 @@ fn a_divergence_at_the_first_step_of_a_batch() {
     });
     let (policy, mut sampler) = (plain(&script), script.sampler(1));
     let first = sampler.sample(&policy, 3).unwrap();
-    assert_eq!((first.segments.len(), first.segments[0].end), (1, SegmentEnd::Cut(0)));
+    assert_eq!((first.segments.len(), first.segments[0].end), (1, SegmentEnd::BatchEnd(0)));
     assert_eq!((totals(&first), first.diverged), (vec![], 0));
     let second = sampler.sample(&policy, 3).unwrap();
     assert_eq!((second.steps.as_slice(), second.diverged), (&[0, 1, 2][..], 1));
@@ -160,7 +160,7 @@ fn raw_and_executed_actions_are_kept_apart() {
         fn spec(&self) -> npg::env::Spec {
             npg::env::Spec {
                 id: "Echo".into(),
-                observation: Space::cube(1, -1.0, 1.0),
+                observation: Space::uniform_box(1, -1.0, 1.0),
                 action: Space::Box { low: vec![-1.0, 0.0], high: vec![1.0, 10.0] },
                 max_episode_steps: Some(5),
                 reward_threshold: None,

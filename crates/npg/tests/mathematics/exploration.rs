@@ -18,7 +18,7 @@ fn policy(network: NetworkKind, sde_steps: usize, inputs: usize, actions: usize)
         ..config::Policy::default()
     };
     let normalize = config::Normalize { observations: false, ..config::Normalize::default() };
-    let spec = crate::cases::spec(Space::cube(inputs, -1.0, 1.0), Space::cube(actions, -1.0, 1.0));
+    let spec = crate::cases::spec(Space::uniform_box(inputs, -1.0, 1.0), Space::uniform_box(actions, -1.0, 1.0));
     let mut policy = Policy::new(&config, &normalize, &spec, 9);
     let mut rng = Stream::new(9, Purpose::Test, 0);
     policy.theta.iter_mut().for_each(|t| *t += 0.4 * rng.normal());
@@ -30,7 +30,7 @@ fn policy(network: NetworkKind, sde_steps: usize, inputs: usize, actions: usize)
 #[test]
 fn noise_is_held_for_its_steps_and_drawn_anew_with_every_episode() {
     let script = Script {
-        action: Space::cube(2, -1.0, 1.0),
+        action: Space::uniform_box(2, -1.0, 1.0),
         ..Script::new(Some(10), |_, observation| {
             observation.copy_from_slice(&[0.3, -0.5, 0.8]);
             outcome(1.0, Ending::Running)

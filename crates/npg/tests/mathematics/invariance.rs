@@ -6,7 +6,7 @@
 use crate::cases::{Case, INPUTS, family, matrix, natural, single, update, vanilla};
 use crate::oracle::distance;
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::npg::Outcome;
+use npg::npg::UpdateStatus;
 use npg::problem::{PolicySnapshot, States};
 
 /// A, far from orthogonal; its entries and those of A^-1 are exact in f32.
@@ -39,7 +39,7 @@ fn transformed(case: &Case) -> Case {
 /// How a step changes the outputs on all states.
 fn change(case: &Case, algorithm: &Algorithm) -> Vec<f64> {
     let step = update(&case.policy, case.states(), case.surrogate(), algorithm, 1e-3, None);
-    assert_eq!(step.outcome, Outcome::Stepped);
+    assert_eq!(step.status, UpdateStatus::Stepped);
     let outputs =
         |theta: &[f64]| -> Vec<f64> { case.states.iter().flat_map(|s| case.oracle.outputs(theta, s)).collect() };
     outputs(&step.theta).iter().zip(outputs(&case.policy.theta)).map(|(new, old)| new - old).collect()

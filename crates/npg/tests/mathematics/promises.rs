@@ -144,7 +144,7 @@ impl Env for Rooms {
     fn spec(&self) -> Spec {
         Spec {
             id: "Rooms".into(),
-            observation: Space::cube(3, 0.0, 1.0),
+            observation: Space::uniform_box(3, 0.0, 1.0),
             action: Space::Discrete(2),
             max_episode_steps: None,
             reward_threshold: None,

@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, families, family, natural, update, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::npg::{Outcome, Update};
+use npg::npg::{Update, UpdateStatus};
 use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::trust_region::Comparison;
 
@@ -12,7 +12,7 @@ fn updated(case: &Case, algorithm: &Algorithm, advantages: &[f64], warm_start: O
 }
 
 fn assert_untouched(case: &Case, update: &Update) {
-    assert_eq!(update.theta, case.policy.theta, "{:?}", update.outcome);
+    assert_eq!(update.theta, case.policy.theta, "{:?}", update.status);
     assert_eq!((update.alpha, update.kl_predicted), (0.0, 0.0));
     // The policy against itself: no divergence, but an entropy.
     let measured = Comparison { entropy: 0.0, entropy_old: 0.0, tv_exact: false, ..update.comparison };
@@ -20,7 +20,7 @@ fn assert_untouched(case: &Case, update: &Update) {
 }
 
 fn assert_refused(case: &Case, update: &Update, reason: &str) {
-    let Outcome::Refused(said) = &update.outcome else { panic!("{:?} instead of: {reason}", update.outcome) };
+    let UpdateStatus::Refused(said) = &update.status else { panic!("{:?} instead of: {reason}", update.status) };
     assert!(said.contains(reason), "{said}");
     assert_untouched(case, update);
 }
@@ -57,7 +57,7 @@ fn a_direction_that_is_no_ascent() {
     let case = Case::new(&family("gaussian"), 100, 43);
     let algorithm = Algorithm { cg_iterations: 1, cg_warm_start: true, ..natural(Solver::Cg, 0.1) };
     let cold = updated(&case, &algorithm, &case.advantages, None);
-    assert_eq!(cold.outcome, Outcome::Stepped);
+    assert_eq!(cold.status, UpdateStatus::Stepped);
     let opposite: Vec<f64> = cold.solution.unwrap().x.iter().map(|x| -100.0 * x).collect();
     let refused = updated(&case, &algorithm, &case.advantages, Some(&opposite));
     assert_refused(&case, &refused, "is not positive: x does not point uphill");
@@ -122,19 +122,19 @@ fn no_signal() {
         let zeros = vec![0.0; 100];
         for algorithm in [natural(Solver::Cg, 0.1), natural(Solver::Cholesky, 0.1), vanilla()] {
             let update = updated(&case, &algorithm, &zeros, None);
-            assert_eq!(update.outcome, Outcome::NoSignal);
+            assert_eq!(update.status, UpdateStatus::NoSignal);
             assert_untouched(&case, &update);
         }
         let surrogate = Surrogate { advantages: &zeros, entropy: 0.1, ..case.surrogate() };
         let update = update(&case.policy, case.states(), surrogate, &natural(Solver::Cg, 0.1), 0.01, None);
-        assert_eq!(update.outcome, Outcome::Stepped);
+        assert_eq!(update.status, UpdateStatus::Stepped);
         assert!(update.comparison.entropy > update.comparison.entropy_old);
     }
     // Equal advantages, normalized over the batch, are no signal either.
     let case = Case::new(&family("categorical"), 100, 48);
     let mut equal = vec![0.1 + 0.2; 100];
     npg::advantage::normalize(&mut equal);
-    assert_eq!(updated(&case, &natural(Solver::Cg, 0.1), &equal, None).outcome, Outcome::NoSignal);
+    assert_eq!(updated(&case, &natural(Solver::Cg, 0.1), &equal, None).status, UpdateStatus::NoSignal);
 }
 
 /// A failed search keeps the old parameters (several programs keep the last tried ones).
@@ -145,7 +145,7 @@ fn a_line_search_that_fails() {
         let search = Algorithm { step: StepRule::LineSearch, ..natural(Solver::Cg, 0.1) };
         let greedy = Algorithm { accept_ratio: 1e6, max_backtracks: 5, ..search.clone() };
         let failed = updated(&case, &greedy, &case.advantages, None);
-        assert_eq!((&failed.outcome, failed.backtracks), (&Outcome::LineSearchFailed, 5));
+        assert_eq!((&failed.status, failed.backtracks), (&UpdateStatus::LineSearchFailed, 5));
         assert_untouched(&case, &failed);
         assert!(failed.solution.is_some(), "the solve was good");
         assert!(failed.g_x > 0.0);
@@ -158,9 +158,9 @@ fn a_line_search_that_fails() {
             let tried = update(&case.policy, case.states(), case.surrogate(), &once, kl_step, None);
             assert!(full.comparison.surrogate > 0.0);
             if full.comparison.kl <= kl_step {
-                assert_eq!((tried.outcome, tried.theta), (Outcome::Stepped, full.theta));
+                assert_eq!((tried.status, tried.theta), (UpdateStatus::Stepped, full.theta));
             } else {
-                assert_eq!(tried.outcome, Outcome::LineSearchFailed);
+                assert_eq!(tried.status, UpdateStatus::LineSearchFailed);
                 assert_untouched(&case, &tried);
             }
         }
@@ -184,7 +184,7 @@ fn a_policy_that_stays_has_its_entropy() {
     for family in families() {
         let case = Case::new(&family, 100, 47);
         let update = updated(&case, &natural(Solver::Cg, 0.1), &vec![0.0; case.rows()], None);
-        assert_eq!(update.outcome, Outcome::NoSignal);
+        assert_eq!(update.status, UpdateStatus::NoSignal);
         assert_untouched(&case, &update);
         let at = PolicySnapshot::new(&case.policy, case.states(), 1.0);
         let expected = at.compare(&case.policy.theta, case.surrogate());

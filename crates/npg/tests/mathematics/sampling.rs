@@ -116,7 +116,7 @@ fn assert_expected(batch: &Batch, expected: &Expected) {
         let (actual, r#final) = match segment.end {
             SegmentEnd::Terminated => ("terminated", None),
             SegmentEnd::Truncated(row) => ("truncated", Some(row)),
-            SegmentEnd::Cut(row) => ("cut", Some(row)),
+            SegmentEnd::BatchEnd(row) => ("cut", Some(row)),
         };
         assert_eq!(actual, *kind);
         if let Some(row) = r#final {
@@ -290,7 +290,7 @@ fn nothing_moves_between_sampling_and_updating() {
             }
         }
         let cuts = batch.segments_by_row().filter_map(|segment| match segment.end {
-            SegmentEnd::Cut(row) => Some(batch.finals.row(row).to_vec()),
+            SegmentEnd::BatchEnd(row) => Some(batch.finals.row(row).to_vec()),
             _ => None,
         });
         last = Some((policy.clone(), cuts.collect()));

@@ -74,7 +74,7 @@ impl Env for Scripted {
     fn spec(&self) -> Spec {
         Spec {
             id: "Scripted".into(),
-            observation: Space::cube(3, f64::NEG_INFINITY, f64::INFINITY),
+            observation: Space::uniform_box(3, f64::NEG_INFINITY, f64::INFINITY),
             action: self.script.action.clone(),
             max_episode_steps: self.script.limit,
             reward_threshold: None,

@@ -3,7 +3,7 @@
 use crate::cases::{Case, families, family, natural, update, vanilla};
 use crate::oracle::{add_outer, distance, dot, image, moved, norm, solved};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::npg::{Outcome, Update};
+use npg::npg::{Update, UpdateStatus};
 use npg::problem::{PolicySnapshot, States};
 
 /// Whether F has full rank: a softmax makes it singular, and so may hidden layers.
@@ -13,7 +13,7 @@ fn is_regular(case: &Case) -> bool {
 
 fn stepped(case: &Case, states: States<'_>, algorithm: &Algorithm, kl_step: f64) -> Update {
     let update = update(&case.policy, states, case.surrogate(), algorithm, kl_step, None);
-    assert_eq!(update.outcome, Outcome::Stepped, "{} with {algorithm:?}", case.name);
+    assert_eq!(update.status, UpdateStatus::Stepped, "{} with {algorithm:?}", case.name);
     update
 }
 
@@ -81,7 +81,7 @@ fn undamped_conjugate_gradients_find_the_shortest_solution_of_a_softmax() {
         assert!(distance(&x, &shortest) < 1e-4, "{:e}", distance(&x, &shortest));
     }
     let cholesky = update(&case.policy, case.states(), case.surrogate(), &natural(Solver::Cholesky, 0.0), 0.01, None);
-    assert!(matches!(cholesky.outcome, Outcome::Refused(_)), "{:?}", cholesky.outcome);
+    assert!(matches!(cholesky.status, UpdateStatus::Refused(_)), "{:?}", cholesky.status);
 }
 
 /// Woodbury solves with S^T S / N, the scores from differences of log probabilities.
@@ -209,7 +209,7 @@ fn momentum_pulls_along_the_last_direction_while_that_ascends() {
             let algorithm = Algorithm { momentum: 0.8, cg_iterations: 1000, ..natural(solver, damping) };
             let with = |last: &[f64]| {
                 let update = update(&case.policy, case.states(), case.surrogate(), &algorithm, 0.01, Some(last));
-                assert_eq!(update.outcome, Outcome::Stepped, "{}", case.name);
+                assert_eq!(update.status, UpdateStatus::Stepped, "{}", case.name);
                 update.solution.unwrap().x
             };
             let last: Vec<f64> = alone.iter().enumerate().map(|(i, x)| (0.5 + 0.3 * (i as f64).sin()) * x).collect();

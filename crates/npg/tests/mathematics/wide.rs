@@ -24,7 +24,7 @@ struct Wide {
 fn wide(network: NetworkKind, action: Space, std: Std) -> Wide {
     let spec = Spec {
         id: "Wide-v0".into(),
-        observation: Space::cube(WIDTH, 0.0, 255.0),
+        observation: Space::uniform_box(WIDTH, 0.0, 255.0),
         action,
         max_episode_steps: None,
         reward_threshold: None,
@@ -74,7 +74,7 @@ fn computed(case: &Wide, inputs: Inputs<'_>, fraction: f64) -> Vec<f64> {
 
 #[test]
 fn observations_in_their_own_type_give_every_product_to_the_bit() {
-    let reals = || Space::cube(2, -1.0, 1.0);
+    let reals = || Space::uniform_box(2, -1.0, 1.0);
     for (network, action, std) in [
         (NetworkKind::Mlp, Space::Discrete(2), Std::StateIndependent),
         (NetworkKind::Mlp, reals(), Std::StateDependent),

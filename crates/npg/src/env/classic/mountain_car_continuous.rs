@@ -45,7 +45,7 @@ impl Env for MountainCarContinuous {
         Spec {
             id: "MountainCarContinuous-v0".into(),
             observation: bounds(&[POSITIONS[0], -MAX_SPEED], &[POSITIONS[1], MAX_SPEED]),
-            action: Space::cube(1, -1.0, 1.0),
+            action: Space::uniform_box(1, -1.0, 1.0),
             max_episode_steps: Some(999),
             reward_threshold: Some(90.0),
         }

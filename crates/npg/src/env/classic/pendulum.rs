@@ -51,7 +51,7 @@ impl Env for Pendulum {
         Spec {
             id: "Pendulum-v1".into(),
             observation: symmetric(&[1.0, 1.0, MAX_SPEED]),
-            action: Space::cube(1, f64::from(-MAX_TORQUE), f64::from(MAX_TORQUE)),
+            action: Space::uniform_box(1, f64::from(-MAX_TORQUE), f64::from(MAX_TORQUE)),
             max_episode_steps: Some(200),
             reward_threshold: None,
         }

@@ -8,7 +8,7 @@
 //! Source: Schulman, Moritz, Levine, Jordan & Abbeel 2016 (the body), Gymnasium 1.4 `ant_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, INCLUDE_CFRC_EXT, ON_DIVERGENCE, TERMINATE};
-use super::task::{Judgment, Task, View, add_normal, add_uniform, squares, without};
+use super::task::{StepReward, Task, View, add_normal, add_uniform, squares, without};
 use crate::env::EnvOption;
 use crate::env::registry::Entry;
 use crate::error::{Error, Result};
@@ -111,12 +111,12 @@ impl Task for Ant {
         now.point("xpos", self.main_body)[0]
     }
 
-    fn judge(&self, now: &View<'_>, velocity: f64, action: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, velocity: f64, action: &[f64]) -> StepReward {
         let [low, high] = self.heights;
         let healthy = (low..=high).contains(&now.qpos()[2]); // an infinite state is a diverged one
         let rewards = velocity * self.forward + if healthy { self.healthy } else { 0.0 };
         let contact: f64 = self.forces(now).map(|force| force * force).sum();
         let costs = self.control * squares(action) + self.contact * contact;
-        Judgment { reward: rewards - costs, terminated: self.terminate && !healthy }
+        StepReward { reward: rewards - costs, terminated: self.terminate && !healthy }
     }
 }

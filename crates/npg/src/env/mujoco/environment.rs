@@ -73,7 +73,7 @@ impl MujocoSource {
         let timestep = model.constants("opt.timestep")?.first().copied().unwrap_or_default();
         let spec = Spec {
             id: settings.id.clone(),
-            observation: Space::cube(observation.len(), f64::NEG_INFINITY, f64::INFINITY),
+            observation: Space::uniform_box(observation.len(), f64::NEG_INFINITY, f64::INFINITY),
             action: actions(&model)?,
             max_episode_steps: settings.max_episode_steps,
             reward_threshold: settings.reward_threshold,
@@ -195,9 +195,9 @@ impl Env for MujocoEnv {
         let velocity = (position - self.position) / self.shared.dt;
         self.position = position;
         self.observe(observation)?;
-        let judgment = self.shared.task.judge(&self.view(), velocity, action);
-        let ending = if judgment.terminated { Ending::Terminated } else { Ending::Running };
-        Ok(Outcome { reward: judgment.reward, ending })
+        let step = self.shared.task.reward(&self.view(), velocity, action);
+        let ending = if step.terminated { Ending::Terminated } else { Ending::Running };
+        Ok(Outcome { reward: step.reward, ending })
     }
 
     /// MuJoCo's integration state, then the task's position.

@@ -6,7 +6,7 @@
 //! Source: Wawrzynski 2009 (the body), Gymnasium 1.4 `half_cheetah_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, add_normal, add_uniform, squares, without};
+use super::task::{StepReward, Task, View, add_normal, add_uniform, squares, without};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -61,7 +61,7 @@ impl Task for HalfCheetah {
         now.qpos()[0]
     }
 
-    fn judge(&self, _: &View<'_>, velocity: f64, action: &[f64]) -> Judgment {
-        Judgment { reward: self.forward * velocity - self.control * squares(action), terminated: false }
+    fn reward(&self, _: &View<'_>, velocity: f64, action: &[f64]) -> StepReward {
+        StepReward { reward: self.forward * velocity - self.control * squares(action), terminated: false }
     }
 }

@@ -7,7 +7,7 @@
 //! Source: Erez, Tassa & Todorov 2011 (the body), Gymnasium 1.4 `hopper_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE, TERMINATE};
-use super::task::{Judgment, Task, View, inside, observe_walker, squares, start_uniform};
+use super::task::{StepReward, Task, View, inside, observe_walker, squares, start_uniform};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -89,9 +89,9 @@ impl Task for Hopper {
         now.qpos()[0]
     }
 
-    fn judge(&self, now: &View<'_>, velocity: f64, action: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, velocity: f64, action: &[f64]) -> StepReward {
         let healthy = self.is_healthy(now);
         let rewards = self.forward * velocity + if healthy { self.healthy } else { 0.0 };
-        Judgment { reward: rewards - self.control * squares(action), terminated: self.terminate && !healthy }
+        StepReward { reward: rewards - self.control * squares(action), terminated: self.terminate && !healthy }
     }
 }

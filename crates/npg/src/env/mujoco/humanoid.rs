@@ -8,7 +8,7 @@
 //! Source: Tassa, Erez & Todorov 2012 (the body), Gymnasium 1.4 `humanoid_v5.py`.
 
 use super::settings::{self, EXCLUDE, INCLUDE_CFRC_EXT, ON_DIVERGENCE, TERMINATE};
-use super::task::{Judgment, Task, View, clipped_cost, inside, squares, start_uniform, without};
+use super::task::{StepReward, Task, View, clipped_cost, inside, squares, start_uniform, without};
 use crate::env::registry::Entry;
 use crate::env::{EnvOption, Values};
 use crate::random::Stream;
@@ -135,11 +135,11 @@ impl Task for Humanoid {
         moments.sum::<f64>() / self.masses.iter().sum::<f64>()
     }
 
-    fn judge(&self, now: &View<'_>, velocity: f64, _: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, velocity: f64, _: &[f64]) -> StepReward {
         let healthy = inside(now.qpos()[2], self.heights);
         let rewards = self.forward * velocity + if healthy { self.healthy } else { 0.0 };
         let contact = clipped_cost(self.contact, now.get("cfrc_ext"), self.contact_range);
         let costs = self.control * squares(now.ctrl()) + contact;
-        Judgment { reward: rewards - costs, terminated: self.terminate && !healthy }
+        StepReward { reward: rewards - costs, terminated: self.terminate && !healthy }
     }
 }

@@ -8,7 +8,7 @@
 
 use super::humanoid::{Figure, INCLUDE_CINERT, INCLUDE_CVEL, INCLUDE_QFRC_ACTUATOR};
 use super::settings::{self, EXCLUDE, INCLUDE_CFRC_EXT, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, clipped_cost, squares, start_uniform};
+use super::task::{StepReward, Task, View, clipped_cost, squares, start_uniform};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -68,9 +68,9 @@ impl Task for HumanoidStandup {
         self.figure.observe(now, observation);
     }
 
-    fn judge(&self, now: &View<'_>, _: f64, _: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, _: f64, _: &[f64]) -> StepReward {
         let impact = clipped_cost(self.impact, now.get("cfrc_ext"), self.impact_range);
         let reward = now.qpos()[2] / self.timestep - self.control * squares(now.ctrl()) - impact + 1.0;
-        Judgment { reward, terminated: false }
+        StepReward { reward, terminated: false }
     }
 }

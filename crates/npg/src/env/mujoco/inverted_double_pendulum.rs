@@ -8,7 +8,7 @@
 //! Source: Barto, Sutton & Anderson 1983 (the task), Gymnasium 1.4 `inverted_double_pendulum_v5.py`.
 
 use super::settings::{self, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, add_normal, add_uniform};
+use super::task::{StepReward, Task, View, add_normal, add_uniform};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -55,13 +55,13 @@ impl Task for InvertedDoublePendulum {
         observation.push(now.get("qfrc_constraint")[0].clamp(-10.0, 10.0));
     }
 
-    fn judge(&self, now: &View<'_>, _: f64, _: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, _: f64, _: &[f64]) -> StepReward {
         let [x, _, y] = now.point("site_xpos", 0); // the tip: the plane of the motion is x and z
         let (v1, v2) = (now.qvel()[1], now.qvel()[2]);
         let terminated = y <= 1.0;
         let bonus = if terminated { 0.0 } else { self.healthy };
         let distance = 0.01 * (x * x) + (y - 2.0) * (y - 2.0);
         let velocity = 0.001 * (v1 * v1) + 0.005 * (v2 * v2);
-        Judgment { reward: bonus - distance - velocity, terminated }
+        StepReward { reward: bonus - distance - velocity, terminated }
     }
 }

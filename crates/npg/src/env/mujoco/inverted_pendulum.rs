@@ -6,7 +6,7 @@
 //! Source: Barto, Sutton & Anderson 1983 (the task), Gymnasium 1.4 `inverted_pendulum_v5.py`.
 
 use super::settings::{self, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, start_uniform};
+use super::task::{StepReward, Task, View, start_uniform};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -45,8 +45,8 @@ impl Task for InvertedPendulum {
         observation.extend(now.qvel());
     }
 
-    fn judge(&self, now: &View<'_>, _: f64, _: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, _: f64, _: &[f64]) -> StepReward {
         let terminated = now.qpos()[1].abs() > 0.2;
-        Judgment { reward: if terminated { 0.0 } else { 1.0 }, terminated }
+        StepReward { reward: if terminated { 0.0 } else { 1.0 }, terminated }
     }
 }

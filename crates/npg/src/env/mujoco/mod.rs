@@ -27,7 +27,7 @@ mod pusher;
 
 pub use environment::{MujocoEnv, MujocoSource, Settings};
 pub use npg_mujoco::{Kind as Named, Library, Model};
-pub use task::{Judgment, Task, View};
+pub use task::{StepReward, Task, View};
 
 use super::registry::Entry;
 use crate::error::Error;

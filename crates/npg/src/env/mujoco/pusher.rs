@@ -9,7 +9,7 @@
 
 use super::reacher::body;
 use super::settings::{self, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, add_uniform, distance, squares};
+use super::task::{StepReward, Task, View, add_uniform, distance, squares};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -76,10 +76,10 @@ impl Task for Pusher {
         }
     }
 
-    fn judge(&self, now: &View<'_>, _: f64, action: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, _: f64, action: &[f64]) -> StepReward {
         let [tip, object, goal] = [self.tip, self.object, self.goal].map(|body| now.point("xpos", body));
         let near = -distance(object, tip) * self.near;
         let away = -distance(object, goal) * self.distance;
-        Judgment { reward: away - squares(action) * self.control + near, terminated: false }
+        StepReward { reward: away - squares(action) * self.control + near, terminated: false }
     }
 }

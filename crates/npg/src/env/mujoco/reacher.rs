@@ -7,7 +7,7 @@
 //! Source: Gymnasium 1.4 `reacher_v5.py`.
 
 use super::settings::{self, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, add_uniform, distance, squares};
+use super::task::{StepReward, Task, View, add_uniform, distance, squares};
 use crate::env::registry::Entry;
 use crate::error::{Error, Result};
 use crate::random::Stream;
@@ -79,8 +79,8 @@ impl Task for Reacher {
         observation.extend([fingertip[0] - target[0], fingertip[1] - target[1]]);
     }
 
-    fn judge(&self, now: &View<'_>, _: f64, action: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, _: f64, action: &[f64]) -> StepReward {
         let away = distance(now.point("xpos", self.fingertip), now.point("xpos", self.target));
-        Judgment { reward: -away * self.distance - squares(action) * self.control, terminated: false }
+        StepReward { reward: -away * self.distance - squares(action) * self.control, terminated: false }
     }
 }

@@ -5,7 +5,7 @@
 //! Source: Coulom 2002 (the body), Gymnasium 1.4 `swimmer_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE};
-use super::task::{Judgment, Task, View, squares, start_uniform, without};
+use super::task::{StepReward, Task, View, squares, start_uniform, without};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -59,7 +59,7 @@ impl Task for Swimmer {
         now.qpos()[0]
     }
 
-    fn judge(&self, _: &View<'_>, velocity: f64, action: &[f64]) -> Judgment {
-        Judgment { reward: self.forward * velocity - self.control * squares(action), terminated: false }
+    fn reward(&self, _: &View<'_>, velocity: f64, action: &[f64]) -> StepReward {
+        StepReward { reward: self.forward * velocity - self.control * squares(action), terminated: false }
     }
 }

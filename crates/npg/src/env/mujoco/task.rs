@@ -5,7 +5,7 @@ use npg_mujoco::Simulation;
 
 /// A task on a model.
 ///
-/// The order of a step is: the physics, then [`Task::observe`], then [`Task::judge`]; [`Task::position`] is asked before
+/// The order of a step is: the physics, then [`Task::observe`], then [`Task::reward`]; [`Task::position`] is asked before
 /// and after.
 pub trait Task: Send + Sync {
     /// Fields of `mjData` that it reads, each with the least number of values that it needs. Every field of real numbers
@@ -18,19 +18,19 @@ pub trait Task: Send + Sync {
     /// Appends what the policy sees. Its length must always be the same.
     fn observe(&self, now: &View<'_>, observation: &mut Vec<f64>);
 
-    /// What the task is about the speed of, in m, such as a torso's x: [`Task::judge`] gets its mean velocity over the
+    /// What the task is about the speed of, in m, such as a torso's x: [`Task::reward`] gets its mean velocity over the
     /// step. It is part of what is saved with the state.
     fn position(&self, _now: &View<'_>) -> f64 {
         0.0
     }
 
     /// What the step to `now` was worth. `velocity` is that of [`Task::position`], in m/s.
-    fn judge(&self, now: &View<'_>, velocity: f64, action: &[f64]) -> Judgment;
+    fn reward(&self, now: &View<'_>, velocity: f64, action: &[f64]) -> StepReward;
 }
 
 /// What a step was worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judgment {
+pub struct StepReward {
     /// Reward.
     pub reward: f64,
     /// Whether the episode is over by the rules of the task.

@@ -6,7 +6,7 @@
 //! Source: Erez, Tassa & Todorov 2011 (the body), Gymnasium 1.4 `walker2d_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE, TERMINATE};
-use super::task::{Judgment, Task, View, inside, observe_walker, squares, start_uniform};
+use super::task::{StepReward, Task, View, inside, observe_walker, squares, start_uniform};
 use crate::env::registry::Entry;
 use crate::random::Stream;
 
@@ -71,9 +71,9 @@ impl Task for Walker2d {
         now.qpos()[0]
     }
 
-    fn judge(&self, now: &View<'_>, velocity: f64, action: &[f64]) -> Judgment {
+    fn reward(&self, now: &View<'_>, velocity: f64, action: &[f64]) -> StepReward {
         let healthy = inside(now.qpos()[1], self.heights) && inside(now.qpos()[2], self.angles);
         let rewards = self.forward * velocity + if healthy { self.healthy } else { 0.0 };
-        Judgment { reward: rewards - self.control * squares(action), terminated: self.terminate && !healthy }
+        StepReward { reward: rewards - self.control * squares(action), terminated: self.terminate && !healthy }
     }
 }

@@ -25,8 +25,8 @@ impl Env for BanditEnv {
     fn spec(&self) -> Spec {
         Spec {
             id: "Bandit-v0".into(),
-            observation: Space::cube(1, f64::NEG_INFINITY, f64::INFINITY),
-            action: Space::cube(1, f64::NEG_INFINITY, f64::INFINITY),
+            observation: Space::uniform_box(1, f64::NEG_INFINITY, f64::INFINITY),
+            action: Space::uniform_box(1, f64::NEG_INFINITY, f64::INFINITY),
             max_episode_steps: Some(1),
             reward_threshold: None,
         }

@@ -30,8 +30,8 @@ impl Env for LqrEnv {
     fn spec(&self) -> Spec {
         Spec {
             id: "LQR-v0".into(),
-            observation: Space::cube(1, f64::NEG_INFINITY, f64::INFINITY),
-            action: Space::cube(1, f64::NEG_INFINITY, f64::INFINITY),
+            observation: Space::uniform_box(1, f64::NEG_INFINITY, f64::INFINITY),
+            action: Space::uniform_box(1, f64::NEG_INFINITY, f64::INFINITY),
             max_episode_steps: Some(self.horizon),
             reward_threshold: None,
         }

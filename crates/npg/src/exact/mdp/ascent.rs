@@ -3,7 +3,7 @@
 use super::{Evaluation, ExactProblem, Mdp, TabularPolicy};
 use crate::config::{Algorithm, Direction, Solver, StepRule};
 use crate::exact::dot;
-use crate::npg::{Outcome, update};
+use crate::npg::{UpdateStatus, update};
 use crate::problem::Problem;
 use crate::solve::SolverState;
 
@@ -116,8 +116,8 @@ impl Mdp {
             StepSize::Kl(eps) => (problem.in_unit_of(&x), Algorithm { step: StepRule::Kl, ..exact }, eps),
         };
         let update = update(&problem, &algorithm, eps, &mut SolverState::default());
-        match (update.outcome, ascent.step) {
-            (Outcome::Stepped, _) => {
+        match (update.status, ascent.step) {
+            (UpdateStatus::Stepped, _) => {
                 let vanilla = || problem.gradient();
                 Some((update.alpha, update.solution.map_or_else(vanilla, |solution| solution.x)))
             }

@@ -14,8 +14,8 @@ fn families() -> Vec<Distribution> {
         of(Space::Discrete(5)),
         of(Space::MultiDiscrete(vec![2, 3])),
         of(Space::MultiBinary(3)),
-        of(Space::cube(1, -1.0, 1.0)),
-        of(Space::cube(2, -1.0, 1.0)),
+        of(Space::uniform_box(1, -1.0, 1.0)),
+        of(Space::uniform_box(2, -1.0, 1.0)),
         mixed(&[Beta { count: 1 }.into()]),
         mixed(&[Beta { count: 2 }.into()]),
         mixed(&[categorical.into(), normal.into()]),
@@ -128,7 +128,7 @@ fn densities_integrate_to_one_and_entropy_kl_tv_to_their_definitions() {
 #[test]
 fn a_comparison_is_its_parts() {
     let mut rng = Stream::new(4, Purpose::Test, 0);
-    let more = [Space::MultiDiscrete(vec![3, 2, 4]), Space::cube(6, -1.0, 1.0)];
+    let more = [Space::MultiDiscrete(vec![3, 2, 4]), Space::uniform_box(6, -1.0, 1.0)];
     for distribution in
         families().into_iter().chain(more.iter().map(|space| Distribution::new(space, HeadName::Gaussian)))
     {
