@@ -36,14 +36,14 @@ impl Policy {
         } else {
             States::Ready(Matrix::zeros(0, width))
         };
-        for_each_part(observations, self.inner.observation.len(), "observations", |first, part| {
+        for_each_part(observations, self.inner.encoder.space.len(), "observations", |first, part| {
             let count = part.shape()[0];
             if let States::Ready(matrix) = &mut states {
                 matrix.set_rows(first + count);
             }
-            encode(&self.inner, part, (first, "observations"), |row, encoded| match &mut states {
-                States::Ready(matrix) => self.inner.normalize(encoded, matrix.row_mut(first + row)),
-                States::Wide(observations) => observations.push(encoded),
+            for_each_row(&self.inner, part, (first, "observations"), |row, observation| match &mut states {
+                States::Ready(matrix) => self.inner.encoder.write(observation, matrix.row_mut(first + row)),
+                States::Wide(observations) => observations.push(observation),
             })
         })?;
         if states.inputs().rows() == 0 {
@@ -95,21 +95,19 @@ fn for_each_part<'py>(
     Ok(())
 }
 
-/// Encodes each row of `observations`, shape (rows, numbers of one), for the network, or returns what is wrong with it. `what` has
-/// their name and the index of the first.
-fn encode(
+/// Calls `take` with each row of `observations`, or returns what is wrong with it. `what` has their name and the index of the first.
+fn for_each_row(
     policy: &Inner,
     observations: &Doubles<'_>,
     (first, what): (usize, &str),
     mut take: impl FnMut(usize, &[f64]),
 ) -> PyResult<()> {
-    let space = &policy.observation;
-    let mut encoded = vec![0.0; space.encoded_len()];
+    let space = &policy.encoder.space;
     for (row, observation) in observations.values().chunks_exact(space.len().max(1)).enumerate() {
-        space.encode(observation, &mut encoded).map_err(|(index, value)| {
+        space.check(observation).map_err(|(index, value)| {
             mistake(format!("{what}[{}, {index}] is {value}, which is not finite or not in its space", first + row))
         })?;
-        take(row, &encoded);
+        take(row, observation);
     }
     Ok(())
 }
@@ -126,11 +124,11 @@ impl Policy {
         let mut actor: Option<Actor<'_>> = None; // as large as the first part, which is the largest
         let mut chosen = ActionRows::zeros(self.inner.distribution.width(), 0);
         let (inner, stream, noise) = (&self.inner, &mut self.stream, &mut self.noise);
-        for_each_part(observations, inner.observation.len(), "observation", |first, part| {
+        for_each_part(observations, inner.encoder.space.len(), "observation", |first, part| {
             let count = part.shape()[0];
             let actor = actor.get_or_insert_with(|| Actor::new(inner, count.max(1)));
-            encode(inner, part, (first, "observation"), |row, encoded| {
-                actor.observe(row, encoded);
+            for_each_row(inner, part, (first, "observation"), |row, observation| {
+                actor.observe(row, observation);
             })?;
             actor.infer(count);
             noise.resize(noise.len().max(first + count), HeldNoise::default());
@@ -178,7 +176,7 @@ impl Policy {
         &self,
         py: Python<'py>,
     ) -> Option<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>)> {
-        let moments = self.inner.normalizer.as_ref()?.moments();
+        let moments = self.inner.encoder.normalizer.as_ref()?.moments();
         let stds: Vec<f64> = (0..moments.mean.len()).map(|j| moments.variance(j).sqrt()).collect();
         Some((moments.mean.clone().into_pyarray(py), stds.into_pyarray(py)))
     }
@@ -191,7 +189,7 @@ impl Policy {
     /// The numbers of elements of one observation and of one action.
     #[getter]
     fn sizes(&self) -> (usize, usize) {
-        (self.inner.observation.len(), self.inner.distribution.width().total())
+        (self.inner.encoder.space.len(), self.inner.distribution.width().total())
     }
 
     /// The policy in a checkpoint of an environment with this spec.

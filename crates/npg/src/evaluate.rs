@@ -154,8 +154,8 @@ struct Running<'a> {
     /// The number of steps after which an episode is cut, and whether that is the task's own limit.
     longest: f64,
     is_limit: bool,
-    /// Encoded observations, one row per environment.
-    encoded: Vec<f64>,
+    /// Observations, one row per environment.
+    observations: Vec<f64>,
     is_done: Vec<bool>,
     result: Evaluation,
 }
@@ -168,7 +168,7 @@ impl<'a> Running<'a> {
             first,
             longest: f64::from(limit.unwrap_or(spec.max_episode_steps.unwrap_or(0).max(LONGEST))),
             is_limit: limit.is_some(),
-            encoded: vec![0.0; lanes * spec.observation.encoded_len()],
+            observations: vec![0.0; lanes * spec.observation.len()],
             is_done: vec![false; lanes],
             result: Evaluation { returns: vec![0.0; lanes], lengths: vec![0.0; lanes], ..Evaluation::default() },
         }
@@ -176,9 +176,9 @@ impl<'a> Running<'a> {
 
     /// Chooses the actions of the `active` environments: actions sampled from `draws`, or the most probable ones.
     fn act(&self, actor: &mut Actor<'_>, active: &[usize], draws: &mut Option<Draws>) -> Result<()> {
-        let width = self.space.encoded_len();
+        let width = self.space.len();
         for (row, &lane) in active.iter().enumerate() {
-            actor.observe(row, &self.encoded[lane * width..][..width]);
+            actor.observe(row, &self.observations[lane * width..][..width]);
         }
         actor.infer(active.len());
         if let Some((row, value)) = actor.overflow(active.len()) {
@@ -222,14 +222,15 @@ impl<'a> Running<'a> {
         Ok(is_over)
     }
 
-    /// Encodes the observation for the next action.
+    /// Keeps the observation for the next action.
     fn see(&mut self, lane: usize, step: f64, observation: &[f64]) -> Result<()> {
-        let width = self.space.encoded_len();
-        let encoded = &mut self.encoded[lane * width..][..width];
-        self.space.encode(observation, encoded).map_err(|(index, value)| {
+        self.space.check(observation).map_err(|(index, value)| {
             let message = format!("observation[{index}] is {value}; it must be finite and inside its space");
             self.error(lane, step, message)
-        })
+        })?;
+        let width = self.space.len();
+        self.observations[lane * width..][..width].copy_from_slice(observation);
+        Ok(())
     }
 
     fn error(&self, lane: usize, step: f64, message: String) -> Error {

@@ -69,41 +69,16 @@ impl Space {
         }
     }
 
-    /// Writes `element` as a network reads it (in f32, later), or says what is wrong with it as (index, value).
-    pub fn encode(&self, element: &[f64], encoded: &mut [f64]) -> Result<(), (usize, f64)> {
-        let one_hot = |index: usize, size: usize, encoded: &mut [f64]| {
-            let value = element[index];
-            if value.fract() != 0.0 || value < 0.0 || value >= size as f64 {
-                return Err((index, value));
-            }
-            encoded.fill(0.0);
-            encoded[value as usize] = 1.0;
-            Ok(())
+    /// Whether `element` is in the space, bounds aside, and finite as an f32; if it is not, the first (index, value) that is wrong.
+    pub fn check(&self, element: &[f64]) -> Result<(), (usize, f64)> {
+        let is_index = |x: f64, size: usize| x.fract() == 0.0 && x >= 0.0 && x < size as f64;
+        let wrong = match self {
+            Space::Box { .. } => element.iter().position(|x| !(*x as f32).is_finite()),
+            Space::MultiBinary(_) => element.iter().position(|x| *x != 0.0 && *x != 1.0),
+            Space::Discrete(size) => element.iter().position(|x| !is_index(*x, *size)),
+            Space::MultiDiscrete(sizes) => element.iter().zip(sizes).position(|(x, size)| !is_index(*x, *size)),
         };
-        match self {
-            Space::Box { .. } => {
-                if let Some(index) = element.iter().position(|x| !(*x as f32).is_finite()) {
-                    return Err((index, element[index]));
-                }
-                encoded.copy_from_slice(element);
-            }
-            Space::MultiBinary(_) => {
-                if let Some(index) = element.iter().position(|x| *x != 0.0 && *x != 1.0) {
-                    return Err((index, element[index]));
-                }
-                encoded.copy_from_slice(element);
-            }
-            Space::Discrete(n) => one_hot(0, *n, encoded)?,
-            Space::MultiDiscrete(sizes) => {
-                let mut rest = encoded;
-                for (index, &size) in sizes.iter().enumerate() {
-                    let (part, tail) = rest.split_at_mut(size);
-                    one_hot(index, size, part)?;
-                    rest = tail;
-                }
-            }
-        }
-        Ok(())
+        wrong.map_or(Ok(()), |index| Err((index, element[index])))
     }
 }
 
@@ -117,37 +92,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn indices_become_one_hot() {
+    fn indices_are_whole_and_within() {
         let space = Space::MultiDiscrete(vec![2, 3]);
-        let mut encoded = vec![9.0; space.encoded_len()];
-        space.encode(&[1.0, 2.0], &mut encoded).unwrap();
-        assert_eq!(encoded, [0.0, 1.0, 0.0, 0.0, 1.0]);
-        assert_eq!(space.encode(&[1.0, 3.0], &mut encoded), Err((1, 3.0)));
-        assert_eq!(space.encode(&[0.5, 0.0], &mut encoded), Err((0, 0.5)));
+        assert_eq!(space.check(&[1.0, 2.0]), Ok(()));
+        assert_eq!(space.check(&[1.0, 3.0]), Err((1, 3.0)));
+        assert_eq!(space.check(&[0.5, 0.0]), Err((0, 0.5)));
+        assert_eq!(Space::Discrete(3).check(&[-1.0]), Err((0, -1.0)));
+        assert!(Space::Discrete(3).check(&[f64::NAN]).is_err());
     }
 
     #[test]
     fn bits_are_0_or_1() {
-        let mut encoded = [9.0; 2];
-        Space::MultiBinary(2).encode(&[0.0, 1.0], &mut encoded).unwrap();
-        assert_eq!(encoded, [0.0, 1.0]);
+        assert_eq!(Space::MultiBinary(2).check(&[0.0, 1.0]), Ok(()));
         for bad in [5.0, 0.5, -1.0] {
-            assert_eq!(Space::MultiBinary(2).encode(&[1.0, bad], &mut encoded), Err((1, bad)));
+            assert_eq!(Space::MultiBinary(2).check(&[1.0, bad]), Err((1, bad)));
         }
-        assert!(Space::MultiBinary(2).encode(&[f64::NAN, 0.0], &mut encoded).is_err());
+        assert!(Space::MultiBinary(2).check(&[f64::NAN, 0.0]).is_err());
     }
 
     #[test]
     fn a_box_refuses_what_is_not_finite() {
-        let mut encoded = [0.0; 2];
-        assert_eq!(
-            Space::uniform_box(2, -1.0, 1.0).encode(&[0.0, f64::INFINITY], &mut encoded),
-            Err((1, f64::INFINITY))
-        );
-        assert_eq!(
-            Space::uniform_box(2, -1.0, 1.0).encode(&[-1e39, 0.0], &mut encoded),
-            Err((0, -1e39)),
-            "infinite in f32"
-        );
+        let space = Space::uniform_box(2, -1.0, 1.0);
+        assert_eq!(space.check(&[-7.0, 0.0]), Ok(()), "bounds aside");
+        assert_eq!(space.check(&[0.0, f64::INFINITY]), Err((1, f64::INFINITY)));
+        assert_eq!(space.check(&[-1e39, 0.0]), Err((0, -1e39)), "infinite in f32");
     }
 }

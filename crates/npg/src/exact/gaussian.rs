@@ -33,7 +33,8 @@ impl AffineGaussian {
         inputs.row_mut(1)[0] = 1.0;
         let at = PolicySnapshot::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
         let [low, high] = [0, 1].map(|row| f64::from(at.outputs(row)[0]));
-        let (center, scale) = policy.normalizer.as_ref().map_or((0.0, 1.0), |n| (n.moments().mean[0], n.scale(0)));
+        let (center, scale) =
+            policy.encoder.normalizer.as_ref().map_or((0.0, 1.0), |n| (n.moments().mean[0], n.scale(0)));
         let k = (high - low) * scale;
         Some(Self { k, bias: low - k * center, sigma: libm::exp(f64::from(at.outputs(0)[1])) })
     }
@@ -160,7 +161,7 @@ mod tests {
 
         let mut moments = Moments::new(1);
         [1.0, 5.0].iter().for_each(|x| moments.push(&[*x])); // mean 3, standard deviation 2
-        linear.normalizer = Some(Normalizer::new(moments, 10.0));
+        linear.encoder.normalizer = Some(Normalizer::new(moments, 10.0));
         let normalized = AffineGaussian::of(&linear).unwrap();
         assert!((normalized.k - 0.25).abs() < 1e-8 && (normalized.bias + 1.0).abs() < 1e-7, "{normalized:?}");
 

@@ -29,20 +29,20 @@ impl Policy {
     /// [`Error::Observation`] where the observation is of another length than the policy's, not finite, or outside a
     /// space of indices.
     pub fn act(&self, observation: &[f64]) -> Result<Chosen> {
-        if observation.len() != self.observation.len() {
-            let (given, taken) = (numbers(observation.len()), self.observation.len());
+        let space = &self.encoder.space;
+        if observation.len() != space.len() {
+            let (given, taken) = (numbers(observation.len()), space.len());
             return Err(Error::Observation(format!("an observation of {given}; this policy takes {taken}")));
         }
-        let mut encoded = vec![0.0; self.observation.encoded_len()];
-        self.observation.encode(observation, &mut encoded).map_err(|(index, value)| {
-            let within = match self.observation {
+        space.check(observation).map_err(|(index, value)| {
+            let within = match space {
                 Space::Box { .. } => "it must be finite",
                 _ => "it must be an index of its space",
             };
             Error::Observation(format!("observation[{index}] is {value}; {within}"))
         })?;
         let mut actor = Actor::new(self, 1);
-        actor.observe(0, &encoded);
+        actor.observe(0, observation);
         actor.infer(1);
         actor.take_mode(0);
         let chosen = actor.executed(1).row(0);

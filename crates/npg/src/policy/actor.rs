@@ -53,10 +53,10 @@ impl<'a> Actor<'a> {
         self.policy
     }
 
-    /// Normalizes an encoded observation into row `row`; returns the network's inputs.
-    pub fn observe(&mut self, row: usize, encoded: &[f64]) -> &[f32] {
+    /// Encodes an observation into row `row`; returns the network's inputs.
+    pub fn observe(&mut self, row: usize, observation: &[f64]) -> &[f32] {
         let slot = self.tile.inputs.row_mut(row);
-        self.policy.normalize(encoded, slot);
+        self.policy.encoder.write(observation, slot);
         slot
     }
 

@@ -6,6 +6,7 @@ mod acting;
 mod actor;
 mod bounds;
 pub mod distribution;
+mod encoder;
 mod numbers;
 mod observations;
 
@@ -15,6 +16,8 @@ pub use bounds::Bounds;
 pub use distribution::{
     AnyHead, Bernoulli, Beta, Categorical, Comparer, Difference, Distribution, Gaussian, Head, TotalVariation,
 };
+pub use encoder::Encoder;
+pub(crate) use encoder::{contracted, expanded};
 pub use observations::{Inputs, Observations, WIDE};
 
 use crate::config::{self, ActivationName, HeadName, NetworkKind};
@@ -34,12 +37,10 @@ pub struct Policy {
     pub distribution: Distribution,
     /// Its parameters, one flat vector.
     pub theta: Vec<f64>,
-    /// What it sees.
-    pub observation: Space,
+    /// How it reads observations.
+    pub encoder: Encoder,
     /// How its actions are executed.
     pub bounds: Bounds,
-    /// Statistics of its observations; None where they are not normalized.
-    pub normalizer: Option<Normalizer>,
     /// Steps that one exploration matrix is held for; None without state-dependent exploration.
     pub sde_steps: Option<usize>,
 }
@@ -92,24 +93,15 @@ impl Policy {
         Self {
             sde_steps: (outputs.exploration > 0).then_some(config.sde_steps),
             bounds: Bounds::new(&spec.action, config.action_bounds, distribution.is_on_unit_interval()),
-            observation: spec.observation.clone(),
+            encoder: Encoder { space: spec.observation.clone(), normalizer },
             network,
             distribution,
             theta,
-            normalizer,
         }
     }
 
     /// Numbers in an observation as the network reads it.
     pub fn inputs(&self) -> usize {
         self.network.inputs()
-    }
-
-    /// Turns an encoded observation into a row of network inputs.
-    pub fn normalize<T: Copy + Into<f64>>(&self, encoded: &[T], row: &mut [f32]) {
-        match &self.normalizer {
-            Some(normalizer) => normalizer.apply(encoded, row),
-            None => row.iter_mut().zip(encoded).for_each(|(slot, x)| *slot = (*x).into() as f32),
-        }
     }
 }

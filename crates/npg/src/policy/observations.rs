@@ -5,11 +5,10 @@
 //! where they are needed, a tile at a time. They have the bits that they would have had if they had been kept.
 
 use super::Policy;
+use super::encoder::{Encoder, hot, index_sizes};
 use super::numbers::Numbers;
-use crate::env::Space;
 use crate::network::kernels::Matrix;
 use crate::network::{Network, Packed, Scratch, Tile};
-use crate::normalize::Normalizer;
 use std::sync::Arc;
 
 /// Network inputs of more numbers than this are not kept ready: making them again costs less than their room.
@@ -87,13 +86,6 @@ impl Inputs<'_> {
     }
 }
 
-/// How numbers of an observation become network inputs.
-#[derive(Debug, PartialEq)]
-struct Reading {
-    space: Space,
-    normalizer: Option<Normalizer>,
-}
-
 /// Observations in their own type, a row each. Columns lie in blocks with a type each: what is an image and what a vector of
 /// reals may be one observation.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +95,7 @@ pub struct Observations {
     rows: usize,
     /// Numbers of a row; an index is one.
     width: usize,
-    reading: Arc<Reading>,
+    encoder: Arc<Encoder>,
 }
 
 /// Columns of a block.
@@ -112,13 +104,12 @@ const BLOCK: usize = 512;
 impl Observations {
     /// Room for `rows` rows, which `policy` reads as it is now.
     pub fn zeros(policy: &Policy, rows: usize) -> Self {
-        let reading = Reading { space: policy.observation.clone(), normalizer: policy.normalizer.clone() };
-        Self::new(rows, policy.observation.len(), Arc::new(reading))
+        Self::new(rows, policy.encoder.space.len(), Arc::new(policy.encoder.clone()))
     }
 
-    fn new(rows: usize, width: usize, reading: Arc<Reading>) -> Self {
+    fn new(rows: usize, width: usize, encoder: Arc<Encoder>) -> Self {
         let blocks = (0..width).step_by(BLOCK).map(|first| Numbers::zeros(rows * BLOCK.min(width - first)));
-        Self { blocks: blocks.collect(), rows, width, reading }
+        Self { blocks: blocks.collect(), rows, width, encoder }
     }
 
     /// As [`Observations::zeros`], in the room of `spare` if it has that size: what is allocated and freed by turns is not
@@ -127,13 +118,13 @@ impl Observations {
         let fresh = Self::zeros(policy, 0);
         match spare.filter(|spare| (spare.rows, spare.width) == (rows, fresh.width)) {
             Some(Observations { blocks, .. }) => Self { blocks, rows, ..fresh },
-            None => Self::new(rows, fresh.width, fresh.reading),
+            None => Self::new(rows, fresh.width, fresh.encoder),
         }
     }
 
     /// No rows yet, of the kind of these.
     pub(crate) fn none_of(&self) -> Self {
-        Self::new(0, self.width, Arc::clone(&self.reading))
+        Self::new(0, self.width, Arc::clone(&self.encoder))
     }
 
     /// Number of rows.
@@ -146,50 +137,33 @@ impl Observations {
         self.blocks.iter().map(|block| block.len() * block.size()).sum()
     }
 
-    /// Keeps an encoded observation ([`Space::encode`]) as row `row`.
-    pub fn put(&mut self, row: usize, encoded: &[f64]) {
-        let reading = Arc::clone(&self.reading);
-        match &reading.space {
-            Space::Box { .. } | Space::MultiBinary(_) => self.set(row, encoded),
-            Space::Discrete(_) => self.set(row, &[index_of(encoded)]),
-            Space::MultiDiscrete(sizes) => {
-                let (mut rest, mut indices) = (encoded, Vec::with_capacity(sizes.len()));
-                for size in sizes {
-                    let (part, tail) = rest.split_at(*size);
-                    indices.push(index_of(part));
-                    rest = tail;
-                }
-                self.set(row, &indices);
-            }
+    /// Keeps an observation as row `row`.
+    pub fn put(&mut self, row: usize, observation: &[f64]) {
+        for (block, part) in self.blocks.iter_mut().zip(observation.chunks(BLOCK)) {
+            block.set(row * part.len(), part);
         }
     }
 
-    /// Adds an encoded observation as a row.
-    pub fn push(&mut self, encoded: &[f64]) {
+    /// Adds an observation as a row.
+    pub fn push(&mut self, observation: &[f64]) {
         self.rows += 1;
         let (rows, width) = (self.rows, self.width);
         for (index, block) in self.blocks.iter_mut().enumerate() {
             block.resize(rows * BLOCK.min(width - index * BLOCK));
         }
-        self.put(rows - 1, encoded);
-    }
-
-    fn set(&mut self, row: usize, numbers: &[f64]) {
-        for (block, part) in self.blocks.iter_mut().zip(numbers.chunks(BLOCK)) {
-            block.set(row * part.len(), part);
-        }
+        self.put(rows - 1, observation);
     }
 
     /// Writes the network inputs of row `row`.
     pub fn write(&self, row: usize, inputs: &mut [f32]) {
-        match &self.reading.space {
-            Space::Box { .. } | Space::MultiBinary(_) => {}
-            Space::Discrete(size) => return self.write_one_hot(row, std::slice::from_ref(size), inputs),
-            Space::MultiDiscrete(sizes) => return self.write_one_hot(row, sizes, inputs),
+        if let Some(sizes) = index_sizes(&self.encoder.space) {
+            inputs.fill(0.0);
+            hot(sizes, (0..self.width).map(|column| self.number(row, column))).for_each(|at| inputs[at] = 1.0);
+            return;
         }
         for (index, (block, part)) in self.blocks.iter().zip(inputs.chunks_mut(BLOCK)).enumerate() {
             let at = row * part.len()..(row + 1) * part.len();
-            match (&self.reading.normalizer, block) {
+            match (&self.encoder.normalizer, block) {
                 (Some(normalizer), Numbers::Bytes(all)) => normalizer.apply_from(index * BLOCK, &all[at], part),
                 (Some(normalizer), Numbers::Singles(all)) => normalizer.apply_from(index * BLOCK, &all[at], part),
                 (Some(normalizer), Numbers::Doubles(all)) => normalizer.apply_from(index * BLOCK, &all[at], part),
@@ -198,15 +172,10 @@ impl Observations {
         }
     }
 
-    fn write_one_hot(&self, row: usize, sizes: &[usize], inputs: &mut [f32]) {
-        inputs.fill(0.0);
-        let mut first = 0;
-        for (column, size) in sizes.iter().enumerate() {
-            let (index, within) = (column / BLOCK, column % BLOCK);
-            let width = BLOCK.min(self.width - index * BLOCK);
-            inputs[first + self.blocks[index].number(row * width + within) as usize] = 1.0;
-            first += size;
-        }
+    fn number(&self, row: usize, column: usize) -> f64 {
+        let (index, within) = (column / BLOCK, column % BLOCK);
+        let width = BLOCK.min(self.width - index * BLOCK);
+        self.blocks[index].number(row * width + within)
     }
 
     /// Writes the numbers of row `row`, which are not indices, before any normalizing.
@@ -231,17 +200,12 @@ impl Observations {
     }
 }
 
-/// Where a one-hot vector is 1.
-fn index_of(one_hot: &[f64]) -> f64 {
-    one_hot.iter().position(|x| *x == 1.0).unwrap_or(0) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::env::Spec;
-    use crate::normalize::Moments;
+    use crate::env::{Space, Spec};
+    use crate::normalize::{Moments, Normalizer};
     use crate::random::{Purpose, Stream};
 
     fn policy(observation: Space, normalizes: bool) -> Policy {
@@ -269,7 +233,7 @@ mod tests {
             let mut policy = policy(Space::uniform_box(5, -1e9, 1e9), normalizes);
             let mut moments = Moments::new(5);
             rows(0.3).iter().for_each(|row| moments.push(row));
-            policy.normalizer = policy.normalizer.map(|old| Normalizer::new(moments, old.clip()));
+            policy.encoder.normalizer = policy.encoder.normalizer.map(|old| Normalizer::new(moments, old.clip()));
             for (unit, bytes) in [(1.0, 1), (0.25, 4), (-1.0, 4), (0.1, 8), (65536.0, 4)] {
                 let rows = rows(unit);
                 let mut kept = Observations::zeros(&policy, rows.len());
@@ -277,7 +241,7 @@ mod tests {
                 assert_eq!(kept.bytes(), 4 * 5 * bytes, "numbers of {unit}");
                 for (index, row) in rows.iter().enumerate() {
                     let (mut expected, mut found) = ([0.0; 5], [9.0; 5]);
-                    policy.normalize(row, &mut expected);
+                    policy.encoder.write(row, &mut expected);
                     kept.write(index, &mut found);
                     assert_eq!(found.map(f32::to_bits), expected.map(f32::to_bits), "numbers of {unit}");
                 }
@@ -326,14 +290,13 @@ mod tests {
             [(Space::Discrete(1000), vec![700.0]), (Space::MultiDiscrete(vec![300, 2, 400]), vec![299.0, 0.0, 301.0])]
         {
             let policy = policy(space.clone(), true);
-            let mut encoded = vec![0.0; space.encoded_len()];
-            space.encode(&element, &mut encoded).unwrap();
             let mut kept = Observations::zeros(&policy, 1);
-            kept.put(0, &encoded);
+            kept.put(0, &element);
             assert_eq!(kept.bytes(), 4 * element.len());
-            let mut found = vec![9.0; space.encoded_len()];
+            let (mut expected, mut found) = (vec![9.0; space.encoded_len()], vec![9.0; space.encoded_len()]);
+            policy.encoder.write(&element, &mut expected);
             kept.write(0, &mut found);
-            assert!(found.iter().zip(&encoded).all(|(x, y)| f64::from(*x) == *y));
+            assert_eq!(found, expected);
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Episode {
 pub struct Batch {
     /// What the network saw: normalized observations, one row a transition. Empty where rows are wide.
     pub inputs: Matrix,
-    /// The observations themselves (encoded, f32); empty where they are not normalized, or wide.
+    /// The observations themselves, in f32; empty where they are not normalized, or wide.
     pub observations: Matrix,
     /// Wide observations, instead of `inputs`, `observations` and `finals`.
     pub wide: Option<Wide>,
@@ -71,7 +71,7 @@ impl Batch {
         self.wide.as_ref().map_or(Inputs::Ready(&self.finals), |wide| Inputs::Kept(&wide.finals))
     }
 
-    /// Writes the observation (encoded, f32) of row `row`, where observations are normalized.
+    /// Writes the observation of row `row` in f32, where observations are normalized.
     pub(crate) fn observation(&self, row: usize, numbers: &mut [f32]) {
         match &self.wide {
             Some(wide) => wide.observations.numbers(row, numbers),
@@ -93,7 +93,7 @@ impl Batch {
     pub(super) fn zeros(policy: &Policy, rows: usize, spare: Option<Observations>) -> Self {
         let wide = (policy.inputs() > WIDE).then(|| Observations::room(policy, rows, spare));
         let ready = if wide.is_none() { rows } else { 0 };
-        let normalized = if policy.normalizer.is_some() { ready } else { 0 };
+        let normalized = if policy.encoder.normalizer.is_some() { ready } else { 0 };
         Self {
             inputs: Matrix::zeros(ready, policy.inputs()),
             observations: Matrix::zeros(normalized, policy.inputs()),
@@ -105,7 +105,7 @@ impl Batch {
             finals: Matrix::zeros(0, policy.inputs()),
             final_steps: Vec::new(),
             episodes: Vec::new(),
-            observation_moments: Moments::new(policy.inputs()),
+            observation_moments: Moments::new(policy.encoder.space.len()),
             returns: vec![0.0; rows],
             diverged: 0,
             measures: Vec::new(),
@@ -113,25 +113,25 @@ impl Batch {
     }
 
     /// Takes in the observation of row `row`, and what the network saw of it.
-    pub(super) fn put(&mut self, row: usize, encoded: &[f64], inputs: &[f32]) {
+    pub(super) fn put(&mut self, row: usize, observation: &[f64], inputs: &[f32]) {
         if let Some(wide) = &mut self.wide {
-            wide.observations.put(row, encoded);
+            wide.observations.put(row, observation);
             return;
         }
         self.inputs.row_mut(row).copy_from_slice(inputs);
         if self.observations.rows() > 0 {
-            self.observations.row_mut(row).iter_mut().zip(encoded).for_each(|(slot, x)| *slot = *x as f32);
+            self.observations.row_mut(row).iter_mut().zip(observation).for_each(|(slot, x)| *slot = *x as f32);
         }
     }
 
     /// Adds a final observation; returns its row.
-    pub(super) fn push_final(&mut self, policy: &Policy, encoded: &[f64], step: u32) -> usize {
+    pub(super) fn push_final(&mut self, policy: &Policy, observation: &[f64], step: u32) -> usize {
         let row = self.final_steps.len();
         if let Some(wide) = &mut self.wide {
-            wide.finals.push(encoded);
+            wide.finals.push(observation);
         } else {
             self.finals.set_rows(row + 1);
-            policy.normalize(encoded, self.finals.row_mut(row));
+            policy.encoder.write(observation, self.finals.row_mut(row));
         }
         self.final_steps.push(step);
         row

@@ -4,7 +4,7 @@ use super::{Batch, Episode, check_reward};
 use crate::advantage::{Segment, SegmentEnd};
 use crate::env::{Ending, EnvGroup, Fault, Outcome, Space, Spec};
 use crate::error::{Error, Result};
-use crate::policy::{Actor, HeldNoise, Observations, Policy};
+use crate::policy::{Actor, HeldNoise, Observations, Policy, contracted, expanded};
 use crate::random::{Purpose, Stream};
 
 /// A simulator that diverges this often without a single good step between is broken.
@@ -23,7 +23,7 @@ pub struct Snapshot {
     pub total: f64,
     /// Discounted sum of past rewards, for the return normalizer.
     pub discounted: f64,
-    /// Encoded observation that the next action answers; empty if the episode is yet to start.
+    /// Observation that the next action answers, indices as one-hot vectors; empty if the episode is yet to start.
     pub observation: Vec<f64>,
     /// Exploration noise in use.
     pub noise: HeldNoise,
@@ -129,7 +129,7 @@ pub(super) struct Group {
     lanes: Vec<Lane>,
     /// The room of a batch that is no longer needed.
     pub(super) spare: Option<Observations>,
-    /// Encoded observations, one row a lane.
+    /// Observations, one row a lane.
     observations: Vec<f64>,
 }
 
@@ -151,7 +151,7 @@ impl Group {
             streams: (0..count).map(|i| beginning.stream(Purpose::Environment, i)).collect(),
             lanes: (0..count).map(lane).collect(),
             spare: None,
-            observations: vec![0.0; count * spec.observation.encoded_len()],
+            observations: vec![0.0; count * spec.observation.len()],
             space: spec.observation.clone(),
             environments,
         })
@@ -224,12 +224,11 @@ impl Group {
 
     /// Samples the actions of the `active` environments, and records what they answer.
     fn act(&mut self, actor: &mut Actor<'_>, active: &[usize], recording: &mut Recording<'_>) -> Result<()> {
-        let width = self.space.encoded_len();
         for (row, &lane) in active.iter().enumerate() {
-            let encoded = &self.observations[lane * width..][..width];
-            let inputs = actor.observe(row, encoded);
+            let observation = self.observation(lane);
+            let inputs = actor.observe(row, observation);
             if !recording.parts[lane].is_full() {
-                recording.batch.put(recording.parts[lane].next, encoded, inputs);
+                recording.batch.put(recording.parts[lane].next, observation, inputs);
             }
         }
         actor.infer(active.len());
@@ -277,8 +276,7 @@ impl Group {
         let before = recording.parts[lane].recorded();
         if is_recorded {
             // Moments are of the observations that were acted on.
-            let width = self.space.encoded_len();
-            recording.batch.observation_moments.push(&self.observations[lane * width..][..width]);
+            recording.batch.observation_moments.push(self.observation(lane));
             recording.batch.rewards[row] = reward;
             recording.batch.steps[row] = self.lanes[lane].step;
         }
@@ -302,9 +300,12 @@ impl Group {
 
     /// Keeps the observation that the lane's next action would answer; gives its row.
     fn push_final(&self, lane: usize, recording: &mut Recording<'_>) -> usize {
-        let width = self.space.encoded_len();
-        let encoded = &self.observations[lane * width..][..width];
-        recording.batch.push_final(recording.policy, encoded, self.lanes[lane].step)
+        recording.batch.push_final(recording.policy, self.observation(lane), self.lanes[lane].step)
+    }
+
+    fn observation(&self, lane: usize) -> &[f64] {
+        let width = self.space.len();
+        &self.observations[lane * width..][..width]
     }
 
     pub(super) fn begin_anew(&mut self) {
@@ -327,9 +328,10 @@ impl Group {
 
     /// Takes in what the lane's next action answers.
     fn observe(&mut self, lane: usize, observation: &[f64], stepping: u32) -> Result<()> {
-        let width = self.space.encoded_len();
-        let encoded = &mut self.observations[lane * width..][..width];
-        self.space.encode(observation, encoded).map_err(|bad| self.bad_observation(lane, bad, stepping))
+        self.space.check(observation).map_err(|bad| self.bad_observation(lane, bad, stepping))?;
+        let width = self.space.len();
+        self.observations[lane * width..][..width].copy_from_slice(observation);
+        Ok(())
     }
 
     fn bad_observation(&self, lane: usize, (index, value): (usize, f64), stepping: u32) -> Error {
@@ -353,13 +355,12 @@ impl Group {
     }
 
     pub(super) fn save(&self) -> Option<Vec<Snapshot>> {
-        let width = self.space.encoded_len();
         let mut snapshots = self.save_streams();
         for (lane, snapshot) in snapshots.iter_mut().enumerate() {
             let state = &self.lanes[lane];
             if state.started {
                 snapshot.state = self.environments.save(lane)?;
-                snapshot.observation = self.observations[lane * width..][..width].to_vec();
+                snapshot.observation = expanded(&self.space, self.observation(lane));
             }
             snapshot.step = state.step;
             snapshot.total = state.total;
@@ -379,7 +380,7 @@ impl Group {
     }
 
     pub(super) fn load(&mut self, snapshots: &[Snapshot]) -> Result<()> {
-        let width = self.space.encoded_len();
+        let (width, saved_width) = (self.space.len(), self.space.encoded_len());
         for (lane, snapshot) in snapshots.iter().enumerate() {
             let state = &mut self.lanes[lane];
             self.streams[lane].seek(snapshot.positions[0]);
@@ -391,11 +392,12 @@ impl Group {
             state.noise = snapshot.noise.clone();
             state.started = !snapshot.observation.is_empty();
             if state.started {
-                if snapshot.observation.len() != width {
+                if snapshot.observation.len() != saved_width {
                     let (saved, message) = (snapshot.observation.len(), "numbers of observation were saved, not");
-                    return Err(Error::Run(format!("{saved} {message} {width}")));
+                    return Err(Error::Run(format!("{saved} {message} {saved_width}")));
                 }
-                self.observations[lane * width..][..width].copy_from_slice(&snapshot.observation);
+                let observation = contracted(&self.space, &snapshot.observation);
+                self.observations[lane * width..][..width].copy_from_slice(&observation);
                 self.environments.load(lane, &snapshot.state).map_err(|fault| self.error(fault, 0))?;
             }
         }

@@ -84,7 +84,8 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
         Need {
             key: "rollout.n_envs",
             // Observations in f64, network inputs in f32, and the tile that is being computed.
-            bytes: inputs * (12 * rollout.n_envs as u128 + 4 * TILE as u128),
+            bytes: 8 * spec.observation.len() as u128 * rollout.n_envs as u128
+                + 4 * inputs * (rollout.n_envs + TILE) as u128,
             what: format!("observations of {inputs} numbers"),
             remedy: "use smaller observations, or fewer environments",
         },

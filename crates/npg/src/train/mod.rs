@@ -278,7 +278,7 @@ impl Trainer {
     pub fn initialize_from(&mut self, policy: &Policy) -> Result<()> {
         let same = policy.network == self.policy.network
             && policy.distribution == self.policy.distribution
-            && policy.normalizer.is_some() == self.policy.normalizer.is_some();
+            && policy.encoder.normalizer.is_some() == self.policy.encoder.normalizer.is_some();
         if !same {
             return Err(Error::Run(
                 "the initial policy has another shape: use the network, std and normalize settings of its run".into(),
@@ -288,7 +288,7 @@ impl Trainer {
             return Ok(());
         }
         self.policy.theta.clone_from(&policy.theta);
-        self.policy.normalizer.clone_from(&policy.normalizer);
+        self.policy.encoder.normalizer.clone_from(&policy.encoder.normalizer);
         // These belong to the policy before: a batch, a direction, and the promise of its last step.
         (self.ahead, self.solver) = (None, SolverState::default());
         self.delivery = Delivery::default();
@@ -426,7 +426,7 @@ impl Trainer {
     /// policy computes the same function as before. Returns the change of variables for the baseline, or None on the first
     /// update, which chooses the units.
     fn renormalize(&mut self, samples: &Moments) -> Option<Vec<(f64, f64)>> {
-        let normalizer = self.policy.normalizer.as_mut()?;
+        let normalizer = self.policy.encoder.normalizer.as_mut()?;
         let before = normalizer.clone();
         normalizer.update(samples);
         if !self.config.normalize.compensate || before.moments().count == 0.0 {

@@ -17,7 +17,7 @@ pub(super) struct Probe {
 /// Measures at evenly spread states of the batch: `policy` as it is now, against the parameters `updated` behind the
 /// normalizer that the batch was sampled with.
 pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
-    let normalized = policy.normalizer.is_some();
+    let normalized = policy.encoder.normalizer.is_some();
     let has_std = policy.distribution.width().reals > 0;
     if !(has_std || normalized) {
         return Probe { std: f64::NAN, kl_normalizer: 0.0 };
@@ -33,7 +33,7 @@ pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
         if normalized {
             run(policy, &repacked, &mut after, rows, |row, slot| {
                 batch.observation(row, &mut seen);
-                policy.normalize(&seen, slot);
+                policy.encoder.write(&seen, slot);
             });
         }
         for slot in 0..rows.len() {

@@ -268,7 +268,7 @@ fn save_policy(policy: &Policy, archive: &mut Archive) {
         let constants = features.constants();
         archive.insert_f32("policy/features", &[constants.len()], &constants);
     }
-    if let Some(normalizer) = &policy.normalizer {
+    if let Some(normalizer) = &policy.encoder.normalizer {
         save_moments("observations", normalizer.moments(), archive);
     }
     let (inputs, outputs) = examples(policy);
@@ -302,7 +302,7 @@ fn load_policy_state(policy: &mut Policy, archive: &Archive) -> Result<(), FileF
             .ok_or_else(|| FileFault::Mismatch("tensor `policy/features` has another length".into()))?;
         policy.network.set_features(features);
     }
-    if let Some(normalizer) = &mut policy.normalizer {
+    if let Some(normalizer) = &mut policy.encoder.normalizer {
         let moments = load_moments("observations", policy.network.inputs(), archive)?;
         *normalizer = Normalizer::new(moments, normalizer.clip());
     }

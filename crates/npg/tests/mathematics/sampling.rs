@@ -262,7 +262,7 @@ fn nothing_moves_between_sampling_and_updating() {
         let mut row = [0.0f32; 3];
         for index in 0..batch.len() {
             let observation: Vec<f64> = batch.observations.row(index).iter().map(|x| f64::from(*x)).collect();
-            policy.normalize(&observation, &mut row);
+            policy.encoder.write(&observation, &mut row);
             let error = row.iter().zip(batch.inputs.row(index)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(error < 1e-4, "row {index} was normalized with other statistics: {error}");
         }
@@ -285,7 +285,7 @@ fn nothing_moves_between_sampling_and_updating() {
             for (env, inputs) in finals.iter().enumerate() {
                 let first = env * 40 + env.min(3);
                 let observation: Vec<f64> = batch.observations.row(first).iter().map(|x| f64::from(*x)).collect();
-                old.normalize(&observation, &mut row);
+                old.encoder.write(&observation, &mut row);
                 assert!(row.iter().zip(inputs).all(|(a, b)| (a - b).abs() < 1e-4), "{row:?} {inputs:?}");
             }
         }
@@ -294,6 +294,6 @@ fn nothing_moves_between_sampling_and_updating() {
             _ => None,
         });
         last = Some((policy.clone(), cuts.collect()));
-        policy.normalizer.as_mut().unwrap().update(&batch.observation_moments);
+        policy.encoder.normalizer.as_mut().unwrap().update(&batch.observation_moments);
     }
 }

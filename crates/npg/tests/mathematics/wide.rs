@@ -37,10 +37,10 @@ fn wide(network: NetworkKind, action: Space, std: Std) -> Wide {
     let pixels: Vec<Vec<f64>> = (0..ROWS).map(|_| (0..WIDTH).map(|_| rng.below(256) as f64).collect()).collect();
     let mut moments = Moments::new(WIDTH);
     pixels.iter().for_each(|row| moments.push(row));
-    policy.normalizer = Some(Normalizer::new(moments, 10.0));
+    policy.encoder.normalizer = Some(Normalizer::new(moments, 10.0));
     let (mut ready, mut kept) = (Matrix::zeros(ROWS, WIDTH), Observations::zeros(&policy, ROWS));
     for (index, row) in pixels.iter().enumerate() {
-        policy.normalize(row, ready.row_mut(index));
+        policy.encoder.write(row, ready.row_mut(index));
         kept.put(index, row);
     }
     assert_eq!(kept.bytes(), ROWS * WIDTH, "a byte a pixel");

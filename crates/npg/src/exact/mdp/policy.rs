@@ -72,17 +72,13 @@ impl TabularPolicy {
         use crate::policy::{AnyHead, Categorical};
         use crate::problem::{PolicySnapshot, States};
         let (Space::Discrete(states), Some(AnyHead::Categorical(Categorical { count }))) =
-            (&policy.observation, policy.distribution.only_head())
+            (&policy.encoder.space, policy.distribution.only_head())
         else {
             return None;
         };
         let (states, actions) = (*states, *count);
         let mut inputs = Matrix::zeros(states, policy.inputs());
-        let mut encoded = vec![0.0; states];
-        for state in 0..states {
-            policy.observation.encode(&[state as f64], &mut encoded).ok()?;
-            policy.normalize(&encoded, inputs.row_mut(state));
-        }
+        (0..states).for_each(|state| policy.encoder.write(&[state as f64], inputs.row_mut(state)));
         let at = PolicySnapshot::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
         let logits = (0..states).flat_map(|s| at.outputs(s)[..actions].iter().map(|z| f64::from(*z))).collect();
         Self::softmax(actions, logits).ok()
