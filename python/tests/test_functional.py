@@ -257,7 +257,10 @@ def test_wrong_shapes_and_values_are_named() -> None:
         (lambda: F.fisher_product(policy, states, policy.theta[1:]), "v: "),
         (lambda: F.policy_gradient(policy, states, actions, advantages[1:]), "advantages: 199 numbers, not 200"),
         (lambda: F.policy_gradient(policy, states, actions[1:], advantages), "actions: "),
-        (lambda: F.log_prob(policy, states, actions + 2), r"actions\[\d+, 0\] is [23]; it must be an integer in 0\.\.2"),
+        (
+            lambda: F.log_prob(policy, states, actions + 2),
+            r"actions\[\d+, 0\] is [23]; it must be an integer in 0\.\.2",
+        ),
         (lambda: F.log_prob(policy, states * np.nan, actions), r"observations\[0, 0\] is NaN"),
         (lambda: F.kl(policy, policy.theta[1:], states), "theta: "),
     ]:
