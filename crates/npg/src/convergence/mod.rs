@@ -2,8 +2,9 @@
 //!
 //! In each of four [`worlds`](worlds()) a batch of N transitions is sampled, and from it the gradient, a Fisher product
 //! and the natural direction are computed by the trainer's own [`Sampler`], [`advantages`], [`discounted_weights`],
-//! [`PolicySnapshot::policy_gradient`], [`PolicySnapshot::fisher_product`] and [`update`]: Monte Carlo advantages (lambda = 1) that are not
-//! normalized, states weighted by gamma^t. Every batch is sampled anew, with its own seed. What the estimates must tend
+//! [`policy_gradient`](crate::problem::PolicySnapshot::policy_gradient),
+//! [`fisher_product`](crate::problem::PolicySnapshot::fisher_product) and [`update`]: Monte Carlo advantages (lambda = 1) that
+//! are not normalized, states weighted by gamma^t. Every batch is sampled anew, with its own seed. What the estimates must tend
 //! to is in [`World::exact`].
 
 mod statistics;
