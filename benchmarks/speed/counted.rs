@@ -8,6 +8,7 @@ use npg::env::registry;
 use npg::npg::update;
 use npg::problem::{SampledProblem, Surrogate};
 use npg::random::{Purpose, Stream};
+use npg::reduce::Reducer;
 use npg::rollout::Sampler;
 use npg::solve::SolverState;
 use npg::value::{Baseline, Visited};
@@ -32,7 +33,12 @@ fn main() {
             let steps = vec![0; ROWS];
             let targets: Vec<f64> = (0..ROWS).map(|i| (i as f64).cos()).collect();
             let states = Visited { inputs: (&world.states).into(), steps: &steps };
-            black_box(baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, 0)));
+            black_box(baseline.fit(
+                &Reducer::of_rows(states.inputs.rows()),
+                states,
+                &targets,
+                &mut Stream::new(0, Purpose::Minibatch, 0),
+            ));
         }
         "update" => {
             let mut algorithm = config.algorithm.clone();

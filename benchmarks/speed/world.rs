@@ -62,7 +62,7 @@ impl World {
 
     /// All states, counted alike.
     pub(crate) fn all(&self) -> States<'_> {
-        States { inputs: (&self.states).into(), weights: None }
+        States::of(&self.states)
     }
 
     /// (F + damping I)^-1 v by so many iterations.

@@ -52,7 +52,7 @@ fn samples(
 }
 
 fn states(given: &policy::States) -> States<'_> {
-    States { inputs: given.inputs(), weights: None }
+    States::of(given.inputs())
 }
 
 /// F v: see `npg.functional.fisher_product`.

@@ -53,7 +53,7 @@ fn trainer(id: &str) -> Trainer {
 
 fn main() {
     let (policy, inputs) = (policy(), inputs());
-    let states = States { inputs: (&inputs).into(), weights: None };
+    let states = States::of(&inputs);
     let at = PolicySnapshot::new(&policy, states, 1.0);
     let v: Vec<f64> = policy.theta.iter().enumerate().map(|(i, _)| (i as f64).sin()).collect();
 

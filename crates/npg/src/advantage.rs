@@ -5,6 +5,7 @@
 //! the batch is full (it bootstraps from the value of the next observation). Nothing leaks from one segment into another.
 
 use crate::env::Ending;
+use crate::reduce::Reducer;
 use std::ops::Range;
 
 /// How a segment ended.
@@ -74,30 +75,29 @@ pub fn advantages(
     advantages
 }
 
-/// Subtracts the mean and divides by the standard deviation, over the whole batch. If all are equal (within 1e-12 of their
-/// magnitude), they become exactly zero, because they have no signal.
+/// Subtracts the mean and divides by the standard deviation, over the whole batch, which `reducer` sums. If all are equal
+/// (within 1e-12 of their magnitude), they become exactly zero, because they have no signal.
 ///
 /// Returns the standard deviation, which is the unit of the advantages afterwards.
-pub fn normalize(advantages: &mut [f64]) -> f64 {
-    let n = advantages.len() as f64;
-    let mean = advantages.iter().sum::<f64>() / n;
-    let variance = advantages.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / n;
-    let magnitude = advantages.iter().fold(0.0f64, |m, a| m.max(a.abs()));
-    if variance.sqrt() <= 1e-12 * magnitude {
+pub fn normalize(advantages: &mut [f64], reducer: &Reducer) -> f64 {
+    let moments = reducer.moments(|row| [advantages[row]]);
+    let (mean, std) = (moments.mean[0], (moments.squares[0] / moments.count).sqrt());
+    if std <= 1e-12 * reducer.largest(|row| advantages[row].abs()) {
         advantages.fill(0.0);
-        return variance.sqrt();
+        return std;
     }
-    let scale = 1.0 / variance.sqrt();
+    let scale = 1.0 / std;
     advantages.iter_mut().for_each(|a| *a = (*a - mean) * scale);
-    variance.sqrt()
+    std
 }
 
-/// gamma^t for every row, with t its step within the episode, divided by their mean. These are the state weights of the policy
-/// gradient theorem, which most implementations drop.
-pub fn discounted_weights(segments: &[Segment], rows: usize, gamma: f64) -> Vec<f64> {
-    let mut weights = vec![0.0; rows];
+/// gamma^t for every row that `reducer` sums, with t its step within the episode, divided by their mean. These are the state
+/// weights of the policy gradient theorem, which most implementations drop.
+pub fn discounted_weights(segments: &[Segment], reducer: &Reducer, gamma: f64) -> Vec<f64> {
+    let mut weights = vec![0.0; reducer.here().len()];
     // Counted from the earliest step, which the mean takes out again: gamma^t itself is 0 in long episodes.
-    let earliest = segments.iter().map(|segment| segment.first_step).min().unwrap_or(0);
+    let here = segments.iter().map(|segment| segment.first_step).min().unwrap_or(u32::MAX);
+    let earliest = u32::MAX - reducer.largest_of_all(f64::from(u32::MAX - here)) as u32;
     for segment in segments {
         let mut weight = libm::pow(gamma, f64::from(segment.first_step - earliest)); // 0^0 = 1
         for slot in &mut weights[segment.rows.clone()] {
@@ -105,7 +105,7 @@ pub fn discounted_weights(segments: &[Segment], rows: usize, gamma: f64) -> Vec<
             weight *= gamma;
         }
     }
-    let mean = weights.iter().sum::<f64>() / rows as f64;
+    let mean = reducer.mean_of(|row| weights[row]);
     if mean > 0.0 {
         weights.iter_mut().for_each(|w| *w /= mean);
     }
@@ -122,7 +122,7 @@ mod tests {
     fn discounted_weights_of_late_steps_do_not_vanish() {
         let segment =
             |rows: std::ops::Range<usize>, first_step| Segment { rows, first_step, end: SegmentEnd::Terminated };
-        let weights = discounted_weights(&[segment(0..2, 100_000), segment(2..3, 100_001)], 3, 0.99);
+        let weights = discounted_weights(&[segment(0..2, 100_000), segment(2..3, 100_001)], &Reducer::of_rows(3), 0.99);
         let sum = 1.0 + 2.0 * 0.99;
         let expected = [3.0 / sum, 3.0 * 0.99 / sum, 3.0 * 0.99 / sum];
         assert!(weights.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{weights:?}");
@@ -196,10 +196,10 @@ mod tests {
     #[test]
     fn equal_advantages_carry_no_signal() {
         let mut equal = vec![0.1 + 0.2, 0.3, 0.3];
-        normalize(&mut equal);
+        normalize(&mut equal, &Reducer::of_rows(3));
         assert_eq!(equal, [0.0; 3]);
         let mut different = vec![1.0, 2.0, 3.0];
-        normalize(&mut different);
+        normalize(&mut different, &Reducer::of_rows(3));
         assert!((different[2] - 1.5f64.sqrt()).abs() < 1e-12 && different[1].abs() < 1e-15);
     }
 
@@ -209,7 +209,7 @@ mod tests {
             Segment { rows: 0..2, first_step: 3, end: SegmentEnd::Terminated },
             Segment { rows: 2..3, first_step: 0, end: SegmentEnd::BatchEnd(0) },
         ];
-        let w = discounted_weights(&segments, 3, 0.5);
+        let w = discounted_weights(&segments, &Reducer::of_rows(3), 0.5);
         assert!((w[0] / w[2] - 0.125).abs() < 1e-12 && (w[1] / w[2] - 0.0625).abs() < 1e-12);
         assert!((w.iter().sum::<f64>() / 3.0 - 1.0).abs() < 1e-12);
     }

@@ -33,23 +33,40 @@ impl Moments {
 
     /// Adds all samples of `other`.
     pub fn merge(&mut self, other: &Moments) {
-        let total = self.count + other.count;
-        if other.count == 0.0 {
-            return;
-        }
-        let share = other.count / total;
-        for j in 0..self.mean.len() {
-            let delta = other.mean[j] - self.mean[j];
-            self.mean[j] += delta * share;
-            self.squares[j] += other.squares[j] + delta * delta * self.count * share;
-        }
-        self.count = total;
+        merge((&mut self.count, &mut self.mean, &mut self.squares), (other.count, &other.mean, &other.squares));
+    }
+
+    /// The count, the means and the sums of squares, one after the other.
+    pub(crate) fn to_numbers(&self) -> Vec<f64> {
+        [&[self.count], &self.mean[..], &self.squares[..]].concat()
+    }
+
+    /// What [`Moments::to_numbers`] gave.
+    pub(crate) fn from_numbers(numbers: &[f64]) -> Self {
+        let (means, squares) = numbers[1..].split_at(numbers.len() / 2);
+        Self { count: numbers[0], mean: means.to_vec(), squares: squares.to_vec() }
     }
 
     /// Population variance of dimension `j`; 1 before the second sample.
     pub fn variance(&self, j: usize) -> f64 {
         if self.count < 2.0 { 1.0 } else { self.squares[j] / self.count }
     }
+}
+
+/// Adds the samples of `other` to a count, means and sums of squared deviations: the pairwise formula.
+pub(crate) fn merge((count, mean, squares): (&mut f64, &mut [f64], &mut [f64]), other: (f64, &[f64], &[f64])) {
+    let (other_count, other_mean, other_squares) = other;
+    if other_count == 0.0 {
+        return;
+    }
+    let total = *count + other_count;
+    let share = other_count / total;
+    for j in 0..mean.len() {
+        let delta = other_mean[j] - mean[j];
+        mean[j] += delta * share;
+        squares[j] += other_squares[j] + delta * delta * *count * share;
+    }
+    *count = total;
 }
 
 /// A standard deviation below this fraction of 1 + |mean| is rounding error: the dimension has been constant so far.

@@ -1,4 +1,4 @@
-//! Summaries of samples: mean and its interval, interquartile mean, bootstrap intervals, explained variance.
+//! Summaries of samples: mean and its interval, interquartile mean, bootstrap intervals.
 //!
 //! Few seeds make noisy comparisons, so every summary comes with an interval. Undefined quantities (no samples,
 //! one sample where two are needed, a NaN among the samples) are NaN and never 0.
@@ -161,22 +161,6 @@ pub fn bootstrap_interval(
     Interval { low: quantile(&values, tail), high: quantile(&values, 1.0 - tail) }
 }
 
-/// The fraction of the variance of `targets` that `predictions` explain, 1 - Var(y - p) / Var(y): 1 is perfect, 0
-/// no better than a constant, below 0 worse. NaN when the targets do not vary.
-///
-/// # Panics
-///
-/// When the lengths differ.
-pub fn explained_variance(predictions: &[f64], targets: &[f64]) -> f64 {
-    assert_eq!(predictions.len(), targets.len(), "one prediction for each target");
-    let spread = variance(targets);
-    if spread == 0.0 {
-        return f64::NAN;
-    }
-    let residuals: Vec<f64> = targets.iter().zip(predictions).map(|(y, p)| y - p).collect();
-    1.0 - variance(&residuals) / spread
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,14 +269,5 @@ mod tests {
             })
             .count();
         close(hits as f64 / 1000.0, 0.895, 0.05);
-    }
-
-    #[test]
-    fn explained_variance_has_known_values() {
-        let targets = [1.0, 2.0, 3.0, 4.0];
-        close(explained_variance(&targets, &targets), 1.0, 0.0);
-        close(explained_variance(&[9.0; 4], &targets), 0.0, 1e-15);
-        close(explained_variance(&[4.0, 3.0, 2.0, 1.0], &targets), -3.0, 1e-12);
-        assert!(explained_variance(&[0.0; 4], &[5.0; 4]).is_nan());
     }
 }

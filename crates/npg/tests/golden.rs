@@ -40,6 +40,11 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("momentum-schedule", "Pendulum-v1", &["algorithm.momentum=0.9", "algorithm.kl_step_schedule=linear"]),
     ("gauss-newton", "Acrobot-v1", &["value.kind=mlp-gauss-newton", "value.hidden=[32, 32]"]),
     ("monte-carlo", "MountainCar-v0", &["advantage.estimator=monte-carlo", "algorithm.discounted_states=true"]),
+    (
+        "several-leaves",
+        "Pendulum-v1",
+        &["run.steps=6000", "rollout.batch_steps=2000", "algorithm.discounted_states=true"],
+    ),
     ("rbf", "Pendulum-v1", &["policy.network=rbf", "policy.rbf_features=60"]),
     ("relu", "CartPole-v1", &["policy.activation=relu", "value.activation=gelu"]),
     ("silu", "Pendulum-v1", &["policy.activation=silu", "value.activation=relu"]),

@@ -31,7 +31,7 @@ impl AffineGaussian {
         }
         let mut inputs = Matrix::zeros(2, 1);
         inputs.row_mut(1)[0] = 1.0;
-        let at = PolicySnapshot::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+        let at = PolicySnapshot::new(policy, States::of(&inputs), 1.0);
         let [low, high] = [0, 1].map(|row| f64::from(at.outputs(row)[0]));
         let (center, scale) =
             policy.encoder.normalizer.as_ref().map_or((0.0, 1.0), |n| (n.moments().mean[0], n.scale(0)));

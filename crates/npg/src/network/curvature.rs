@@ -1,8 +1,8 @@
 //! Products with the curvature J^T M J of a network's outputs, J being their Jacobian in the parameters.
 
 use super::kernels::Matrix;
-use super::{Network, Packed, Scratch, Tile};
-use crate::reduce::{self, Cut, Pool};
+use super::{Network, Packed, Scratch, Tile, Tiling};
+use crate::reduce::{Part, Pool, Reducer};
 
 /// A forward pass over rows, as products with its curvature need it.
 #[derive(Clone, Copy, Debug)]
@@ -14,9 +14,9 @@ pub struct Curvature<'a> {
     /// The forward pass, tile by tile.
     pub tiles: &'a [Tile],
     /// How the rows are cut into tiles.
-    pub cut: Cut,
-    /// The number of rows.
-    pub rows: usize,
+    pub tiling: &'a Tiling,
+    /// How they are summed.
+    pub reducer: &'a Reducer,
     /// Working memory of the passes.
     pub scratch: &'a Pool<Scratch>,
     /// Working memory for the f32 copies of `v`.
@@ -24,7 +24,7 @@ pub struct Curvature<'a> {
 }
 
 impl Curvature<'_> {
-    /// (1/rows) sum over the rows of J^T M J v, without damping.
+    /// (1/N) sum over the N rows of the batch of J^T M J v, without damping.
     ///
     /// `prepare` provides the inputs of a tile that does not keep its own. `metric` gets the index of a tile, its number of rows
     /// and the rows of J v, which it replaces by M J v.
@@ -34,7 +34,7 @@ impl Curvature<'_> {
         prepare: impl Fn(usize, &mut Scratch) + Sync,
         metric: impl Fn(usize, usize, &mut Matrix) + Sync,
     ) -> Vec<f64> {
-        let Self { network, packed, tiles, cut, rows, scratch, tangents } = *self;
+        let Self { network, packed, tiles, tiling, reducer, scratch, tangents } = *self;
         let mut product = tangents.with(
             || network.tangent(),
             |tangent| {
@@ -45,10 +45,13 @@ impl Curvature<'_> {
                     metric(index, tiles[index].rows(), &mut scratch.outputs);
                     network.vjp(packed, &tiles[index], scratch, sum);
                 };
-                reduce::sum(cut, network.parameters(), (scratch, || Scratch::new(network)), add)
+                reducer.sum(network.parameters(), |part: &Part, sum| {
+                    let work = |scratch: &mut Scratch| tiling.of_part(part).for_each(|index| add(scratch, index, sum));
+                    scratch.with(|| Scratch::new(network), work);
+                })
             },
         );
-        let scale = 1.0 / rows as f64;
+        let scale = 1.0 / reducer.rows() as f64;
         product.iter_mut().for_each(|x| *x *= scale);
         product
     }

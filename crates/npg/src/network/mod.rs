@@ -14,11 +14,13 @@ mod curvature;
 mod init;
 mod layers;
 mod passes;
+mod tiling;
 
 pub use curvature::Curvature;
 pub use init::orthogonal;
 pub use layers::FourierFeatures;
 pub use passes::{Scratch, Tile};
+pub use tiling::Tiling;
 
 use kernels::Activation;
 use layers::{AnyLayer, AnyPacked, Constant, Dense, Exploration, Layer, LayerNorm, Purpose, Tiles};

@@ -3,23 +3,22 @@
 use super::{PolicySnapshot, Surrogate};
 use crate::network::{Packed, Scratch, TILE, Tile};
 use crate::policy::{Comparer, Difference};
-use crate::trust_region::Comparison;
-use rayon::prelude::*;
+use crate::trust_region::{Comparison, MAXIMA, MEANS};
 
 impl PolicySnapshot<'_> {
     /// Compares the policy with parameters `theta` with the policy of the snapshot.
     pub fn compare(&self, theta: &[f64], surrogate: Surrogate<'_>) -> Comparison {
         let packed = self.policy.network.pack(theta);
-        let parts: Vec<Vec<Comparison>> = (0..self.tiles.len())
-            .into_par_iter()
-            .with_min_len(2)
-            .map(|index| self.compare_tile(index, &self.forward(index, &packed), surrogate))
-            .collect();
+        // By tiles, which are more than leaves, on the threads; then up the tree.
+        let mut of_tiles: Vec<Vec<Comparison>> = vec![Vec::new(); self.tiles.len()];
+        self.tiling.for_each(&mut of_tiles, |index, parts| {
+            *parts = self.compare_tile(index, &self.forward(index, &packed), surrogate);
+        });
+        let sums = self.reducer.sums_and_maxima(MEANS, MAXIMA, |part, sums| {
+            of_tiles[self.tiling.of_part(part)].iter().flatten().for_each(|part| part.add_to(sums));
+        });
         let tv_exact = self.policy.distribution.has_exact_total_variation();
-        let mut total = Comparison { tv_exact, ..Comparison::default() };
-        parts.into_iter().flatten().for_each(|part| total.add(part));
-        let scale = 1.0 / self.rows().max(1) as f64;
-        total.means().into_iter().for_each(|mean| *mean *= scale);
+        let mut total = Comparison::of_sums(&sums, self.reducer.rows().max(1), tv_exact);
         let bonus = surrogate.entropy * (total.entropy - total.entropy_old);
         (total.surrogate, total.surrogate_size) = (total.surrogate + bonus, total.surrogate_size + bonus.abs());
         total
@@ -28,9 +27,14 @@ impl PolicySnapshot<'_> {
     /// The policy of the snapshot compared with itself: everything is zero except for the entropy.
     pub fn unmoved(&self) -> Comparison {
         let distribution = &self.policy.distribution;
-        let entropy =
-            (0..self.rows()).map(|row| self.weight(row) * distribution.entropy(self.outputs(row))).sum::<f64>();
-        let entropy = entropy / self.rows().max(1) as f64;
+        let entropy = self.reducer.sum(1, |part, sum| {
+            for index in self.tiling.of_part(part) {
+                for (slot, row) in self.tiling.rows(index).enumerate() {
+                    sum[0] += self.weight(row) * distribution.entropy(self.tiles[index].outputs().row(slot));
+                }
+            }
+        });
+        let entropy = entropy[0] / self.reducer.rows().max(1) as f64;
         let tv_exact = distribution.has_exact_total_variation();
         Comparison { tv_exact, entropy, entropy_old: entropy, ..Comparison::default() }
     }
@@ -57,7 +61,7 @@ impl PolicySnapshot<'_> {
         let before = &self.tiles[index];
         let mut parts = vec![Comparison::default(); before.rows().div_ceil(TILE)];
         let mut comparer = Comparer::new(&self.policy.distribution);
-        for (slot, row) in self.cut.rows(index).enumerate() {
+        for (slot, row) in self.tiling.rows(index).enumerate() {
             let part = &mut parts[slot / TILE];
             let (p, q) = (before.outputs().row(slot), tile.outputs().row(slot));
             let (source, weight) = (self.source(row), self.weight(row));

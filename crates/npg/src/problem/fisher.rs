@@ -18,8 +18,8 @@ impl PolicySnapshot<'_> {
             network: &self.policy.network,
             packed: &self.packed,
             tiles: &self.tiles,
-            cut: self.cut,
-            rows: self.rows(),
+            tiling: &self.tiling,
+            reducer: &self.reducer,
             scratch: &self.scratch,
             tangents: &self.tangents,
         };
@@ -27,7 +27,7 @@ impl PolicySnapshot<'_> {
         let metric = |index: usize, rows: usize, outputs: &mut Matrix| {
             distribution.apply_metric(rows, &self.metrics[index], outputs);
             if self.is_weighted() {
-                for (slot, row) in self.cut.rows(index).enumerate() {
+                for (slot, row) in self.tiling.rows(index).enumerate() {
                     let weight = self.weight(row) as f32;
                     outputs.row_mut(slot).iter_mut().for_each(|x| *x *= weight);
                 }
@@ -43,34 +43,37 @@ impl PolicySnapshot<'_> {
 
     /// The dense F, parameters x parameters: sum of U^T U / N over the rows U = sqrt(M) J.
     pub fn dense_fisher(&self) -> Dense {
-        let network = &self.policy.network;
-        let parameters = network.parameters();
-        let rank = self.policy.distribution.metric_rank();
-        let mut scratch = Scratch::new(network);
-        let mut rows = vec![0.0; network.tile_rows() * parameters];
-        let mut fisher = Dense::zeros(parameters, parameters);
-        let mut u = Dense::zeros(network.tile_rows(), parameters);
-        for (index, tile) in self.tiles.iter().enumerate() {
-            self.prepare(index, &mut scratch);
-            for component in 0..rank {
-                for (slot, row) in self.cut.rows(index).enumerate() {
-                    let root = scratch.outputs.row_mut(slot);
-                    self.policy.distribution.metric_root(self.metrics[index].row(slot), component, root);
-                    let weight = (self.weight(row) / self.rows() as f64).sqrt() as f32;
-                    root.iter_mut().for_each(|x| *x *= weight);
+        let parameters = self.policy.network.parameters();
+        let fisher = self.reducer.sum_matrix(Dense::gram_len(parameters), |part, fisher| {
+            let size = self.policy.network.tile_rows();
+            let (mut rows, mut u) = (vec![0.0; size * parameters], Dense::zeros(size, parameters));
+            self.each_tile(part, |scratch, index| {
+                self.prepare(index, scratch);
+                for component in 0..self.policy.distribution.metric_rank() {
+                    self.fill_root(index, component, scratch);
+                    self.policy.network.vjp_rows(&self.packed, &self.tiles[index], scratch, &mut rows);
+                    let count = self.tiles[index].rows();
+                    for (slot, row) in rows.chunks_exact(parameters).take(count).enumerate() {
+                        u.row_mut(slot).copy_from_slice(row);
+                    }
+                    u.add_gram(count, fisher);
                 }
-                network.vjp_rows(&self.packed, tile, &mut scratch, &mut rows);
-                for (slot, row) in rows.chunks_exact(parameters).take(tile.rows()).enumerate() {
-                    u.row_mut(slot).copy_from_slice(row);
-                }
-                fisher.add_gram(&u, tile.rows());
-            }
-        }
-        fisher.mirror();
-        fisher
+            });
+        });
+        Dense::from_gram(parameters, fisher)
     }
 
-    /// Scores of the sampled actions, one row a state: sqrt(w) grad log pi(a|s). (1/N) S^T S is the empirical Fisher.
+    /// Makes the cotangents of tile `index` a column of sqrt(M / N).
+    fn fill_root(&self, index: usize, component: usize, scratch: &mut Scratch) {
+        for (slot, row) in self.tiling.rows(index).enumerate() {
+            let root = scratch.outputs.row_mut(slot);
+            self.policy.distribution.metric_root(self.metrics[index].row(slot), component, root);
+            let weight = (self.weight(row) / self.reducer.rows() as f64).sqrt() as f32;
+            root.iter_mut().for_each(|x| *x *= weight);
+        }
+    }
+
+    /// Scores of the sampled actions, one row for each state of the batch: sqrt(w) grad log pi(a|s). (1/N) S^T S is the empirical Fisher.
     pub fn scores(&self, actions: &ActionRows) -> Dense {
         let (network, distribution) = (&self.policy.network, &self.policy.distribution);
         let parameters = network.parameters();
@@ -80,7 +83,7 @@ impl PolicySnapshot<'_> {
         let mut scores = Dense::zeros(self.rows(), parameters);
         for (index, tile) in self.tiles.iter().enumerate() {
             self.prepare(index, &mut scratch);
-            let range = self.cut.rows(index);
+            let range = self.tiling.rows(index);
             for (slot, row) in range.clone().enumerate() {
                 cotangent.fill(0.0);
                 let action = actions.row(self.source(row));
@@ -92,6 +95,6 @@ impl PolicySnapshot<'_> {
                 scores.row_mut(row).copy_from_slice(&rows[slot * parameters..][..parameters]);
             }
         }
-        scores
+        scores.with_rows_of(&self.reducer)
     }
 }

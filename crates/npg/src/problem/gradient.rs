@@ -3,7 +3,6 @@
 use super::PolicySnapshot;
 use crate::env::ActionRows;
 use crate::network::Scratch;
-use crate::reduce;
 
 impl PolicySnapshot<'_> {
     /// g = mean over the rows of w (A grad log pi(a|s) + c grad H(pi(.|s))), one number for each parameter.
@@ -16,7 +15,7 @@ impl PolicySnapshot<'_> {
         let add = |scratch: &mut Scratch, index: usize, sum: &mut [f64]| {
             let tile = &self.tiles[index];
             let mut cotangent = vec![0.0; outputs];
-            for (slot, row) in self.cut.rows(index).enumerate() {
+            for (slot, row) in self.tiling.rows(index).enumerate() {
                 let source = self.source(row);
                 let weight = self.weight(row);
                 cotangent.fill(0.0);
@@ -30,8 +29,10 @@ impl PolicySnapshot<'_> {
             self.prepare(index, scratch);
             network.vjp(&self.packed, tile, scratch, sum);
         };
-        let mut gradient = reduce::sum(self.cut, network.parameters(), (&self.scratch, || Scratch::new(network)), add);
-        let rows = self.rows().max(1) as f64;
+        let mut gradient = self
+            .reducer
+            .sum(network.parameters(), |part, sum| self.each_tile(part, |scratch, index| add(scratch, index, sum)));
+        let rows = self.reducer.rows().max(1) as f64;
         gradient.iter_mut().for_each(|g| *g /= rows);
         gradient
     }

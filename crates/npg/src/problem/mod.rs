@@ -10,6 +10,8 @@ mod gradient;
 mod sampled;
 mod snapshot;
 #[cfg(test)]
+mod ranks;
+#[cfg(test)]
 mod tests;
 
 pub use sampled::{SampledProblem, Surrogate};

@@ -20,7 +20,7 @@ pub struct Surrogate<'a> {
     pub discounts: Option<&'a [f64]>,
 }
 
-/// A batch of states, actions and advantages, estimated on this machine's threads.
+/// A batch of states, actions and advantages, or the part of it that is here, estimated on this machine's threads.
 #[derive(Debug)]
 pub struct SampledProblem<'a> {
     policy: &'a Policy,
@@ -73,7 +73,8 @@ impl Problem for SampledProblem<'_> {
 
     fn is_flat(&self) -> bool {
         let Surrogate { advantages, entropy, .. } = self.surrogate;
-        self.all.rows() == 0 || (entropy == 0.0 && advantages.iter().all(|a| *a == 0.0))
+        let reducer = &self.all.reducer;
+        reducer.rows() == 0 || (entropy == 0.0 && reducer.largest(|row| advantages[row].abs()) == 0.0)
     }
 
     fn dense_fisher(&self) -> Option<Dense> {

@@ -4,9 +4,9 @@
 //! computed only once for each update.
 
 use crate::network::kernels::Matrix;
-use crate::network::{Packed, Scratch, Tile};
+use crate::network::{Packed, Scratch, Tile, Tiling};
 use crate::policy::{Inputs, Policy};
-use crate::reduce::{self, Cut, Pool};
+use crate::reduce::{Part, Pool, Reducer};
 
 /// States, as the network reads them, and how much each counts.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,15 @@ pub struct States<'a> {
     pub inputs: Inputs<'a>,
     /// Weights with mean one (gamma^t normalized); None means all equal.
     pub weights: Option<&'a [f64]>,
+    /// How they are summed; None means as the rows of one environment.
+    pub reducer: Option<&'a Reducer>,
+}
+
+impl<'a> States<'a> {
+    /// States that all count the same.
+    pub fn of(inputs: impl Into<Inputs<'a>>) -> Self {
+        Self { inputs: inputs.into(), weights: None, reducer: None }
+    }
 }
 
 /// The old policy on a set of states: its forward pass, with everything that products need.
@@ -22,7 +31,8 @@ pub struct States<'a> {
 pub struct PolicySnapshot<'a> {
     pub(super) policy: &'a Policy,
     pub(super) packed: Packed,
-    pub(super) cut: Cut,
+    pub(super) reducer: Reducer,
+    pub(super) tiling: Tiling,
     pub(super) tiles: Vec<Tile>,
     /// Fisher metric of each row's distribution, tile by tile.
     pub(super) metrics: Vec<Matrix>,
@@ -35,56 +45,72 @@ pub struct PolicySnapshot<'a> {
     mean_weight: f64,
     /// Which of the given states these are; None means all.
     selection: Option<Vec<usize>>,
-    rows: usize,
 }
 
-/// Evenly spread rows: a fraction of `rows`, at least one.
-fn spread(rows: usize, fraction: f64) -> Option<Vec<usize>> {
-    let count = ((rows as f64 * fraction).round() as usize).max(1).min(rows);
-    (count < rows).then(|| (0..count).map(|i| i * rows / count).collect())
+/// Evenly spread rows, a fraction of those that `all` sums and at least one: how they are summed, and which they are; None for all,
+/// and where they are too few to be summed by all peers.
+fn spread(all: Reducer, fraction: f64) -> (Reducer, Option<Vec<usize>>) {
+    let count = ((all.rows() as f64 * fraction).round() as usize).max(1).min(all.rows());
+    match (count < all.rows()).then(|| all.of_spread(count)).flatten() {
+        Some(reducer) => (reducer, Some(all.spread(count))),
+        None => (all, None),
+    }
 }
 
 /// The weights average to one over all states but not over a selection, so they are divided by the selection's mean; otherwise F
 /// and the predicted KL would be scaled by it. It is 1 without a selection, and for weights that are all zero (F is then
 /// zero, and the step is refused).
-fn mean_weight(weights: Option<&[f64]>, selection: Option<&[usize]>) -> f64 {
+fn mean_weight(reducer: &Reducer, weights: Option<&[f64]>, selection: Option<&[usize]>) -> f64 {
     let (Some(weights), Some(selection)) = (weights, selection) else { return 1.0 };
-    let mean = selection.iter().map(|row| weights[*row]).sum::<f64>() / selection.len() as f64;
+    let mean = reducer.mean_of(|row| weights[selection[row]]);
     if mean > 0.0 { mean } else { 1.0 }
 }
 
 impl<'a> PolicySnapshot<'a> {
     /// Runs the forward pass over an evenly spread `fraction` of the states.
     pub fn new(policy: &'a Policy, states: States<'a>, fraction: f64) -> Self {
-        let selection = spread(states.inputs.rows(), fraction);
-        let rows = selection.as_ref().map_or(states.inputs.rows(), Vec::len);
+        let all = states.reducer.map_or_else(|| Reducer::of_rows(states.inputs.rows()), Reducer::clone);
+        let (reducer, selection) = spread(all, fraction);
         let packed = policy.network.pack_with_transposes(&policy.theta);
-        let cut = Cut::new(rows, policy.network.tile_rows());
-        let mut tiles: Vec<(Tile, Matrix)> = Vec::with_capacity(cut.tiles());
-        tiles.resize_with(cut.tiles(), || {
+        let tiling = Tiling::new(&policy.network, &reducer);
+        let mut tiles: Vec<(Tile, Matrix)> = Vec::with_capacity(tiling.tiles());
+        tiles.resize_with(tiling.tiles(), || {
             (Tile::new(&policy.network, 0, false), Matrix::zeros(0, policy.distribution.metric_len()))
         });
         let scratch = Pool::default();
-        reduce::for_each(cut, &mut tiles, |index, (tile, metric)| {
+        tiling.for_each(&mut tiles, |index, (tile, metric)| {
             metric.set_rows(policy.network.tile_rows());
             let source = |row: usize| selection.as_ref().map_or(row, |s| s[row]);
             *tile = scratch.with(
                 || Scratch::new(&policy.network),
-                |scratch| states.inputs.linearized((&policy.network, &packed), cut.rows(index).map(source), scratch),
+                |scratch| states.inputs.linearized((&policy.network, &packed), tiling.rows(index).map(source), scratch),
             );
             for row in 0..tile.rows() {
                 policy.distribution.metric(tile.outputs().row(row), metric.row_mut(row));
             }
         });
         let (tiles, metrics) = tiles.into_iter().unzip();
-        let mean_weight = mean_weight(states.weights, selection.as_deref());
-        let (tangents, States { inputs, weights }) = (Pool::default(), states);
-        Self { policy, packed, cut, tiles, metrics, scratch, tangents, inputs, weights, mean_weight, selection, rows }
+        let mean_weight = mean_weight(&reducer, states.weights, selection.as_deref());
+        let (tangents, States { inputs, weights, .. }) = (Pool::default(), states);
+        Self {
+            policy,
+            packed,
+            reducer,
+            tiling,
+            tiles,
+            metrics,
+            scratch,
+            tangents,
+            inputs,
+            weights,
+            mean_weight,
+            selection,
+        }
     }
 
-    /// Number of states.
+    /// Number of states that are here.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.reducer.here().len()
     }
 
     /// The policy.
@@ -94,12 +120,19 @@ impl<'a> PolicySnapshot<'a> {
 
     /// Writes the inputs of tile `index` into the first rows of `to`.
     pub(super) fn write_inputs(&self, index: usize, to: &mut Matrix) {
-        self.inputs.fill(self.cut.rows(index).map(|row| self.source(row)), to);
+        self.inputs.fill(self.tiling.rows(index).map(|row| self.source(row)), to);
     }
 
     /// Before a product of tile `index`: makes its inputs again, where the tile does not keep them.
     pub(super) fn prepare(&self, index: usize, scratch: &mut Scratch) {
-        self.inputs.prepare(&self.tiles[index], self.cut.rows(index).map(|row| self.source(row)), scratch);
+        self.inputs.prepare(&self.tiles[index], self.tiling.rows(index).map(|row| self.source(row)), scratch);
+    }
+
+    /// Does `work` for the tiles of a part, in their order, with working memory for them.
+    pub(super) fn each_tile(&self, part: &Part, mut work: impl FnMut(&mut Scratch, usize)) {
+        let tiles = self.tiling.of_part(part);
+        self.scratch
+            .with(|| Scratch::new(&self.policy.network), |scratch| tiles.for_each(|index| work(scratch, index)));
     }
 
     /// Index of row `row` among the given states.
@@ -119,7 +152,7 @@ impl<'a> PolicySnapshot<'a> {
 
     /// Network outputs of row `row`.
     pub fn outputs(&self, row: usize) -> &[f32] {
-        let (tile, slot) = self.cut.tile(row);
+        let (tile, slot) = self.tiling.place(row);
         self.tiles[tile].outputs().row(slot)
     }
 }

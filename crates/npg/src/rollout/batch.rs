@@ -6,6 +6,7 @@ use crate::env::Measure;
 use crate::network::kernels::Matrix;
 use crate::normalize::Moments;
 use crate::policy::{Inputs, Observations, Policy, WIDE};
+use crate::reduce::Reducer;
 
 /// A finished training episode.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,8 +15,16 @@ pub struct Episode {
     pub total: f64,
     /// Steps.
     pub length: u32,
+    /// Index of its environment.
+    pub(crate) environment: usize,
     /// At which of its environment's steps in this batch it ended: the order in time.
     pub(crate) ended_at: usize,
+}
+
+impl Episode {
+    fn place_in_time(&self) -> (usize, usize) {
+        (self.ended_at, self.environment)
+    }
 }
 
 /// Transitions of one iteration. Rows are environment-major; segments say where episodes begin and end.
@@ -33,6 +42,8 @@ pub struct Batch {
     pub rewards: Vec<f64>,
     /// Step within its episode of each row.
     pub steps: Vec<u32>,
+    /// How sums over the transitions are added.
+    pub reducer: Reducer,
     /// Runs of consecutive steps.
     pub segments: Vec<Segment>,
     /// Network inputs of the observations that segments bootstrap from. Empty where rows are wide.
@@ -41,8 +52,8 @@ pub struct Batch {
     pub final_steps: Vec<u32>,
     /// Episodes that ended in this batch, in order of time.
     pub episodes: Vec<Episode>,
-    /// Moments of this batch's observations.
-    pub observation_moments: Moments,
+    /// Moments of the observations of each environment.
+    pub(super) observation_moments: Vec<Moments>,
     /// Discounted sum of the episode's rewards so far, up to and with each row's.
     pub returns: Vec<f64>,
     /// Simulations that diverged.
@@ -79,6 +90,30 @@ impl Batch {
         }
     }
 
+    /// Moments of the observations that were acted on.
+    pub fn observation_moments(&self) -> Moments {
+        let dimensions = self.observation_moments.first().map_or(0, |moments| moments.mean.len());
+        self.reducer.join_moments(&self.observation_moments, dimensions)
+    }
+
+    /// The episodes that ended in this batch, also those of other processes, in order of time; environments stay in order.
+    pub(crate) fn all_episodes(&self) -> Vec<Episode> {
+        let numbers = self.episodes.iter().map(|episode| {
+            let Episode { total, length, environment, ended_at } = *episode;
+            [total, f64::from(length), environment as f64, ended_at as f64]
+        });
+        let all = self.reducer.gather(numbers.flatten().collect());
+        let episode = |numbers: &[f64]| Episode {
+            total: numbers[0],
+            length: numbers[1] as u32,
+            environment: numbers[2] as usize,
+            ended_at: numbers[3] as usize,
+        };
+        let mut all: Vec<Episode> = all.chunks_exact(4).map(episode).collect();
+        all.sort_by_key(Episode::place_in_time);
+        all
+    }
+
     /// Number of transitions.
     pub fn len(&self) -> usize {
         self.rewards.len()
@@ -101,11 +136,12 @@ impl Batch {
             actions: ActionRows::zeros(policy.distribution.width(), rows),
             rewards: vec![0.0; rows],
             steps: vec![0; rows],
+            reducer: Reducer::of_rows(rows),
             segments: Vec::new(),
             finals: Matrix::zeros(0, policy.inputs()),
             final_steps: Vec::new(),
             episodes: Vec::new(),
-            observation_moments: Moments::new(policy.encoder.space.len()),
+            observation_moments: Vec::new(),
             returns: vec![0.0; rows],
             diverged: 0,
             measures: Vec::new(),
@@ -141,7 +177,7 @@ impl Batch {
     pub(super) fn concatenate(policy: &Policy, mut blocks: Vec<Batch>) -> Self {
         if blocks.len() == 1 {
             let mut all = blocks.remove(0);
-            all.episodes.sort_by_key(|episode| episode.ended_at);
+            all.episodes.sort_by_key(Episode::place_in_time);
             return all;
         }
         let mut all = Batch::zeros(policy, 0, None);
@@ -174,7 +210,7 @@ impl Batch {
                 ..segment
             }));
             all.episodes.extend(block.episodes);
-            all.observation_moments.merge(&block.observation_moments);
+            all.observation_moments.extend(block.observation_moments);
             all.returns.extend_from_slice(&block.returns);
             all.diverged += block.diverged;
             for measure in block.measures {
@@ -184,7 +220,7 @@ impl Batch {
                 }
             }
         }
-        all.episodes.sort_by_key(|episode| episode.ended_at); // stable: environments stay in order
+        all.episodes.sort_by_key(Episode::place_in_time);
         all
     }
 }

@@ -4,6 +4,7 @@ use super::{Batch, Episode, check_reward};
 use crate::advantage::{Segment, SegmentEnd};
 use crate::env::{Ending, EnvGroup, Fault, Outcome, Space, Spec};
 use crate::error::{Error, Result};
+use crate::normalize::Moments;
 use crate::policy::{Actor, HeldNoise, Observations, Policy, contracted, expanded};
 use crate::random::{Purpose, Stream};
 
@@ -174,7 +175,8 @@ impl Group {
                 self.reset(lane, &mut raw[..width])?;
             }
         }
-        let batch = Batch::zeros(policy, counts.iter().sum(), self.spare.take());
+        let mut batch = Batch::zeros(policy, counts.iter().sum(), self.spare.take());
+        batch.observation_moments = vec![Moments::new(policy.encoder.space.len()); self.len()];
         let mut recording = Recording { policy, gamma, parts: self.parts(counts), batch };
         let mut actor = Actor::new(policy, self.len());
         let mut outcomes = vec![Outcome { reward: 0.0, ending: Ending::Running }; self.len()];
@@ -276,7 +278,7 @@ impl Group {
         let before = recording.parts[lane].recorded();
         if is_recorded {
             // Moments are of the observations that were acted on.
-            recording.batch.observation_moments.push(self.observation(lane));
+            recording.batch.observation_moments[lane].push(self.observation(lane));
             recording.batch.rewards[row] = reward;
             recording.batch.steps[row] = self.lanes[lane].step;
         }
@@ -313,8 +315,8 @@ impl Group {
     }
 
     fn finish(&mut self, lane: usize, ended_at: usize, batch: &mut Batch) {
-        let state = &mut self.lanes[lane];
-        batch.episodes.push(Episode { total: state.total, length: state.step, ended_at });
+        let (environment, state) = (self.first + lane, &mut self.lanes[lane]);
+        batch.episodes.push(Episode { total: state.total, length: state.step, environment, ended_at });
         state.episode += 1;
     }
 

@@ -16,6 +16,7 @@ pub use group::Snapshot;
 use crate::env::EnvSource;
 use crate::error::{Error, Result};
 use crate::policy::Policy;
+use crate::reduce::{Layout, Reducer};
 use group::{Beginning, Group};
 use rayon::prelude::*;
 
@@ -86,7 +87,8 @@ impl Sampler {
             })
             .collect();
         let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(Batch::concatenate(policy, blocks))
+        let counts = (0..self.n_envs).map(|environment| each + usize::from(environment < remainder));
+        Ok(Batch { reducer: Reducer::new(Layout::of_rows(counts)), ..Batch::concatenate(policy, blocks) })
     }
 
     /// Takes back a batch that is no longer needed: the next but one is made in its room, if it is large.

@@ -2,6 +2,7 @@
 //! of threads. (Libraries choose the order of their sums by the CPU.)
 
 use crate::network::kernels::{LANE64, Left64, add_product64, axpy, dot};
+use crate::reduce::Reducer;
 use rayon::prelude::*;
 use std::ops::{Index, IndexMut};
 
@@ -69,20 +70,43 @@ impl Dense {
         (0..self.rows).map(|i| dot(self.row(i), x)).collect()
     }
 
-    /// self += U^T U over the first `rows` rows of U, on and below the diagonal. The elements above it are undefined.
-    pub(crate) fn add_gram(&mut self, u: &Dense, rows: usize) {
-        let (stride, order) = (self.stride, self.rows);
-        self.values.par_chunks_mut((BLOCK * stride).max(1)).enumerate().for_each(|(block, c)| {
+    /// How many numbers [`Dense::add_gram`] adds to, for a matrix of `columns` columns.
+    pub(crate) fn gram_len(columns: usize) -> usize {
+        columns * columns.next_multiple_of(LANE64)
+    }
+
+    /// Adds U^T U of the first `rows` rows of this U to `gram`, on and below the diagonal. The elements above it are
+    /// undefined.
+    pub(crate) fn add_gram(&self, rows: usize, gram: &mut [f64]) {
+        let (stride, order) = (self.stride, self.columns);
+        gram.par_chunks_mut((BLOCK * stride).max(1)).enumerate().for_each(|(block, c)| {
             let first = block * BLOCK;
             let count = BLOCK.min(order - first);
             let columns = (first + count).next_multiple_of(LANE64);
             for start in (0..rows).step_by(DEPTH) {
                 let depth = DEPTH.min(rows - start);
-                let b = &u.values[start * stride..];
+                let b = &self.values[start * stride..];
                 let left = Left64 { values: &b[first..], row_stride: 1, k_stride: stride };
                 add_product64((count, depth, columns), left, (b, stride), (&mut *c, stride));
             }
         });
+    }
+
+    /// The symmetric matrix with columns `columns` of which [`Dense::add_gram`] has formed one half.
+    pub(crate) fn from_gram(columns: usize, gram: Vec<f64>) -> Self {
+        let mut matrix = Self { rows: columns, columns, stride: columns.next_multiple_of(LANE64), values: gram };
+        for i in 0..columns {
+            for j in 0..i {
+                matrix[(j, i)] = matrix[(i, j)];
+            }
+        }
+        matrix
+    }
+
+    /// The rows of all processes that share a batch, of which these are the ones here.
+    pub(crate) fn with_rows_of(mut self, reducer: &Reducer) -> Self {
+        self.values = reducer.gather(self.values);
+        Self { rows: self.values.len() / self.stride.max(1), ..self }
     }
 
     /// A A^T, on and below the diagonal.
@@ -90,18 +114,10 @@ impl Dense {
         let mut products = Self::zeros(self.rows, self.rows);
         for first in (0..self.columns).step_by(DEPTH) {
             let depth = DEPTH.min(self.columns - first);
-            products.add_gram(&Self::from_fn(depth, self.rows, |k, i| self[(i, first + k)]), depth);
+            let columns = Self::from_fn(depth, self.rows, |k, i| self[(i, first + k)]);
+            columns.add_gram(depth, &mut products.values);
         }
         products
-    }
-
-    /// Copies the elements below the diagonal to above it.
-    pub(crate) fn mirror(&mut self) {
-        for i in 0..self.rows {
-            for j in 0..i {
-                self[(j, i)] = self[(i, j)];
-            }
-        }
     }
 }
 
@@ -204,10 +220,9 @@ mod tests {
     }
 
     fn gram(u: &Dense) -> Dense {
-        let mut gram = Dense::zeros(u.columns(), u.columns());
-        gram.add_gram(u, u.rows());
-        gram.mirror();
-        gram
+        let mut gram = vec![0.0; Dense::gram_len(u.columns())];
+        u.add_gram(u.rows(), &mut gram);
+        Dense::from_gram(u.columns(), gram)
     }
 
     #[test]
@@ -215,9 +230,8 @@ mod tests {
         for (rows, columns) in [(1, 1), (7, 5), (300, 70), (10, 131)] {
             let u = random(rows, columns, 1);
             let (gram, columns) = (gram(&u), u.transposed());
-            let mut products = columns.row_products();
-            products.mirror();
-            assert_eq!(products, gram);
+            let products = columns.row_products();
+            assert_eq!(Dense::from_gram(products.rows, products.values), gram);
             for i in 0..columns.rows() {
                 for j in 0..columns.rows() {
                     let expected: f64 = columns.row(i).iter().zip(columns.row(j)).map(|(a, b)| a * b).sum();

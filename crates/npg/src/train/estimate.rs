@@ -42,16 +42,21 @@ impl Trainer {
         let mut advantages = advantages(&batch.segments, &scaled.rewards, &values, &finals, settings.gamma, lambda);
         let targets = advantages.iter().zip(&values).map(|(a, v)| a + v).collect();
         let scaled_unit = 1.0 / self.rewards.scale();
-        let unit = if settings.normalize { normalize(&mut advantages) * scaled_unit } else { scaled_unit };
+        let unit =
+            if settings.normalize { normalize(&mut advantages, &batch.reducer) * scaled_unit } else { scaled_unit };
         let are_read = self.config.trust_region.report || self.config.algorithm.discounted_states;
-        let discounts = are_read.then(|| discounted_weights(&batch.segments, batch.len(), settings.gamma));
+        let discounts = are_read.then(|| discounted_weights(&batch.segments, &batch.reducer, settings.gamma));
         Estimate { values, finals, advantages, targets, discounts, unit, scaled_unit, clipped: scaled.clipped }
     }
 
     /// The batch as the policy's update reads it: the states with their weights, and the data of the surrogate.
     pub(super) fn samples<'a>(&self, batch: &'a Batch, estimate: &'a Estimate) -> (States<'a>, Surrogate<'a>) {
         let (algorithm, discounts) = (&self.config.algorithm, estimate.discounts.as_deref());
-        let states = States { inputs: batch.states(), weights: discounts.filter(|_| algorithm.discounted_states) };
+        let states = States {
+            inputs: batch.states(),
+            weights: discounts.filter(|_| algorithm.discounted_states),
+            reducer: Some(&batch.reducer),
+        };
         let surrogate = Surrogate {
             actions: &batch.actions,
             advantages: &estimate.advantages,

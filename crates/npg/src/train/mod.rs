@@ -19,15 +19,15 @@ use crate::env::{EnvSource, Measure, Spec};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, Plan, evaluate};
 use crate::metrics::{self, Row};
-use crate::normalize::Moments;
 use crate::npg::{Update, UpdateStatus, update};
 use crate::policy::Policy;
 use crate::problem::SampledProblem;
 use crate::random::{Purpose, Stream};
-use crate::rollout::{Batch, Sampler};
+use crate::reduce::Reducer;
+use crate::rollout::{Batch, Episode, Sampler};
 use crate::solve::SolverState;
 use crate::stats;
-use crate::value::{Baseline, Fit, Visited};
+use crate::value::{Baseline, Fit, Visited, explained_variance};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -138,9 +138,15 @@ fn sample(sampler: &mut Sampler, policy: &Policy, steps: u64) -> Sampled {
 }
 
 /// Fits the baseline. Also returns the seconds that it took.
-fn fit(baseline: &mut Baseline, states: Visited<'_>, targets: &[f64], order: &mut Stream) -> (Fit, f64) {
+fn fit(
+    baseline: &mut Baseline,
+    reducer: &Reducer,
+    states: Visited<'_>,
+    targets: &[f64],
+    order: &mut Stream,
+) -> (Fit, f64) {
     let begin = Instant::now();
-    (baseline.fit(states, targets, order), begin.elapsed().as_secs_f64())
+    (baseline.fit(reducer, states, targets, order), begin.elapsed().as_secs_f64())
 }
 
 impl Trainer {
@@ -341,19 +347,20 @@ impl Trainer {
                 update.seconds.gradient += forward;
                 update
             },
-            || (!samples_ahead).then(|| fit(baseline, visited, &estimate.targets, &mut order)),
+            || (!samples_ahead).then(|| fit(baseline, &batch.reducer, visited, &estimate.targets, &mut order)),
         );
         let mut updated = updating.elapsed().as_secs_f64();
         self.take(&update);
 
         // Only now may the normalizers change.
-        let relation = self.renormalize(&batch.observation_moments);
+        let relation = self.renormalize(&batch);
         let return_scale = self.rewards.scale();
         self.rewards.settle();
         let probe = probe::probe(&self.policy, &update.theta, &batch);
-        self.count(&batch);
+        let episodes = batch.all_episodes();
+        self.count(&batch, &episodes);
         let (fit, fitting) = fitted.unwrap_or_else(|| {
-            let (fit, seconds) = self.fit_and_sample_ahead(visited, &estimate.targets, &mut order);
+            let (fit, seconds) = self.fit_and_sample_ahead(&batch.reducer, visited, &estimate.targets, &mut order);
             updated += seconds;
             (fit, seconds)
         });
@@ -365,11 +372,11 @@ impl Trainer {
             self.baseline.substitute_inputs(&relation);
         }
         let seconds = begin.elapsed().as_secs_f64();
-        self.clock = (self.clock.0 + seconds, self.clock.1 + batch.len() as u64);
+        self.clock = (self.clock.0 + seconds, self.clock.1 + batch.reducer.rows() as u64);
 
-        let mut row = self.episode_metrics(&batch);
+        let mut row = self.episode_metrics(&episodes);
         time_metrics(&mut row, &update, [sampled, updated, fitting]);
-        row.push(metrics::EXPLAINED_VARIANCE, stats::explained_variance(&estimate.values, &estimate.targets));
+        row.push(metrics::EXPLAINED_VARIANCE, explained_variance(&batch.reducer, &estimate.values, &estimate.targets));
         row.push(metrics::VALUE_LOSS, fit.loss);
         row.push(metrics::STD, probe.std);
         update_metrics(&mut row, &update, kl_step);
@@ -408,11 +415,19 @@ impl Trainer {
     }
 
     /// Fits the baseline while the next batch, if there is one, is sampled. Returns the seconds of the fit.
-    fn fit_and_sample_ahead(&mut self, states: Visited<'_>, targets: &[f64], order: &mut Stream) -> (Fit, f64) {
+    fn fit_and_sample_ahead(
+        &mut self,
+        reducer: &Reducer,
+        states: Visited<'_>,
+        targets: &[f64],
+        order: &mut Stream,
+    ) -> (Fit, f64) {
         let (more, steps) = (!self.is_done(), self.batch_steps());
         let (sampler, baseline, policy) = (&mut self.sampler, &mut self.baseline, &self.policy);
-        let (fitted, ahead) =
-            rayon::join(|| fit(baseline, states, targets, order), || more.then(|| sample(sampler, policy, steps)));
+        let (fitted, ahead) = rayon::join(
+            || fit(baseline, reducer, states, targets, order),
+            || more.then(|| sample(sampler, policy, steps)),
+        );
         self.ahead = ahead;
         fitted
     }
@@ -422,13 +437,13 @@ impl Trainer {
         (self.config.run.steps - self.steps.min(self.config.run.steps)).min(self.config.rollout.batch_steps as u64)
     }
 
-    /// Adds `samples` to the statistics of observations. With `normalize.compensate`, the first layer is rewritten so that the
+    /// Adds the batch to the statistics of observations. With `normalize.compensate`, the first layer is rewritten so that the
     /// policy computes the same function as before. Returns the change of variables for the baseline, or None on the first
     /// update, which chooses the units.
-    fn renormalize(&mut self, samples: &Moments) -> Option<Vec<(f64, f64)>> {
+    fn renormalize(&mut self, batch: &Batch) -> Option<Vec<(f64, f64)>> {
         let normalizer = self.policy.encoder.normalizer.as_mut()?;
         let before = normalizer.clone();
-        normalizer.update(samples);
+        normalizer.update(&batch.observation_moments());
         if !self.config.normalize.compensate || before.moments().count == 0.0 {
             return None;
         }
@@ -449,12 +464,12 @@ impl Trainer {
         }
     }
 
-    fn count(&mut self, batch: &Batch) {
+    fn count(&mut self, batch: &Batch, episodes: &[Episode]) {
         self.iteration += 1;
-        self.steps += batch.len() as u64;
-        self.diverged += batch.diverged;
-        self.episodes += batch.episodes.len() as u64;
-        for episode in &batch.episodes {
+        self.steps += batch.reducer.rows() as u64;
+        self.diverged += batch.reducer.count_of_all(batch.diverged);
+        self.episodes += episodes.len() as u64;
+        for episode in episodes {
             if self.recent.len() == WINDOW {
                 self.recent.pop_front();
             }
@@ -462,9 +477,9 @@ impl Trainer {
         }
     }
 
-    fn episode_metrics(&self, batch: &Batch) -> Row {
+    fn episode_metrics(&self, episodes: &[Episode]) -> Row {
         let (totals, lengths): (Vec<f64>, Vec<f64>) = self.recent.iter().copied().unzip();
-        let ended: Vec<f64> = batch.episodes.iter().map(|episode| episode.total).collect();
+        let ended: Vec<f64> = episodes.iter().map(|episode| episode.total).collect();
         let interval = stats::mean_interval(&totals);
         let mut row = Row::default();
         row.push(metrics::EP_REW_MEAN, if totals.is_empty() { f64::NAN } else { self.mean_return() });

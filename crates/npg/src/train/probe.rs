@@ -23,28 +23,31 @@ pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
         return Probe { std: f64::NAN, kl_normalizer: 0.0 };
     }
     let (packed, repacked) = (policy.network.pack(updated), policy.network.pack(&policy.theta));
-    let count = STATES.min(batch.len());
-    let rows: Vec<usize> = (0..count).map(|i| i * batch.len() / count).collect();
-    let (mut before, mut after) = (Tile::new(&policy.network, TILE, false), Tile::new(&policy.network, TILE, false));
-    let (mut std, mut kl) = (0.0, 0.0);
-    let mut seen = vec![0.0; policy.inputs()];
-    for rows in rows.chunks(TILE) {
-        run(policy, &packed, &mut before, rows, |row, slot| batch.states().write(row, slot));
-        if normalized {
-            run(policy, &repacked, &mut after, rows, |row, slot| {
-                batch.observation(row, &mut seen);
-                policy.encoder.write(&seen, slot);
-            });
-        }
-        for slot in 0..rows.len() {
-            let outputs = before.outputs().row(slot);
-            std += policy.distribution.mean_std(outputs).unwrap_or(f64::NAN);
+    let count = STATES.min(batch.reducer.rows());
+    let rows = batch.reducer.spread(count);
+    let sums = batch.reducer.sum(2, |part, sums| {
+        let [first, end] = [part.rows.start, part.rows.end].map(|end| rows.partition_point(|row| *row < end));
+        let capacity = TILE.min(end - first);
+        let [mut before, mut after] = [(); 2].map(|()| Tile::new(&policy.network, capacity, false));
+        let mut seen = vec![0.0; policy.inputs()];
+        for rows in rows[first..end].chunks(TILE) {
+            run(policy, &packed, &mut before, rows, |row, slot| batch.states().write(row, slot));
             if normalized {
-                kl += policy.distribution.kl(outputs, after.outputs().row(slot));
+                run(policy, &repacked, &mut after, rows, |row, slot| {
+                    batch.observation(row, &mut seen);
+                    policy.encoder.write(&seen, slot);
+                });
+            }
+            for slot in 0..rows.len() {
+                let outputs = before.outputs().row(slot);
+                sums[0] += policy.distribution.mean_std(outputs).unwrap_or(f64::NAN);
+                if normalized {
+                    sums[1] += policy.distribution.kl(outputs, after.outputs().row(slot));
+                }
             }
         }
-    }
-    Probe { std: std / count as f64, kl_normalizer: kl / count as f64 }
+    });
+    Probe { std: sums[0] / count as f64, kl_normalizer: sums[1] / count as f64 }
 }
 
 fn run(policy: &Policy, packed: &Packed, tile: &mut Tile, rows: &[usize], mut fill: impl FnMut(usize, &mut [f32])) {

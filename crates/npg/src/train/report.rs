@@ -43,14 +43,18 @@ impl Starts {
     /// The sum of gamma^t r over each segment that starts an episode, plus gamma^n V of the observation after it unless the
     /// episode terminated. `beyond` has V of each of the batch's final observations, in units of reward.
     pub(super) fn of(batch: &Batch, beyond: &[f64], gamma: f64) -> Self {
-        let starts = batch.segments.iter().filter(|segment| segment.first_step == 0);
         let total = |segment: &Segment| {
             let beyond = segment.end.bootstrap().map_or(0.0, |row| beyond[row]);
             batch.rewards[segment.rows.clone()].iter().rev().fold(beyond, |later, reward| reward + gamma * later)
         };
-        let returns: Vec<f64> = starts.map(total).collect();
-        let count = returns.len() as f64;
-        Self { count, mean: stats::mean(&returns), variance: stats::variance(&returns) / count }
+        // Where each episode begins.
+        let mut returns = vec![None; batch.len()];
+        for segment in batch.segments.iter().filter(|segment| segment.first_step == 0) {
+            returns[segment.rows.start] = Some([total(segment)]);
+        }
+        let moments = batch.reducer.moments_of_some(|row| returns[row]);
+        let (count, mean) = (moments.count, if moments.count > 0.0 { moments.mean[0] } else { f64::NAN });
+        Self { count, mean, variance: if count < 2.0 { f64::NAN } else { moments.squares[0] / (count - 1.0) / count } }
     }
 
     /// Whether there is a mean with a variance: at least two episodes, all of them finite.
@@ -110,9 +114,9 @@ impl Trainer {
             } else {
                 stats::mean(&lengths)
             },
-            mean_step: batch.steps.iter().map(|step| f64::from(*step)).sum::<f64>() / batch.len() as f64,
+            mean_step: batch.reducer.mean_of(|row| f64::from(batch.steps[row])),
             advantage_unit: estimate.unit,
-            advantage_max: estimate.advantages.iter().fold(0.0, |largest, a| a.abs().max(largest)),
+            advantage_max: batch.reducer.largest(|row| estimate.advantages[row].abs()),
         }
     }
 }

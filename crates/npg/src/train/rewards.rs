@@ -2,7 +2,7 @@
 //! divided by the spread of returns, and outliers are clipped.
 
 use super::report::discounted_length;
-use crate::advantage::SegmentEnd;
+use crate::advantage::{Segment, SegmentEnd};
 use crate::checkpoint::Archive;
 use crate::config::Config;
 use crate::error::FileFault;
@@ -60,12 +60,15 @@ pub(super) struct Scaled {
 
 impl Lengths {
     fn observe(&mut self, batch: &Batch) {
-        for segment in &batch.segments {
-            let length = segment.first_step.saturating_add(segment.rows.len() as u32);
-            self.longest = self.longest.max(length);
-            if segment.end == SegmentEnd::Terminated {
-                self.vary |= *self.terminated.get_or_insert(length) != length;
-            }
+        let length = |segment: &Segment| segment.first_step.saturating_add(segment.rows.len() as u32);
+        let terminated = || batch.segments.iter().filter(|s| s.end == SegmentEnd::Terminated).map(length);
+        let largest = |here: Option<u32>| batch.reducer.largest_of_all(f64::from(here.unwrap_or(0))) as u32;
+        self.longest = self.longest.max(largest(batch.segments.iter().map(length).max()));
+        let most = largest(terminated().max());
+        let least = u32::MAX - largest(terminated().map(|length| u32::MAX - length).max());
+        if most > 0 {
+            let known = *self.terminated.get_or_insert(least);
+            self.vary |= least != known || most != known;
         }
         self.vary |= self.terminated.is_some_and(|length| length < self.longest);
     }
@@ -111,7 +114,7 @@ impl Rewards {
         let (mean, scale) = (self.rewards.mean[0], self.scale());
         let reach = if self.has_spread() { self.clip / scale } else { f64::INFINITY };
         let within = mean - reach..=mean + reach;
-        let clipped = batch.rewards.iter().filter(|r| !within.contains(r)).count() as f64 / batch.len() as f64;
+        let clipped = batch.reducer.mean_of(|row| f64::from(u8::from(!within.contains(&batch.rewards[row]))));
         let scaled = |r: &f64| (r.clamp(*within.start(), *within.end()) - self.center) * scale;
         Scaled { rewards: batch.rewards.iter().map(scaled).collect(), clipped, change }
     }
@@ -129,7 +132,7 @@ impl Rewards {
         let is_first = self.rewards.count == 0.0;
         let before = self.lengths;
         self.lengths.observe(batch);
-        batch.rewards.iter().for_each(|r| self.rewards.push(&[*r]));
+        self.rewards.merge(&batch.reducer.moments(|row| [batch.rewards[row]]));
         let (mean, std) = (self.rewards.mean[0], self.rewards.variance(0).sqrt());
         if is_first && !self.lengths.vary && std > ROUNDING * mean.abs() && mean.abs() > DROWNS * std {
             self.center = mean;
@@ -147,11 +150,11 @@ impl Rewards {
 
     /// Moments of the sum of gamma^k (r - center) over the episode so far, at each row.
     fn returns_of(&self, batch: &Batch) -> Moments {
-        let mut moments = Moments::new(1);
-        for (total, step) in batch.returns.iter().zip(&batch.steps) {
-            moments.push(&[total - self.center * discounted_length(f64::from(*step) + 1.0, self.gamma)]);
-        }
-        moments
+        let worth = |step: u32| match self.center {
+            0.0 => 0.0,
+            center => center * discounted_length(f64::from(step) + 1.0, self.gamma),
+        };
+        batch.reducer.moments(|row| [batch.returns[row] - worth(batch.steps[row])])
     }
 
     fn has_spread(&self) -> bool {

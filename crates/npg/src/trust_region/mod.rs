@@ -9,6 +9,11 @@ pub use promise::{Episodes, Promise};
 /// a direction that fits only noise, the fraction is at least 1 / sqrt(states).
 const ROUNDING: f64 = 1e-6;
 
+/// Numbers of a [`Comparison`] that are means, and that are largest values.
+pub(crate) const MEANS: usize = 10;
+/// See [`MEANS`].
+pub(crate) const MAXIMA: usize = 3;
+
 /// A new policy compared with the old one: averages over the batch's states (with the weights of the states).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Comparison {
@@ -62,8 +67,8 @@ impl Comparison {
         self.surrogate.abs() < ROUNDING * self.surrogate_size
     }
 
-    /// The fields that are means. They are sums until they are divided by the number of states.
-    pub(crate) fn means(&mut self) -> [&mut f64; 10] {
+    /// The fields that are means, which are sums until they are divided by the number of states, and then the largest values.
+    fn numbers(&mut self) -> [&mut f64; MEANS + MAXIMA] {
         let Discounted { surrogate, kl, tv } = &mut self.discounted;
         [
             &mut self.surrogate,
@@ -76,14 +81,26 @@ impl Comparison {
             surrogate,
             kl,
             tv,
+            &mut self.kl_max,
+            &mut self.kl_reverse_max,
+            &mut self.tv_max,
         ]
     }
 
-    /// Adds sums of other states, and takes the larger maxima.
-    pub(crate) fn add(&mut self, mut other: Comparison) {
-        self.means().into_iter().zip(other.means()).for_each(|(sum, x)| *sum += *x);
-        self.kl_max = self.kl_max.max(other.kl_max);
-        self.kl_reverse_max = self.kl_reverse_max.max(other.kl_reverse_max);
-        self.tv_max = self.tv_max.max(other.tv_max);
+    /// Adds sums over some states to those over others, and takes the larger maxima.
+    pub(crate) fn add_to(mut self, sums: &mut [f64]) {
+        let (means, maxima) = sums.split_at_mut(MEANS);
+        let numbers = self.numbers();
+        means.iter_mut().zip(&numbers).for_each(|(sum, x)| *sum += **x);
+        maxima.iter_mut().zip(&numbers[MEANS..]).for_each(|(max, x)| *max = max.max(**x));
+    }
+
+    /// The comparison with such sums over so many states.
+    pub(crate) fn of_sums(sums: &[f64], states: usize, tv_exact: bool) -> Self {
+        let mut comparison = Comparison { tv_exact, ..Comparison::default() };
+        comparison.numbers().into_iter().zip(sums).for_each(|(number, sum)| *number = *sum);
+        let scale = 1.0 / states as f64;
+        comparison.numbers().into_iter().take(MEANS).for_each(|mean| *mean *= scale);
+        comparison
     }
 }

@@ -1,11 +1,14 @@
 //! An MLP fitted by Adam (Kingma & Ba 2015) on minibatches of squared errors.
+//!
+//! Such a fit has one owner, which holds the whole batch: it consists of hundreds of small steps, each of which needs the one
+//! before, and a minibatch has too few rows to be shared (docs/decisions/0002-overlapped-fit.md).
 
 use crate::config;
 use crate::network::kernels::{AdamStep, adam};
-use crate::network::{Network, Packed, Scratch, Tile};
+use crate::network::{Network, Packed, Scratch, Tile, Tiling};
 use crate::policy::Inputs;
 use crate::random::Stream;
-use crate::reduce::{self, Cut, Pool};
+use crate::reduce::{Pool, Reducer};
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
@@ -48,19 +51,16 @@ impl Adam {
     ) -> f64 {
         let mut order: Vec<usize> = (0..targets.len()).collect();
         let mut packed = network.pack_with_transposes(theta);
-        let mut tiles: Vec<Tile> = Vec::new();
-        let cut = |rows| Cut::new(rows, network.tile_rows());
-        tiles.resize_with(cut(self.minibatch.min(targets.len())).tiles(), || {
-            Tile::new(network, network.tile_rows(), true)
-        });
-        let scratch = Pool::default();
+        // Every minibatch is a batch of its own; the last one may be shorter.
+        let full = Minibatch::new(network, self.minibatch.min(targets.len()));
+        let rest = Minibatch::new(network, targets.len() % self.minibatch);
         let mut loss = 0.0;
         for _ in 0..self.epochs {
             rng.shuffle(&mut order);
             loss = 0.0;
-            for minibatch in order.chunks(self.minibatch) {
-                let count = cut(minibatch.len()).tiles();
-                let sums = gradient((network, &packed, &scratch), &mut tiles[..count], minibatch, (inputs, targets));
+            for rows in order.chunks(self.minibatch) {
+                let minibatch = if rows.len() == full.reducer.rows() { &full } else { &rest };
+                let sums = minibatch.gradient(&packed, rows, inputs, targets);
                 loss += sums[network.parameters()];
                 self.step(theta, &sums[..network.parameters()]);
                 network.repack(theta, &mut packed);
@@ -77,26 +77,42 @@ impl Adam {
     }
 }
 
-/// Gradient of the minibatch's mean squared error, then the sum of squared errors.
-fn gradient(
-    (network, packed, scratch): (&Network, &Packed, &Pool<Scratch>),
-    tiles: &mut [Tile],
-    minibatch: &[usize],
-    (inputs, targets): (Inputs<'_>, &[f64]),
-) -> Vec<f64> {
-    let cut = Cut::new(minibatch.len(), network.tile_rows());
-    let parameters = network.parameters();
-    let scale = 2.0 / minibatch.len() as f64;
-    reduce::sum_mut(cut, tiles, parameters + 1, (scratch, || Scratch::new(network)), |scratch, index, tile, sum| {
-        let rows = &minibatch[cut.rows(index)];
-        tile.set_rows(rows.len());
-        inputs.fill(rows.iter().copied(), &mut tile.inputs);
-        network.forward(packed, tile);
-        for (slot, &row) in rows.iter().enumerate() {
-            let error = f64::from(tile.outputs().row(slot)[0]) - targets[row];
-            scratch.outputs.row_mut(slot)[0] = (scale * error) as f32;
-            sum[parameters] += error * error;
-        }
-        network.vjp(packed, tile, scratch, &mut sum[..parameters]);
-    })
+/// How minibatches of so many rows are summed.
+struct Minibatch<'a> {
+    network: &'a Network,
+    reducer: Reducer,
+    tiling: Tiling,
+    /// Working memory of a leaf.
+    memory: Pool<(Tile, Scratch)>,
+}
+
+impl<'a> Minibatch<'a> {
+    fn new(network: &'a Network, rows: usize) -> Self {
+        let reducer = Reducer::of_rows(rows);
+        Self { network, tiling: Tiling::new(network, &reducer), reducer, memory: Pool::default() }
+    }
+
+    /// Gradient of the mean squared error of `rows`, then the sum of squared errors.
+    fn gradient(&self, packed: &Packed, rows: &[usize], inputs: Inputs<'_>, targets: &[f64]) -> Vec<f64> {
+        let network = self.network;
+        let parameters = network.parameters();
+        let scale = 2.0 / rows.len() as f64;
+        let add = |tile: &mut Tile, scratch: &mut Scratch, rows: &[usize], sum: &mut [f64]| {
+            tile.set_rows(rows.len());
+            inputs.fill(rows.iter().copied(), &mut tile.inputs);
+            network.forward(packed, tile);
+            for (slot, &row) in rows.iter().enumerate() {
+                let error = f64::from(tile.outputs().row(slot)[0]) - targets[row];
+                scratch.outputs.row_mut(slot)[0] = (scale * error) as f32;
+                sum[parameters] += error * error;
+            }
+            network.vjp(packed, tile, scratch, &mut sum[..parameters]);
+        };
+        let make = || (Tile::new(network, network.tile_rows(), true), Scratch::new(network));
+        self.reducer.sum(parameters + 1, |part, sum| {
+            self.memory.with(make, |(tile, scratch)| {
+                self.tiling.of_part(part).for_each(|index| add(tile, scratch, &rows[self.tiling.rows(index)], sum));
+            });
+        })
+    }
 }

@@ -6,9 +6,9 @@
 
 use crate::config;
 use crate::network::kernels::dot;
-use crate::network::{Curvature, Network, Scratch, Tile};
+use crate::network::{Curvature, Network, Scratch, Tile, Tiling};
 use crate::policy::Inputs;
-use crate::reduce::{self, Cut, Pool};
+use crate::reduce::{Pool, Reducer};
 use crate::solve::{CgOptions, conjugate_gradient};
 use crate::step::moved;
 
@@ -30,37 +30,51 @@ impl GaussNewton {
     }
 
     /// All steps; returns the mean squared error after the last.
-    pub(super) fn fit(&mut self, network: &Network, theta: &mut Vec<f64>, inputs: Inputs<'_>, targets: &[f64]) -> f64 {
-        let n = targets.len() as f64;
-        let cut = Cut::new(targets.len(), network.tile_rows());
+    pub(super) fn fit(
+        &mut self,
+        reducer: &Reducer,
+        (network, theta): (&Network, &mut Vec<f64>),
+        inputs: Inputs<'_>,
+        targets: &[f64],
+    ) -> f64 {
+        let n = reducer.rows() as f64;
+        let tiling = Tiling::new(network, reducer);
+        let squared_error = |theta: &[f64]| {
+            let values = super::predict(network, theta, inputs);
+            reducer.mean_of(|row| (values[row] - targets[row]).powi(2))
+        };
         let (scratch, tangents) = (Pool::default(), Pool::default());
-        let mut loss = squared_error(network, theta, inputs, targets) / n;
+        let mut loss = squared_error(theta);
         for _ in 0..self.steps {
             let packed = network.pack_with_transposes(theta);
             let mut tiles: Vec<Tile> = Vec::new();
-            tiles.resize_with(cut.tiles(), || Tile::new(network, 0, false));
-            reduce::for_each(cut, &mut tiles, |index, tile| {
+            tiles.resize_with(tiling.tiles(), || Tile::new(network, 0, false));
+            tiling.for_each(&mut tiles, |index, tile| {
                 *tile = scratch.with(
                     || Scratch::new(network),
-                    |scratch| inputs.linearized((network, &packed), cut.rows(index), scratch),
+                    |scratch| inputs.linearized((network, &packed), tiling.rows(index), scratch),
                 );
             });
-            let prepare = |index: usize, scratch: &mut Scratch| inputs.prepare(&tiles[index], cut.rows(index), scratch);
-            let descent: Vec<f64> =
-                reduce::sum(cut, network.parameters(), (&scratch, || Scratch::new(network)), |scratch, index, sum| {
-                    for (slot, row) in cut.rows(index).enumerate() {
-                        let error = targets[row] - f64::from(tiles[index].outputs().row(slot)[0]);
-                        scratch.outputs.row_mut(slot)[0] = (error / n) as f32;
-                    }
-                    prepare(index, scratch);
-                    network.vjp(&packed, &tiles[index], scratch, sum);
-                });
+            let prepare =
+                |index: usize, scratch: &mut Scratch| inputs.prepare(&tiles[index], tiling.rows(index), scratch);
+            let add = |scratch: &mut Scratch, index: usize, sum: &mut [f64]| {
+                for (slot, row) in tiling.rows(index).enumerate() {
+                    let error = targets[row] - f64::from(tiles[index].outputs().row(slot)[0]);
+                    scratch.outputs.row_mut(slot)[0] = (error / n) as f32;
+                }
+                prepare(index, scratch);
+                network.vjp(&packed, &tiles[index], scratch, sum);
+            };
+            let descent: Vec<f64> = reducer.sum(network.parameters(), |part, sum| {
+                let work = |scratch: &mut Scratch| tiling.of_part(part).for_each(|index| add(scratch, index, sum));
+                scratch.with(|| Scratch::new(network), work);
+            });
             let curvature = Curvature {
                 network,
                 packed: &packed,
                 tiles: &tiles,
-                cut,
-                rows: targets.len(),
+                tiling: &tiling,
+                reducer,
                 scratch: &scratch,
                 tangents: &tangents,
             };
@@ -78,7 +92,7 @@ impl GaussNewton {
             };
             let d = solution.x;
             let candidate = moved(theta, 1.0, &d);
-            let new_loss = squared_error(network, &candidate, inputs, targets) / n;
+            let new_loss = squared_error(&candidate);
             // Fall of 1/2 loss that the quadratic model promises: b^T d - 1/2 d^T (J^T J / N) d.
             let promised = dot(&descent, &d) - 0.5 * dot(&d, &product(&d));
             if promised <= f64::EPSILON * loss {
@@ -96,8 +110,4 @@ impl GaussNewton {
         }
         loss
     }
-}
-
-fn squared_error(network: &Network, theta: &[f64], inputs: Inputs<'_>, targets: &[f64]) -> f64 {
-    super::predict(network, theta, inputs).iter().zip(targets).map(|(v, y)| (v - y).powi(2)).sum()
 }

@@ -3,7 +3,11 @@
 
 use super::{Fit, Visited};
 use crate::network::kernels::axpy;
+use crate::reduce::Reducer;
 use crate::solve::{Dense, Factor};
+
+/// Rows of features that are made at a time.
+const BLOCK: usize = 256;
 
 /// Features that do not depend on the observation.
 pub const TIME_FEATURES: usize = 4;
@@ -68,17 +72,9 @@ impl LinearBaseline {
 
     /// Solves (Phi^T Phi + ridge N I) w = Phi^T y. Where that is singular the ridge grows tenfold, up to five times, from what it
     /// is or from 1e-10 of the mean square of the features.
-    pub(super) fn fit(&mut self, states: Visited<'_>, targets: &[f64]) -> Fit {
-        let (rows, width) = (targets.len(), self.weights.len());
-        let mut phi = Dense::zeros(rows, width);
-        let (mut right, mut input) = (vec![0.0; width], vec![0.0; self.inputs()]);
-        for (row, target) in targets.iter().enumerate() {
-            states.inputs.write(row, &mut input);
-            Self::features(&input, states.steps[row], phi.row_mut(row));
-            axpy(*target, phi.row(row), &mut right);
-        }
-        let mut gram = Dense::zeros(width, width);
-        gram.add_gram(&phi, rows);
+    pub(super) fn fit(&mut self, reducer: &Reducer, states: Visited<'_>, targets: &[f64]) -> Fit {
+        let (rows, width) = (reducer.rows(), self.weights.len());
+        let (gram, right) = self.products(reducer, states, targets);
         let mean_square = (0..width).map(|i| gram[(i, i)]).sum::<f64>() / (rows * width) as f64;
         let mut ridge = self.ridge;
         for _ in 0..=5 {
@@ -90,11 +86,32 @@ impl LinearBaseline {
                 && weights.iter().all(|weight| weight.is_finite())
             {
                 self.weights = weights;
-                let errors = self.predict(states).iter().zip(targets).map(|(v, y)| (v - y).powi(2)).sum::<f64>();
-                return Fit { loss: errors / rows as f64, accepted: true };
+                let values = self.predict(states);
+                return Fit { loss: reducer.mean_of(|row| (values[row] - targets[row]).powi(2)), accepted: true };
             }
             ridge = 10.0 * ridge.max(1e-10 * mean_square);
         }
         Fit { loss: f64::NAN, accepted: false }
+    }
+
+    /// Phi^T Phi and Phi^T y, Phi being the features of all rows.
+    fn products(&self, reducer: &Reducer, states: Visited<'_>, targets: &[f64]) -> (Dense, Vec<f64>) {
+        let width = self.weights.len();
+        let matrix = Dense::gram_len(width);
+        let mut sums = reducer.sum_matrix(matrix + width, |part, sums| {
+            let (gram, right) = sums.split_at_mut(matrix);
+            let (mut phi, mut input) = (Dense::zeros(BLOCK.min(part.rows.len()), width), vec![0.0; self.inputs()]);
+            for first in part.rows.clone().step_by(BLOCK) {
+                let block = first..part.rows.end.min(first + BLOCK);
+                for (slot, row) in block.clone().enumerate() {
+                    states.inputs.write(row, &mut input);
+                    Self::features(&input, states.steps[row], phi.row_mut(slot));
+                    axpy(targets[row], phi.row(slot), right);
+                }
+                phi.add_gram(block.len(), gram);
+            }
+        });
+        let right = sums.split_off(matrix);
+        (Dense::from_gram(width, sums), right)
     }
 }

@@ -14,7 +14,7 @@ use crate::error::FileFault;
 use crate::network::{Hidden, Network, Outputs, TILE, Tile};
 use crate::policy::Inputs;
 use crate::random::{Purpose, Stream};
-use crate::reduce::Pool;
+use crate::reduce::{Pool, Reducer};
 use rayon::prelude::*;
 
 /// States as baselines see them: network inputs, and the step within the episode.
@@ -114,21 +114,18 @@ impl Baseline {
         }
     }
 
-    /// Fits V to `targets`, one a state. `rng` orders minibatches. A fit that ends in something not finite is undone and
-    /// not `accepted`.
-    pub fn fit(&mut self, states: Visited<'_>, targets: &[f64], rng: &mut Stream) -> Fit {
+    /// Fits V to `targets`, one a state, which `reducer` sums. `rng` orders minibatches. A fit that ends in something not finite
+    /// is undone and not `accepted`.
+    pub fn fit(&mut self, reducer: &Reducer, states: Visited<'_>, targets: &[f64], rng: &mut Stream) -> Fit {
         match self {
-            Baseline::None => {
-                let loss = targets.iter().map(|t| t * t).sum::<f64>() / targets.len() as f64;
-                Fit { loss, accepted: true }
-            }
-            Baseline::Linear(linear) => linear.fit(states, targets),
+            Baseline::None => Fit { loss: reducer.mean_of(|row| targets[row] * targets[row]), accepted: true },
+            Baseline::Linear(linear) => linear.fit(reducer, states, targets),
             Baseline::Mlp(mlp) => {
                 let MlpBaseline { network, theta, optimizer } = mlp.as_mut();
                 let (before, state) = (theta.clone(), optimizer.clone());
                 let loss = match optimizer {
                     Optimizer::Adam(adam) => adam.fit(network, theta, states.inputs, targets, rng),
-                    Optimizer::GaussNewton(newton) => newton.fit(network, theta, states.inputs, targets),
+                    Optimizer::GaussNewton(newton) => newton.fit(reducer, (network, theta), states.inputs, targets),
                 };
                 let accepted = loss.is_finite() && theta.iter().all(|t| t.is_finite());
                 if !accepted {
@@ -186,6 +183,16 @@ impl Baseline {
         }
         Ok(())
     }
+}
+
+/// The fraction of the variance of `targets` that `predictions` explain, 1 - Var(y - p) / Var(y): 1 is perfect, 0 no better than a
+/// constant, below 0 worse. NaN when the targets do not vary, and for fewer than two.
+pub fn explained_variance(reducer: &Reducer, predictions: &[f64], targets: &[f64]) -> f64 {
+    let moments = reducer.moments(|row| [targets[row], targets[row] - predictions[row]]);
+    if moments.count < 2.0 || moments.squares[0] == 0.0 {
+        return f64::NAN;
+    }
+    1.0 - moments.squares[1] / moments.squares[0]
 }
 
 /// The network's single output for every row of `inputs`.

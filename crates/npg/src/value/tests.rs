@@ -21,7 +21,12 @@ fn fitted(config: &config::Value, rounds: usize) -> (Baseline, f64) {
     let states = Visited { inputs: (&inputs).into(), steps: &steps };
     let mut baseline = Baseline::new(config, 3, 0);
     for round in 0..rounds {
-        let fit = baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, round as u64));
+        let fit = baseline.fit(
+            &Reducer::of_rows(states.inputs.rows()),
+            states,
+            &targets,
+            &mut Stream::new(0, Purpose::Minibatch, round as u64),
+        );
         assert!(fit.accepted);
     }
     let errors: f64 = baseline.predict(states).iter().zip(&targets).map(|(v, y)| (v - y).powi(2)).sum();
@@ -55,7 +60,12 @@ fn targets_that_are_not_finite_leave_the_baseline_as_it_was() {
         let mut baseline = Baseline::new(&kind, 3, 0);
         let before = baseline.clone();
         let states = Visited { inputs: (&inputs).into(), steps: &steps };
-        let fit = baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, 0));
+        let fit = baseline.fit(
+            &Reducer::of_rows(states.inputs.rows()),
+            states,
+            &targets,
+            &mut Stream::new(0, Purpose::Minibatch, 0),
+        );
         assert!(!fit.accepted);
         assert_eq!(baseline, before);
     }
@@ -82,7 +92,12 @@ fn a_linear_baseline_without_ridge_learns_beside_a_constant_input() {
     (0..640).for_each(|row| inputs.row_mut(row)[2] = 1.0);
     let states = Visited { inputs: (&inputs).into(), steps: &steps };
     let mut baseline = Baseline::new(&config, 3, 0);
-    let fit = baseline.fit(states, &targets, &mut Stream::new(0, Purpose::Minibatch, 0));
+    let fit = baseline.fit(
+        &Reducer::of_rows(states.inputs.rows()),
+        states,
+        &targets,
+        &mut Stream::new(0, Purpose::Minibatch, 0),
+    );
     assert!(fit.accepted && fit.loss < 1e-8, "{fit:?}");
 }
 
@@ -121,7 +136,50 @@ fn gauss_newton_keeps_its_damping_where_nothing_is_left_to_fit() {
     };
     let before = damping(&baseline);
     for round in 0..100 {
-        assert!(baseline.fit(states, &met, &mut Stream::new(0, Purpose::Minibatch, round)).accepted);
+        assert!(
+            baseline
+                .fit(
+                    &Reducer::of_rows(states.inputs.rows()),
+                    states,
+                    &met,
+                    &mut Stream::new(0, Purpose::Minibatch, round)
+                )
+                .accepted
+        );
     }
     assert_eq!(damping(&baseline), before);
+}
+
+#[test]
+fn explained_variance_has_known_values() {
+    let targets = [1.0, 2.0, 3.0, 4.0];
+    let explained = |predictions: &[f64], targets: &[f64]| {
+        explained_variance(&Reducer::of_rows(targets.len()), predictions, targets)
+    };
+    assert_eq!(explained(&targets, &targets), 1.0);
+    assert!(explained(&[9.0; 4], &targets).abs() < 1e-15);
+    assert!((explained(&[4.0, 3.0, 2.0, 1.0], &targets) + 3.0).abs() < 1e-12);
+    assert!(explained(&[0.0; 4], &[0.1; 4]).is_nan() && explained(&[0.0], &[5.0]).is_nan());
+}
+
+/// Baselines that are fitted to the whole batch: its parts may be in several processes.
+#[test]
+fn processes_that_share_a_batch_fit_the_same_baseline() {
+    let (inputs, steps, targets) = data(4096);
+    let layout = crate::reduce::Layout::of_rows([512; 8]);
+    for kind in [kind(ValueKind::Linear), kind(ValueKind::MlpGaussNewton), kind(ValueKind::None)] {
+        crate::reduce::tests::assert_same_on_ranks(&layout, |reducer| {
+            let here = reducer.here();
+            let mut part = Matrix::zeros(here.len(), 3);
+            here.clone().enumerate().for_each(|(slot, row)| part.row_mut(slot).copy_from_slice(inputs.row(row)));
+            let states = Visited { inputs: (&part).into(), steps: &steps[here.clone()] };
+            let mut baseline = Baseline::new(&kind, 3, 0);
+            let fit = baseline.fit(reducer, states, &targets[here.clone()], &mut Stream::new(0, Purpose::Minibatch, 0));
+            let explained = explained_variance(reducer, &baseline.predict(states), &targets[here.clone()]);
+            let mut advantages = targets[here].to_vec();
+            let unit = crate::advantage::normalize(&mut advantages, reducer);
+            assert!(fit.accepted);
+            (baseline, fit.loss.to_bits(), explained.to_bits(), unit.to_bits())
+        });
+    }
 }

@@ -139,7 +139,7 @@ impl Case {
         let states: Vec<Vec<f64>> = (0..rows).map(|_| (0..INPUTS).map(|_| single(rng.normal())).collect()).collect();
         let inputs = matrix(&states);
         let mut actions = ActionRows::zeros(policy.distribution.width(), rows);
-        let at = PolicySnapshot::new(&policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+        let at = PolicySnapshot::new(&policy, States::of(&inputs), 1.0);
         for row in 0..rows {
             policy.distribution.sample(at.outputs(row), &mut rng, actions.row_mut(row));
         }
@@ -157,11 +157,11 @@ impl Case {
     }
 
     pub(crate) fn states(&self) -> States<'_> {
-        States { inputs: (&self.inputs).into(), weights: None }
+        States::of(&self.inputs)
     }
 
     pub(crate) fn weighted(&self) -> States<'_> {
-        States { inputs: (&self.inputs).into(), weights: Some(&self.weights) }
+        States { weights: Some(&self.weights), ..States::of(&self.inputs) }
     }
 
     pub(crate) fn surrogate(&self) -> Surrogate<'_> {

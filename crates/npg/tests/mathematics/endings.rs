@@ -37,9 +37,9 @@ fn a_diverged_step_is_no_transition() {
     assert_eq!((batch.segments[0].end, batch.segments[1].end), (SegmentEnd::Truncated(0), SegmentEnd::BatchEnd(1)));
     assert_eq!((batch.finals.row(0), batch.finals.row(1)), (&[0.0, 0.0, 3.0][..], &[0.0, 1.0, 7.0][..]));
     assert_eq!(batch.final_steps, [3, 7]);
-    assert_eq!(batch.observation_moments.count, 10.0);
+    assert_eq!(batch.observation_moments().count, 10.0);
     assert_eq!(batch.returns.len(), 10);
-    assert!(batch.observation_moments.mean.iter().all(|m| m.is_finite()));
+    assert!(batch.observation_moments().mean.iter().all(|m| m.is_finite()));
 }
 
 /// At an episode's first step there is nothing to keep, and no episode to count.

@@ -150,7 +150,7 @@ fn a_fraction_of_the_states_is_evenly_spread() {
         let mean = rows.iter().map(|row| case.weights[*row]).sum::<f64>() / count as f64;
         let weights: Vec<f64> = rows.iter().map(|row| case.weights[*row] / mean).collect();
         let (inputs, weights) = (matrix(&thinned), Some(&weights[..]));
-        let expected = PolicySnapshot::new(&case.policy, States { inputs: (&inputs).into(), weights }, 1.0);
+        let expected = PolicySnapshot::new(&case.policy, States { weights, ..States::of(&inputs) }, 1.0);
         let part = PolicySnapshot::new(&case.policy, case.weighted(), fraction);
         assert_eq!(part.rows(), count);
         assert_eq!(part.fisher_product(&v), expected.fisher_product(&v), "fraction {fraction}");
@@ -190,7 +190,7 @@ fn the_empirical_fisher_converges_to_the_exact_one() {
         let repeats = 2500;
         let rows = few.rows() * repeats;
         let inputs = matrix(&(0..rows).map(|row| few.states[row % few.rows()].clone()).collect::<Vec<_>>());
-        let at = PolicySnapshot::new(&few.policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+        let at = PolicySnapshot::new(&few.policy, States::of(&inputs), 1.0);
         let mut actions = ActionRows::zeros(few.policy.distribution.width(), rows);
         let mut rng = few.rng();
         for row in 0..rows {

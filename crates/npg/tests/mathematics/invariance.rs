@@ -51,7 +51,7 @@ fn the_two_parametrizations_are_one_policy() {
         let case = Case::new(&family(name), 100, 31);
         let other = transformed(&case);
         let outputs = |case: &Case| -> Vec<f64> {
-            let states = States { inputs: (&case.inputs).into(), weights: None };
+            let states = States::of(&case.inputs);
             let at = PolicySnapshot::new(&case.policy, states, 1.0);
             (0..case.rows()).flat_map(|row| at.outputs(row).to_vec()).map(f64::from).collect()
         };

@@ -178,7 +178,7 @@ fn probabilities(policy: &Policy) -> [[f64; 2]; 3] {
     let rooms: Vec<Vec<f64>> =
         (0..INPUTS).map(|s| (0..INPUTS).map(|j| f64::from(u8::from(s == j))).collect()).collect();
     let inputs = matrix(&rooms);
-    let at = PolicySnapshot::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+    let at = PolicySnapshot::new(policy, States::of(&inputs), 1.0);
     std::array::from_fn(|s| {
         let [a, b] = [at.outputs(s)[0], at.outputs(s)[1]].map(f64::from);
         [1.0 / (1.0 + (b - a).exp()), 1.0 / (1.0 + (a - b).exp())]

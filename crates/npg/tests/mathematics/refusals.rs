@@ -133,7 +133,7 @@ fn no_signal() {
     // Equal advantages, normalized over the batch, are no signal either.
     let case = Case::new(&family("categorical"), 100, 48);
     let mut equal = vec![0.1 + 0.2; 100];
-    npg::advantage::normalize(&mut equal);
+    npg::advantage::normalize(&mut equal, &npg::reduce::Reducer::of_rows(100));
     assert_eq!(updated(&case, &natural(Solver::Cg, 0.1), &equal, None).status, UpdateStatus::NoSignal);
 }
 
@@ -171,7 +171,7 @@ fn a_line_search_that_fails() {
 #[test]
 fn a_comparison_changes_nothing() {
     let case = Case::new(&family("gaussian"), 100, 50);
-    let at = PolicySnapshot::new(&case.policy, States { inputs: (&case.inputs).into(), weights: None }, 1.0);
+    let at = PolicySnapshot::new(&case.policy, States::of(&case.inputs), 1.0);
     let v = case.direction(&mut case.rng());
     let before = at.fisher_product(&v);
     at.compare(&v, case.surrogate());

@@ -36,7 +36,7 @@ fn batches_do_not_depend_on_threads() {
                 in_threads(threads, || {
                     let sample = |steps| {
                         let batch = sampler.sample(&policy, steps).unwrap();
-                        policy.encoder.normalizer.as_mut().unwrap().update(&batch.observation_moments);
+                        policy.encoder.normalizer.as_mut().unwrap().update(&batch.observation_moments());
                         batch
                     };
                     [200, 333].map(sample).into()

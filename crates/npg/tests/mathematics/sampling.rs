@@ -131,7 +131,7 @@ fn assert_expected(batch: &Batch, expected: &Expected) {
         assert!((episode.total - total).abs() < 1e-12 && episode.length == *length, "{episode:?} {total} {length}");
     }
     let seen: Vec<Vec<f64>> = expected.rows.iter().map(|at| observed(at).map(f64::from).to_vec()).collect();
-    assert_moments(&batch.observation_moments, &seen);
+    assert_moments(&batch.observation_moments(), &seen);
     assert_eq!(batch.returns.len(), expected.returns.len());
     assert!(batch.returns.iter().zip(&expected.returns).all(|(a, b)| (a - b).abs() < 1e-12));
     assert_eq!(batch.diverged, 0);
@@ -232,7 +232,7 @@ fn advantages_are_normalized_over_the_whole_batch() {
     let mut advantages =
         advantage::advantages(&batch.segments, &batch.rewards, &zeros, &zeros[..batch.finals.rows()], GAMMA, 1.0);
     let before = advantages.clone();
-    advantage::normalize(&mut advantages);
+    advantage::normalize(&mut advantages, &batch.reducer);
     let moments = |values: &[f64]| {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         (mean, (values.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt())
@@ -266,7 +266,7 @@ fn nothing_moves_between_sampling_and_updating() {
             let error = row.iter().zip(batch.inputs.row(index)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(error < 1e-4, "row {index} was normalized with other statistics: {error}");
         }
-        let states = npg::problem::States { inputs: batch.states(), weights: None };
+        let states = npg::problem::States::of(batch.states());
         let at = npg::problem::PolicySnapshot::new(&policy, states, 1.0);
         let advantages: Vec<f64> = batch.rewards.clone();
         let surrogate =
@@ -294,6 +294,6 @@ fn nothing_moves_between_sampling_and_updating() {
             _ => None,
         });
         last = Some((policy.clone(), cuts.collect()));
-        policy.encoder.normalizer.as_mut().unwrap().update(&batch.observation_moments);
+        policy.encoder.normalizer.as_mut().unwrap().update(&batch.observation_moments());
     }
 }

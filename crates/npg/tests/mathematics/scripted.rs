@@ -115,6 +115,6 @@ pub(crate) fn assert_same(a: &Batch, b: &Batch) {
     assert_eq!(a.episodes, b.episodes);
     assert_eq!(a.diverged, b.diverged);
     assert_eq!(bits(&a.returns), bits(&b.returns));
-    let (a, b) = (&a.observation_moments, &b.observation_moments);
+    let (a, b) = (&a.observation_moments(), &b.observation_moments());
     assert_eq!((a.count, bits(&a.mean), bits(&a.squares)), (b.count, bits(&b.mean), bits(&b.squares)));
 }

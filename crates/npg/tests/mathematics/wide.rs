@@ -7,6 +7,7 @@ use npg::normalize::{Moments, Normalizer};
 use npg::policy::{Inputs, Observations, Policy, WIDE};
 use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::random::{Purpose, Stream};
+use npg::reduce::Reducer;
 
 use npg::value::{Baseline, Visited};
 
@@ -57,7 +58,7 @@ fn wide(network: NetworkKind, action: Space, std: Std) -> Wide {
 /// Everything that an update computes from states.
 fn computed(case: &Wide, inputs: Inputs<'_>, fraction: f64) -> Vec<f64> {
     let weights: Vec<f64> = (0..ROWS).map(|row| 0.5 + row as f64 / (ROWS - 1) as f64).collect();
-    let at = PolicySnapshot::new(&case.policy, States { inputs, weights: Some(&weights) }, fraction);
+    let at = PolicySnapshot::new(&case.policy, States { weights: Some(&weights), ..States::of(inputs) }, fraction);
     let v: Vec<f64> = (0..case.policy.theta.len()).map(|i| (i % 7) as f64 - 3.0).collect();
     let moved: Vec<f64> = case.policy.theta.iter().zip(&v).map(|(theta, v)| theta + 1e-3 * v).collect();
     let mut all = at.fisher_product(&v);
@@ -102,7 +103,16 @@ fn observations_in_their_own_type_fit_every_baseline_to_the_bit() {
             let config = config::Value { kind, hidden: vec![3], epochs: 2, ..config::Value::default() };
             let states = Visited { inputs, steps: &steps };
             let mut baseline = Baseline::new(&config, WIDTH, 0);
-            assert!(baseline.fit(states, &case.advantages, &mut Stream::new(0, Purpose::Minibatch, 0)).accepted);
+            assert!(
+                baseline
+                    .fit(
+                        &Reducer::of_rows(states.inputs.rows()),
+                        states,
+                        &case.advantages,
+                        &mut Stream::new(0, Purpose::Minibatch, 0)
+                    )
+                    .accepted
+            );
             let values = baseline.predict(states);
             assert!(values.iter().any(|x| *x != 0.0));
             values

@@ -79,7 +79,7 @@ impl TabularPolicy {
         let (states, actions) = (*states, *count);
         let mut inputs = Matrix::zeros(states, policy.inputs());
         (0..states).for_each(|state| policy.encoder.write(&[state as f64], inputs.row_mut(state)));
-        let at = PolicySnapshot::new(policy, States { inputs: (&inputs).into(), weights: None }, 1.0);
+        let at = PolicySnapshot::new(policy, States::of(&inputs), 1.0);
         let logits = (0..states).flat_map(|s| at.outputs(s)[..actions].iter().map(|z| f64::from(*z))).collect();
         Self::softmax(actions, logits).ok()
     }

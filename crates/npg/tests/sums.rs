@@ -1,0 +1,59 @@
+//! Sums over samples and episodes are added in one place, `reduce`. Sums that are written elsewhere are listed here, each with what it is
+//! over, so that a new one is looked at.
+#![allow(clippy::unwrap_used)] // a test
+
+use std::path::{Path, PathBuf};
+
+/// Where samples and episodes are at hand.
+const PARTS: &[&str] =
+    &["advantage.rs", "normalize.rs", "npg.rs", "problem", "rollout", "step.rs", "train", "trust_region", "value"];
+
+/// How a sum or a largest value looks.
+const SUMS: &[&str] = &[".sum()", ".sum::<", ".fold(", "::mean(", "::variance(", "::mean_interval("];
+
+/// File, a part of the line, and what is summed.
+const OTHERS: &[(&str, &str, &str)] = &[
+    ("rollout/group.rs", "counts.iter().sum()", "numbers of rows"),
+    ("train/memory.rs", "need.bytes", "parts of the memory"),
+    ("train/memory.rs", "layers.sum()", "layers"),
+    ("train/state.rs", "pair[0] * pair[1]", "layers"),
+    ("train/rewards.rs", "worth_of_one", "steps of an imagined episode"),
+    ("train/report.rs", "rev().fold(beyond", "rewards of one segment, backwards"),
+    ("train/report.rs", "stats::mean(&lengths)", "the window of 100 episodes, the same in every process"),
+    ("train/mod.rs", "self.recent.iter()", "the window of 100 episodes"),
+    ("train/mod.rs", "stats::mean_interval(&totals)", "the window of 100 episodes"),
+    ("train/mod.rs", "stats::mean(&lengths)", "the window of 100 episodes"),
+    ("train/mod.rs", "stats::mean(&ended)", "the gathered episodes of a batch, the same in every process"),
+    ("value/linear.rs", "features.iter().zip(&self.weights)", "features"),
+    ("value/linear.rs", "gram[(i, i)]", "features"),
+];
+
+fn sources(path: &Path, all: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        std::fs::read_dir(path).unwrap().for_each(|entry| sources(&entry.unwrap().path(), all));
+    } else if !["tests.rs", "ranks.rs"].iter().any(|name| path.ends_with(name)) {
+        all.push(path.to_owned());
+    }
+}
+
+#[test]
+fn sums_over_samples_are_added_in_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    PARTS.iter().for_each(|part| sources(&root.join(part), &mut files));
+    let (mut unknown, mut seen) = (Vec::new(), vec![false; OTHERS.len()]);
+    for path in &files {
+        let (text, name) = (std::fs::read_to_string(path).unwrap(), path.strip_prefix(&root).unwrap());
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let is_sum = |line: &str| !line.trim_start().starts_with("//") && SUMS.iter().any(|sum| line.contains(sum));
+        for line in code.lines().filter(|line| is_sum(line)) {
+            match OTHERS.iter().position(|(file, part, _)| name == Path::new(file) && line.contains(part)) {
+                Some(index) => seen[index] = true,
+                None => unknown.push(format!("{}: {}", name.display(), line.trim())),
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "sums over samples go through reduce::Reducer; list others in this test: {unknown:#?}");
+    let gone: Vec<_> = OTHERS.iter().zip(seen).filter(|(_, seen)| !seen).collect();
+    assert!(gone.is_empty(), "these are no longer there: {gone:#?}");
+}
