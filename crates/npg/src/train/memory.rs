@@ -2,7 +2,7 @@
 //! succeeds but is too large, the system ends it later. So the check comes first. It counts less than training really
 //! takes, so no configuration that could run is refused.
 
-use crate::config::{Config, Direction, NetworkKind, Solver, ValueKind};
+use crate::config::{self, Config, Direction, NetworkKind, Solver, ValueKind};
 use crate::env::Spec;
 use crate::error::{Error, Mistake, Result};
 use crate::network::TILE;
@@ -62,11 +62,11 @@ fn can_be_had(bytes: u128) -> bool {
     usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok())
 }
 
+/// Everything large that training keeps: the policy, the batch, the environments, the solver and the baseline.
 fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
-    let Config { algorithm, rollout, value, run, .. } = config;
+    let rollout = &config.rollout;
     let inputs = spec.observation.encoded_len() as u128;
-    let rows = u128::from((rollout.batch_steps as u64).min(run.steps));
-    let fisher_rows = (rows as f64 * algorithm.fisher_fraction) as u128;
+    let rows = u128::from((rollout.batch_steps as u64).min(config.run.steps));
     let parameters = policy_parameters(config, spec);
     let mut needs = vec![
         Need {
@@ -90,48 +90,61 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
             remedy: "use smaller observations, or fewer environments",
         },
     ];
-    let solver = (algorithm.direction == Direction::Natural).then_some(algorithm.solver);
-    if solver == Some(Solver::Cholesky) {
-        needs.push(Need {
-            key: "algorithm.solver",
+    needs.extend(of_solver(&config.algorithm, rows, parameters));
+    needs.extend(of_baseline(&config.value, inputs));
+    needs
+}
+
+/// What the solver of the natural direction forms, of `rows` states and so many parameters.
+fn of_solver(algorithm: &config::Algorithm, rows: u128, parameters: u128) -> Option<Need> {
+    if algorithm.direction != Direction::Natural {
+        return None;
+    }
+    let key = "algorithm.solver";
+    match algorithm.solver {
+        Solver::Cholesky => Some(Need {
+            key,
             bytes: 2 * 8 * parameters * parameters,
             what: format!("two matrices of {parameters} x {parameters} numbers, F and its factor"),
             remedy: "use algorithm.solver = \"cg\", which forms neither, or a smaller network",
-        });
+        }),
+        Solver::Woodbury => {
+            let rows = (rows as f64 * algorithm.fisher_fraction) as u128;
+            Some(Need {
+                key,
+                bytes: 8 * rows * (parameters + 2 * rows),
+                what: format!("the scores, {rows} x {parameters} numbers, and two matrices of {rows} x {rows}"),
+                remedy: "use algorithm.solver = \"cg\", which forms neither, or a smaller rollout.batch_steps or \
+                         algorithm.fisher_fraction",
+            })
+        }
+        Solver::Cg | Solver::Auto => None,
     }
-    if solver == Some(Solver::Woodbury) {
-        needs.push(Need {
-            key: "algorithm.solver",
-            bytes: 8 * fisher_rows * (parameters + 2 * fisher_rows),
-            what: format!(
-                "the scores, {fisher_rows} x {parameters} numbers, and two matrices of {fisher_rows} x {fisher_rows}"
-            ),
-            remedy: "use algorithm.solver = \"cg\", which forms neither, or a smaller rollout.batch_steps or \
-                     algorithm.fisher_fraction",
-        });
-    }
+}
+
+/// What the value baseline keeps, of observations of so many network inputs.
+fn of_baseline(value: &config::Value, inputs: u128) -> Option<Need> {
     match value.kind {
-        ValueKind::None => {}
+        ValueKind::None => None,
         ValueKind::Linear => {
             let features = 2 * inputs + crate::value::TIME_FEATURES as u128;
-            needs.push(Need {
+            Some(Need {
                 key: "value.kind",
                 bytes: 2 * 8 * features * features,
                 what: format!("two matrices of {features} x {features} numbers"),
                 remedy: "use another kind of baseline",
-            });
+            })
         }
         ValueKind::MlpAdam | ValueKind::MlpGaussNewton => {
             let parameters = network_parameters(inputs, &value.hidden, 1);
-            needs.push(Need {
+            Some(Need {
                 key: "value.hidden",
                 bytes: PARAMETER * parameters,
                 what: format!("{parameters} parameters"),
                 remedy: "use narrower or fewer layers",
-            });
+            })
         }
     }
-    needs
 }
 
 /// A lower bound on the bytes of an observation in a batch: in wide rows, a number may be a byte.

@@ -6,7 +6,7 @@
 
 use crate::config;
 use crate::network::kernels::dot;
-use crate::network::{Curvature, Network, Scratch, Tile, Tiling};
+use crate::network::{Curvature, Network, Packed, Scratch, Tile, Tiling};
 use crate::policy::Inputs;
 use crate::reduce::{Pool, Reducer};
 use crate::solve::{CgOptions, conjugate_gradient};
@@ -37,48 +37,9 @@ impl GaussNewton {
         inputs: Inputs<'_>,
         targets: &[f64],
     ) -> f64 {
-        let n = reducer.rows() as f64;
-        let tiling = Tiling::new(network, reducer);
-        let squared_error = |theta: &[f64]| {
-            let values = super::predict(network, theta, inputs);
-            reducer.mean_of(|row| (values[row] - targets[row]).powi(2))
-        };
-        let (scratch, tangents) = (Pool::default(), Pool::default());
-        let mut loss = squared_error(theta);
+        let regression = Regression::new(network, inputs, targets, reducer);
+        let mut loss = regression.loss(theta);
         for _ in 0..self.steps {
-            let packed = network.pack_with_transposes(theta);
-            let mut tiles: Vec<Tile> = Vec::new();
-            tiles.resize_with(tiling.tiles(), || Tile::new(network, 0, false));
-            tiling.for_each(&mut tiles, |index, tile| {
-                *tile = scratch.with(
-                    || Scratch::new(network),
-                    |scratch| inputs.linearized((network, &packed), tiling.rows(index), scratch),
-                );
-            });
-            let prepare =
-                |index: usize, scratch: &mut Scratch| inputs.prepare(&tiles[index], tiling.rows(index), scratch);
-            let add = |scratch: &mut Scratch, index: usize, sum: &mut [f64]| {
-                for (slot, row) in tiling.rows(index).enumerate() {
-                    let error = targets[row] - f64::from(tiles[index].outputs().row(slot)[0]);
-                    scratch.outputs.row_mut(slot)[0] = (error / n) as f32;
-                }
-                prepare(index, scratch);
-                network.vjp(&packed, &tiles[index], scratch, sum);
-            };
-            let descent: Vec<f64> = reducer.sum(network.parameters(), |part, sum| {
-                let work = |scratch: &mut Scratch| tiling.of_part(part).for_each(|index| add(scratch, index, sum));
-                scratch.with(|| Scratch::new(network), work);
-            });
-            let curvature = Curvature {
-                network,
-                packed: &packed,
-                tiles: &tiles,
-                tiling: &tiling,
-                reducer,
-                scratch: &scratch,
-                tangents: &tangents,
-            };
-            let product = |v: &[f64]| curvature.product(v, prepare, |_, _, _| {});
             let options = CgOptions {
                 iterations: self.cg_iterations,
                 tolerance: 1e-10,
@@ -86,15 +47,12 @@ impl GaussNewton {
                 start: None,
                 preconditioner: None,
             };
-            let Ok(solution) = conjugate_gradient(product, &descent, options) else {
+            let Some(Step { d, promised }) = regression.step(theta, options) else {
                 self.damping = (self.damping * 4.0).min(MAX_DAMPING);
                 continue;
             };
-            let d = solution.x;
             let candidate = moved(theta, 1.0, &d);
-            let new_loss = squared_error(&candidate);
-            // Fall of 1/2 loss that the quadratic model promises: b^T d - 1/2 d^T (J^T J / N) d.
-            let promised = dot(&descent, &d) - 0.5 * dot(&d, &product(&d));
+            let new_loss = regression.loss(&candidate);
             if promised <= f64::EPSILON * loss {
                 break; // there is nothing left to fit, and the ratio would be rounding
             }
@@ -109,5 +67,91 @@ impl GaussNewton {
             }
         }
         loss
+    }
+}
+
+/// A step, and the fall of half the loss that the quadratic model promises of it: b^T d - 1/2 d^T (J^T J / N) d.
+struct Step {
+    d: Vec<f64>,
+    promised: f64,
+}
+
+/// The targets that a network is fitted to, and the working memory of its products.
+struct Regression<'a> {
+    network: &'a Network,
+    inputs: Inputs<'a>,
+    targets: &'a [f64],
+    reducer: &'a Reducer,
+    tiling: Tiling,
+    scratch: Pool<Scratch>,
+    tangents: Pool<Packed>,
+}
+
+impl<'a> Regression<'a> {
+    fn new(network: &'a Network, inputs: Inputs<'a>, targets: &'a [f64], reducer: &'a Reducer) -> Self {
+        let (tiling, scratch, tangents) = (Tiling::new(network, reducer), Pool::default(), Pool::default());
+        Self { network, inputs, targets, reducer, tiling, scratch, tangents }
+    }
+
+    /// The mean squared error of the network with parameters `theta`.
+    fn loss(&self, theta: &[f64]) -> f64 {
+        let values = super::predict(self.network, theta, self.inputs);
+        self.reducer.mean_of(|row| (values[row] - self.targets[row]).powi(2))
+    }
+
+    /// The damped Gauss-Newton step from `theta`; None where conjugate gradients fail.
+    fn step(&self, theta: &[f64], options: CgOptions<'_>) -> Option<Step> {
+        let packed = self.network.pack_with_transposes(theta);
+        let tiles = self.linearized(&packed);
+        let descent = self.descent(&packed, &tiles);
+        let curvature = Curvature {
+            network: self.network,
+            packed: &packed,
+            tiles: &tiles,
+            tiling: &self.tiling,
+            reducer: self.reducer,
+            scratch: &self.scratch,
+            tangents: &self.tangents,
+        };
+        let prepare = |index: usize, scratch: &mut Scratch| self.prepare(&tiles, index, scratch);
+        let product = |v: &[f64]| curvature.product(v, prepare, |_, _, _| {});
+        let d = conjugate_gradient(product, &descent, options).ok()?.x;
+        let promised = dot(&descent, &d) - 0.5 * dot(&d, &product(&d));
+        Some(Step { d, promised })
+    }
+
+    /// The forward pass that the products start from.
+    fn linearized(&self, packed: &Packed) -> Vec<Tile> {
+        let mut tiles: Vec<Tile> = Vec::new();
+        tiles.resize_with(self.tiling.tiles(), || Tile::new(self.network, 0, false));
+        self.tiling.for_each(&mut tiles, |index, tile| {
+            *tile = self.scratch.with(
+                || Scratch::new(self.network),
+                |scratch| self.inputs.linearized((self.network, packed), self.tiling.rows(index), scratch),
+            );
+        });
+        tiles
+    }
+
+    /// b = -J^T e / N, one number for each parameter.
+    fn descent(&self, packed: &Packed, tiles: &[Tile]) -> Vec<f64> {
+        let n = self.reducer.rows() as f64;
+        let add = |scratch: &mut Scratch, index: usize, sum: &mut [f64]| {
+            for (slot, row) in self.tiling.rows(index).enumerate() {
+                let error = self.targets[row] - f64::from(tiles[index].outputs().row(slot)[0]);
+                scratch.outputs.row_mut(slot)[0] = (error / n) as f32;
+            }
+            self.prepare(tiles, index, scratch);
+            self.network.vjp(packed, &tiles[index], scratch, sum);
+        };
+        self.reducer.sum(self.network.parameters(), |part, sum| {
+            let work = |scratch: &mut Scratch| self.tiling.of_part(part).for_each(|index| add(scratch, index, sum));
+            self.scratch.with(|| Scratch::new(self.network), work);
+        })
+    }
+
+    /// Before a product of tile `index`: makes its inputs again, where the tile does not keep them.
+    fn prepare(&self, tiles: &[Tile], index: usize, scratch: &mut Scratch) {
+        self.inputs.prepare(&tiles[index], self.tiling.rows(index), scratch);
     }
 }

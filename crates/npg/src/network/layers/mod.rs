@@ -165,7 +165,26 @@ impl<'a, L: Layer> Seen<'a, L> {
 
 /// One enum for all kinds of layers, and one for each type that belongs to them.
 macro_rules! register {
-    ($($kind:ident),*) => {
+    ($dollar:tt $($kind:ident),*) => {
+        /// Calls a function of whatever layer it is, with its part of the forward pass and its working memory.
+        macro_rules! each {
+            ($dollar any:expr, $dollar all:expr, $dollar memory:expr,
+                ($dollar layer:ident, $dollar seen:ident, $dollar work:ident) => $dollar call:expr) => {
+                match ($dollar any, $dollar all.packed, $dollar all.kept, $dollar memory) {
+                    $((
+                        AnyLayer::$kind($dollar layer),
+                        AnyPacked::$kind(packed),
+                        AnyKept::$kind(kept),
+                        AnyWork::$kind($dollar work),
+                    ) => {
+                        let $dollar seen = $dollar all.of(packed, kept);
+                        $dollar call
+                    })*
+                    _ => other_kinds(),
+                }
+            };
+        }
+
         /// Any layer.
         #[derive(Clone, Debug, PartialEq)]
         pub(super) enum AnyLayer { $($kind($kind)),* }
@@ -280,15 +299,7 @@ macro_rules! register {
                 cotangent: &mut Matrix,
                 back: Option<Back<'_>>,
             ) {
-                match (self, seen.packed, seen.kept, work) {
-                    $((
-                        Self::$kind(layer),
-                        AnyPacked::$kind(packed),
-                        AnyKept::$kind(kept),
-                        AnyWork::$kind(work),
-                    ) => layer.pull_back(seen.of(packed, kept), work, cotangent, back),)*
-                    _ => other_kinds(),
-                }
+                each!(self, seen, work, (layer, seen, work) => layer.pull_back(seen, work, cotangent, back))
             }
 
             fn accumulate(
@@ -298,15 +309,7 @@ macro_rules! register {
                 cotangent: &Matrix,
                 gradient: &mut [f64],
             ) {
-                match (self, seen.packed, seen.kept, work) {
-                    $((
-                        Self::$kind(layer),
-                        AnyPacked::$kind(packed),
-                        AnyKept::$kind(kept),
-                        AnyWork::$kind(work),
-                    ) => layer.accumulate(seen.of(packed, kept), work, cotangent, gradient),)*
-                    _ => other_kinds(),
-                }
+                each!(self, seen, work, (layer, seen, work) => layer.accumulate(seen, work, cotangent, gradient))
             }
 
             fn row_gradient(
@@ -317,15 +320,7 @@ macro_rules! register {
                 cotangent: &Matrix,
                 gradient: &mut [f64],
             ) {
-                match (self, seen.packed, seen.kept, work) {
-                    $((
-                        Self::$kind(layer),
-                        AnyPacked::$kind(packed),
-                        AnyKept::$kind(kept),
-                        AnyWork::$kind(work),
-                    ) => layer.row_gradient(seen.of(packed, kept), row, work, cotangent, gradient),)*
-                    _ => other_kinds(),
-                }
+                each!(self, seen, work, (layer, seen, work) => layer.row_gradient(seen, row, work, cotangent, gradient))
             }
 
             fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) -> bool {
@@ -347,7 +342,7 @@ macro_rules! register {
     };
 }
 
-register!(Dense, LayerNorm, FourierFeatures, Constant, Exploration);
+register!($ Dense, LayerNorm, FourierFeatures, Constant, Exploration);
 
 #[cold]
 fn other_kinds() -> ! {
