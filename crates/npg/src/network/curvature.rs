@@ -1,23 +1,23 @@
-//! Products with the curvature J^T M J of a network's outputs, J being their Jacobian in the parameters.
+//! Products with the curvature J^T M J of a network's outputs. J is the Jacobian of the outputs in the parameters.
 
 use super::kernels::Matrix;
 use super::{Network, Packed, Scratch, Tile, Tiling};
 use crate::reduce::{Part, Pool, Reducer};
 
-/// A forward pass over rows, as products with its curvature need it.
+/// A forward pass over a batch, with everything that products with its curvature need.
 #[derive(Clone, Copy, Debug)]
 pub struct Curvature<'a> {
     /// The network.
     pub network: &'a Network,
-    /// Its parameters, with transposes.
+    /// The packed parameters, with transposed weights.
     pub packed: &'a Packed,
     /// The forward pass, tile by tile.
     pub tiles: &'a [Tile],
     /// How the rows are cut into tiles.
     pub tiling: &'a Tiling,
-    /// How they are summed.
+    /// How sums over the rows are taken.
     pub reducer: &'a Reducer,
-    /// Working memory of the passes.
+    /// Working memory for the passes.
     pub scratch: &'a Pool<Scratch>,
     /// Working memory for the f32 copies of `v`.
     pub tangents: &'a Pool<Packed>,
@@ -26,8 +26,8 @@ pub struct Curvature<'a> {
 impl Curvature<'_> {
     /// (1/N) sum over the N rows of the batch of J^T M J v, without damping.
     ///
-    /// `prepare` provides the inputs of a tile that does not keep its own. `metric` gets the index of a tile, its number of rows
-    /// and the rows of J v, which it replaces by M J v.
+    /// `prepare` provides the inputs of a tile that does not keep its own. `metric` receives the index of a tile, the number
+    /// of its rows, and the rows of J v, which it replaces by M J v.
     pub fn product(
         &self,
         v: &[f64],

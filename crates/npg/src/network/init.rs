@@ -1,19 +1,19 @@
-//! Initial parameters, orthogonal weights with a gain (Saxe 2014) and zero biases, and parameters rewritten.
+//! Initial parameters (orthogonal weights with a gain, Saxe 2014, and zero biases), and functions that rewrite parameters.
 
 use super::Network;
 use super::kernels::{axpy, dot};
 use super::layers::{Initial, Layer};
 use crate::random::Stream;
 
-/// A random matrix with orthonormal rows or columns (whichever are fewer), times `gain`: row-major \[rows x columns\].
+/// A random matrix with orthonormal rows or columns (whichever are fewer) times `gain`, row-major \[rows x columns\].
 ///
-/// Q of the QR decomposition of normal numbers, by Householder's reflections, with R's diagonal positive, so that Q is
-/// uniformly distributed (Mezzadri 2007).
+/// It is the Q of a QR decomposition of normal numbers, computed with Householder reflections. R has a positive diagonal, so
+/// that Q is uniformly distributed (Mezzadri 2007).
 pub fn orthogonal(rows: usize, columns: usize, gain: f64, rng: &mut Stream) -> Vec<f64> {
     let (tall, wide) = (rows.max(columns), rows.min(columns));
     let mut vectors: Vec<Vec<f64>> = (0..wide).map(|_| (0..tall).map(|_| rng.normal()).collect()).collect(); // columns
     let signs: Vec<f64> = (0..wide).map(|k| reflect(&mut vectors, k)).collect();
-    // Q is the product of the reflections, applied to unit vectors from the last to the first.
+    // Q is the product of the reflections. They are applied to unit vectors, from the last to the first.
     let mut q = vec![vec![0.0; tall]; wide];
     for (j, column) in q.iter_mut().enumerate() {
         column[j] = gain * signs[j];
@@ -26,8 +26,8 @@ pub fn orthogonal(rows: usize, columns: usize, gain: f64, rng: &mut Stream) -> V
     (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).collect()
 }
 
-/// Reflects the columns from `k` on so that column `k` ends at its diagonal element, whose sign is given; from there on it then
-/// holds the reflection's unit normal.
+/// Applies the reflection that makes column `k` vanish below its diagonal element, to the columns from `k` on. Returns the
+/// sign of that element. Column `k` then holds the unit normal of the reflection.
 fn reflect(columns: &mut [Vec<f64>], k: usize) -> f64 {
     let (before, after) = columns.split_at_mut(k + 1);
     let normal = &mut before[k][k..];
@@ -43,8 +43,8 @@ fn reflect(columns: &mut [Vec<f64>], k: usize) -> f64 {
 }
 
 impl Network {
-    /// Orthogonal weights (gain sqrt 2 in hidden layers, `output_gain` in the last), zero biases, `log_std` in the constant outputs
-    /// and the exploration's parameters, and what else a layer begins with.
+    /// Orthogonal weights (with gain sqrt 2 in hidden layers and `output_gain` in the last), zero biases, and `log_std` in
+    /// the constant outputs and in the exploration parameters. Other layers choose their own initial values.
     pub fn initial(&self, output_gain: f64, log_std: f64, rng: &mut Stream) -> Vec<f64> {
         let mut theta = vec![0.0; self.parameters];
         for (index, placed) in self.layers.iter().enumerate() {
@@ -54,9 +54,9 @@ impl Network {
         theta
     }
 
-    /// Rewrites parameters for inputs x' in place of x = a x' + b, with (a, b) of each input in `relation`, so that the
-    /// outputs stay. The map is linear, so it serves directions in the space of parameters too. Nothing is done where one of
-    /// the layers that read the inputs cannot be rewritten: fixed features, or exploration that is linear in the inputs.
+    /// Rewrites parameters for inputs x' in place of x = a x' + b, so that the outputs do not change. `relation` has (a, b)
+    /// for each input. The map is linear, so it also serves for directions in parameter space. Nothing changes if one of the
+    /// layers that read the inputs cannot be rewritten: fixed features, or exploration that is linear in the inputs.
     pub fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) {
         let readers = if self.hidden > 0 { &self.layers[..1] } else { &self.layers[..] };
         let mut rewritten = theta.to_vec();
@@ -68,7 +68,7 @@ impl Network {
         }
     }
 
-    /// Makes each affine output y factor y + shift.
+    /// Replaces each affine output y by factor * y + shift.
     pub fn transform_output(&self, theta: &mut [f64], factor: f64, shift: f64) {
         for placed in self.heads() {
             placed.layer.transform_output(&mut theta[placed.parameters.clone()], factor, shift);
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::random::Purpose;
 
-    /// The decomposition with a positive diagonal in R is unique, so a library's must be the same.
+    /// The decomposition with a positive diagonal in R is unique, so that of a library must be the same.
     #[test]
     fn orthogonal_weights_are_the_q_of_normal_numbers() {
         for (rows, columns) in [(1, 1), (5, 3), (3, 5), (64, 64), (17, 100)] {

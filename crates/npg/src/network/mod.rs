@@ -1,12 +1,13 @@
-//! Networks: one flat vector of parameters to outputs, with forward-mode and reverse-mode products.
+//! Networks: functions of one flat vector of parameters, with forward-mode and reverse-mode products.
 //!
-//! A [`Network`] is a list of layers (`layers/`), each of which reads the one before. The last ones, the heads, stand side by
-//! side: they read the same hidden layer, and their outputs are joined. It is the only place that knows what is where inside
-//! the flat vector: layer by layer, in order. Heads are, in this order, the affine outputs, outputs that are a bias only (a
-//! state-independent log std), and the log std of state-dependent exploration.
+//! A [`Network`] is a list of layers (`layers/`), each of which reads the outputs of the one before. The last layers, the
+//! heads, stand side by side: they all read the last hidden layer, and their outputs are concatenated. The heads are, in this
+//! order, the affine outputs, the outputs that are only a bias (a state-independent log std), and the log stds of
+//! state-dependent exploration. Only this module knows the layout of the flat vector: the parameters of each layer, one layer
+//! after the other.
 //!
-//! Work is done by tiles of [`Network::tile_rows`] rows that stay in the caches. A [`Tile`] keeps what a forward pass computed,
-//! so that any number of jvp and vjp products can follow it.
+//! All work is done in tiles of [`Network::tile_rows`] rows, which stay in the caches. A [`Tile`] keeps what a forward pass
+//! computed, so that any number of jvp and vjp products can follow it.
 
 pub use npg_kernels as kernels;
 
@@ -26,11 +27,11 @@ use kernels::Activation;
 use layers::{AnyLayer, AnyPacked, Constant, Dense, Exploration, Layer, LayerNorm, Purpose, Tiles};
 use std::ops::Range;
 
-/// Rows of a tile, where weights are small; tiles of other networks have a multiple of it.
+/// The number of rows of a tile. Tiles of networks with large layers have a multiple of it.
 pub const TILE: usize = kernels::CHAIN;
-/// More weights than this in a layer do not stay in the first cache from one product to the next.
+/// The weights of a larger layer than this do not stay in the first-level cache from one product to the next.
 const LARGE: usize = 1 << 14;
-/// Tiles of more inputs than this stay small: they would take more room than the weights.
+/// With more inputs than this, tiles stay small: larger ones would take more memory than the weights.
 const MOST_INPUTS: usize = 1 << 12;
 
 /// A layer, and where its parameters are.
@@ -40,43 +41,43 @@ struct Placed {
     parameters: Range<usize>,
 }
 
-/// The shape of a network; its parameters live outside, in one flat vector of f64.
+/// The layers of a network. The parameters live outside, in one flat vector of f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    /// The heads last.
+    /// All layers, the heads last.
     layers: Vec<Placed>,
-    /// Layers before the heads.
+    /// The number of layers before the heads.
     hidden: usize,
-    /// The first layer with parameters.
+    /// The index of the first layer with parameters.
     front: usize,
     parameters: usize,
     inputs: usize,
 }
 
-/// What the last layer puts out, beyond its affine outputs.
+/// The outputs of a network, by kind. They come in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outputs {
-    /// Affine outputs.
+    /// The number of affine outputs.
     pub affine: usize,
-    /// Outputs that are a bias only.
+    /// The number of outputs that are only a bias.
     pub constants: usize,
-    /// Log stds of state-dependent exploration.
+    /// The number of log stds of state-dependent exploration.
     pub exploration: usize,
 }
 
-/// The layers before the last.
+/// The hidden layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hidden<'a> {
-    /// Their widths; none for a linear network.
+    /// The widths of the layers; empty for a linear network.
     pub widths: &'a [usize],
-    /// The nonlinearity of each.
+    /// The nonlinearity of every layer.
     pub activation: Activation,
-    /// Whether the sums that the nonlinearity reads are normalized.
+    /// Whether the sums are normalized before the nonlinearity.
     pub layer_norm: bool,
 }
 
 impl Network {
-    /// A network of these hidden layers, behind `features` if given.
+    /// A network with these hidden layers, which read `features` of the inputs if there are any.
     pub fn new(inputs: usize, features: Option<FourierFeatures>, hidden: Hidden<'_>, outputs: Outputs) -> Self {
         let mut width = features.as_ref().map_or(inputs, FourierFeatures::count);
         let mut layers: Vec<AnyLayer> = features.into_iter().map(AnyLayer::from).collect();
@@ -105,7 +106,7 @@ impl Network {
         Self::of(inputs, layers, before_heads, front)
     }
 
-    /// The network of these layers, of which the first `hidden` are not heads and the first `front` have no parameters.
+    /// The network of these layers. The first `hidden` ones are not heads, and the first `front` ones have no parameters.
     fn of(inputs: usize, layers: Vec<AnyLayer>, hidden: usize, front: usize) -> Self {
         let mut parameters = 0;
         let place = |layer: AnyLayer| {
@@ -117,24 +118,25 @@ impl Network {
         Self { layers, hidden, front, parameters, inputs }
     }
 
-    /// Rows of a tile: more where a layer's weights are large, so that they are fetched less often. Bits do not depend on it.
+    /// The number of rows in a tile. It is larger if a layer has many weights, so that they are fetched less often. It does
+    /// not change the bits of any result.
     pub fn tile_rows(&self) -> usize {
         let has = |tiles| self.layers.iter().any(|placed| placed.layer.tiles() == tiles);
         let can_be_more = !has(Tiles::Few) && self.inputs <= MOST_INPUTS;
         if can_be_more && has(Tiles::Many) { 4 * TILE } else { TILE }
     }
 
-    /// Number of parameters.
+    /// The number of parameters.
     pub fn parameters(&self) -> usize {
         self.parameters
     }
 
-    /// Number of inputs.
+    /// The number of inputs.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// Number of outputs.
+    /// The number of outputs.
     pub fn outputs(&self) -> usize {
         self.heads().iter().map(|head| head.layer.outputs()).sum()
     }
@@ -143,7 +145,7 @@ impl Network {
         &self.layers[self.hidden..]
     }
 
-    /// The fixed features in front of the first layer.
+    /// The fixed features in front of the first layer, if there are any.
     pub fn features(&self) -> Option<&FourierFeatures> {
         match &self.layers[0].layer {
             AnyLayer::FourierFeatures(features) => Some(features),
@@ -151,13 +153,13 @@ impl Network {
         }
     }
 
-    /// Replaces the fixed features by others of the same shape, from a checkpoint.
+    /// Replaces the fixed features by others of the same shape, which come from a checkpoint.
     pub(crate) fn set_features(&mut self, features: FourierFeatures) {
         self.layers[0].layer = features.into();
     }
 
-    /// The log std parameters of state-dependent exploration, row-major \[last inputs + 1 x actions\], the constant
-    /// feature last.
+    /// The log std parameters of state-dependent exploration, row-major \[last inputs + 1 x actions\]. The last row belongs
+    /// to the constant feature.
     pub fn exploration_parameters<'a>(&self, theta: &'a [f64]) -> Option<&'a [f64]> {
         self.heads().iter().find_map(|head| head.layer.exploration(&theta[head.parameters.clone()]))
     }
@@ -169,7 +171,7 @@ impl Network {
         packed
     }
 
-    /// As [`Network::pack`], with the transposed weights that jvp and vjp read.
+    /// Like [`Network::pack`], but also with the transposed weights that jvp and vjp read.
     pub fn pack_with_transposes(&self, theta: &[f64]) -> Packed {
         let mut packed = self.room(Purpose::Products);
         self.repack(theta, &mut packed);
@@ -181,7 +183,7 @@ impl Network {
         self.room(Purpose::Tangent)
     }
 
-    /// Writes the f32 copies of a tangent `v` at the parameters `at` into such room.
+    /// Writes the f32 copies of a tangent `v` at the parameters `at`. `packed` comes from [`Network::tangent`].
     pub fn pack_tangent(&self, at: &Packed, v: &[f64], packed: &mut Packed) {
         assert_eq!(v.len(), self.parameters, "number of parameters");
         for ((placed, at), tangent) in self.layers.iter().zip(&at.layers).zip(&mut packed.layers) {
@@ -189,7 +191,7 @@ impl Network {
         }
     }
 
-    /// Writes new parameters into existing copies.
+    /// Writes new parameters into existing f32 copies.
     pub fn repack(&self, theta: &[f64], packed: &mut Packed) {
         assert_eq!(theta.len(), self.parameters, "number of parameters");
         for (placed, copy) in self.layers.iter().zip(&mut packed.layers) {

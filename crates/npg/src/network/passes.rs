@@ -1,18 +1,18 @@
-//! One tile through the layers of a network: forward, forward-mode (jvp) and reverse-mode (vjp) products. What a layer does is
-//! the layer's own.
+//! The passes of one tile through all layers of a network: forward, forward-mode (jvp) and reverse-mode (vjp). Each layer
+//! does its own part.
 
 use super::kernels::Matrix;
 use super::layers::{AnyKept, AnyLayer, AnyWork, Back, Layer, Seen};
 use super::{Network, Packed};
 
-/// What a forward pass of at most `capacity` rows leaves behind.
+/// What a forward pass of at most `capacity` rows leaves for later products.
 #[derive(Clone, Debug)]
 pub struct Tile {
     rows: usize,
-    /// Inputs of the network. Fill the first [`Tile::rows`] rows before [`Network::forward`]. A tile without any takes those
-    /// in [`Scratch::inputs`].
+    /// The inputs of the network. Fill the first [`Tile::rows`] rows before [`Network::forward`]. If a tile has no inputs,
+    /// products read those in [`Scratch::inputs`].
     pub inputs: Matrix,
-    /// Outputs of each layer before the heads.
+    /// The outputs of each layer before the heads.
     hidden: Vec<Matrix>,
     kept: Vec<AnyKept>,
     outputs: Matrix,
@@ -21,12 +21,12 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// A tile for `capacity` rows; with `slopes` it can serve jvp and vjp.
+    /// A tile for `capacity` rows. With `slopes` it can serve jvp and vjp.
     pub fn new(network: &Network, capacity: usize, slopes: bool) -> Self {
         Self { inputs: Matrix::zeros(capacity, network.inputs), ..Self::without_inputs(network, capacity, slopes) }
     }
 
-    /// As [`Tile::new`], for inputs that are not kept: they are in the scratch of whoever works with it.
+    /// Like [`Tile::new`], but without inputs: the caller keeps them in its scratch.
     pub fn without_inputs(network: &Network, capacity: usize, slopes: bool) -> Self {
         let layers = || network.layers.iter().map(|placed| &placed.layer);
         Self {
@@ -39,23 +39,23 @@ impl Tile {
         }
     }
 
-    /// Rows in use.
+    /// The number of rows in use.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Uses the first `rows` rows from now on.
+    /// Sets the number of rows in use.
     pub fn set_rows(&mut self, rows: usize) {
         assert!(rows <= self.outputs.rows(), "a tile of {} rows cannot hold {rows}", self.outputs.rows());
         self.rows = rows;
     }
 
-    /// Outputs of the forward pass, rows x outputs.
+    /// The outputs of the forward pass, rows x outputs.
     pub fn outputs(&self) -> &Matrix {
         &self.outputs
     }
 
-    /// Inputs of the last layer after a forward pass, rows x last inputs.
+    /// The inputs of the last layer after a forward pass, rows x last inputs.
     pub fn last_inputs(&self) -> &Matrix {
         self.hidden.last().unwrap_or(&self.inputs)
     }
@@ -65,7 +65,7 @@ impl Tile {
         self.inputs.rows() == 0 && self.reads_inputs
     }
 
-    /// What layer `index` has seen in the forward pass; `beside` are the network's inputs if the tile has none.
+    /// What layer `index` saw in the forward pass. `beside` are the network's inputs if the tile does not keep them.
     fn seen<'a>(&'a self, packed: &'a Packed, index: usize, beside: &'a Matrix) -> Seen<'a, AnyLayer> {
         let input = match index.min(self.hidden.len()).checked_sub(1) {
             Some(before) => &self.hidden[before],
@@ -80,12 +80,13 @@ impl Tile {
 /// Working memory of one thread for jvp and vjp.
 #[derive(Clone, Debug)]
 pub struct Scratch {
-    /// Tangents of the outputs of layers before the heads in a jvp, cotangents in a vjp. No rows where nothing moves.
+    /// For each layer before the heads: tangents of its outputs in a jvp, cotangents in a vjp. Layers in front of all
+    /// parameters have no rows.
     hidden: Vec<Matrix>,
-    /// What is pushed forward (jvp: result) or pulled back (vjp: cotangents), rows x outputs. The caller fills it
-    /// before a vjp and reads it after a jvp.
+    /// The result of a jvp or the cotangents for a vjp, rows x outputs. The caller fills it before a vjp and reads it after a
+    /// jvp.
     pub outputs: Matrix,
-    /// Inputs of a tile that keeps none; no rows until [`Scratch::room_for_inputs`] is asked.
+    /// The inputs of a tile that does not keep its own. There are no rows until [`Scratch::room_for_inputs`] is called.
     pub inputs: Matrix,
     work: Vec<AnyWork>,
 }
@@ -113,14 +114,13 @@ impl Scratch {
         &mut self.inputs
     }
 
-    /// Where the inputs of `tile` must be for the next products, if it does not keep them.
+    /// Where the inputs of `tile` must be written before the next products; `None` if the tile keeps them.
     pub fn inputs_beside(&mut self, tile: &Tile) -> Option<&mut Matrix> {
         tile.lacks_inputs().then(|| self.room_for_inputs())
     }
 }
 
-/// What goes into layer `index` and what comes out of it, of all `hidden` outputs and those of the heads. Heads, which come
-/// after the others, share both.
+/// The inputs and the outputs of layer `index`. All heads come after the hidden layers and share both.
 fn around<'a>(
     hidden: &'a mut [Matrix],
     outputs: &'a mut Matrix,
@@ -131,7 +131,7 @@ fn around<'a>(
 }
 
 impl Network {
-    /// Outputs of the tile's rows, and what later products need.
+    /// Computes the outputs of the tile's rows, and keeps what later products need.
     pub fn forward(&self, packed: &Packed, tile: &mut Tile) {
         let Tile { rows, inputs, hidden, kept, outputs, .. } = tile;
         for (index, (placed, kept)) in self.layers.iter().zip(kept).enumerate() {
@@ -140,7 +140,8 @@ impl Network {
         }
     }
 
-    /// J v, rows x outputs, into `scratch.outputs`: how the outputs change along `tangent` ([`Network::pack_tangent`]).
+    /// Writes J v, rows x outputs, into `scratch.outputs`: the change of the outputs along `tangent`
+    /// ([`Network::pack_tangent`]).
     pub fn jvp(&self, packed: &Packed, tangent: &Packed, tile: &Tile, scratch: &mut Scratch) {
         let Scratch { hidden, outputs, inputs, work } = scratch;
         for (index, placed) in self.layers.iter().enumerate().skip(self.front) {
@@ -151,7 +152,7 @@ impl Network {
         }
     }
 
-    /// Adds J^T c, summed over the tile's rows, to `gradient`; c are the cotangents in `scratch.outputs`.
+    /// Adds J^T c, summed over the tile's rows, to `gradient`. c are the cotangents in `scratch.outputs`.
     pub fn vjp(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch, gradient: &mut [f64]) {
         self.back_propagate(packed, tile, scratch);
         let Scratch { hidden, outputs, inputs, work } = scratch;
@@ -162,7 +163,7 @@ impl Network {
         }
     }
 
-    /// J^T c of every row apart, row-major \[rows x parameters\]; c are the cotangents in `scratch.outputs`.
+    /// Writes J^T c for each row separately, row-major \[rows x parameters\]. c are the cotangents in `scratch.outputs`.
     pub fn vjp_rows(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch, gradients: &mut [f64]) {
         self.back_propagate(packed, tile, scratch);
         let Scratch { hidden, outputs, inputs, work } = scratch;
@@ -175,8 +176,8 @@ impl Network {
         }
     }
 
-    /// Cotangents of all that a parameter moves, from those of the outputs: the heads in order, then the layers before them
-    /// from the last to the first.
+    /// Computes the cotangents of all layers with parameters from those of the outputs: first for the heads in order, then
+    /// for the layers before them, from the last to the first.
     fn back_propagate(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch) {
         let Scratch { hidden, outputs, inputs, work } = scratch;
         for index in (self.hidden..self.layers.len()).chain((self.front..self.hidden).rev()) {

@@ -1,4 +1,5 @@
-//! Forward pass against a plain f64 reference; jvp against central differences of that reference; vjp against jvp.
+//! The forward pass is checked against a plain f64 reference, jvp against central differences of that reference, and vjp
+//! against jvp.
 
 use super::*;
 use crate::random::{Purpose, Stream};
@@ -125,7 +126,7 @@ fn forward_equals_the_reference() {
     }
 }
 
-/// And a direction is rewritten as the parameters are: at theta + v rewritten, the outputs are those at theta + v.
+/// A direction is rewritten like the parameters: at the rewritten theta + v, the outputs are those at theta + v.
 #[test]
 fn substituted_inputs_leave_the_outputs() {
     let mut rng = Stream::new(6, Purpose::Test, 0);
@@ -189,7 +190,7 @@ fn jvp_equals_central_differences_and_vjp_is_its_transpose() {
             }
         }
 
-        // <c, J v> = <J^T c, v>, and the rows' gradients add up to their sum.
+        // <c, J v> = <J^T c, v>, and the gradients of the rows add up to the gradient of the tile.
         let outputs = case.network.outputs();
         let mut inner = 0.0;
         for row in 0..rows {

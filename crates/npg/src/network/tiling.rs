@@ -5,21 +5,21 @@ use crate::reduce::{Part, Reducer};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// The tiles of a network over the rows of a batch that are here. A tile lies in one leaf of the [`Reducer`]'s tree.
+/// The tiles over the rows of a batch that this process holds. Each tile lies in one leaf of the [`Reducer`]'s tree.
 ///
-/// Tiles have [`Network::tile_rows`] rows, a multiple of [`TILE`], except for the last one of a leaf. Whatever adds up their rows in
-/// pieces of [`TILE`], as `add_product` does, gives the same bits for all sizes of tiles.
+/// Tiles have [`Network::tile_rows`] rows, a multiple of [`TILE`], except for the last one of a leaf. Code that sums rows in
+/// groups of [`TILE`], as `add_product` does, gives the same bits for all tile sizes.
 #[derive(Clone, Debug)]
 pub struct Tiling {
     rows: Vec<Range<usize>>,
-    /// The first tile of each leaf, and the number of tiles.
+    /// The first tile of each leaf, followed by the number of tiles.
     leaves: Vec<usize>,
-    /// Rows of a tile that is not the last one of a leaf.
+    /// The number of rows in a tile that is not the last of its leaf.
     size: usize,
 }
 
 impl Tiling {
-    /// The tiles of `network` over what `reducer` sums.
+    /// The tiles of `network` for the rows that `reducer` sums.
     pub fn new(network: &Network, reducer: &Reducer) -> Self {
         Self::of(network.tile_rows(), reducer)
     }
@@ -34,28 +34,29 @@ impl Tiling {
         tiling
     }
 
-    /// Number of tiles.
+    /// The number of tiles.
     pub fn tiles(&self) -> usize {
         self.rows.len()
     }
 
-    /// Rows of tile `tile`.
+    /// The rows of tile `tile`.
     pub fn rows(&self, tile: usize) -> Range<usize> {
         self.rows[tile].clone()
     }
 
-    /// The tiles of a part.
+    /// The tiles of a part of a sum.
     pub fn of_part(&self, part: &Part) -> Range<usize> {
         self.leaves[part.leaves.start]..self.leaves[part.leaves.end]
     }
 
-    /// The tile of row `row`, and the row's place in it.
+    /// The tile that holds row `row`, and the position of the row in it.
     pub fn place(&self, row: usize) -> (usize, usize) {
         let tile = self.rows.partition_point(|rows| rows.end <= row);
         (tile, row - self.rows[tile].start)
     }
 
-    /// Does `work` for every tile and its item, on all threads and in no particular order: for results that tiles do not share.
+    /// Calls `work` for every tile and its item, on all threads and in no particular order. The results must not depend on
+    /// each other.
     pub fn for_each<T: Send>(&self, items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
         let least = (4 * TILE).div_ceil(self.size);
         items.par_iter_mut().enumerate().with_min_len(least).for_each(|(tile, item)| work(tile, item));

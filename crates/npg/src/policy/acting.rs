@@ -1,33 +1,32 @@
-//! One observation, one action: for programs that use what was trained.
+//! Choosing one action for one observation: for programs that use a trained policy.
 
 use super::{Actor, Policy};
 use crate::env::{Action, Space};
 use crate::error::{Error, Result};
 
-/// An action of one's own, as the environment takes it.
+/// An owned action, in the form that the environment takes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
-    /// One for a discrete space, one a part for multi-discrete and multi-binary spaces, none for a box.
+    /// One integer for a discrete space, one for each part of a multi-discrete or multi-binary space, and none for a box.
     pub integers: Vec<i64>,
-    /// One a dimension of a box, inside its bounds; none for other spaces.
+    /// One number for each dimension of a box, within its bounds; none for other spaces.
     pub reals: Vec<f64>,
 }
 
 impl Chosen {
-    /// The same, borrowed: what [`crate::env::Env::step`] takes.
+    /// A borrowed view of the action, which is what [`crate::env::Env::step`] takes.
     pub fn as_action(&self) -> Action<'_> {
         Action::new(&self.integers, &self.reals)
     }
 }
 
 impl Policy {
-    /// The most probable action in one state, as the environment executes it. Nothing is learned from it, and the
-    /// statistics of observations stay as they are. Each call prepares the network anew; an [`Actor`] does that once,
-    /// and draws actions too.
+    /// The deterministic action (the mode of the distribution) in one state, as the environment executes it. The policy and
+    /// its observation statistics do not change. Each call packs the network's parameters anew; an [`Actor`] packs them once,
+    /// and can also sample.
     ///
     /// # Errors
-    /// [`Error::Observation`] where the observation is of another length than the policy's, not finite, or outside a
-    /// space of indices.
+    /// [`Error::Observation`] if the observation has the wrong length, is not finite, or is not an index of its space.
     pub fn act(&self, observation: &[f64]) -> Result<Chosen> {
         let space = &self.encoder.space;
         if observation.len() != space.len() {

@@ -1,34 +1,35 @@
-//! A policy acting in several environments at once: inference, exploration noise, raw and executed actions.
+//! A policy that acts in several environments at once: inference, exploration noise, and raw and executed actions.
 
 use super::Policy;
 use crate::env::{ActionRows, Actions};
 use crate::network::{Packed, Tile};
 use crate::random::Stream;
 
-/// The exploration matrix of one environment, held for several steps; empty without state-dependent exploration.
+/// The gSDE noise matrix of one environment, which is kept for several steps. It is empty without state-dependent
+/// exploration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeldNoise {
     /// Standard normal numbers, row-major \[last inputs + 1 x actions\].
     pub normals: Vec<f64>,
-    /// Steps that it has been used for.
+    /// The number of steps that have used it.
     pub age: usize,
 }
 
 impl HeldNoise {
-    /// Forgets the matrix: the next step draws a new one.
+    /// Discards the matrix, so that the next step draws a new one.
     pub fn end(&mut self) {
         self.normals.clear();
         self.age = 0;
     }
 }
 
-/// Inference of one policy for the environments of one group.
+/// Inference with one policy for the environments of one group.
 #[derive(Debug)]
 pub struct Actor<'a> {
     policy: &'a Policy,
     packed: Packed,
     tile: Tile,
-    /// exp(L) of state-dependent exploration.
+    /// exp(L), the standard deviations of state-dependent exploration.
     stds: Vec<f64>,
     raw: ActionRows,
     executed: ActionRows,
@@ -48,12 +49,12 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// The policy.
+    /// The policy that acts.
     pub fn policy(&self) -> &Policy {
         self.policy
     }
 
-    /// Encodes an observation into row `row`; returns the network's inputs.
+    /// Encodes an observation into row `row`. Returns the network's inputs.
     pub fn observe(&mut self, row: usize, observation: &[f64]) -> &[f32] {
         let slot = self.tile.inputs.row_mut(row);
         self.policy.encoder.write(observation, slot);
@@ -66,13 +67,13 @@ impl<'a> Actor<'a> {
         self.policy.network.forward(&self.packed, &mut self.tile);
     }
 
-    /// Of the first `rows` rows, the first with an output that is not finite, and that output. No action can be drawn
-    /// from it.
+    /// The first of the first `rows` rows with an output that is not finite, and that output. No action can be drawn from
+    /// such a row.
     pub fn overflow(&self, rows: usize) -> Option<(usize, f32)> {
         (0..rows).find_map(|row| Some((row, *self.outputs(row).iter().find(|output| !output.is_finite())?)))
     }
 
-    /// Draws the action of row `row`.
+    /// Samples the action of row `row`.
     pub fn sample(&mut self, row: usize, rng: &mut Stream, noise: &mut HeldNoise) {
         match self.policy.sde_steps {
             Some(hold) => self.explore(row, rng, noise, hold),
@@ -81,7 +82,7 @@ impl<'a> Actor<'a> {
         self.execute(row);
     }
 
-    /// Draws an action with noise that is a function of the state, and is held for `hold` steps.
+    /// Samples an action with gSDE: the noise is a function of the state, and its matrix is kept for `hold` steps.
     fn explore(&mut self, row: usize, rng: &mut Stream, noise: &mut HeldNoise, hold: usize) {
         if noise.normals.len() != self.stds.len() || noise.age >= hold {
             noise.normals.resize(self.stds.len(), 0.0);
@@ -99,7 +100,7 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// Takes the most probable action in row `row`.
+    /// Chooses the deterministic action (the mode of the distribution) in row `row`.
     pub fn take_mode(&mut self, row: usize) {
         self.policy.distribution.mode(self.tile.outputs().row(row), self.raw.row_mut(row));
         self.execute(row);
@@ -111,17 +112,17 @@ impl<'a> Actor<'a> {
         self.policy.bounds.execute(raw.reals(), executed.reals);
     }
 
-    /// Network outputs of row `row`.
+    /// The network's outputs for row `row`.
     pub fn outputs(&self, row: usize) -> &[f32] {
         self.tile.outputs().row(row)
     }
 
-    /// The raw actions: what the distribution drew.
+    /// The raw actions, as the distribution drew them.
     pub fn raw(&self) -> &ActionRows {
         &self.raw
     }
 
-    /// The executed actions of the first `rows` rows: what the environments get.
+    /// The executed actions of the first `rows` rows, as the environments receive them.
     pub fn executed(&self, rows: usize) -> Actions<'_> {
         self.executed.first(rows)
     }

@@ -1,28 +1,30 @@
-//! How a raw action becomes an executed one: clipped to the action space, or rescaled onto it.
+//! Maps a raw action to the action that the environment executes: clipped to the action space, or rescaled onto it.
 //!
-//! The raw action is what the distribution drew, and what gradients see; the environment gets the executed one.
+//! The raw action is the one that the distribution drew. Log probabilities and gradients refer to it; only the environment
+//! sees the executed one.
 
 use crate::config::ActionBounds;
 use crate::env::Space;
 
-/// Bounds of a box action space and the rule that meets them; nothing for integer actions.
+/// The bounds of a box action space, and the rule that keeps actions within them. Empty for integer actions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bounds {
     low: Vec<f64>,
     high: Vec<f64>,
-    /// Executed = center + half * raw before clipping; (0, 1) where raw actions are executed as they are.
+    /// Executed = center + half * raw, before clipping. (0, 1) if raw actions are executed unchanged.
     center: Vec<f64>,
     half: Vec<f64>,
 }
 
-/// A bound of this size is none: the largest f32 or f64 stands for "unbounded", and a range so wide has no middle.
+/// A bound of this size or more counts as no bound. Spaces use the largest f32 or f64 for "unbounded", and the middle of so
+/// wide a range means nothing.
 const NO_BOUND: f64 = 1e30;
 
-/// How far inside of its only bound a raw action of 0 is executed: one initial standard deviation.
+/// If there is only one bound, a raw action of 0 is executed at least this far inside it: one initial standard deviation.
 const INSIDE: f64 = 1.0;
 
 impl Bounds {
-    /// The rule for an action space. Raw actions that lie between 0 and 1 (`is_unit`) are always mapped onto the bounds.
+    /// The rule for an action space. Raw actions between 0 and 1 (`is_unit`) are always mapped onto the bounds.
     pub fn new(space: &Space, rule: ActionBounds, is_unit: bool) -> Self {
         let Space::Box { low, high } = space else {
             return Self { low: Vec::new(), high: Vec::new(), center: Vec::new(), half: Vec::new() };
@@ -36,7 +38,7 @@ impl Bounds {
         Self { low: low.clone(), high: high.clone(), center, half }
     }
 
-    /// Writes the executed action.
+    /// Writes the executed action for a raw one.
     pub fn execute(&self, raw: &[f64], executed: &mut [f64]) {
         for (j, (raw, slot)) in raw.iter().zip(executed).enumerate() {
             *slot = (self.center[j] + self.half[j] * raw).clamp(self.low[j], self.high[j]);
@@ -44,13 +46,14 @@ impl Bounds {
     }
 }
 
-/// Whether there are not two bounds with a range between them.
+/// Whether a dimension lacks a bound on one side or on both.
 pub(super) fn are_missing(low: f64, high: f64) -> bool {
     low <= -NO_BOUND || high >= NO_BOUND
 }
 
-/// Center and half of the range that raw -1..1 is mapped onto. With one bound the unit stays that of the action, and 0 stays
-/// 0 unless that is not inside, where most or all actions would be the bound itself; with none nothing changes.
+/// The center and half width of the range that raw -1..1 is mapped onto. With only one bound the action keeps its unit. 0
+/// stays 0 unless it lies outside or too close to the bound, where most actions would be clipped to the bound itself. Without
+/// bounds nothing changes.
 fn rescaled(low: f64, high: f64) -> (f64, f64) {
     match (low > -NO_BOUND, high < NO_BOUND) {
         (true, true) => (0.5 * (low + high), 0.5 * (high - low)),

@@ -1,15 +1,15 @@
-//! From an observation, as the environment gave it, to network inputs: indices become one-hot vectors, reals are normalized, and all is
-//! cast to f32. Until then an observation stays what it is.
+//! Turns an observation, as the environment gave it, into network inputs. Indices become one-hot vectors, reals are
+//! normalized, and everything is cast to f32. Until then an observation keeps its own form.
 
 use crate::env::Space;
 use crate::normalize::Normalizer;
 
-/// What a policy does to its observations before the network reads them.
+/// What a policy does to an observation before the network reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Encoder {
     /// The space of the observations.
     pub space: Space,
-    /// Statistics of the observations; None if they are not normalized.
+    /// The statistics of the observations; `None` if they are not normalized.
     pub normalizer: Option<Normalizer>,
 }
 
@@ -19,7 +19,7 @@ impl Encoder {
         self.space.encoded_len()
     }
 
-    /// Writes the network inputs of `observation`, which is in the space ([`Space::check`]).
+    /// Writes the network inputs for `observation`, which must lie in the space ([`Space::check`]).
     pub fn write<T: Copy + Into<f64>>(&self, observation: &[T], inputs: &mut [f32]) {
         match (index_sizes(&self.space), &self.normalizer) {
             (Some(sizes), _) => {
@@ -32,7 +32,7 @@ impl Encoder {
     }
 }
 
-/// The sizes that indices in an observation count to; None if its numbers are no indices.
+/// The number of values that each index of an observation can have; `None` if the observation is not made of indices.
 pub(super) fn index_sizes(space: &Space) -> Option<&[usize]> {
     match space {
         Space::Box { .. } | Space::MultiBinary(_) => None,
@@ -41,13 +41,13 @@ pub(super) fn index_sizes(space: &Space) -> Option<&[usize]> {
     }
 }
 
-/// Where the one-hot vectors of `indices`, one behind the other, are 1.
+/// The positions of the ones in the concatenated one-hot vectors of `indices`.
 pub(super) fn hot<'a>(sizes: &'a [usize], indices: impl Iterator<Item = f64> + 'a) -> impl Iterator<Item = usize> + 'a {
     let firsts = sizes.iter().scan(0, |next, size| Some(std::mem::replace(next, *next + size)));
     firsts.zip(indices).map(|(first, index)| first + index as usize)
 }
 
-/// An observation as checkpoints have it: indices as one-hot vectors, and nothing normalized.
+/// An observation in the form that checkpoints store: indices as one-hot vectors, and nothing normalized.
 pub(crate) fn expanded(space: &Space, observation: &[f64]) -> Vec<f64> {
     let Some(sizes) = index_sizes(space) else { return observation.to_vec() };
     let mut vectors = vec![0.0; sizes.iter().sum()];
@@ -55,7 +55,7 @@ pub(crate) fn expanded(space: &Space, observation: &[f64]) -> Vec<f64> {
     vectors
 }
 
-/// The observation that [`expanded`] was given; a vector without a 1 is index 0.
+/// The inverse of [`expanded`]. A vector without a 1 becomes index 0.
 pub(crate) fn contracted(space: &Space, vectors: &[f64]) -> Vec<f64> {
     let Some(sizes) = index_sizes(space) else { return vectors.to_vec() };
     let mut rest = vectors;

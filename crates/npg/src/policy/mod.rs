@@ -1,6 +1,6 @@
-//! A policy: network, distribution over actions, observation statistics and action space, as one thing.
+//! A policy: a network, a distribution over actions, an observation encoder and an action space, in one value.
 //!
-//! A policy cannot be saved, cloned or loaded without its statistics and its spaces, and evaluation never changes them.
+//! A policy is always saved, cloned and loaded together with its statistics and spaces. Evaluation never changes them.
 
 mod acting;
 mod actor;
@@ -31,17 +31,17 @@ use crate::random::{Purpose, Stream};
 /// A stochastic policy pi(a | s).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// The network's shape.
+    /// The layers of the network, without their parameters.
     pub network: Network,
-    /// What its outputs mean.
+    /// The distribution over actions whose parameters are the network's outputs.
     pub distribution: Distribution,
-    /// Its parameters, one flat vector.
+    /// The parameters of the network, in one flat vector.
     pub theta: Vec<f64>,
-    /// How it reads observations.
+    /// Encodes observations into network inputs.
     pub encoder: Encoder,
-    /// How its actions are executed.
+    /// Maps raw actions into the action space (clips or rescales them).
     pub bounds: Bounds,
-    /// Steps that one exploration matrix is held for; None without state-dependent exploration.
+    /// The number of steps for which a gSDE noise matrix is kept; `None` without state-dependent exploration.
     pub sde_steps: Option<usize>,
 }
 
@@ -57,7 +57,7 @@ impl From<ActivationName> for Activation {
 }
 
 impl Policy {
-    /// What makes a policy of this configuration impossible in an environment.
+    /// The reasons why a policy of this configuration cannot act in an environment; empty if it can.
     pub fn mistakes(config: &config::Policy, spec: &Spec) -> Vec<Mistake> {
         let Space::Box { low, high } = &spec.action else { return Vec::new() };
         if config.head != HeadName::Beta {
@@ -73,7 +73,7 @@ impl Policy {
         without.into_iter().map(|j| Mistake { key: "policy.head".into(), message: message(j) }).collect()
     }
 
-    /// A new policy for an environment, with initial parameters from the seed.
+    /// A new policy for an environment. The initial parameters are drawn from the seed.
     pub fn new(config: &config::Policy, normalize: &config::Normalize, spec: &Spec, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::PolicyInit, 0);
         let distribution = Distribution::new(&spec.action, config.head);
@@ -100,7 +100,7 @@ impl Policy {
         }
     }
 
-    /// Numbers in an observation as the network reads it.
+    /// The number of network inputs: the length of an encoded observation.
     pub fn inputs(&self) -> usize {
         self.network.inputs()
     }

@@ -1,8 +1,8 @@
-//! Numbers in the narrowest type that holds them: what wide observations are kept in.
+//! A vector of numbers in the narrowest type that holds them. Wide observations are stored in it.
 
 use std::ops::Range;
 
-/// Numbers in the narrowest of three types that holds all of them exactly.
+/// Numbers in the narrowest of three types that represents all of them exactly.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Numbers {
     Bytes(Vec<u8>),
@@ -11,7 +11,7 @@ pub(super) enum Numbers {
 }
 
 impl Default for Numbers {
-    /// None.
+    /// No numbers.
     fn default() -> Self {
         Numbers::Bytes(Vec::new())
     }
@@ -30,7 +30,7 @@ impl Numbers {
         }
     }
 
-    /// Bytes of a number.
+    /// The size of one number, in bytes.
     pub(super) fn size(&self) -> usize {
         match self {
             Numbers::Bytes(_) => 1,
@@ -61,7 +61,7 @@ impl Numbers {
         }
     }
 
-    /// Goes over to the next wider type.
+    /// Converts all numbers to the next wider type.
     fn widen(&mut self) {
         *self = match std::mem::take(self) {
             Numbers::Bytes(all) => Numbers::Singles(all.into_iter().map(f32::from).collect()),
@@ -78,7 +78,7 @@ impl Numbers {
         }
     }
 
-    /// Writes some of them as f32.
+    /// Writes a range of the numbers as f32.
     pub(super) fn singles(&self, at: Range<usize>, to: &mut [f32]) {
         match self {
             Numbers::Bytes(all) => to.iter_mut().zip(&all[at]).for_each(|(slot, x)| *slot = f32::from(*x)),
@@ -115,7 +115,8 @@ impl Numbers {
     }
 }
 
-/// Writes `from` in another type; false where that does not hold a number exactly, the sign of a zero included.
+/// Writes `from` in another type. Returns false if that type cannot represent one of the numbers exactly, including the sign
+/// of a zero.
 fn narrow<T: Copy + Into<f64>>(from: &[f64], to: &mut [T], cast: impl Fn(f64) -> T) -> bool {
     let mut is_exact = true;
     for (slot, x) in to.iter_mut().zip(from) {

@@ -1,8 +1,8 @@
-//! Observations of many numbers, such as images, as a batch keeps them: once, as they came.
+//! Observations of many numbers, such as images, as a batch stores them: once, and in their own type.
 //!
-//! What a network reads is four bytes a number, and more with every copy; a pixel is one byte. Where rows are wide, a batch
-//! keeps the numbers themselves, in the narrowest type that holds all of them exactly, and network inputs are made of them
-//! where they are needed, a tile at a time. They have the bits that they would have had if they had been kept.
+//! A network input takes four bytes, and again as many for every copy; a pixel takes one byte. If observations are wide, a
+//! batch therefore stores their numbers in the narrowest type that represents all of them exactly. The network inputs are
+//! computed from them when they are needed, one tile at a time. They have the same bits as inputs that are stored.
 
 use super::Policy;
 use super::encoder::{Encoder, hot, index_sizes};
@@ -11,15 +11,16 @@ use crate::network::kernels::Matrix;
 use crate::network::{Network, Packed, Scratch, Tile};
 use std::sync::Arc;
 
-/// Network inputs of more numbers than this are not kept ready: making them again costs less than their room.
+/// Observations of more network inputs than this are not stored as inputs: computing the inputs again costs less than the
+/// memory.
 pub const WIDE: usize = 512;
 
-/// States as networks read them, a row each.
+/// States as the network reads them, one row each.
 #[derive(Clone, Copy, Debug)]
 pub enum Inputs<'a> {
-    /// Ready to be read.
+    /// Network inputs that are stored.
     Ready(&'a Matrix),
-    /// Made of observations row by row.
+    /// Network inputs that are computed from stored observations, row by row.
     Kept(&'a Observations),
 }
 
@@ -38,7 +39,7 @@ impl Inputs<'_> {
         }
     }
 
-    /// Writes the inputs of row `row`.
+    /// Writes the network inputs of row `row`.
     pub fn write(&self, row: usize, inputs: &mut [f32]) {
         match self {
             Inputs::Ready(matrix) => inputs.copy_from_slice(matrix.row(row)),
@@ -46,8 +47,8 @@ impl Inputs<'_> {
         }
     }
 
-    /// The forward pass of a tile that serves products; it keeps its inputs where they are ready. `rows` are its rows, and
-    /// those in the tile must be written again ([`Inputs::prepare`]) before a product where it does not.
+    /// Runs the forward pass of a tile that jvp and vjp products will follow. `rows` are the rows of the tile. The tile keeps
+    /// its inputs only if they are stored here; otherwise [`Inputs::prepare`] must compute them again before each product.
     pub(crate) fn linearized(
         &self,
         (network, packed): (&Network, &Packed),
@@ -71,7 +72,7 @@ impl Inputs<'_> {
         tile
     }
 
-    /// Before products of `tile`, whose rows are `rows`: writes the inputs that it does not keep.
+    /// Computes the inputs of `tile` again before a product, if the tile does not keep them. `rows` are the rows of the tile.
     pub(crate) fn prepare(&self, tile: &Tile, rows: impl Iterator<Item = usize>, scratch: &mut Scratch) {
         if let Some(inputs) = scratch.inputs_beside(tile) {
             self.fill(rows, inputs);
@@ -86,23 +87,23 @@ impl Inputs<'_> {
     }
 }
 
-/// Observations in their own type, a row each. Columns lie in blocks with a type each: what is an image and what a vector of
-/// reals may be one observation.
+/// Observations in their own type, one row each. The columns lie in blocks, and each block has its own type, because one
+/// observation may combine an image with a vector of reals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observations {
-    /// Of [`BLOCK`] columns each, but for the last.
+    /// Blocks of [`BLOCK`] columns each; the last one may have fewer.
     blocks: Vec<Numbers>,
     rows: usize,
-    /// Numbers of a row; an index is one.
+    /// The numbers of a row; an index is one number.
     width: usize,
     encoder: Arc<Encoder>,
 }
 
-/// Columns of a block.
+/// The number of columns in a block.
 const BLOCK: usize = 512;
 
 impl Observations {
-    /// Room for `rows` rows, which `policy` reads as it is now.
+    /// Room for `rows` observations, to be encoded as `policy` encodes them now.
     pub fn zeros(policy: &Policy, rows: usize) -> Self {
         Self::new(rows, policy.encoder.space.len(), Arc::new(policy.encoder.clone()))
     }
@@ -112,8 +113,8 @@ impl Observations {
         Self { blocks: blocks.collect(), rows, width, encoder }
     }
 
-    /// As [`Observations::zeros`], in the room of `spare` if it has that size: what is allocated and freed by turns is not
-    /// all given back to the system. Its rows are what they were.
+    /// Like [`Observations::zeros`], but reuses the memory of `spare` if it has the right size: an allocator that allocates
+    /// and frees by turns does not return everything to the system. The old rows are not cleared.
     pub(crate) fn room(policy: &Policy, rows: usize, spare: Option<Observations>) -> Self {
         let fresh = Self::zeros(policy, 0);
         match spare.filter(|spare| (spare.rows, spare.width) == (rows, fresh.width)) {
@@ -122,29 +123,29 @@ impl Observations {
         }
     }
 
-    /// No rows yet, of the kind of these.
+    /// An empty store for observations of the same kind.
     pub(crate) fn none_of(&self) -> Self {
         Self::new(0, self.width, Arc::clone(&self.encoder))
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Bytes that all rows take.
+    /// The size of all rows, in bytes.
     pub fn bytes(&self) -> usize {
         self.blocks.iter().map(|block| block.len() * block.size()).sum()
     }
 
-    /// Keeps an observation as row `row`.
+    /// Stores an observation as row `row`.
     pub fn put(&mut self, row: usize, observation: &[f64]) {
         for (block, part) in self.blocks.iter_mut().zip(observation.chunks(BLOCK)) {
             block.set(row * part.len(), part);
         }
     }
 
-    /// Adds an observation as a row.
+    /// Appends an observation as a new row.
     pub fn push(&mut self, observation: &[f64]) {
         self.rows += 1;
         let (rows, width) = (self.rows, self.width);
@@ -178,14 +179,14 @@ impl Observations {
         self.blocks[index].number(row * width + within)
     }
 
-    /// Writes the numbers of row `row`, which are not indices, before any normalizing.
+    /// Writes the numbers of row `row` as f32, before normalization. They must not be indices.
     pub(crate) fn numbers(&self, row: usize, numbers: &mut [f32]) {
         for (block, part) in self.blocks.iter().zip(numbers.chunks_mut(BLOCK)) {
             block.singles(row * part.len()..(row + 1) * part.len(), part);
         }
     }
 
-    /// The rows of all `parts`, which are of one kind, one below the other. What is copied is freed.
+    /// The rows of all `parts`, in order; all parts are of the same kind. Each part is freed as soon as it has been copied.
     pub(crate) fn concatenate(mut parts: Vec<Observations>) -> Option<Self> {
         if parts.len() < 2 {
             return parts.pop();
@@ -221,7 +222,7 @@ mod tests {
         Policy::new(&config.policy, &config.normalize, &spec, 0)
     }
 
-    /// Four rows of pixels, of singles or of doubles.
+    /// Four rows of pixels, of f32 or of f64.
     fn rows(unit: f64) -> Vec<Vec<f64>> {
         let mut rng = Stream::new(0, Purpose::Test, 0);
         (0..4).map(|_| (0..5).map(|_| rng.below(256) as f64 * unit).collect()).collect()

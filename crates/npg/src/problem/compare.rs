@@ -9,7 +9,7 @@ impl PolicySnapshot<'_> {
     /// Compares the policy with parameters `theta` with the policy of the snapshot.
     pub fn compare(&self, theta: &[f64], surrogate: Surrogate<'_>) -> Comparison {
         let packed = self.policy.network.pack(theta);
-        // By tiles, which are more than leaves, on the threads; then up the tree.
+        // The tiles are compared on all threads, because there are more of them than leaves. Their sums then go up the tree.
         let mut of_tiles: Vec<Vec<Comparison>> = vec![Vec::new(); self.tiles.len()];
         self.tiling.for_each(&mut of_tiles, |index, parts| {
             *parts = self.compare_tile(index, &self.forward(index, &packed), surrogate);
@@ -55,8 +55,8 @@ impl PolicySnapshot<'_> {
         tile
     }
 
-    /// Sums over the rows of one tile, whose new outputs are in `tile`: one for each [`TILE`] rows, however many the tile has, so
-    /// that the order of the additions does not depend on the tiles.
+    /// Sums over the rows of one tile, whose new outputs are in `tile`. There is one sum for each [`TILE`] rows, so that the
+    /// order of the additions does not depend on the size of the tile.
     fn compare_tile(&self, index: usize, tile: &Tile, surrogate: Surrogate<'_>) -> Vec<Comparison> {
         let before = &self.tiles[index];
         let mut parts = vec![Comparison::default(); before.rows().div_ceil(TILE)];

@@ -11,7 +11,7 @@ use crate::network::{Curvature, Scratch};
 use crate::solve::Dense;
 
 impl PolicySnapshot<'_> {
-    /// F v, without damping: for each tile one jvp, one product with M and one vjp.
+    /// F v, without damping. Each tile takes one jvp, one product with M and one vjp.
     pub fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
         let distribution = &self.policy.distribution;
         let curvature = Curvature {
@@ -41,7 +41,7 @@ impl PolicySnapshot<'_> {
         crate::network::kernels::dot(x, &self.fisher_product(x))
     }
 
-    /// The dense F, parameters x parameters: sum of U^T U / N over the rows U = sqrt(M) J.
+    /// The dense F, parameters x parameters: the sum of U^T U / N over all rows, with U = sqrt(M) J.
     pub fn dense_fisher(&self) -> Dense {
         let parameters = self.policy.network.parameters();
         let fisher = self.reducer.sum_matrix(Dense::gram_len(parameters), |part, fisher| {
@@ -63,7 +63,7 @@ impl PolicySnapshot<'_> {
         Dense::from_gram(parameters, fisher)
     }
 
-    /// Makes the cotangents of tile `index` a column of sqrt(M / N).
+    /// Sets the cotangents of tile `index` to column `component` of sqrt(M / N).
     fn fill_root(&self, index: usize, component: usize, scratch: &mut Scratch) {
         for (slot, row) in self.tiling.rows(index).enumerate() {
             let root = scratch.outputs.row_mut(slot);
@@ -73,7 +73,8 @@ impl PolicySnapshot<'_> {
         }
     }
 
-    /// Scores of the sampled actions, one row for each state of the batch: sqrt(w) grad log pi(a|s). (1/N) S^T S is the empirical Fisher.
+    /// The scores sqrt(w) grad log pi(a|s) of the sampled actions, one row for each state of the batch. (1/N) S^T S is the
+    /// empirical Fisher.
     pub fn scores(&self, actions: &ActionRows) -> Dense {
         let (network, distribution) = (&self.policy.network, &self.policy.distribution);
         let parameters = network.parameters();

@@ -1,8 +1,8 @@
 //! The problem that an update solves: everything that depends on where the policy's gradients come from.
 //!
 //! [`update`](crate::npg::update), the solvers and the step rules see a policy only through the trait [`Problem`]. It has two
-//! kinds of implementations: [`SampledProblem`], a batch of observations on the threads of this machine, and the exact worlds of
-//! [`exact`](crate::exact), where all expectations are closed forms.
+//! kinds of implementations: [`SampledProblem`], which is a batch of observations on the threads of this machine, and the
+//! exact worlds of [`exact`](crate::exact), in which all expectations have closed forms.
 
 mod compare;
 mod fisher;
@@ -45,8 +45,8 @@ pub trait Problem {
     /// The policy at theta, compared with itself: everything is zero except for the entropy.
     fn unmoved(&self) -> Comparison;
 
-    /// Whether the gradient is zero by construction, for example because all advantages are zero. What a computed gradient
-    /// then holds is rounding.
+    /// Whether the gradient is zero by construction, for example because all advantages are zero. A computed gradient then
+    /// contains only rounding errors.
     fn is_flat(&self) -> bool {
         false
     }
@@ -62,8 +62,8 @@ pub trait Problem {
         None
     }
 
-    /// The solution of F x = g (the one of least norm, where F is singular) where it is a closed form; `None` where a solver
-    /// has to find it.
+    /// The solution of F x = g if it has a closed form; the one of least norm if F is singular. `None` if a solver has to
+    /// find it.
     fn natural_gradient(&self) -> Option<Vec<f64>> {
         None
     }

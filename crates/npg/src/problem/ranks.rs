@@ -1,4 +1,4 @@
-//! Processes that share a batch step to the same policy as one that has it all, to the bit.
+//! Processes that share a batch take the same step as one process with the whole batch, to the bit.
 
 use super::*;
 use crate::config::{Algorithm, AlgorithmName, Config, NetworkKind, Solver};
@@ -14,7 +14,7 @@ use crate::rollout::{Batch, Sampler};
 use crate::solve::SolverState;
 use std::ops::Range;
 
-/// A policy, a batch that it sampled, and numbers for advantages and weights.
+/// A policy, a batch that it sampled, and random numbers as advantages and weights.
 struct World {
     policy: Policy,
     batch: Batch,
@@ -47,7 +47,8 @@ impl World {
         part
     }
 
-    /// The update with what is here: the bits of the new parameters, what became of it, and every number about it.
+    /// Runs the update with the rows that this process holds. Returns the bits of the new parameters, the status, and the
+    /// bits of every number about the update.
     fn update(&self, reducer: &Reducer, algorithm: &Algorithm) -> (Vec<u64>, UpdateStatus, Vec<u64>) {
         let here = reducer.here();
         let (inputs, actions) = (self.inputs(here.clone()), self.actions(here.clone()));
@@ -101,7 +102,7 @@ fn processes_that_share_a_batch_form_the_same_matrices() {
     let linear = |config: &mut Config| config.policy.network = NetworkKind::Linear;
     let cholesky = Algorithm { solver: Solver::Cholesky, damping: 1e-3, ..Algorithm::default() };
     check("CartPole-v1", &cholesky, linear);
-    // A matrix of more elements than are formed at once.
+    // A matrix with more elements than are formed at once.
     check("CartPole-v1", &cholesky, |config| config.policy.hidden = vec![56]);
     let woodbury = Algorithm { solver: Solver::Woodbury, fisher_fraction: 0.5, ..Algorithm::default() };
     check("Pendulum-v1", &woodbury, linear);

@@ -7,7 +7,7 @@ use crate::solve::Dense;
 use crate::trust_region::Comparison;
 use std::sync::OnceLock;
 
-/// What the surrogate E[ pi'/pi A ] is computed from: one row for each state of the batch.
+/// What the surrogate E[ pi'/pi A ] is computed from. There is one row for each state of the batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Surrogate<'a> {
     /// The actions that were taken.
@@ -20,7 +20,8 @@ pub struct Surrogate<'a> {
     pub discounts: Option<&'a [f64]>,
 }
 
-/// A batch of states, actions and advantages, or the part of it that is here, estimated on this machine's threads.
+/// A batch of states, actions and advantages, or the part of it that this process holds. Estimates are computed on this
+/// machine's threads.
 #[derive(Debug)]
 pub struct SampledProblem<'a> {
     policy: &'a Policy,
@@ -29,7 +30,7 @@ pub struct SampledProblem<'a> {
     /// The fraction of the states on which F is estimated.
     fisher_fraction: f64,
     all: PolicySnapshot<'a>,
-    /// The states for F where they are not all. They are evaluated when F is first needed.
+    /// The states on which F is estimated if they are not all. The forward pass over them runs when F is first needed.
     part: OnceLock<PolicySnapshot<'a>>,
 }
 

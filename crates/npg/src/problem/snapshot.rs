@@ -1,21 +1,21 @@
 //! A policy at its current parameters on a set of states: one forward pass, kept for every product that follows.
 //!
-//! The gradient, Fisher products, the dense F, the scores and comparisons all start from here, so that activations are
-//! computed only once for each update.
+//! The gradient, Fisher products, the dense F, the scores and comparisons all start from here, so that each update computes
+//! the activations only once.
 
 use crate::network::kernels::Matrix;
 use crate::network::{Packed, Scratch, Tile, Tiling};
 use crate::policy::{Inputs, Policy};
 use crate::reduce::{Part, Pool, Reducer};
 
-/// States, as the network reads them, and how much each counts.
+/// States, as the network reads them, and their weights.
 #[derive(Clone, Copy, Debug)]
 pub struct States<'a> {
-    /// One row a state.
+    /// One row for each state.
     pub inputs: Inputs<'a>,
-    /// Weights with mean one (gamma^t normalized); None means all equal.
+    /// Weights with mean one (normalized gamma^t); `None` means that all are equal.
     pub weights: Option<&'a [f64]>,
-    /// How they are summed; None means as the rows of one environment.
+    /// How the rows are summed; `None` means as rows of a single environment.
     pub reducer: Option<&'a Reducer>,
 }
 
@@ -26,7 +26,7 @@ impl<'a> States<'a> {
     }
 }
 
-/// The old policy on a set of states: its forward pass, with everything that products need.
+/// The old policy on a set of states: its forward pass, and everything that products need.
 #[derive(Debug)]
 pub struct PolicySnapshot<'a> {
     pub(super) policy: &'a Policy,
@@ -34,21 +34,22 @@ pub struct PolicySnapshot<'a> {
     pub(super) reducer: Reducer,
     pub(super) tiling: Tiling,
     pub(super) tiles: Vec<Tile>,
-    /// Fisher metric of each row's distribution, tile by tile.
+    /// The Fisher metric of each row's distribution, tile by tile.
     pub(super) metrics: Vec<Matrix>,
     /// Working memory of the products.
     pub(super) scratch: Pool<Scratch>,
     pub(super) tangents: Pool<Packed>,
     inputs: Inputs<'a>,
     weights: Option<&'a [f64]>,
-    /// Mean of the weights over these states: what they are divided by. 1 where nothing is left out.
+    /// The mean of the given weights over these states, by which they are divided. It is 1 if these are all states.
     mean_weight: f64,
     /// Which of the given states these are; None means all.
     selection: Option<Vec<usize>>,
 }
 
-/// Evenly spread rows, a fraction of those that `all` sums and at least one: how they are summed, and which they are; None for all,
-/// and where they are too few to be summed by all peers.
+/// Selects evenly spread rows: a fraction of those that `all` sums, but at least one. Returns how they are summed, and which
+/// they are. The selection is `None` if it has all rows, or if it is so small that some peers would have nothing to sum and
+/// all rows are taken instead.
 fn spread(all: Reducer, fraction: f64) -> (Reducer, Option<Vec<usize>>) {
     let count = ((all.rows() as f64 * fraction).round() as usize).max(1).min(all.rows());
     match (count < all.rows()).then(|| all.of_spread(count)).flatten() {
@@ -57,9 +58,9 @@ fn spread(all: Reducer, fraction: f64) -> (Reducer, Option<Vec<usize>>) {
     }
 }
 
-/// The weights average to one over all states but not over a selection, so they are divided by the selection's mean; otherwise F
-/// and the predicted KL would be scaled by it. It is 1 without a selection, and for weights that are all zero (F is then
-/// zero, and the step is refused).
+/// The weights average to one over all states, but not over a selection. They are therefore divided by the selection's mean;
+/// otherwise F and the predicted KL would be scaled by it. The result is 1 without a selection, and also if all weights are
+/// zero (F is then zero, and the step is refused).
 fn mean_weight(reducer: &Reducer, weights: Option<&[f64]>, selection: Option<&[usize]>) -> f64 {
     let (Some(weights), Some(selection)) = (weights, selection) else { return 1.0 };
     let mean = reducer.mean_of(|row| weights[selection[row]]);
@@ -108,7 +109,7 @@ impl<'a> PolicySnapshot<'a> {
         }
     }
 
-    /// Number of states that are here.
+    /// The number of states that this process holds.
     pub fn rows(&self) -> usize {
         self.reducer.here().len()
     }
@@ -123,34 +124,34 @@ impl<'a> PolicySnapshot<'a> {
         self.inputs.fill(self.tiling.rows(index).map(|row| self.source(row)), to);
     }
 
-    /// Before a product of tile `index`: makes its inputs again, where the tile does not keep them.
+    /// Computes the inputs of tile `index` again before a product, if the tile does not keep them.
     pub(super) fn prepare(&self, index: usize, scratch: &mut Scratch) {
         self.inputs.prepare(&self.tiles[index], self.tiling.rows(index).map(|row| self.source(row)), scratch);
     }
 
-    /// Does `work` for the tiles of a part, in their order, with working memory for them.
+    /// Calls `work` for the tiles of a part in their order, with working memory for them.
     pub(super) fn each_tile(&self, part: &Part, mut work: impl FnMut(&mut Scratch, usize)) {
         let tiles = self.tiling.of_part(part);
         self.scratch
             .with(|| Scratch::new(&self.policy.network), |scratch| tiles.for_each(|index| work(scratch, index)));
     }
 
-    /// Index of row `row` among the given states.
+    /// The index of row `row` among the given states.
     pub(super) fn source(&self, row: usize) -> usize {
         self.selection.as_ref().map_or(row, |s| s[row])
     }
 
-    /// Weight of row `row`; the mean over these rows is one.
+    /// The weight of row `row`. The mean over these rows is one.
     pub(super) fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |w| w[self.source(row)] / self.mean_weight)
     }
 
-    /// Whether all rows count the same.
+    /// Whether the rows have weights.
     pub(super) fn is_weighted(&self) -> bool {
         self.weights.is_some()
     }
 
-    /// Network outputs of row `row`.
+    /// The network's outputs for row `row`.
     pub fn outputs(&self, row: usize) -> &[f32] {
         let (tile, slot) = self.tiling.place(row);
         self.tiles[tile].outputs().row(slot)

@@ -1,5 +1,5 @@
-//! What every problem must hold, checked on the exact worlds to all digits that differences have. (The sampled problem is checked
-//! against an f64 oracle in tests/mathematics.)
+//! What every problem must satisfy, checked on the exact worlds to the accuracy of finite differences. (The sampled problem
+//! is checked against an f64 oracle in tests/mathematics.)
 
 use super::*;
 use crate::config::{Algorithm, Solver};
@@ -10,8 +10,8 @@ use crate::npg::{UpdateStatus, update};
 use crate::random::{Purpose, Stream};
 use crate::solve::SolverState;
 
-/// The gradient is the surrogate's slope, F is the curvature of the measured KL in both directions, F v is the dense F times v,
-/// and the policy compared with itself is unmoved.
+/// The gradient is the slope of the surrogate, F is the curvature of the measured KL in both directions, F v is the dense F
+/// times v, and the policy compared with itself is unmoved.
 fn check(problem: &impl Problem, rng: &mut Stream) {
     let theta = problem.theta().to_vec();
     let v: Vec<f64> = theta.iter().map(|_| rng.normal()).collect();
@@ -76,7 +76,7 @@ fn updates_of_the_regulator_reach_its_optimum() {
     assert!((policy.k + 1.0).abs() < 1e-3 && policy.bias.abs() < 1e-3 && policy.sigma < 1e-3, "{policy:?}");
 }
 
-/// The solvers that need what a problem does not have say so; nothing panics.
+/// A solver that needs what a problem does not have says so, and nothing panics.
 #[test]
 fn a_solver_that_a_problem_cannot_serve_is_refused() {
     let lqr = Lqr::unique_optimum();

@@ -1,18 +1,18 @@
-//! The elementwise nonlinearity at the end of a hidden layer, and its slopes.
+//! The elementwise nonlinearity at the end of a hidden layer, and its derivative.
 
 use super::super::kernels::{Activation, Matrix, multiply, multiply_by_tanh_slopes};
 
-/// Derivatives of the activations. None are there unless asked for, and none for tanh, whose derivative 1 - h^2 costs less to
-/// compute than to read.
+/// The derivatives of an activation function. They are only stored if products follow, and never for tanh: its derivative 1 -
+/// h^2 costs less to compute than to read.
 pub(super) type Slopes = Matrix;
 
-/// Room for the slopes of `columns` columns.
+/// Room for the derivatives in `columns` columns.
 pub(super) fn slopes(activation: Option<Activation>, capacity: usize, columns: usize, products: bool) -> Slopes {
     let are_read = products && activation.is_some_and(|activation| activation != Activation::Tanh);
     if are_read { Matrix::zeros(capacity, columns) } else { Matrix::default() }
 }
 
-/// values = activation(values), and the slopes if there is room for them.
+/// Sets values = activation(values), and writes the derivatives if there is room for them.
 pub(super) fn apply(activation: Activation, rows: usize, values: &mut Matrix, slopes: &mut Slopes) {
     let used = rows * values.stride();
     let values = &mut values.as_mut_slice()[..used];
@@ -23,7 +23,7 @@ pub(super) fn apply(activation: Activation, rows: usize, values: &mut Matrix, sl
     }
 }
 
-/// values *= the derivative of the activation, elementwise; `output` is what came out of it.
+/// Multiplies values elementwise by the derivative of the activation. `output` is the result of the activation.
 pub(super) fn multiply_by_slopes(
     activation: Activation,
     rows: usize,

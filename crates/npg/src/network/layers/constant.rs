@@ -1,10 +1,10 @@
-//! Outputs that are a bias only: the log std of a Gaussian that does not depend on the state.
+//! Outputs that are only a bias: the log std of a Gaussian if it does not depend on the state.
 
 use super::super::kernels::{Matrix, add_column_sums};
 use super::{Back, Initial, Layer, Purpose, Seen};
 use crate::random::Stream;
 
-/// `count` outputs, from column `first` on.
+/// `count` outputs, in the columns from `first` on.
 #[derive(Clone, Debug, PartialEq)]
 pub(in super::super) struct Constant {
     pub count: usize,
@@ -23,7 +23,7 @@ impl Constant {
 impl Layer for Constant {
     type Packed = Vec<f32>;
     type Kept = ();
-    /// Sums of the first columns, up to the last of these outputs; only theirs are read.
+    /// The sums of the first columns, up to the last one of this layer. Only its own are read.
     type Work = Vec<f64>;
 
     fn outputs(&self) -> usize {
@@ -77,7 +77,7 @@ impl Layer for Constant {
         gradient.iter_mut().zip(cotangent).for_each(|(slot, c)| *slot = f64::from(*c));
     }
 
-    /// It reads no inputs.
+    /// The layer reads no inputs, so nothing has to change.
     fn substitute_inputs(&self, _: &mut [f64], _: &[(f64, f64)]) -> bool {
         true
     }

@@ -1,5 +1,5 @@
-//! An affine layer, with a nonlinearity after it unless it is the last: h' = activation(h W + b). Its parameters are the
-//! weights, row-major \[inputs x outputs\], then the biases.
+//! An affine layer, h' = activation(h W + b), where the last layer has no activation. The parameters are the weights,
+//! row-major \[inputs x outputs\], and then the biases.
 
 use super::super::LARGE;
 use super::super::init::orthogonal;
@@ -15,19 +15,19 @@ use crate::random::Stream;
 pub(in super::super) struct Dense {
     pub inputs: usize,
     pub outputs: usize,
-    /// Columns of the matrix that it writes, of which the first are its outputs. The others become zero.
+    /// The number of columns of the matrix that the layer writes. The first ones are its outputs; the others become zero.
     pub columns: usize,
     pub activation: Option<Activation>,
-    /// Whether nothing in front of it depends on parameters.
+    /// Whether no layer before this one has parameters.
     pub is_front: bool,
 }
 
-/// f32 copies of its parameters.
+/// f32 copies of the parameters.
 #[derive(Clone, Debug)]
 pub(in super::super) struct PackedDense {
-    /// inputs x columns, the columns of others zero.
+    /// inputs x columns. The columns of other layers are zero.
     weights: Matrix,
-    /// outputs x inputs; no rows where nobody reads it.
+    /// outputs x inputs. It has no rows if nothing reads it.
     transposed: Matrix,
     /// One row.
     biases: Matrix,

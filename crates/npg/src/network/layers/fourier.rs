@@ -1,11 +1,11 @@
-//! Random Fourier features with fixed random weights (Rahimi & Recht 2007), as Rajeswaran 2017 uses them:
-//! phi_i(s) = sin(sum_j P_ij s_j / nu + phase_i), P_ij ~ N(0, 1), phase_i ~ U(-pi, pi), nu a typical distance of states.
+//! Random Fourier features with fixed random weights (Rahimi & Recht 2007), in the form of Rajeswaran 2017: phi_i(s) =
+//! sin(sum_j P_ij s_j / nu + phase_i), with P_ij ~ N(0, 1), phase_i ~ U(-pi, pi), and nu a typical distance of states.
 
 use super::super::kernels::{Left, Matrix, Start, product, sine};
 use super::{Back, Initial, Layer, Purpose, Seen};
 use crate::random::Stream;
 
-/// Fixed features in front of a network's first layer.
+/// Fixed features, in front of the first layer of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FourierFeatures {
     /// inputs x features.
@@ -15,8 +15,8 @@ pub struct FourierFeatures {
 }
 
 impl FourierFeatures {
-    /// `count` features of `inputs` inputs. `bandwidth` is nu in units of sqrt(2 inputs), the mean distance of two
-    /// normalized observations.
+    /// `count` features of `inputs` inputs. `bandwidth` is nu in units of sqrt(2 inputs), the root mean square distance of
+    /// two normalized observations.
     pub fn new(inputs: usize, count: usize, bandwidth: f64, rng: &mut Stream) -> Self {
         let scale = 1.0 / (bandwidth * (2.0 * inputs as f64).sqrt());
         let mut features = Self { weights: Matrix::zeros(inputs, count), phases: Matrix::zeros(1, count) };
@@ -31,17 +31,17 @@ impl FourierFeatures {
         features
     }
 
-    /// Number of features.
+    /// The number of features.
     pub fn count(&self) -> usize {
         self.weights.columns()
     }
 
-    /// All constants, for a checkpoint: weights row-major \[inputs x features\], then phases.
+    /// All constants, for a checkpoint: the weights, row-major \[inputs x features\], and then the phases.
     pub fn constants(&self) -> Vec<f32> {
         (0..self.weights.rows()).flat_map(|r| self.weights.row(r)).chain(self.phases.row(0)).copied().collect()
     }
 
-    /// Restores what [`FourierFeatures::constants`] gave, if the length fits.
+    /// The features with the constants that [`FourierFeatures::constants`] returned; `None` if their number does not fit.
     pub fn from_constants(inputs: usize, count: usize, constants: &[f32]) -> Option<Self> {
         if constants.len() != (inputs + 1) * count {
             return None;
@@ -55,7 +55,7 @@ impl FourierFeatures {
     }
 }
 
-/// What a layer without parameters in front of all others is never asked for: nothing moves there.
+/// Products skip the layers in front of all parameters, because nothing changes there.
 const NOTHING_MOVES: &str = "fixed features are in front of all parameters";
 
 impl Layer for FourierFeatures {

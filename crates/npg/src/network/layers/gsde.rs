@@ -1,19 +1,19 @@
-//! State-dependent exploration (gSDE, Raffin, Kober & Stulp 2022): noise linear in the inputs h of the last layer.
+//! State-dependent exploration (gSDE; Raffin, Kober & Stulp 2022): the noise is linear in the inputs h of the last layer.
 //!
-//! An exploration matrix Z with Z_ij = exp(L_ij) z_ij, z standard normal, is held for several steps and adds
-//! sum_i h_i Z_ij to action j. With h_0 = 1 appended (so that the variance cannot vanish), the marginal distribution
-//! of an action given the state is exactly normal with
+//! An exploration matrix Z is kept for several steps and adds sum_i h_i Z_ij to action j. Its elements are Z_ij = exp(L_ij)
+//! z_ij, where the z are standard normal. A constant feature 1 is appended to h, so that the variance cannot vanish. The
+//! marginal distribution of an action given the state is then exactly normal with
 //!
-//! log sigma_j = 1/2 log v_j,   v_j = sum_i h_i^2 exp(2 L_ij),
+//! log sigma_j = 1/2 log v_j,   v_j = sum_i h_i^2 exp(2 L_ij).
 //!
-//! and that is the log std output computed here, with exact products through L and through h.
+//! This layer computes that log std, with exact products through both L and h.
 
 use super::super::kernels::{Left, Matrix, Start, add_column_sums, add_product, product};
 use super::{Back, Initial, Layer, Purpose, Seen, Tiles};
 use crate::random::Stream;
 
-/// `actions` log stds, from column `first` on. The parameters are L, row-major \[inputs + 1 x actions\], the constant feature
-/// last.
+/// `actions` log stds, in the columns from `first` on. The parameters are L, row-major \[inputs + 1 x actions\]; the last row
+/// belongs to the constant feature.
 #[derive(Clone, Debug, PartialEq)]
 pub(in super::super) struct Exploration {
     pub inputs: usize,
@@ -21,15 +21,15 @@ pub(in super::super) struct Exploration {
     pub first: usize,
 }
 
-/// exp(2 L) in f32, or its change: features, and the constant feature apart.
+/// exp(2 L) in f32, or its change along a tangent. The constant feature is kept apart.
 #[derive(Clone, Debug)]
 pub(in super::super) struct PackedExploration {
-    /// features x actions: exp(2 L). In a tangent exp(2 L) L', the change of variances by a tangent L' up to the factor 2 that the
-    /// logarithm's half takes away.
+    /// features x actions: exp(2 L). In a tangent L' it is exp(2 L) L', half the change of the variances: the factor 2
+    /// cancels against the 1/2 of the logarithm.
     variances: Matrix,
-    /// actions x features; no rows where nobody reads it.
+    /// actions x features. It has no rows if nothing reads it.
     transposed: Matrix,
-    /// One row: the constant feature's.
+    /// One row, for the constant feature.
     constant: Matrix,
 }
 
@@ -45,7 +45,7 @@ pub(in super::super) struct ExplorationTile {
 /// Working memory of one thread.
 #[derive(Clone, Debug)]
 pub(in super::super) struct ExplorationWork {
-    /// rows x actions. After `pull_back`: cotangent / v, the weight of each row in the sums over h^2 and 1.
+    /// rows x actions. After `pull_back` it holds cotangent / v, the weight of each row in the sums over h^2 and 1.
     narrow: Matrix,
     /// rows x features.
     wide: Matrix,
@@ -71,7 +71,7 @@ impl Layer for Exploration {
         (self.inputs + 1) * self.actions
     }
 
-    /// The gradient is scaled tile by tile.
+    /// The gradient is scaled after the sum over a tile, so that its rounding depends on the size of the tile.
     fn tiles(&self) -> Tiles {
         Tiles::Few
     }

@@ -1,4 +1,4 @@
-//! The layers of a network: one file each, registered at the end of this one. The passes know none of them.
+//! The layers of a network, one file each. They are registered at the end of this file; the passes know none of them.
 
 mod activation;
 mod constant;
@@ -17,30 +17,31 @@ use super::kernels::Matrix;
 use crate::random::Stream;
 use std::fmt::Debug;
 
-/// One layer: its shape and its fixed numbers. Its parameters are a part of the network's flat vector.
+/// One layer: its shape and its fixed numbers. Its parameters are a range of the network's flat vector.
 ///
-/// The matrices of a pass have a row for each row of the tile. The outputs of layers side by side, the *heads*, are columns of
-/// one matrix, and each head knows which are its own. The first of them writes whole rows, the others their columns after it.
+/// The matrices of a pass have one row for each row of the tile. The outputs of the *heads*, which are layers side by side,
+/// are columns of one matrix, and each head knows its own columns. The first head writes whole rows; the others write their
+/// columns after it.
 pub(super) trait Layer {
     /// f32 copies of the parameters, or of a tangent of them.
     type Packed: Clone + Debug;
-    /// What the forward pass leaves for the products, beside the outputs.
+    /// What the forward pass keeps for the products, besides the outputs.
     type Kept: Clone + Debug;
     /// Working memory of one thread.
     type Work: Clone + Debug;
 
-    /// Number of outputs.
+    /// The number of outputs.
     fn outputs(&self) -> usize;
 
-    /// Number of parameters.
+    /// The number of parameters.
     fn parameters(&self) -> usize;
 
-    /// What the layer asks of the tiles.
+    /// Which tile size suits the layer.
     fn tiles(&self) -> Tiles {
         Tiles::Any
     }
 
-    /// Writes the initial parameters; all are zero before.
+    /// Writes the initial parameters. All of them are zero before.
     fn initialize(&self, initial: Initial, theta: &mut [f64], rng: &mut Stream);
 
     /// Room for f32 copies.
@@ -54,16 +55,17 @@ pub(super) trait Layer {
         self.pack(v, tangent);
     }
 
-    /// Room for what a forward pass of `capacity` rows leaves; with `products`, for jvp and vjp too.
+    /// Room for what a forward pass of `capacity` rows keeps. With `products`, jvp and vjp can follow.
     fn kept(&self, capacity: usize, products: bool) -> Self::Kept;
 
     /// Working memory for tiles of `rows` rows.
     fn work(&self, rows: usize) -> Self::Work;
 
-    /// The outputs of `rows` rows.
+    /// Computes the outputs of `rows` rows.
     fn forward(&self, packed: &Self::Packed, rows: usize, input: &Matrix, kept: &mut Self::Kept, output: &mut Matrix);
 
-    /// How the outputs change along a tangent, where the inputs change by `moved` (None: not at all).
+    /// Computes the change of the outputs along a tangent. The inputs change by `moved`; `None` means that they do not
+    /// change.
     fn jvp(
         &self,
         seen: Seen<'_, Self>,
@@ -73,14 +75,15 @@ pub(super) trait Layer {
         output: &mut Matrix,
     );
 
-    /// Takes the cotangents of the outputs, and adds those of the inputs to `back` or sets it to them. It may rewrite the
-    /// cotangents and leave things in `work`: `accumulate` and `row_gradient` of the same rows follow.
+    /// Takes the cotangents of the outputs, and adds the cotangents of the inputs to `back`, or overwrites it with them. It
+    /// may rewrite the cotangents and leave results in `work`, because `accumulate` or `row_gradient` of the same rows
+    /// follows.
     fn pull_back(&self, seen: Seen<'_, Self>, work: &mut Self::Work, cotangent: &mut Matrix, back: Option<Back<'_>>);
 
-    /// Adds the gradient, summed over the rows, after `pull_back`.
+    /// Adds the gradient, summed over the rows. `pull_back` must come first.
     fn accumulate(&self, seen: Seen<'_, Self>, work: &mut Self::Work, cotangent: &Matrix, gradient: &mut [f64]);
 
-    /// Writes the gradient of one row, after `pull_back`.
+    /// Writes the gradient of one row. `pull_back` must come first.
     fn row_gradient(
         &self,
         seen: Seen<'_, Self>,
@@ -90,45 +93,45 @@ pub(super) trait Layer {
         gradient: &mut [f64],
     );
 
-    /// Rewrites parameters for inputs x' in place of x = a x' + b, with (a, b) of each input in `relation`, so that the
-    /// outputs stay; linear in the parameters. False where that cannot be.
+    /// Rewrites parameters for inputs x' in place of x = a x' + b, so that the outputs do not change. `relation` has (a, b)
+    /// for each input. The map must be linear in the parameters. Returns false if it is impossible.
     fn substitute_inputs(&self, _theta: &mut [f64], _relation: &[(f64, f64)]) -> bool {
         false
     }
 
-    /// Makes each output y factor y + shift, if the outputs are affine in the parameters and read inputs.
+    /// Replaces each output y by factor * y + shift, if the layer is affine and reads inputs.
     fn transform_output(&self, _theta: &mut [f64], _factor: f64, _shift: f64) {}
 
-    /// Sets the biases of such outputs from `first` on.
+    /// Sets the biases of such a layer, from output `first` on.
     fn set_biases(&self, _theta: &mut [f64], _first: usize, _value: f64) {}
 
-    /// Its parameters, if they are the log stds of state-dependent exploration.
+    /// The parameters, if they are the log stds of state-dependent exploration.
     fn exploration<'a>(&self, _theta: &'a [f64]) -> Option<&'a [f64]> {
         None
     }
 }
 
-/// How many rows of a tile suit a layer.
+/// The tile size that suits a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tiles {
-    /// The gradient of a tile is rounded as a whole, so that its bits depend on the rows: few.
+    /// Few rows: the layer rounds the gradient of a whole tile, so that its bits depend on the size of the tile.
     Few,
-    /// No matter.
+    /// Any number of rows.
     Any,
-    /// The parameters do not stay in the first cache from one product to the next: many.
+    /// Many rows: the parameters do not stay in the first-level cache from one product to the next.
     Many,
 }
 
 /// What initial parameters depend on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Initial {
-    /// Of weights.
+    /// The gain of weights.
     pub gain: f64,
-    /// Of parameters that are log stds.
+    /// The value of parameters that are log stds.
     pub log_std: f64,
 }
 
-/// What f32 copies are for.
+/// The purpose of f32 copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// The parameters, for forward passes.
@@ -143,11 +146,11 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Back<'a> {
     pub cotangent: &'a mut Matrix,
-    /// To be added to what is there.
+    /// Whether they are added to the previous values.
     pub adds: bool,
 }
 
-/// A layer's part of a forward pass that has been made.
+/// What one layer saw in a forward pass.
 #[derive(Debug)]
 pub(super) struct Seen<'a, L: Layer + ?Sized> {
     pub packed: &'a L::Packed,
@@ -166,7 +169,7 @@ impl<'a, L: Layer> Seen<'a, L> {
 /// One enum for all kinds of layers, and one for each type that belongs to them.
 macro_rules! register {
     ($dollar:tt $($kind:ident),*) => {
-        /// Calls a function of whatever layer it is, with its part of the forward pass and its working memory.
+        /// Calls a function of the layer at hand, with its part of the forward pass and its working memory.
         macro_rules! each {
             ($dollar any:expr, $dollar all:expr, $dollar memory:expr,
                 ($dollar layer:ident, $dollar seen:ident, $dollar work:ident) => $dollar call:expr) => {

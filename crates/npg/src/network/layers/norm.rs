@@ -1,30 +1,30 @@
-//! Layer normalization (Ba, Kiros & Hinton 2016, equations 3 and 4), and the activation function behind it:
+//! Layer normalization (Ba, Kiros & Hinton 2016, equations 3 and 4), followed by the activation function:
 //!
 //! h = activation(g x + b),   x = (z - mean(z)) / sigma,   sigma^2 = mean((z - mean(z))^2) + [`EPSILON`].
 //!
-//! z are the sums of a dense layer in one row, means are over its units, and each unit has a gain g and a bias b of its own. No row
-//! reads another one, so samples stay independent. A change z' of z changes x by
+//! z are the sums of a dense layer in one row. The means are over its units, and each unit has its own gain g and bias b. No
+//! row reads another one, so samples stay independent. A change z' of z changes x by exactly
 //!
 //! x' = (z' - mean(z') - x mean(x z')) / sigma,
 //!
-//! exactly, whatever `EPSILON` is. This map is symmetric: the same formula turns cotangents of x into those of z.
+//! whatever `EPSILON` is. This map is symmetric: the same formula turns cotangents of x into cotangents of z.
 
 use super::super::kernels::{Activation, LANE, Matrix, add_column_sums};
 use super::activation::{self, Slopes, multiply_by_slopes};
 use super::{Back, Initial, Layer, Purpose, Seen};
 use crate::random::Stream;
 
-/// Keeps sigma positive where all sums of a row are the same.
+/// Keeps sigma positive if all sums of a row are equal.
 const EPSILON: f64 = 1e-5;
 
-/// `width` units. The parameters are the gains, which begin at 1, then the biases.
+/// `width` units. The parameters are the gains, which start at 1, and then the biases.
 #[derive(Clone, Debug, PartialEq)]
 pub(in super::super) struct LayerNorm {
     pub width: usize,
     pub activation: Activation,
 }
 
-/// f32 copies of its parameters.
+/// f32 copies of the parameters.
 #[derive(Clone, Debug)]
 pub(in super::super) struct PackedLayerNorm {
     gains: Vec<f32>,
@@ -34,7 +34,7 @@ pub(in super::super) struct PackedLayerNorm {
 /// What a forward pass leaves for the products.
 #[derive(Clone, Debug)]
 pub(in super::super) struct LayerNormTile {
-    /// rows x units: x. No rows unless products follow.
+    /// rows x units: x. It has no rows unless products follow.
     standardized: Matrix,
     /// 1 / sigma of each row.
     precisions: Vec<f32>,
@@ -158,7 +158,7 @@ impl Layer for LayerNorm {
     }
 }
 
-/// x of one row of sums; gives 1 / sigma.
+/// Writes x for one row of sums. Returns 1 / sigma.
 fn standardize(sums: &[f32], x: &mut [f32]) -> f32 {
     let units = sums.len() as f64;
     let mean = (total(sums) / units) as f32;
@@ -168,14 +168,15 @@ fn standardize(sums: &[f32], x: &mut [f32]) -> f32 {
     precision
 }
 
-/// (z' - mean(z') - x mean(x z')) / sigma of one row: the change of x along z', and of z's cotangent along that of x.
+/// (z' - mean(z') - x mean(x z')) / sigma for one row: the change of x along z', or the cotangent of z for a cotangent of x.
 fn change(x: &[f32], precision: f32, moved: &[f32]) -> impl Iterator<Item = f32> {
     let units = x.len() as f64;
     let (mean, along) = ((total(moved) / units) as f32, (inner(x, moved) / units) as f32);
     x.iter().zip(moved).map(move |(x, moved)| (moved - mean - x * along) * precision)
 }
 
-/// The sum of all values, in an order that is the same on every CPU: [`LANE`] sums side by side, then their sum in f64.
+/// The sum of all values, in an order that is the same on every CPU: [`LANE`] partial sums side by side, which are then added
+/// in f64.
 fn total(values: &[f32]) -> f64 {
     let (lines, rest) = values.as_chunks::<LANE>();
     let mut sums = [0.0; LANE];
@@ -186,7 +187,7 @@ fn total(values: &[f32]) -> f64 {
     sums.into_iter().map(f64::from).sum()
 }
 
-/// The inner product, in the order of [`total`].
+/// The inner product, summed in the same order as [`total`].
 fn inner(a: &[f32], b: &[f32]) -> f64 {
     let ((lines_of_a, rest_of_a), (lines_of_b, rest_of_b)) = (a.as_chunks::<LANE>(), b.as_chunks::<LANE>());
     let mut sums = [0.0; LANE];

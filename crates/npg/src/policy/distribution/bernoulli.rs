@@ -1,24 +1,24 @@
-//! Independent bits, with a logit each. A logit of -infinity or infinity makes its bit certain.
+//! Independent bits with one logit each. A logit of infinity or -infinity makes its bit certain.
 
 use super::special::softplus;
 use super::{Head, weighted};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::random::Stream;
 
-/// `count` bits; as many integers of the action.
+/// `count` bits. Each reads one output and gives one integer of the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bernoulli {
-    /// Number of bits.
+    /// The number of bits.
     pub count: usize,
 }
 
-/// What log probabilities and divergences need of one bit.
+/// The numbers of one bit that log probabilities and divergences need.
 #[derive(Clone, Copy, Debug)]
 pub struct Bit {
     logit: f64,
-    /// Probability of a one.
+    /// The probability of a one.
     p: f64,
-    /// Logarithms of the probabilities of a zero and a one.
+    /// The logarithms of the probabilities of a zero and of a one.
     logs: [f64; 2],
 }
 
@@ -65,7 +65,7 @@ impl Head for Bernoulli {
     }
 
     fn entropy(&self, row: &Vec<Bit>) -> f64 {
-        // At +-infinity the bit is certain, and infinity - infinity is what the formula says.
+        // At +-infinity the bit is certain, but the formula would give infinity - infinity.
         let of = |bit: &Bit| if bit.logit.is_infinite() { 0.0 } else { -bit.logs[0] - bit.logit * bit.p };
         row.iter().map(of).sum()
     }
@@ -86,7 +86,7 @@ impl Head for Bernoulli {
         for (slot, logit) in slot.iter_mut().zip(logits) {
             let logit = f64::from(*logit);
             let p = probability(logit);
-            // A certain bit has no slope, and an infinite logit would make NaN of it.
+            // A certain bit has no slope, but with an infinite logit the formula would give NaN.
             *slot -= if logit.is_infinite() { 0.0 } else { weight * logit * p * (1.0 - p) };
         }
     }

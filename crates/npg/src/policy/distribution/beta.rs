@@ -1,29 +1,29 @@
-//! Independent Beta distributions on the interval from 0 to 1: actions never leave their bounds.
+//! Independent Beta distributions on the interval from 0 to 1, whose actions never leave their bounds.
 //!
-//! Chou, Maturana & Scherer 2017, "Improving Stochastic Policy Gradients in Continuous Control with Deep Reinforcement
-//! Learning using the Beta Distribution": alpha = 1 + softplus(u) and beta = 1 + softplus(v) for outputs u and v, both above 1, so
-//! that every density has one mode inside.
+//! The parameters are alpha = 1 + softplus(u) and beta = 1 + softplus(v) for outputs u and v (Chou, Maturana & Scherer 2017,
+//! "Improving Stochastic Policy Gradients in Continuous Control with Deep Reinforcement Learning using the Beta
+//! Distribution"). Both are above 1, so that every density has exactly one mode, inside the interval.
 
 use super::Head;
 use super::special::{digamma, log_beta, softplus, trigamma};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::random::Stream;
 
-/// `count` numbers between 0 and 1: outputs are all u and then all v; as many reals of the action.
+/// `count` numbers between 0 and 1. The outputs are all u and then all v; each pair gives one real of the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Beta {
-    /// Number of dimensions.
+    /// The number of dimensions.
     pub count: usize,
 }
 
-/// What log probabilities and divergences need of one dimension.
+/// The numbers of one dimension that log probabilities and divergences need.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     alpha: f64,
     beta: f64,
     /// log B(alpha, beta).
     log_beta: f64,
-    /// Means of log x and log (1 - x): digamma(alpha) - digamma(alpha + beta), and the same of beta.
+    /// E\[log x\] = digamma(alpha) - digamma(alpha + beta), and likewise E\[log (1 - x)\] with beta.
     means: [f64; 2],
 }
 
@@ -40,12 +40,12 @@ impl Shape {
     }
 }
 
-/// d softplus(x) / dx.
+/// The derivative of softplus at x.
 fn slope(x: f32) -> f64 {
     1.0 / (1.0 + libm::exp(-f64::from(x)))
 }
 
-/// A gamma variate of a shape above 1 and scale 1 (Marsaglia & Tsang 2000).
+/// Draws a gamma variate of scale 1 and a shape above 1 (Marsaglia & Tsang 2000).
 fn gamma(shape: f64, rng: &mut Stream) -> f64 {
     let d = shape - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
@@ -58,7 +58,7 @@ fn gamma(shape: f64, rng: &mut Stream) -> f64 {
     }
 }
 
-/// Neither 0 nor 1, which have no logarithm of x and of 1 - x.
+/// Keeps x away from 0 and 1, where log x or log (1 - x) is infinite.
 fn inside(x: f64) -> f64 {
     x.clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON / 2.0)
 }
@@ -86,7 +86,7 @@ impl Head for Beta {
         }
     }
 
-    /// (alpha - 1) / (alpha + beta - 2); the middle where both are 1.
+    /// (alpha - 1) / (alpha + beta - 2), or the middle if both are 1.
     fn mode(&self, outputs: &[f32], action: ActionMut<'_>) {
         let (us, vs) = outputs.split_at(self.count);
         for ((slot, u), v) in action.reals.iter_mut().zip(us).zip(vs) {
@@ -119,7 +119,7 @@ impl Head for Beta {
         p.iter().zip(q).map(of).sum()
     }
 
-    /// d log p / d alpha = log x - E[log x], and the same of 1 - x and beta.
+    /// d log p / d alpha = log x - E\[log x\], and likewise for beta with 1 - x.
     fn add_score(&self, outputs: &[f32], action: Action<'_>, weight: f64, slot: &mut [f64]) {
         for (j, x) in action.reals().iter().enumerate() {
             let (u, v) = (outputs[j], outputs[self.count + j]);
@@ -143,8 +143,9 @@ impl Head for Beta {
         3 * self.count
     }
 
-    /// Of each dimension the variances of the scores of u and v, and then their covariances: M is
-    /// [[trigamma(alpha) - t, -t], [-t, trigamma(beta) - t]] with t = trigamma(alpha + beta), times the slopes of both.
+    /// The variances of the scores of all u, then those of all v, then their covariances. For each dimension, M is the matrix
+    /// \[\[trigamma(alpha) - t, -t\], \[-t, trigamma(beta) - t\]\] with t = trigamma(alpha + beta), multiplied by the slopes
+    /// of both softplus functions.
     fn metric(&self, outputs: &[f32], metric: &mut [f32]) {
         for j in 0..self.count {
             let (u, v) = (outputs[j], outputs[self.count + j]);
@@ -165,7 +166,7 @@ impl Head for Beta {
         }
     }
 
-    /// The Cholesky factor of each dimension's 2 x 2 block.
+    /// A column of the Cholesky factor of one dimension's 2 x 2 block.
     fn metric_root(&self, metric: &[f32], index: usize, column: &mut [f32]) {
         let j = index % self.count;
         let [variance, of_v, covariance] = [0, 1, 2].map(|part| f64::from(metric[part * self.count + j]));

@@ -1,24 +1,24 @@
-//! Softmax over logits. A logit of -infinity forbids its class; not all may have it.
+//! A softmax over logits. A logit of -infinity forbids its class; at least one class must be allowed.
 
 use super::{Head, weighted};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::random::Stream;
 
-/// One of `count` classes, with a logit each; one integer of the action.
+/// One of `count` classes with one logit each. It gives one integer of the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Categorical {
-    /// Number of classes.
+    /// The number of classes.
     pub count: usize,
 }
 
-/// Probabilities of the classes, and their logarithms.
+/// The probabilities of the classes, and their logarithms.
 #[derive(Clone, Debug, Default)]
 pub struct Probabilities {
     log_p: Vec<f64>,
     p: Vec<f64>,
 }
 
-/// log sum exp.
+/// log sum exp of the logits.
 fn log_normalizer(logits: &[f32]) -> f64 {
     let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     max + libm::log(logits.iter().map(|l| libm::exp(f64::from(*l) - max)).sum())
@@ -45,7 +45,7 @@ impl Head for Categorical {
         vec![self.count]
     }
 
-    /// Inverse of the cumulative distribution at a uniform number.
+    /// Inverts the cumulative distribution at a uniform random number.
     fn sample(&self, logits: &[f32], rng: &mut Stream, action: ActionMut<'_>) {
         let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         let weight = |l: &f32| libm::exp(f64::from(*l) - max);
@@ -54,7 +54,7 @@ impl Head for Categorical {
             rest -= weight(logit);
             rest < 0.0
         });
-        // Rounding can leave a rest of 1e-16: the last class that has any probability.
+        // Rounding can leave a rest of about 1e-16. The last class with any probability is taken then.
         let class = drawn.or_else(|| logits.iter().rposition(|l| weight(l) > 0.0));
         action.integers[0] = class.unwrap_or(0) as i64;
     }
@@ -112,7 +112,7 @@ impl Head for Categorical {
         }
     }
 
-    /// Probabilities p, of M = diag p - p p^T.
+    /// The probabilities p, from which M = diag p - p p^T.
     fn metric(&self, logits: &[f32], metric: &mut [f32]) {
         let log_normalizer = log_normalizer(logits);
         metric.iter_mut().zip(logits).for_each(|(p, l)| *p = libm::exp(f64::from(*l) - log_normalizer) as f32);

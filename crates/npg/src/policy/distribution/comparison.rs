@@ -1,12 +1,12 @@
-//! Two distributions side by side: what [`Distribution::log_prob`], `kl`, `total_variation` and `entropy` give one by one, to
-//! the bit, with every exponential computed once. Comparing policies over a batch spends most of its time here.
+//! Compares two distributions. The results equal those of [`Distribution::log_prob`], `kl`, `total_variation` and `entropy`
+//! to the bit, but every exponential is computed only once: comparing policies over a batch spends most of its time here.
 
 use super::head::Pair;
 use super::{Distribution, TotalVariation};
 use crate::env::{Action, ActionWidth};
 use std::ops::Range;
 
-/// Distribution q beside distribution p of the same kind, nats.
+/// The comparison of a distribution q with a distribution p of the same kind, in nats.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Difference {
     /// log q - log p of the action.
@@ -15,15 +15,15 @@ pub struct Difference {
     pub kl: f64,
     /// KL(q || p).
     pub kl_reverse: f64,
-    /// Total variation, or its bound ([`Distribution::total_variation`]).
+    /// The total variation distance or a bound on it ([`Distribution::total_variation`]).
     pub tv: f64,
-    /// Entropy of p.
+    /// The entropy of p.
     pub entropy_p: f64,
-    /// Entropy of q.
+    /// The entropy of q.
     pub entropy_q: f64,
 }
 
-/// Compares rows of outputs. What the next rows often need again is kept.
+/// Compares rows of outputs. It remembers intermediate results, because the next rows often need them again.
 #[derive(Debug)]
 pub struct Comparer {
     heads: Vec<(Box<dyn Pair>, Range<usize>, ActionWidth)>,
@@ -31,7 +31,7 @@ pub struct Comparer {
 }
 
 impl Comparer {
-    /// For outputs of `distribution`.
+    /// A comparer for outputs of `distribution`.
     pub fn new(distribution: &Distribution) -> Self {
         let of = |part: &super::Part| (part.head.pair(), part.outputs.clone(), part.head.width());
         Self {
@@ -40,7 +40,7 @@ impl Comparer {
         }
     }
 
-    /// The distribution with outputs `q` beside the one with outputs `p`.
+    /// Compares the distribution with outputs `q` with the one with outputs `p`.
     pub fn compare(&mut self, p: &[f32], q: &[f32], mut action: Action<'_>) -> Difference {
         let mut all = Difference::default();
         let (mut log_p, mut log_q, mut tv) = (0.0, 0.0, 0.0);

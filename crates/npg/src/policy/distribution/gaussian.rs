@@ -1,4 +1,4 @@
-//! Independent normals, with a mean and the logarithm of a standard deviation each.
+//! Independent normal distributions, each with a mean and the logarithm of a standard deviation.
 
 use super::Head;
 use crate::config::{self, Std};
@@ -6,14 +6,14 @@ use crate::env::{Action, ActionMut, ActionWidth};
 use crate::network::Outputs;
 use crate::random::Stream;
 
-/// `count` normal numbers: outputs are their means and then their log stds; as many reals of the action.
+/// `count` normal numbers. The outputs are all means and then all log stds; each pair gives one real of the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gaussian {
-    /// Number of dimensions.
+    /// The number of dimensions.
     pub count: usize,
 }
 
-/// A normal dimension.
+/// One normal dimension.
 #[derive(Clone, Copy, Debug)]
 pub struct Normal {
     mean: f64,
@@ -32,7 +32,7 @@ const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7; // 1/2 log(2 pi)
 
 impl Head for Gaussian {
     type Row = Vec<Normal>;
-    /// A logarithm of the ratio of two standard deviations, and the squared ratio less 1: for each dimension.
+    /// The logarithm of the ratio of two standard deviations, and the squared ratio minus 1, for each dimension.
     type Memo = Vec<(f64, f64)>;
     const IS_DIAGONAL: bool = true;
 
@@ -72,8 +72,8 @@ impl Head for Gaussian {
         action.reals.iter_mut().zip(outputs).for_each(|(slot, mean)| *slot = f64::from(*mean));
     }
 
-    /// Where a standard deviation is that of the row before, as it is if it does not depend on the state, its exponential
-    /// is kept.
+    /// Computes the exponential only if the standard deviation differs from that of the previous row. It is the same if it
+    /// does not depend on the state.
     fn read(&self, outputs: &[f32], row: &mut Vec<Normal>) {
         row.resize(self.count, Normal::default());
         let (means, log_stds) = outputs.split_at(self.count);
@@ -103,7 +103,7 @@ impl Head for Gaussian {
         let of = |((p, q), (last, excess)): ((&Normal, &Normal), &mut (f64, f64))| {
             let log_ratio = p.log_std - q.log_std;
             if *last != log_ratio {
-                // expm1 keeps digits where the two are close: 1/2 (r^2 - 1) - log r.
+                // 1/2 (r^2 - 1) - log r. expm1 keeps the digits if the two standard deviations are close.
                 (*last, *excess) = (log_ratio, libm::expm1(2.0 * log_ratio));
             }
             let difference = (p.mean - q.mean) * q.inverse;
@@ -127,7 +127,7 @@ impl Head for Gaussian {
         slot[self.count..].iter_mut().for_each(|s| *s += weight);
     }
 
-    /// 1 / sigma^2 of the means and then 2 of the log stds, the diagonal of M.
+    /// The diagonal of M: 1 / sigma^2 for the means, then 2 for the log stds.
     fn metric(&self, outputs: &[f32], metric: &mut [f32]) {
         let (of_means, of_log_stds) = metric.split_at_mut(self.count);
         let log_stds = &outputs[self.count..];

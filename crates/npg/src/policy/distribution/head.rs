@@ -1,4 +1,4 @@
-//! What a distribution is: [`Head`], and the enum of all kinds.
+//! What a family of distributions must provide ([`Head`]), and the enum of all families.
 
 use super::{Bernoulli, Beta, Categorical, Gaussian};
 use crate::config;
@@ -7,67 +7,70 @@ use crate::network::Outputs;
 use crate::random::Stream;
 use std::fmt::Debug;
 
-/// A family of distributions over a part of the actions, with the outputs of a network as its parameters.
+/// A family of distributions over a part of an action. Its parameters are outputs of a network.
 ///
-/// All closed forms are in f64 and in nats; what a Fisher product does to each row is f32. `outputs` are always the
-/// [`Head::outputs`] numbers of one row that the head reads, `metric` the [`Head::metric_len`] numbers of its metric.
+/// All closed forms are computed in f64 and in nats; the products of the metric, which every Fisher product applies to each
+/// row, are f32. `outputs` always means the [`Head::outputs`] numbers that the head reads in one row, and `metric` the
+/// [`Head::metric_len`] numbers that describe its metric.
 pub trait Head: Clone + Debug + PartialEq {
-    /// What log probabilities, entropy and divergences need of a row of outputs, with every exponential computed once.
+    /// What log probabilities, entropy and divergences need from a row of outputs. Every exponential is computed once.
     type Row: Clone + Debug + Default + Send;
-    /// What KL keeps because the next pair of rows often needs it again.
+    /// Intermediate results that KL keeps, because the next pair of rows often needs them again.
     type Memo: Clone + Debug + Default + Send;
 
-    /// Number of outputs that it reads.
+    /// The number of outputs that the head reads.
     fn outputs(&self) -> usize;
 
-    /// Numbers in its part of an action.
+    /// The number of integers and reals that the head gives to an action.
     fn width(&self) -> ActionWidth;
 
-    /// Number of values that each integer of its part of an action can have, if it can have only some.
+    /// The number of values that each integer of its part of an action can have. Empty if it gives no such integers.
     fn classes(&self) -> Vec<usize> {
         Vec::new()
     }
 
-    /// Whether the reals of an action lie between 0 and 1, where others are unbounded.
+    /// Whether the reals of its part of an action lie between 0 and 1. Otherwise they are unbounded.
     const IS_ON_UNIT_INTERVAL: bool = false;
 
-    /// What the outputs are to the network.
+    /// Which kinds of outputs the network must have.
     fn layout(&self, _config: &config::Policy) -> Outputs {
         Outputs { affine: self.outputs(), ..Outputs::default() }
     }
 
-    /// The first of the affine outputs that do not begin at 0, and where they begin.
+    /// The first of the affine outputs with an initial bias other than 0, and that bias. It holds for all affine outputs from
+    /// there on.
     fn initial_bias(&self, _config: &config::Policy) -> Option<(usize, f64)> {
         None
     }
 
-    /// Standard deviations of the numbers of an action, added up, and how many there are: none where they say nothing.
+    /// The sum of the standard deviations of the reals, and their number. The number is 0 if the family has no meaningful
+    /// standard deviations.
     fn stds(&self, _outputs: &[f32]) -> (f64, usize) {
         (0.0, 0)
     }
 
-    /// Draws an action.
+    /// Samples an action.
     fn sample(&self, outputs: &[f32], rng: &mut Stream, action: ActionMut<'_>);
 
     /// The most probable action.
     fn mode(&self, outputs: &[f32], action: ActionMut<'_>);
 
-    /// Reads a row of outputs. `row` may hold another one, whose parts can be kept where they are the same.
+    /// Reads a row of outputs. `row` may hold the previous row, of which equal parts can be kept.
     fn read(&self, outputs: &[f32], row: &mut Self::Row);
 
     /// log pi(action | state), nats.
     fn log_prob(&self, row: &Self::Row, action: Action<'_>) -> f64;
 
-    /// Entropy (differential for densities), nats.
+    /// The entropy in nats (the differential entropy for densities).
     fn entropy(&self, row: &Self::Row) -> f64;
 
     /// KL(p || q), nats.
     fn kl(&self, p: &Self::Row, q: &Self::Row, memo: &mut Self::Memo) -> f64;
 
-    /// Whether [`Head::total_variation`] has a closed form.
+    /// Whether the total variation distance has a closed form.
     const HAS_TOTAL_VARIATION: bool = false;
 
-    /// 1/2 sum |p - q|; only where [`Head::HAS_TOTAL_VARIATION`].
+    /// 1/2 sum |p - q|. Only defined if [`Head::HAS_TOTAL_VARIATION`].
     fn total_variation(&self, _p: &Self::Row, _q: &Self::Row) -> f64 {
         f64::NAN
     }
@@ -78,42 +81,42 @@ pub trait Head: Clone + Debug + PartialEq {
     /// Adds weight * d entropy / d outputs to `slot`.
     fn add_entropy_gradient(&self, outputs: &[f32], weight: f64, slot: &mut [f64]);
 
-    /// Whether the Fisher metric M in the outputs is diagonal. Its numbers are then its diagonal.
+    /// Whether the Fisher metric M in the outputs is diagonal. The numbers that describe it are then its diagonal.
     const IS_DIAGONAL: bool = false;
 
-    /// Numbers that describe M.
+    /// The number of numbers that describe M.
     fn metric_len(&self) -> usize {
         self.outputs()
     }
 
-    /// Writes what describes M.
+    /// Writes the numbers that describe M.
     fn metric(&self, outputs: &[f32], metric: &mut [f32]);
 
-    /// Replaces v, with a number for each output, by M v.
+    /// Replaces v, which has one number for each output, by M v.
     fn apply_metric(&self, metric: &[f32], v: &mut [f32]) {
         v.iter_mut().zip(metric).for_each(|(v, m)| *v *= m);
     }
 
-    /// Column `index` of a root of the metric, M = R R^T, with as many columns as outputs.
+    /// Column `index` of a root R of the metric, M = R R^T. R has as many columns as there are outputs.
     fn metric_root(&self, metric: &[f32], index: usize, column: &mut [f32]) {
         column[index] = metric[index].sqrt();
     }
 }
 
-/// A head whose kind is forgotten, for pairs of rows.
+/// A head behind a trait object, for comparing pairs of rows.
 pub(super) trait Pair: Debug + Send {
-    /// The head with outputs `q` beside the one with outputs `p`, and log p and log q of the action.
+    /// Compares the head with outputs `q` with the head with outputs `p`, at one action.
     fn compare(&mut self, p: &[f32], q: &[f32], action: Action<'_>) -> Compared;
 }
 
-/// Two rows of outputs of one head side by side, nats.
+/// The comparison of two rows of outputs of one head, in nats. Pairs are in the order p, q.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Compared {
     pub log_probs: [f64; 2],
     /// KL(p || q) and KL(q || p).
     pub kl: [f64; 2],
     pub entropies: [f64; 2],
-    /// NaN where it has no closed form.
+    /// NaN if it has no closed form.
     pub total_variation: f64,
 }
 
@@ -139,10 +142,10 @@ impl<H: Head + Send> Pair for Rows<H> {
     }
 }
 
-/// The enum of all kinds, and `each!`, which calls a function of whatever kind it is.
+/// Defines the enum of all families, and the macro `each!`, which calls a function of the family at hand.
 macro_rules! register {
     ($dollar:tt $($kind:ident),*) => {
-        /// Any head.
+        /// A head of any family.
         #[derive(Clone, Debug, PartialEq)]
         pub enum AnyHead {
             $(#[doc = concat!("See [`", stringify!($kind), "`].")] $kind($kind)),*
@@ -164,7 +167,7 @@ macro_rules! register {
 
 register!($ Categorical, Bernoulli, Gaussian, Beta);
 
-/// A head's row of outputs.
+/// Reads a row of outputs for one head.
 fn row<H: Head>(head: &H, outputs: &[f32]) -> H::Row {
     let mut row = H::Row::default();
     head.read(outputs, &mut row);
@@ -195,7 +198,7 @@ fn pair<H: Head + Send + 'static>(head: &H) -> Box<dyn Pair> {
     Box::new(Rows { head: head.clone(), p: H::Row::default(), q: H::Row::default(), memos: Default::default() })
 }
 
-/// The functions of [`Head`], from outputs.
+/// The functions of [`Head`], as functions of the outputs.
 impl AnyHead {
     /// See [`Head::outputs`].
     pub fn outputs(&self) -> usize {

@@ -1,9 +1,9 @@
-//! From a row of network outputs to a distribution over actions.
+//! Turns a row of network outputs into a distribution over actions.
 //!
-//! A [`Distribution`] is a product of independent heads over slices of the outputs: log probability, entropy and KL add up
-//! over them, and the Fisher metric M in the outputs is block diagonal. Each family of heads is a file, and [`Head`] says what
-//! it must know. Everything is closed form, in f64, in nats; only the metric's products, which every Fisher product needs,
-//! are f32.
+//! A [`Distribution`] is a product of independent heads, each of which reads its own slice of the outputs. Log probabilities,
+//! entropies and KL therefore add up over the heads, and the Fisher metric M in the outputs is block diagonal. Each family of
+//! heads has its own file; [`Head`] lists what a family must provide. Everything has a closed form and is computed in f64 and
+//! in nats. Only the products with the metric, which every Fisher product needs, are f32.
 
 mod bernoulli;
 mod beta;
@@ -29,14 +29,14 @@ use crate::network::kernels::{Matrix, multiply};
 use crate::random::Stream;
 use std::ops::Range;
 
-/// Distribution over actions: independent heads over slices of the network's outputs.
+/// A distribution over actions: independent heads over slices of the network's outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Distribution {
     parts: Vec<Part>,
     width: ActionWidth,
 }
 
-/// A head and its place.
+/// A head, and where its outputs and the numbers of its metric are.
 #[derive(Clone, Debug, PartialEq)]
 struct Part {
     head: AnyHead,
@@ -44,13 +44,14 @@ struct Part {
     metric: Range<usize>,
 }
 
-/// p `log`, where what has no probability counts for nothing, whatever its logarithm: logits may be -infinity.
+/// p * `log`, or 0 if p is 0: log may then be -infinity, because logits may be.
 fn weighted(p: f64, log: f64) -> f64 {
     if p == 0.0 { 0.0 } else { p * log }
 }
 
 impl Distribution {
-    /// The distribution for an action space: categorical, one categorical a part, bits, or for a box what `head` says.
+    /// The distribution for an action space: one categorical head, one for each part of a multi-discrete space, bits, or the
+    /// family `head` for a box.
     pub fn new(space: &Space, head: HeadName) -> Self {
         let categorical = |&count: &usize| AnyHead::from(Categorical { count });
         Self::product(match space {
@@ -64,7 +65,7 @@ impl Distribution {
         })
     }
 
-    /// The product of independent heads. Each takes the next of the outputs, and gives the next numbers of the action.
+    /// The product of independent heads. Each head reads the next outputs and gives the next numbers of the action.
     pub fn product(heads: Vec<AnyHead>) -> Self {
         let (mut outputs, mut metric, mut width) = (0, 0, ActionWidth::default());
         let place = |head: AnyHead| {
@@ -78,12 +79,12 @@ impl Distribution {
         Self { parts: heads.into_iter().map(place).collect(), width }
     }
 
-    /// Network outputs that it reads.
+    /// The number of network outputs that the distribution reads.
     pub fn outputs(&self) -> usize {
         self.parts.last().map_or(0, |part| part.outputs.end)
     }
 
-    /// Numbers in an action.
+    /// The number of integers and reals in an action.
     pub fn width(&self) -> ActionWidth {
         self.width
     }
@@ -93,7 +94,7 @@ impl Distribution {
         self.parts.iter().map(|part| &part.head)
     }
 
-    /// What the outputs are to the network. Only of one head: heads beside each other have affine outputs only.
+    /// Which kinds of outputs the network must have. A product of several heads has affine outputs only.
     pub fn layout(&self, config: &config::Policy) -> Outputs {
         match self.only_head() {
             Some(head) => head.layout(config),
@@ -101,17 +102,18 @@ impl Distribution {
         }
     }
 
-    /// The first of the affine outputs that do not begin at 0, and where they begin; of one head, as [`Self::layout`].
+    /// The first of the affine outputs with an initial bias other than 0, and that bias. `None` for a product of several
+    /// heads.
     pub fn initial_bias(&self, config: &config::Policy) -> Option<(usize, f64)> {
         self.only_head().and_then(|head| head.initial_bias(config))
     }
 
-    /// Whether the reals of an action lie between 0 and 1, where others are unbounded.
+    /// Whether the reals of an action lie between 0 and 1. Otherwise they are unbounded.
     pub fn is_on_unit_interval(&self) -> bool {
         self.only_head().is_some_and(AnyHead::is_on_unit_interval)
     }
 
-    /// The head, where it is the only one.
+    /// The only head; `None` if there are several.
     pub fn only_head(&self) -> Option<&AnyHead> {
         match &self.parts[..] {
             [part] => Some(&part.head),
@@ -119,7 +121,7 @@ impl Distribution {
         }
     }
 
-    /// Mean standard deviation of the real numbers of an action; None where no head has one.
+    /// The mean standard deviation of the reals of an action; `None` if no head has one.
     pub fn mean_std(&self, outputs: &[f32]) -> Option<f64> {
         let of = |part: &Part| part.head.stds(&outputs[part.outputs.clone()]);
         let add = |(sum, count): (f64, usize), (more, counted): (f64, usize)| (sum + more, count + counted);
@@ -127,14 +129,14 @@ impl Distribution {
         (count > 0).then(|| sum / count as f64)
     }
 
-    /// Draws an action.
+    /// Samples an action.
     pub fn sample(&self, outputs: &[f32], rng: &mut Stream, mut action: ActionMut<'_>) {
         for Part { head, outputs: range, .. } in &self.parts {
             head.sample(&outputs[range.clone()], rng, action.split_off(head.width()));
         }
     }
 
-    /// The most probable action (of each head).
+    /// The mode: the most probable action of each head.
     pub fn mode(&self, outputs: &[f32], mut action: ActionMut<'_>) {
         for Part { head, outputs: range, .. } in &self.parts {
             head.mode(&outputs[range.clone()], action.split_off(head.width()));
@@ -155,7 +157,7 @@ impl Distribution {
         }
     }
 
-    /// Entropy (differential for Gaussians), nats.
+    /// The entropy in nats (the differential entropy for densities).
     pub fn entropy(&self, outputs: &[f32]) -> f64 {
         self.parts.iter().map(|part| part.head.entropy(&outputs[part.outputs.clone()])).sum()
     }
@@ -173,24 +175,24 @@ impl Distribution {
         self.parts.iter().map(of).sum()
     }
 
-    /// Total variation between the distributions with outputs `p` and `q`: exact for one categorical head.
+    /// The total variation distance between the distributions with outputs `p` and `q`. It is exact for a single categorical
+    /// head and a bound otherwise.
     pub fn total_variation(&self, p: &[f32], q: &[f32]) -> TotalVariation {
         let exact = self.only_head().and_then(|head| head.total_variation(p, q));
         exact.map_or_else(|| TotalVariation::bound(self.kl(p, q), self.kl(q, p)), TotalVariation::Exact)
     }
 
-    /// Whether [`Distribution::total_variation`] is exact, else a bound.
+    /// Whether [`Distribution::total_variation`] is exact rather than a bound.
     pub fn has_exact_total_variation(&self) -> bool {
         self.only_head().is_some_and(AnyHead::has_total_variation)
     }
 
-    /// Numbers that [`Distribution::metric`] writes for a row.
+    /// The number of numbers that [`Distribution::metric`] writes for a row.
     pub fn metric_len(&self) -> usize {
         self.parts.last().map_or(0, |part| part.metric.end)
     }
 
-    /// What describes the Fisher metric M of the distribution in its outputs: what [`Distribution::apply_metric`] needs of a
-    /// row.
+    /// Writes the numbers that describe the Fisher metric M in the outputs of one row, for [`Distribution::apply_metric`].
     pub fn metric(&self, outputs: &[f32], metric: &mut [f32]) {
         for part in &self.parts {
             part.head.metric(&outputs[part.outputs.clone()], &mut metric[part.metric.clone()]);
@@ -212,12 +214,12 @@ impl Distribution {
         }
     }
 
-    /// Number of vectors that [`Distribution::metric_root`] gives.
+    /// The number of vectors that [`Distribution::metric_root`] provides.
     pub fn metric_rank(&self) -> usize {
         self.outputs()
     }
 
-    /// Vector `index` of a root of the metric: M = sum over index of u u^T. Writes u.
+    /// Writes vector `index`, u, of a root of the metric: M is the sum of u u^T over all indices.
     pub fn metric_root(&self, metric: &[f32], index: usize, u: &mut [f32]) {
         u.fill(0.0);
         if let Some(part) = self.parts.iter().find(|part| part.outputs.contains(&index)) {

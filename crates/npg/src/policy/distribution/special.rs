@@ -1,4 +1,4 @@
-//! Special functions, with the same bits on every machine: built on `libm`, which has none of the polygamma functions.
+//! Special functions that give the same bits on every machine. They build on `libm`, which has no polygamma functions.
 
 /// log(1 + e^x) without overflow.
 pub(super) fn softplus(x: f64) -> f64 {
@@ -10,7 +10,7 @@ pub(super) fn log_beta(a: f64, b: f64) -> f64 {
     libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b)
 }
 
-/// From here on, six terms of the asymptotic series have all digits of an f64.
+/// From this argument on, six terms of the asymptotic series give all digits of an f64.
 const LARGE: f64 = 12.0;
 
 /// The derivative of log Gamma at x > 0 (Abramowitz & Stegun 1964, 6.3.5 and 6.3.18).
@@ -64,7 +64,7 @@ mod tests {
         close(trigamma(2.0), PI * PI / 6.0 - 1.0);
     }
 
-    /// psi(x + 1) = psi(x) + 1 / x, also where one side takes the series at once and the other does not.
+    /// psi(x + 1) = psi(x) + 1 / x, including pairs of which only one side starts with the series.
     #[test]
     fn polygamma_functions_keep_their_recurrences() {
         for x in [0.7, 1.3, 5.5, 11.0, 11.9, 12.0, 40.0, 1e6] {

@@ -1,10 +1,10 @@
-//! Closed forms against enumeration and numerical integration; gradients and metrics against differences of them.
+//! Checks closed forms against enumeration and numerical integration, and gradients and metrics against differences.
 
 use super::*;
 use crate::env::ActionRows;
 use crate::random::Purpose;
 
-/// Every family, and products of them.
+/// Every family, and some products of families.
 fn families() -> Vec<Distribution> {
     let of = |space: Space| Distribution::new(&space, HeadName::Gaussian);
     let mixed = |heads: &[AnyHead]| Distribution::product(heads.to_vec());
@@ -27,7 +27,7 @@ fn outputs(distribution: &Distribution, rng: &mut Stream) -> Vec<f32> {
     (0..distribution.outputs()).map(|_| (0.7 * rng.normal()) as f32).collect()
 }
 
-/// An action of one's own, and how much it counts in a sum or an integral.
+/// An owned action, and its weight in a sum or an integral.
 #[derive(Clone, Default)]
 struct Point {
     integers: Vec<i64>,
@@ -41,15 +41,15 @@ impl Point {
     }
 }
 
-/// The values of each number of an action with their weights: all integers, and a midpoint grid over +-12 sigma of a normal, or over the unit
-/// interval.
+/// The values of each number of an action with their weights: all values of an integer, and a midpoint grid for a real, over
+/// +-12 sigma of a normal or over the unit interval.
 fn axes(part: &Part, outputs: &[f32]) -> Vec<Vec<(f64, f64)>> {
     let outputs = &outputs[part.outputs.clone()];
     let classes = part.head.classes().into_iter().map(|n| (0..n).map(|i| (i as f64, 1.0)).collect());
     let count = part.head.width().reals;
     let grid = |j: usize| {
         if part.head.is_on_unit_interval() {
-            // x = 1 / (1 + exp(-z)), on a grid of z: what is integrated vanishes smoothly at both ends.
+            // x = 1 / (1 + exp(-z)) on a grid of z. The integrand vanishes smoothly at both ends.
             let (cells, width) = (500, 0.12);
             let x = |i| 1.0 / (1.0 + (-(f64::from(i) + 0.5 - 0.5 * f64::from(cells)) * width).exp());
             return (0..cells).map(|i| (x(i), width * x(i) * (1.0 - x(i)))).collect();
@@ -118,13 +118,13 @@ fn densities_integrate_to_one_and_entropy_kl_tv_to_their_definitions() {
         assert!(distribution.kl(&p, &p).abs() < 1e-12);
         match distribution.total_variation(&p, &q) {
             TotalVariation::Exact(value) => assert!((value - tv).abs() < 1e-9, "{distribution:?}"),
-            // The grid covers p; what q has outside only makes the true distance larger than `tv`, by less than 1e-3.
+            // The grid covers p. The mass of q outside of it makes the true distance larger than `tv`, but by less than 1e-3.
             TotalVariation::Bound(value) => assert!(value >= tv - 1e-3, "{distribution:?}: {value} below {tv}"),
         }
     }
 }
 
-/// Everything at once is everything one by one, to the bit; also where standard deviations stay from row to row.
+/// A comparison equals the separate functions to the bit, even if standard deviations stay the same from row to row.
 #[test]
 fn a_comparison_is_its_parts() {
     let mut rng = Stream::new(4, Purpose::Test, 0);
@@ -178,7 +178,7 @@ fn scores_and_entropy_gradients_are_derivatives() {
     }
 }
 
-/// M = E[score score^T], M v by `apply_metric`, and M = U^T U by `metric_root`: three routes to one matrix.
+/// M = E\[score score^T\], M v by `apply_metric`, and M = U^T U by `metric_root`: three routes to the same matrix.
 #[test]
 fn the_metric_is_the_expected_outer_product_of_scores() {
     let mut rng = Stream::new(3, Purpose::Test, 0);
@@ -223,7 +223,8 @@ fn the_metric_is_the_expected_outer_product_of_scores() {
     }
 }
 
-/// Frequencies within 5 standard errors (false alarm below 1e-6 a class); the seed is fixed.
+/// The frequencies are within 5 standard errors (a false alarm has a probability below 1e-6 for each class). The seed is
+/// fixed.
 #[test]
 fn samples_have_their_probabilities() {
     let mut rng = Stream::new(4, Purpose::Test, 0);
@@ -241,7 +242,7 @@ fn samples_have_their_probabilities() {
     }
 }
 
-/// A logit of -infinity forbids its class: what has no probability adds nothing to an entropy or a KL.
+/// A logit of -infinity forbids its class. Without probability, the class adds nothing to an entropy or a KL.
 #[test]
 fn forbidden_classes_count_for_nothing() {
     let distribution = Distribution::new(&Space::Discrete(3), HeadName::Gaussian);
