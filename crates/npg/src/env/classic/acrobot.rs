@@ -22,7 +22,6 @@
 
 use std::f64::consts::PI;
 
-use super::trig::{cos, sin_cos};
 use super::{choice, restored, single, symmetric};
 use crate::env::{Action, Ending, Env, Outcome, Space, Spec};
 use crate::random::Stream;
@@ -57,11 +56,11 @@ impl Acrobot {
     /// The time derivative of `state` under `torque`.
     fn derivative(&self, state: &[f64; 4], torque: f64) -> [f64; 4] {
         let [theta1, theta2, speed1, speed2] = *state;
-        let (sin2, cos2) = sin_cos(theta2);
+        let (sin2, cos2) = libm::sincos(theta2);
         let d1 = 3.5 + cos2;
         let d2 = 1.25 + 0.5 * cos2;
-        let phi2 = 0.5 * GRAVITY * sin_cos(theta1 + theta2).0;
-        let phi1 = -0.5 * (speed2 * speed2) * sin2 - speed2 * speed1 * sin2 + 1.5 * GRAVITY * sin_cos(theta1).0 + phi2;
+        let phi2 = 0.5 * GRAVITY * libm::sin(theta1 + theta2);
+        let phi1 = -0.5 * (speed2 * speed2) * sin2 - speed2 * speed1 * sin2 + 1.5 * GRAVITY * libm::sin(theta1) + phi2;
         let book = if self.options.nips { 0.0 } else { 0.5 * (speed1 * speed1) * sin2 };
         let acceleration2 = (torque + d2 / d1 * phi1 - book - phi2) / (1.25 - d2 * d2 / d1);
         let acceleration1 = -(d2 * acceleration2 + phi1) / d1;
@@ -81,7 +80,7 @@ impl Acrobot {
 
     fn observe(&self, observation: &mut [f64]) {
         let [theta1, theta2, speed1, speed2] = self.state;
-        let ((sin1, cos1), (sin2, cos2)) = (sin_cos(theta1), sin_cos(theta2));
+        let ((sin1, cos1), (sin2, cos2)) = (libm::sincos(theta1), libm::sincos(theta2));
         observation.copy_from_slice(&[cos1, sin1, cos2, sin2, speed1, speed2]);
     }
 }
@@ -117,7 +116,7 @@ impl Env for Acrobot {
             speed2.clamp(-MAX_SPEEDS[1], MAX_SPEEDS[1]),
         ];
         self.observe(observation);
-        let above = -observation[0] - cos(self.state[1] + self.state[0]) > 1.0;
+        let above = -observation[0] - libm::cos(self.state[1] + self.state[0]) > 1.0;
         Ok(if above {
             Outcome { reward: 0.0, ending: Ending::Terminated }
         } else {

@@ -18,7 +18,6 @@
 
 use std::f64::consts::PI;
 
-use super::trig::sin_cos;
 use super::{choice, restored, symmetric};
 use crate::env::{Action, Ending, Env, Outcome, Space, Spec};
 use crate::random::Stream;
@@ -70,7 +69,7 @@ impl Env for CartPole {
     fn step(&mut self, action: Action<'_>, _rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
         let force = [-FORCE, FORCE][choice(action, 2)?];
         let [x, x_dot, theta, theta_dot] = self.state;
-        let (sin, cos) = sin_cos(theta);
+        let (sin, cos) = libm::sincos(theta);
         let thrust = (force + POLE_MOMENT * (theta_dot * theta_dot) * sin) / TOTAL_MASS;
         let theta_acc =
             (GRAVITY * sin - cos * thrust) / (HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cos * cos) / TOTAL_MASS));

@@ -9,7 +9,6 @@ mod cartpole;
 mod mountain_car;
 mod mountain_car_continuous;
 mod pendulum;
-mod trig;
 
 pub use acrobot::{Acrobot, AcrobotOptions};
 pub use cartpole::CartPole;

@@ -15,7 +15,6 @@
 //! Source: Moore, "Efficient memory-based learning for robot control" (1990), in the form of Sutton and Barto's
 //! book and Gymnasium 1.4.
 
-use super::trig::cos;
 use super::{bounds, choice, restored};
 use crate::env::{Action, Ending, Env, Outcome, Space, Spec};
 use crate::random::Stream;
@@ -66,7 +65,7 @@ impl Env for MountainCar {
     fn step(&mut self, action: Action<'_>, _rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
         let push = [-FORCE, 0.0, FORCE][choice(action, 3)?];
         let [position, velocity] = self.state;
-        let velocity = (velocity + (push - GRAVITY * cos(3.0 * position))).clamp(-MAX_SPEED, MAX_SPEED);
+        let velocity = (velocity + (push - GRAVITY * libm::cos(3.0 * position))).clamp(-MAX_SPEED, MAX_SPEED);
         let position = (position + velocity).clamp(POSITIONS[0], POSITIONS[1]);
         let stopped = position == POSITIONS[0] && velocity < 0.0;
         self.state = [position, if stopped { 0.0 } else { velocity }];

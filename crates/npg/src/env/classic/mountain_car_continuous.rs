@@ -17,7 +17,6 @@
 //! same roundings are made here.
 
 use super::mountain_car::{GRAVITY, MAX_SPEED, POSITIONS, START};
-use super::trig::cos;
 use super::{bounds, restored, single};
 use crate::env::{Action, Ending, Env, Outcome, Space, Spec};
 use crate::random::Stream;
@@ -64,7 +63,7 @@ impl Env for MountainCarContinuous {
         let in_single = self.state.iter().all(|&x| x == single(x));
         let round = |x: f64| if in_single { single(x) } else { x };
 
-        let slope = GRAVITY * cos(round(3.0 * position));
+        let slope = GRAVITY * libm::cos(round(3.0 * position));
         let push = if action.abs() <= 1.0 {
             f64::from(action * POWER as f32 - slope as f32)
         } else {

@@ -16,7 +16,6 @@
 
 use std::f64::consts::PI;
 
-use super::trig::sin_cos;
 use super::{restored, symmetric};
 use crate::env::{Action, Ending, Env, Outcome, Space, Spec};
 use crate::random::Stream;
@@ -41,7 +40,7 @@ impl Pendulum {
     }
 
     fn observe(&self, observation: &mut [f64]) {
-        let (sin, cos) = sin_cos(self.state[0]);
+        let (sin, cos) = libm::sincos(self.state[0]);
         observation.copy_from_slice(&[cos, sin, self.state[1]]);
     }
 }
@@ -69,7 +68,7 @@ impl Env for Pendulum {
         let angle = wrapped(theta);
         let cost = angle * angle + 0.1 * (theta_dot * theta_dot) + f64::from(0.001 * (torque * torque));
 
-        let acceleration = 3.0 * self.gravity / 2.0 * sin_cos(theta).0 + f64::from(3.0 * torque);
+        let acceleration = 3.0 * self.gravity / 2.0 * libm::sin(theta) + f64::from(3.0 * torque);
         let theta_dot = (theta_dot + acceleration * TIME_STEP).clamp(-MAX_SPEED, MAX_SPEED);
         self.state = [theta + theta_dot * TIME_STEP, theta_dot];
         self.observe(observation);
