@@ -20,7 +20,7 @@ pub enum SegmentEnd {
 }
 
 impl SegmentEnd {
-    /// Row of the final observation to bootstrap from.
+    /// The row of the final observation to bootstrap from, if there is one.
     pub fn bootstrap(self) -> Option<usize> {
         match self {
             SegmentEnd::Terminated => None,
@@ -41,9 +41,9 @@ impl SegmentEnd {
 /// Consecutive steps of one environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
-    /// Rows of the batch.
+    /// The rows of the batch.
     pub rows: Range<usize>,
-    /// Step within the episode of the first row.
+    /// The step within the episode at the first row.
     pub first_step: u32,
     /// How it ended.
     pub end: SegmentEnd,
@@ -91,11 +91,12 @@ pub fn normalize(advantages: &mut [f64], reducer: &Reducer) -> f64 {
     std
 }
 
-/// gamma^t for every row that `reducer` sums, with t its step within the episode, divided by their mean. These are the state
-/// weights of the policy gradient theorem, which most implementations drop.
+/// gamma^t for every row that `reducer` sums, where t is the step within the episode, divided by the mean over all rows.
+/// These are the state weights of the policy gradient theorem, which most implementations drop.
 pub fn discounted_weights(segments: &[Segment], reducer: &Reducer, gamma: f64) -> Vec<f64> {
     let mut weights = vec![0.0; reducer.here().len()];
-    // Counted from the earliest step, which the mean takes out again: gamma^t itself is 0 in long episodes.
+    // t is counted from the earliest step of the batch, because gamma^t itself underflows in long episodes. The division by
+    // the mean cancels the difference.
     let here = segments.iter().map(|segment| segment.first_step).min().unwrap_or(u32::MAX);
     let earliest = u32::MAX - reducer.largest_of_all(f64::from(u32::MAX - here)) as u32;
     for segment in segments {
@@ -128,7 +129,8 @@ mod tests {
         assert!(weights.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{weights:?}");
     }
 
-    /// A_t = sum_l (gamma lambda)^l delta_{t+l}, each delta from its own definition: O(T^2), no recursion.
+    /// A_t = sum_l (gamma lambda)^l delta_{t+l}, where each delta is computed from its own definition: O(T^2), without
+    /// recursion.
     fn definition(
         segment: &Segment,
         rewards: &[f64],

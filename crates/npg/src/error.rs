@@ -5,10 +5,10 @@ use std::path::PathBuf;
 /// The result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// One thing wrong with a configuration.
+/// A mistake in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Key path, such as `algorithm.kl_step`.
+    /// The path of the key, such as `algorithm.kl_step`.
     pub key: String,
     /// What is wrong, the value, and what to do instead.
     pub message: String,
@@ -34,13 +34,13 @@ pub enum FileFault {
 /// Everything that the library reports as an error.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration is wrong. Has all mistakes at once.
+    /// The configuration is wrong. The error lists all mistakes at once.
     #[error("{}", mistakes_text(.0))]
     Config(Vec<Mistake>),
     /// There is no environment with that name.
     #[error("unknown environment `{id}`{}", nearest_text(.nearest))]
     UnknownEnvironment {
-        /// What was asked for.
+        /// The name that was asked for.
         id: String,
         /// The closest known id.
         nearest: Option<String>,
@@ -51,11 +51,11 @@ pub enum Error {
     /// An environment broke its contract or reported a failure.
     #[error("environment {environment}, episode {episode}, step {step}: {message}")]
     Environment {
-        /// Index among the run's environments.
+        /// The index of the environment among those of the run.
         environment: usize,
-        /// Episodes this environment had finished before.
+        /// The number of episodes that this environment had finished before.
         episode: u64,
-        /// Step within the episode, from 1; 0 is the reset.
+        /// The step within the episode, from 1; 0 is the reset.
         step: u64,
         /// The field, its value, and what is wrong.
         message: String,
@@ -63,11 +63,11 @@ pub enum Error {
     /// A policy gave outputs that define no distribution, because its parameters have overflowed.
     #[error("the policy gives {value} as an output (environment {environment}, episode {episode}, step {step})")]
     Policy {
-        /// As for [`Error::Environment`].
+        /// See [`Error::Environment`].
         environment: usize,
-        /// As for [`Error::Environment`].
+        /// See [`Error::Environment`].
         episode: u64,
-        /// The step that the action was meant for.
+        /// The step for which the action was meant.
         step: u64,
         /// The bad output.
         value: f32,
@@ -75,44 +75,44 @@ pub enum Error {
     /// A file is damaged, foreign, or does not fit.
     #[error("cannot use {}: {fault}", .path.display())]
     File {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
         /// What is wrong with it.
         fault: FileFault,
     },
-    /// A state that could not be loaded again from a checkpoint, because some of its numbers are not finite.
+    /// The state was not saved, because some of its numbers are not finite and no checkpoint with them could be loaded again.
     #[error("cannot save {}: the state could not be loaded again ({fault}); the checkpoint before it is kept", .path.display())]
     Unsaved {
         /// The file that was not written.
         path: PathBuf,
-        /// What the loader would say.
+        /// The fault that a loader would find.
         fault: FileFault,
     },
     /// The operating system refused a file operation.
     #[error("cannot {doing} {}: {source}", .path.display())]
     Io {
-        /// What was tried: "read", "write", "create", "lock".
+        /// The attempted operation: "read", "write", "create", "lock".
         doing: &'static str,
-        /// On which file.
+        /// The path of the file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The reason, from the operating system.
         source: std::io::Error,
     },
-    /// A library that is opened at run time is not there, or cannot be used.
+    /// A library that is opened at run time is missing or cannot be used.
     #[error("{reason}")]
     Library {
-        /// Its name, such as MuJoCo.
+        /// The name of the library, such as MuJoCo.
         name: &'static str,
-        /// What is needed, where it was looked for, and the command that gets it.
+        /// The requirement, the places that were searched, and the command that installs the library.
         reason: String,
     },
-    /// A run directory is in the way, missing, or not the requested one.
+    /// A run directory is in the way, is missing, or is not the requested one.
     #[error("{0}")]
     Run(String),
 }
 
 impl Error {
-    /// The configuration error of a single key.
+    /// An error about a single configuration key.
     pub fn config(key: impl Into<String>, message: impl Into<String>) -> Self {
         Error::Config(vec![Mistake { key: key.into(), message: message.into() }])
     }
@@ -126,8 +126,9 @@ fn nearest_text(nearest: &Option<String>) -> String {
     nearest.as_ref().map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
 }
 
-/// The closest of `names` to `word`, if it is close enough for a typing error: at most a third of the
-/// letters is wrong (optimal string alignment distance, case ignored), or one begins with the other.
+/// The name among `names` that is closest to `word`, if a typing error could explain the difference. Either at most a third
+/// of the letters are wrong (by optimal string alignment distance, ignoring case), or the name contains the word, if that has
+/// at least three letters.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     names

@@ -10,9 +10,9 @@ pub struct Metric {
     pub name: &'static str,
     /// Its unit; "1" for pure numbers.
     pub unit: &'static str,
-    /// What it is.
+    /// What it measures, in one sentence.
     pub sentence: &'static str,
-    /// What it looks like when all is well.
+    /// The values that it has in a healthy run.
     pub healthy: &'static str,
 }
 
@@ -201,7 +201,7 @@ pub fn of_environment(name: &str) -> &'static str {
 /// The prefix of environments' own metrics.
 const ENVIRONMENT: &str = "env/";
 
-/// The values of one iteration in the table's order, followed by the environments' own.
+/// The values of one iteration in the table's order, followed by the environments' own metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row(Vec<(&'static str, f64)>);
 

@@ -6,16 +6,16 @@
 /// Count, mean and sum of squared deviations of each dimension.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
-    /// Number of samples.
+    /// The number of samples.
     pub count: f64,
-    /// Mean of each dimension.
+    /// The mean of each dimension.
     pub mean: Vec<f64>,
-    /// Sum of squared deviations from the mean, of each dimension.
+    /// The sum of squared deviations from the mean, for each dimension.
     pub squares: Vec<f64>,
 }
 
 impl Moments {
-    /// No samples yet.
+    /// The moments of no samples.
     pub fn new(dimensions: usize) -> Self {
         Self { count: 0.0, mean: vec![0.0; dimensions], squares: vec![0.0; dimensions] }
     }
@@ -36,18 +36,18 @@ impl Moments {
         merge((&mut self.count, &mut self.mean, &mut self.squares), (other.count, &other.mean, &other.squares));
     }
 
-    /// The count, the means and the sums of squares, one after the other.
+    /// The count, the means and the sums of squared deviations, in one vector.
     pub(crate) fn to_numbers(&self) -> Vec<f64> {
         [&[self.count], &self.mean[..], &self.squares[..]].concat()
     }
 
-    /// What [`Moments::to_numbers`] gave.
+    /// The inverse of [`Moments::to_numbers`].
     pub(crate) fn from_numbers(numbers: &[f64]) -> Self {
         let (means, squares) = numbers[1..].split_at(numbers.len() / 2);
         Self { count: numbers[0], mean: means.to_vec(), squares: squares.to_vec() }
     }
 
-    /// Population variance of dimension `j`; 1 before the second sample.
+    /// The population variance of dimension `j`; 1 before the second sample.
     pub fn variance(&self, j: usize) -> f64 {
         if self.count < 2.0 { 1.0 } else { self.squares[j] / self.count }
     }
@@ -94,12 +94,12 @@ impl Normalizer {
         &self.moments
     }
 
-    /// Largest magnitude of a normalized value.
+    /// The largest magnitude of a normalized value.
     pub fn clip(&self) -> f64 {
         self.clip
     }
 
-    /// Merges new samples in.
+    /// Includes new samples in the moments.
     pub fn update(&mut self, samples: &Moments) {
         self.moments.merge(samples);
         self.refresh();
@@ -113,12 +113,12 @@ impl Normalizer {
         self.scales = (0..self.moments.mean.len()).map(scale).collect();
     }
 
-    /// Normalizes `values` into f32 `out`.
+    /// Writes the normalized `values` to `out` as f32.
     pub fn apply<T: Copy + Into<f64>>(&self, values: &[T], out: &mut [f32]) {
         self.apply_from(0, values, out);
     }
 
-    /// As [`Normalizer::apply`], for the dimensions from `first` on.
+    /// Like [`Normalizer::apply`], for the dimensions from `first` on.
     pub fn apply_from<T: Copy + Into<f64>>(&self, first: usize, values: &[T], out: &mut [f32]) {
         let statistics = self.moments.mean[first..].iter().zip(&self.scales[first..]);
         for ((x, (mean, scale)), slot) in values.iter().zip(statistics).zip(out) {
@@ -139,7 +139,7 @@ impl Normalizer {
         (0..self.scales.len()).map(relation).collect()
     }
 
-    /// Scale of dimension `j`: 1 / standard deviation.
+    /// The scale of dimension `j`: 1 / its standard deviation, or 1 if it has been constant so far.
     pub fn scale(&self, j: usize) -> f64 {
         self.scales[j]
     }
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    /// The textbook E[x^2] - E[x]^2 loses every digit here.
+    /// The textbook formula E[x^2] - E[x]^2 loses every digit here.
     #[test]
     fn a_large_offset_does_not_cancel() {
         let samples: Vec<f64> = (0..1000).map(|i| 1e9 + f64::from(i % 2)).collect();

@@ -17,7 +17,7 @@ use crate::step::{Accepted, KeptBudget, LineSearch, alpha_from_kl, backtrack, mo
 use crate::trust_region::Comparison;
 use std::time::Instant;
 
-/// `solver = "auto"` solves densely up to this many parameters.
+/// `solver = "auto"` uses the dense solver up to this many parameters.
 const AUTO_DENSE: usize = 64;
 
 /// The result of an update.
@@ -29,7 +29,7 @@ pub enum UpdateStatus {
     NoSignal,
     /// No step along the direction was acceptable as measured, however short. The parameters stay as they were.
     LineSearchFailed,
-    /// Something is not finite, not positive or not solvable; has the reason. The parameters stay as they were.
+    /// Something is not finite, not positive or not solvable; the text says what. The parameters stay as they were.
     Refused(String),
 }
 
@@ -38,7 +38,7 @@ pub enum UpdateStatus {
 pub struct Update {
     /// The result.
     pub status: UpdateStatus,
-    /// New parameters; the old ones unless `status` is [`UpdateStatus::Stepped`].
+    /// The new parameters; the old ones unless `status` is [`UpdateStatus::Stepped`].
     pub theta: Vec<f64>,
     /// The solution of (F + damping I) x = g, with momentum if configured.
     pub solution: Option<Solution>,
@@ -52,13 +52,13 @@ pub struct Update {
     pub kl_predicted: f64,
     /// The new policy compared with the old one on the whole batch, or the old one with itself if nothing changed.
     pub comparison: Comparison,
-    /// Reductions of alpha until the step was accepted or given up.
+    /// The number of reductions of alpha until the step was accepted or given up.
     pub backtracks: usize,
-    /// The times of the parts.
+    /// How long the parts of the update took.
     pub seconds: Seconds,
 }
 
-/// Wall-clock seconds of an update's parts.
+/// The wall-clock seconds of an update's parts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seconds {
     /// The forward passes and g.
@@ -101,7 +101,7 @@ pub fn update(problem: &impl Problem, algorithm: &Algorithm, kl_step: f64, state
     update
 }
 
-/// The accepted step, or why there is none. Writes all measurements into `update`.
+/// The accepted step, or the reason why there is none. Writes all measurements into `update`.
 fn step(
     problem: &impl Problem,
     algorithm: &Algorithm,
@@ -159,7 +159,7 @@ fn step(
     Ok(accepted)
 }
 
-/// The first alpha to try, or why there is none.
+/// The first alpha to try, or the reason why there is none.
 fn step_size(algorithm: &Algorithm, kl_step: f64, x_f_x: f64) -> Result<f64, String> {
     let alpha = match algorithm.step {
         StepRule::Fixed => algorithm.alpha,
@@ -201,7 +201,7 @@ fn search(
     }
 }
 
-/// How a direction is found.
+/// The computation of a direction.
 struct Solve<'a, P> {
     problem: &'a P,
     algorithm: &'a Algorithm,
@@ -226,7 +226,8 @@ impl<P: Problem> Solve<'_, P> {
         self.solution(g)
     }
 
-    /// Whether the closed form of F^-1 g, where there is one, is what the settings ask for.
+    /// Whether the settings leave the choice of the solver open and use no damping, so that a closed form of F^-1 g can be
+    /// used.
     fn leaves_the_choice(&self) -> bool {
         self.algorithm.solver == Solver::Auto && self.algorithm.damping == 0.0
     }

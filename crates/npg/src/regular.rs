@@ -9,7 +9,7 @@ use std::path::Path;
 /// Whether a last component that is a symbolic link is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// For files that are only read, which may be elsewhere.
+    /// For files that are only read. They may be elsewhere.
     Follow,
     /// For everything that is written, cut or removed.
     Refuse,
@@ -53,7 +53,7 @@ pub(crate) fn has_other_names(_: &File) -> io::Result<bool> {
 /// The whole regular file `path` as text. Bytes that are not UTF-8 become replacement characters.
 ///
 /// # Errors
-/// Also if it is longer than `most` bytes.
+/// Also if the file is longer than `most` bytes.
 pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     open(path, OpenOptions::new().read(true), Links::Follow)?.take(most + 1).read_to_end(&mut bytes)?;
@@ -63,7 +63,7 @@ pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Flags so that opening a pipe does not wait for its other end.
+/// Opens with flags by which opening a pipe does not wait for its other end.
 #[cfg(unix)]
 fn open_unchecked(path: &Path, options: &mut OpenOptions, links: Links) -> io::Result<File> {
     use rustix::fs::OFlags;

@@ -29,17 +29,17 @@ pub enum Event<'a> {
 /// The state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// Whether training is done. Otherwise it was stopped.
+    /// Whether training is done. If not, it was stopped.
     pub finished: bool,
     /// Whether it is done because `run.until_return` was reached.
     pub reached_return: bool,
-    /// Transitions of the run.
+    /// The number of transitions so far.
     pub steps: u64,
     /// Seconds of training, including those before a resume.
     pub seconds: f64,
-    /// Mean return of the evaluation at the end.
+    /// The mean return of the evaluation at the end.
     pub final_return: Option<f64>,
-    /// Best mean return of all evaluations.
+    /// The best mean return of all evaluations.
     pub best_return: Option<f64>,
 }
 
@@ -50,7 +50,7 @@ pub struct Session {
     run: RunDir,
     origin: Origin,
     best: Option<f64>,
-    /// Steps and mean return of the last evaluation.
+    /// The number of steps at the last evaluation, and its mean return.
     evaluated: (u64, Option<f64>),
     pace: Pace,
     /// Keeps other processes out of the directory. It is taken before the first change there.
@@ -59,14 +59,14 @@ pub struct Session {
     warnings: Vec<String>,
 }
 
-/// When checkpoints are due: after the first iteration, then at intervals that double, up to `run.checkpoint_seconds`.
-/// So a run that is killed early loses little, and a long run is not slowed down.
+/// When checkpoints are due: after the first iteration, and then at intervals that double, up to `run.checkpoint_seconds`. A
+/// run that is killed early therefore loses little, and a long run is not slowed down.
 #[derive(Debug)]
 struct Pace {
     saved: Instant,
-    /// The iteration after which that was.
+    /// The iteration after which the last checkpoint was saved.
     iteration: u64,
-    /// Seconds to the next one, unless `run.checkpoint_seconds` is less.
+    /// The seconds until the next one, unless `run.checkpoint_seconds` is less.
     interval: f64,
 }
 
@@ -86,7 +86,7 @@ impl Pace {
     }
 }
 
-/// The cause that a note names: its words without the numbers.
+/// The words of a note without its numbers. Notes of the same cause have the same words.
 fn without_numbers(note: &str) -> String {
     let is_of_number =
         |word: &&str| word.contains(|c: char| c.is_ascii_digit()) || ["inf", "-inf", "NaN"].contains(word);
@@ -134,7 +134,7 @@ impl Session {
         if there.iter().any(|(of, _)| *of == steps) {
             return Ok(());
         }
-        // The checkpoint first: with nothing else there, a resume finds all that it needs in it.
+        // The checkpoint comes first: if nothing else is there, a resume finds everything it needs in the checkpoint.
         self.write(self.run.checkpoint(steps))?;
         crate::atomic::write_atomically(self.run.config(), self.trainer.config().to_toml().as_bytes())?;
         Provenance::of_this_process(&self.trainer.spec().id).record(&self.run.provenance())
@@ -155,12 +155,12 @@ impl Session {
         self.run.remove_unfinished()
     }
 
-    /// Continues a run from its latest sound checkpoint, up to `steps` if given. `source` makes the environment of that id.
-    /// Before [`Session::run`], only the directory's lock is written, and not even that if the run is done.
+    /// Continues a run from its latest sound checkpoint, up to `steps` if given. `source` makes the environment with the
+    /// given id. Before [`Session::run`], only the lock of the directory is written, and not even that if the run is done.
     ///
     /// # Errors
-    /// If there is no sound checkpoint, if one cannot be read, if the environment is another one, if `steps` is less than what is
-    /// done, or if another process trains the run.
+    /// If there is no sound checkpoint, if a checkpoint cannot be read, if the environment is a different one, if `steps` is
+    /// less than the number of steps already done, or if another process is training the run.
     pub fn resume(
         run: RunDir,
         steps: Option<u64>,
@@ -210,12 +210,12 @@ impl Session {
         Ok(session)
     }
 
-    /// The trainer.
+    /// The trainer of the run.
     pub fn trainer(&self) -> &Trainer {
         &self.trainer
     }
 
-    /// The run's directory.
+    /// The directory of the run.
     pub fn directory(&self) -> &RunDir {
         &self.run
     }
@@ -328,7 +328,7 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a multiple of `run.eval_every` lies between the last evaluation and now.
+    /// Whether the run has passed a multiple of `run.eval_every` since the last evaluation.
     fn is_evaluation_due(&self) -> bool {
         let every = self.trainer.config().run.eval_every;
         every > 0 && self.trainer.steps() / every > self.evaluated.0 / every
@@ -388,7 +388,8 @@ impl Session {
         }
     }
 
-    /// Writes the current checkpoint, and only then removes older ones. One that cannot be removed does no harm.
+    /// Writes the current checkpoint, and only then removes older ones. An old checkpoint that cannot be removed does no
+    /// harm.
     fn save(&mut self) -> Result<()> {
         self.write(self.run.checkpoint(self.trainer.steps()))?;
         if let Err(error) = self.run.prune_checkpoints() {

@@ -1,11 +1,11 @@
-//! The values that a setting takes: a key of the configuration, or an option of an environment.
+//! The values that a setting can have. A setting is a key of the configuration or an option of an environment.
 
 use crate::error::nearest;
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
 use toml::Value;
 
-/// The values that a setting takes.
+/// The values that a setting can have.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// true or false.
@@ -22,9 +22,9 @@ pub enum Kind {
     Widths,
     /// Any text.
     Text,
-    /// The name of something, or its index, which is kept as text.
+    /// The name or the index of something. An index is stored as text.
     NameOrIndex,
-    /// The smallest and the largest value of something, which may be infinite.
+    /// The smallest and the largest value of something. Either may be infinite.
     Range,
 }
 
@@ -45,7 +45,8 @@ impl Kind {
     /// A number from 0 to 1.
     pub const UNIT: Kind = Kind::Number(Bound::Included(0.0), Bound::Included(1.0));
 
-    /// The value in its normal form (`1e6` becomes the integer 1000000, and `1` the number 1.0), or what is wrong with it.
+    /// The value in its normal form (`1e6` becomes the integer 1000000, and `1` the number 1.0), or a description of what is
+    /// wrong with it.
     pub fn check(&self, value: &Value) -> Result<Value, String> {
         let mistyped = || format!("expected {self}, got {}", described(value));
         let outside = || format!("must be {self}, but is {value}");
@@ -103,7 +104,7 @@ impl Kind {
     }
 }
 
-/// The expected values, as part of a sentence.
+/// Writes the expected values as part of a sentence.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -143,7 +144,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A value as part of a sentence.
+/// Describes a value as part of a sentence.
 pub(crate) fn described(value: &Value) -> String {
     match value {
         Value::String(_) => format!("the string {value}"),
@@ -156,7 +157,7 @@ pub(crate) fn described(value: &Value) -> String {
     }
 }
 
-/// Integers, and floats that are whole and exact in f64.
+/// Accepts integers, and floats that are whole and exactly representable.
 fn integer(value: &Value) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
     match *value {
@@ -166,7 +167,7 @@ fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// A real or whole number.
+/// Accepts integers and floats.
 pub(crate) fn number(value: &Value) -> Option<f64> {
     match *value {
         Value::Integer(integer) => Some(integer as f64),

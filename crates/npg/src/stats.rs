@@ -1,4 +1,4 @@
-//! Summaries of samples: mean and its interval, interquartile mean, bootstrap intervals.
+//! Summaries of samples: the mean and its interval, the interquartile mean, and bootstrap intervals.
 //!
 //! Few seeds make noisy comparisons, so every summary comes with an interval. Undefined quantities (no samples,
 //! one sample where two are needed, a NaN among the samples) are NaN and never 0.
@@ -61,7 +61,7 @@ pub fn mean_interval(samples: &[f64]) -> Interval {
     Interval { low: center - half, high: center + half }
 }
 
-/// The t with P(|T| <= t) = `confidence` for Student's distribution with `degrees` of freedom.
+/// The number t with P(|T| <= t) = `confidence`, where T has Student's distribution with `degrees` degrees of freedom.
 ///
 /// Solves the finite series of Abramowitz and Stegun 26.7.3 and 26.7.4 for theta = atan(t / sqrt(degrees)) by
 /// bisection, to rounding error. Beyond 10,000 degrees the value for 10,000 is used, which is within 0.013 % of
@@ -207,10 +207,10 @@ mod tests {
 
     #[test]
     fn interquartile_mean_trims_a_quarter_at_each_end() {
-        // Multiples of 4: scipy.stats.trim_mean(x, 0.25).
+        // For multiples of 4, the values of scipy.stats.trim_mean(x, 0.25).
         close(interquartile_mean(&[100.0, 2.0, 3.0, -100.0]), 2.5, 0.0);
         close(interquartile_mean(&[8.0, 1.0, 2.0, 7.0, 3.0, 6.0, 4.0, 500.0]), 5.0, 1e-15);
-        // Five samples: 1.25 go at each end, so the second and the fourth count 0.75.
+        // With five samples, 1.25 are cut at each end, so the second and the fourth count 0.75.
         close(interquartile_mean(&[0.0, 1.0, 2.0, 5.0, 9.0]), (0.75 + 2.0 + 0.75 * 5.0) / 2.5, 1e-15);
         close(interquartile_mean(&[7.0]), 7.0, 0.0);
         close(interquartile_mean(&[1.0, 2.0]), 1.5, 0.0);
@@ -237,7 +237,8 @@ mod tests {
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
-        // Constant within each stratum: every resample is the same, which pooling the strata would destroy.
+        // The samples are constant within each stratum, so that every resample is the same. Pooling the strata would destroy
+        // this.
         let mut stream = Stream::new(0, Purpose::Bootstrap, 0);
         let fixed = bootstrap_interval(&[&[0.0; 3], &[10.0; 3]], mean, 0.95, 100, &mut stream);
         assert_eq!(fixed, Interval { low: 5.0, high: 5.0 });

@@ -24,7 +24,7 @@ pub fn moved(theta: &[f64], alpha: f64, x: &[f64]) -> Vec<f64> {
 
 /// Decides whether a step is accepted as measured, and shortens it until it is.
 pub trait Rule {
-    /// At most this many reductions of alpha.
+    /// The maximum number of reductions of alpha.
     fn most(&self) -> usize;
 
     /// Whether the step alpha x is accepted. `slope` is g^T x, the surrogate's derivative with respect to alpha.
@@ -34,10 +34,11 @@ pub trait Rule {
     fn shorter(&self, alpha: f64, measured: &Comparison) -> f64;
 }
 
-/// TRPO's backtracking line search (Schulman 2015, appendix C): the surrogate must improve, the measured KL must fit.
+/// TRPO's backtracking line search (Schulman 2015, appendix C): the surrogate must improve, and the measured KL must stay
+/// within its limit.
 #[derive(Clone, Copy, Debug)]
 pub struct LineSearch {
-    /// At most this many reductions of alpha.
+    /// The maximum number of reductions of alpha.
     pub max_backtracks: usize,
     /// Factor of each reduction, in (0, 1).
     pub backtrack_factor: f64,
@@ -76,7 +77,7 @@ pub struct KeptBudget {
 }
 
 impl KeptBudget {
-    /// After this many reductions, the step is given up.
+    /// The number of reductions after which the step is given up.
     pub const REDUCTIONS: usize = 12;
     /// The smallest and the largest factor of one reduction.
     const LEAST: f64 = 1e-3;
@@ -96,7 +97,7 @@ impl Rule for KeptBudget {
         if !measured.is_finite() {
             return alpha * Self::LEAST;
         }
-        // If the KL is small enough, the surrogate fell, and nothing tells by how much the step is too long.
+        // If the KL is small enough, the surrogate must have fallen. Nothing then tells by how much the step is too long.
         alpha * (self.budget / measured.kl).sqrt().clamp(Self::LEAST, Self::MOST)
     }
 }
@@ -184,8 +185,8 @@ mod tests {
         assert!(infinite.comparison.kl <= 0.015);
     }
 
-    /// A deterministic policy takes the same action everywhere. With advantages of mean zero, the gradient is only rounding
-    /// error, but a KL budget would make a full step of it.
+    /// A deterministic policy takes the same action everywhere. If the advantages have mean zero, the gradient is only
+    /// rounding error, but a KL budget would make a full step of it.
     #[test]
     fn a_surrogate_of_rounding_is_no_reason_for_a_step() {
         let rule = KeptBudget { budget: 0.01, tolerance: 1.5 };

@@ -2,17 +2,18 @@
 
 use std::fmt::Debug;
 
-/// The processes that compute one run together, each on the environments that it holds.
+/// The processes that compute one run together. Each of them holds some of the environments.
 ///
-/// One of these serves one sequence of sums, which all processes form in the same order. What goes on at the same time, such as
-/// the policy's update and the baseline's fit, needs one each.
+/// One value of this type serves one sequence of sums, which all processes form in the same order. Tasks that run at the same
+/// time, such as the update of the policy and the fit of the baseline, need one each.
 pub trait Peers: Debug + Send + Sync {
-    /// Which of them this process is, from 0.
+    /// The index of this process, from 0.
     fn rank(&self) -> usize;
 
-    /// How many there are, this one included: a power of two.
+    /// The number of processes, including this one. It must be a power of two.
     fn count(&self) -> usize;
 
-    /// Sends numbers to process `peer` and gives the numbers that it sends meanwhile. It calls this with this process's rank.
+    /// Sends numbers to process `peer`, and returns the numbers that it sends at the same time. That process makes the same
+    /// call with this process's rank.
     fn exchange(&self, peer: usize, numbers: &[f64]) -> Vec<f64>;
 }

@@ -1,10 +1,10 @@
-//! The same bits for any number of threads, and of processes that hold a subtree each.
+//! Sums have the same bits for any number of threads, and for any number of processes that each hold a subtree.
 
 use super::*;
 use std::fmt::Debug;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// A process of several in one, each on a thread of its own; they send numbers over channels.
+/// One of several simulated processes, each on its own thread. They exchange numbers over channels.
 #[derive(Debug)]
 struct Channels {
     rank: usize,
@@ -27,7 +27,7 @@ impl Peers for Channels {
     }
 }
 
-/// What each of `count` processes makes of a batch, in the order of their ranks.
+/// The results of `work` in each of `count` simulated processes, in the order of their ranks.
 pub(crate) fn on_ranks<R: Send>(count: usize, layout: &Layout, work: impl Fn(&Reducer) -> R + Sync) -> Vec<R> {
     let (mut to, mut from): (Vec<Vec<_>>, Vec<Vec<_>>) =
         ((0..count).map(|_| Vec::new()).collect(), (0..count).map(|_| Vec::new()).collect());
@@ -47,7 +47,7 @@ pub(crate) fn on_ranks<R: Send>(count: usize, layout: &Layout, work: impl Fn(&Re
     })
 }
 
-/// Checks that one, two and four processes make the same of a batch.
+/// Checks that one, two and four processes get the same results from a batch.
 pub(crate) fn assert_same_on_ranks<R: Send + PartialEq + Debug>(layout: &Layout, work: impl Fn(&Reducer) -> R + Sync) {
     let alone = work(&Reducer::new(layout.clone()));
     for count in [1, 2, 4] {
@@ -61,7 +61,7 @@ fn bits(numbers: &[f64]) -> Vec<u64> {
     numbers.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Numbers whose sum depends on the order: equal bits mean an equal order.
+/// Numbers whose sum depends on the order of the additions, so that equal bits mean an equal order.
 fn number(row: usize, column: usize) -> f64 {
     ((row * 31 + column) as f64 * 0.7).sin() * 10f64.powi((row % 17) as i32)
 }
@@ -76,7 +76,7 @@ fn sum(reducer: &Reducer, width: usize) -> Vec<f64> {
     reducer.sum(width, add)
 }
 
-/// Few and many environments, equal and not.
+/// Layouts with few and many environments, of equal and unequal lengths.
 fn layouts() -> Vec<Layout> {
     let uneven = (0..23).map(|i| 100 + 37 * (i % 5));
     vec![Layout::of_rows([700; 4]), Layout::of_rows([128; 32]), Layout::of_rows(uneven), Layout::of_rows([3000; 8])]

@@ -4,12 +4,12 @@ use super::Part;
 use crate::network::TILE;
 use std::ops::Range;
 
-/// A part of fewer rows than twice this is not cut any further: it would not be worth handing to another thread.
+/// A node with fewer than twice as many rows is not cut further: its halves would be too small to hand to another thread.
 const LEAST: usize = 4 * TILE;
-/// A batch is cut into about this many leaves at most: every leaf of a sum is a vector that has to be cleared and added.
+/// A batch has about this many leaves at most, because every leaf of a sum needs a vector that is cleared and added.
 const MOST: usize = 64;
 
-/// How the rows of a batch lie: environment after environment, and in each of them units that are never cut.
+/// The order of the rows of a batch: one environment after the other, and within each environment units that are never cut.
 ///
 /// ```
 /// use npg::reduce::Layout;
@@ -19,21 +19,22 @@ const MOST: usize = 64;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The first row of each unit, and the number of rows.
+    /// The first row of each unit, followed by the number of rows.
     units: Vec<usize>,
-    /// The first unit of each environment, and the number of units.
+    /// The first unit of each environment, followed by the number of units.
     environments: Vec<usize>,
 }
 
 impl Layout {
-    /// So many rows of each environment. They may be cut at any multiple of [`TILE`] from the environment's first row.
+    /// A layout with the given number of rows for each environment. They may be cut at any multiple of [`TILE`] from the
+    /// environment's first row.
     pub fn of_rows(counts: impl IntoIterator<Item = usize>) -> Self {
         let tiles = |count: usize| (0..count).step_by(TILE).map(move |first| TILE.min(count - first));
         Self::of_units(counts.into_iter().map(tiles))
     }
 
-    /// For each environment the lengths of its units, in rows. A unit is never cut: a recurrent policy runs through a whole
-    /// segment at once.
+    /// A layout with the given lengths of units, in rows, for each environment. A unit is never cut: a recurrent policy, for
+    /// example, processes a whole segment at once.
     pub fn of_units<U: IntoIterator<Item = usize>>(environments: impl IntoIterator<Item = U>) -> Self {
         let mut layout = Self { units: vec![0], environments: vec![0] };
         let mut rows = 0;
@@ -47,12 +48,12 @@ impl Layout {
         layout
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         *self.units.last().expect("zero is there from the beginning")
     }
 
-    /// Number of environments.
+    /// The number of environments.
     pub fn environments(&self) -> usize {
         self.environments.len() - 1
     }
@@ -63,31 +64,31 @@ impl Layout {
     }
 }
 
-/// A node of the tree: consecutive rows, and the two halves that they are cut into. A node without halves is a leaf.
+/// A node of the tree: consecutive rows, and the two halves that they are cut into. A leaf has no halves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Node {
     pub(super) rows: Range<usize>,
     pub(super) environments: Range<usize>,
-    /// The leaves below this node, counted from the left; a leaf itself.
+    /// The leaves below this node, counted from the left. A leaf counts itself.
     pub(super) leaves: Range<usize>,
     pub(super) halves: Option<Box<[Node; 2]>>,
 }
 
 impl Node {
-    /// The tree of a batch: it depends on the layout alone.
+    /// The tree of a batch. It depends on the layout alone.
     pub(super) fn of(layout: &Layout) -> Self {
         let least = LEAST.max(layout.rows() / MOST);
         Growth { layout, least }.node(0..layout.environments(), 0..layout.units.len() - 1, 0)
     }
 
-    /// The tree over so many environments, down to single ones: its rows are environments.
+    /// The tree over this many environments, down to single ones. Its rows are environments.
     pub(super) fn of_environments(count: usize) -> Self {
         let layout = Layout::of_units((0..count).map(|_| [1]));
         Growth { layout: &layout, least: 1 }.node(0..count, 0..count, 0)
     }
 
-    /// The subtree of `rank` out of a power of two, counted from the left. None where the tree has not as many, or where two
-    /// of them would share an environment.
+    /// The subtree of `rank` out of `count`, a power of two, counted from the left. `None` if the tree has fewer subtrees, or
+    /// if two of them would share an environment.
     pub(super) fn subtree(&self, rank: usize, count: usize) -> Option<&Node> {
         let mut node = self;
         for level in (0..count.ilog2()).rev() {
@@ -107,17 +108,17 @@ impl Node {
         }
     }
 
-    /// This node as a part of what is below `root`.
+    /// This node as a part of the tree below `root`.
     pub(super) fn part_of(&self, root: &Node) -> Part {
         let of = |range: &Range<usize>, first: usize| range.start - first..range.end - first;
         Part { rows: of(&self.rows, root.rows.start), leaves: of(&self.leaves, root.leaves.start) }
     }
 }
 
-/// How a tree grows out of a layout.
+/// Builds a tree from a layout.
 struct Growth<'a> {
     layout: &'a Layout,
-    /// Nodes of fewer than twice as many rows are leaves.
+    /// Nodes with fewer than twice as many rows are leaves.
     least: usize,
 }
 
@@ -135,8 +136,8 @@ impl Growth<'_> {
         node
     }
 
-    /// The environments and units of both halves: the environments are halved by their number, and the units of a single one
-    /// at the boundary next to the middle row.
+    /// The environments and units of both halves. Environments are halved by their number; the units of a single environment
+    /// are cut at the boundary that is nearest to the middle row.
     fn cut(&self, node: &Node, units: Range<usize>) -> Option<[(Range<usize>, Range<usize>); 2]> {
         if node.rows.len() < 2 * self.least {
             return None;
@@ -204,7 +205,7 @@ mod tests {
         assert_eq!(Node::of(&Layout::of_rows([205; 10])).leaves.len(), 6);
     }
 
-    /// Environments are cut before rows: the part of a process does not depend on how many rows there are.
+    /// Environments are cut before rows, so that the part of a process does not depend on the number of rows.
     #[test]
     fn a_subtree_holds_the_same_environments_whatever_the_rows() {
         for n in [4, 5, 10, 16, 100] {

@@ -1,9 +1,9 @@
-//! The dense solve, by Cholesky factorization.
+//! The dense solver, which uses a Cholesky factorization.
 
 use super::dense::{Dense, Factor};
 use super::{Solution, SolveError};
 
-/// Solves (F + damping I) x = g with the dense F. Only its diagonal and what is below it are read.
+/// Solves (F + damping I) x = g with the dense F. Only the diagonal of F and the elements below it are read.
 ///
 /// An F that is singular up to rounding (a softmax without damping) is refused, because its x would be large noise. The units of
 /// the parameters do not matter, because each pivot is compared with its own diagonal element.

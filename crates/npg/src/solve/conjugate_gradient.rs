@@ -13,19 +13,19 @@ pub type Preconditioner<'a> = &'a dyn Fn(&[f64]) -> Vec<f64>;
 /// When to stop, where to start, and what to precondition with.
 #[derive(Clone, Copy)]
 pub struct CgOptions<'a> {
-    /// The most iterations.
+    /// The maximum number of iterations.
     pub iterations: usize,
-    /// Stop when the residual norm relative to that of g is at most this, or at f64's rounding.
+    /// Stop when the norm of the residual, relative to that of g, is at most this or f64's rounding error.
     pub tolerance: f64,
     /// lambda in (F + lambda I).
     pub damping: f64,
-    /// Initial x; zero if None. It costs one more product.
+    /// The initial x; zero if `None`. It costs one more product.
     pub start: Option<&'a [f64]>,
-    /// Makes the iterations converge faster; None for plain conjugate gradients.
+    /// Makes the iterations converge faster; `None` for plain conjugate gradients.
     pub preconditioner: Option<Preconditioner<'a>>,
 }
 
-/// Solves (F + damping I) x = g, `product` being v -> F v.
+/// Solves (F + damping I) x = g, where `product` computes F v for a vector v.
 ///
 /// If F is singular (a softmax does not change when its logits are shifted) and `damping` is 0, the rounding error of g along the
 /// flat directions must not be divided by their curvature. So when nothing else is left to reduce, the solve stops.
@@ -54,7 +54,7 @@ pub fn conjugate_gradient(
     let mut z = precondition(&r);
     let mut p = z.as_ref().unwrap_or(&r).clone();
     let mut rz = z.as_ref().map_or(rr, |z| dot(&r, z));
-    let mut largest = 0.0f64; // Rayleigh quotient p^T (F + damping I) p / p^T p so far
+    let mut largest = 0.0f64; // the largest Rayleigh quotient p^T (F + damping I) p / p^T p so far
     let mut iterations = 0;
     while iterations < options.iterations && rr.sqrt() > options.tolerance.max(f64::EPSILON) * norm {
         let image = damped(&p);

@@ -1,21 +1,21 @@
-//! Dense matrices of f64, their products and their Cholesky factors, with the same bits on every machine and for any number
-//! of threads. (Libraries choose the order of their sums by the CPU.)
+//! Dense matrices of f64, their products and their Cholesky factors. They have the same bits on every machine and for any
+//! number of threads. (Linear algebra libraries choose the order of their sums by the CPU.)
 
 use crate::network::kernels::{LANE64, Left64, add_product64, axpy, dot};
 use crate::reduce::Reducer;
 use rayon::prelude::*;
 use std::ops::{Index, IndexMut};
 
-/// The rows of one task, and the columns of a panel of the factorization.
+/// The number of rows in one task, and of columns in one panel of the factorization.
 const BLOCK: usize = 64;
 
-/// Rows that a product takes at a time, so that they stay in the cache.
+/// The number of rows that a product takes at a time, so that they stay in the cache.
 const DEPTH: usize = 256;
 
-/// Pivots below this fraction of their diagonal element are 0 up to rounding: that row depends on the ones before.
+/// A pivot below this fraction of its diagonal element is 0 up to rounding: the row depends linearly on the rows before it.
 const SINGULAR: f64 = 1e-12;
 
-/// A dense matrix, row-major. Rows are padded with zeros to a multiple of eight.
+/// A dense matrix, row-major. Each row is padded with zeros to a multiple of eight numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
     rows: usize,
@@ -25,13 +25,13 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// Zeros.
+    /// A matrix of zeros.
     pub fn zeros(rows: usize, columns: usize) -> Self {
         let stride = columns.next_multiple_of(LANE64);
         Self { rows, columns, stride, values: vec![0.0; rows * stride] }
     }
 
-    /// The matrix with element `f(i, j)` in row i, column j.
+    /// The matrix whose element in row i and column j is `f(i, j)`.
     pub fn from_fn(rows: usize, columns: usize, f: impl Fn(usize, usize) -> f64) -> Self {
         let mut matrix = Self::zeros(rows, columns);
         for i in 0..rows {
@@ -40,22 +40,22 @@ impl Dense {
         matrix
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Number of columns.
+    /// The number of columns.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Row `i`. Panics where there is none.
+    /// Row `i`. Panics if there is no such row.
     pub fn row(&self, i: usize) -> &[f64] {
         &self.values[i * self.stride..][..self.columns]
     }
 
-    /// Row `i`. Panics where there is none.
+    /// Row `i`, mutable. Panics if there is no such row.
     pub fn row_mut(&mut self, i: usize) -> &mut [f64] {
         &mut self.values[i * self.stride..][..self.columns]
     }
@@ -65,18 +65,18 @@ impl Dense {
         Self::from_fn(self.columns, self.rows, |i, j| self[(j, i)])
     }
 
-    /// A x.
+    /// The product A x.
     pub fn times(&self, x: &[f64]) -> Vec<f64> {
         (0..self.rows).map(|i| dot(self.row(i), x)).collect()
     }
 
-    /// How many numbers [`Dense::add_gram`] adds to, for a matrix of `columns` columns.
+    /// The length of the slice that [`Dense::add_gram`] adds to, for a matrix with this many columns.
     pub(crate) fn gram_len(columns: usize) -> usize {
         columns * columns.next_multiple_of(LANE64)
     }
 
-    /// Adds U^T U of the first `rows` rows of this U to `gram`, on and below the diagonal. The elements above it are
-    /// undefined.
+    /// Adds U^T U to `gram`, where U are the first `rows` rows of this matrix. Only the elements on and below the diagonal
+    /// are defined.
     pub(crate) fn add_gram(&self, rows: usize, gram: &mut [f64]) {
         let (stride, order) = (self.stride, self.columns);
         gram.par_chunks_mut((BLOCK * stride).max(1)).enumerate().for_each(|(block, c)| {
@@ -92,7 +92,7 @@ impl Dense {
         });
     }
 
-    /// The symmetric matrix with columns `columns` of which [`Dense::add_gram`] has formed one half.
+    /// The symmetric matrix of which [`Dense::add_gram`] has formed the lower half.
     pub(crate) fn from_gram(columns: usize, gram: Vec<f64>) -> Self {
         let mut matrix = Self { rows: columns, columns, stride: columns.next_multiple_of(LANE64), values: gram };
         for i in 0..columns {
@@ -103,13 +103,13 @@ impl Dense {
         matrix
     }
 
-    /// The rows of all processes that share a batch, of which these are the ones here.
+    /// The rows of all processes that share a batch. This matrix has the rows of this process.
     pub(crate) fn with_rows_of(mut self, reducer: &Reducer) -> Self {
         self.values = reducer.gather(self.values);
         Self { rows: self.values.len() / self.stride.max(1), ..self }
     }
 
-    /// A A^T, on and below the diagonal.
+    /// The product A A^T, on and below the diagonal.
     pub(crate) fn row_products(&self) -> Self {
         let mut products = Self::zeros(self.rows, self.rows);
         for first in (0..self.columns).step_by(DEPTH) {
@@ -139,7 +139,7 @@ impl IndexMut<(usize, usize)> for Dense {
 pub(crate) struct Factor(Dense);
 
 impl Factor {
-    /// Reads the elements on and below the diagonal. None if the matrix is not positive definite, or only so by rounding.
+    /// Reads the elements on and below the diagonal. `None` if the matrix is not positive definite, or only by rounding.
     pub(crate) fn of(mut matrix: Dense) -> Option<Self> {
         let (order, stride) = (matrix.rows, matrix.stride);
         let smallest: Vec<f64> = (0..order).map(|i| SINGULAR * matrix[(i, i)]).collect();
@@ -163,7 +163,7 @@ impl Factor {
         Some(Self(matrix))
     }
 
-    /// The x of L L^T x = b.
+    /// Solves L L^T x = b.
     pub(crate) fn solve(&self, b: &[f64]) -> Vec<f64> {
         let mut x = b.to_vec();
         for i in 0..x.len() {
@@ -180,8 +180,8 @@ impl Factor {
     }
 }
 
-/// Turns `row`, a matrix's row from column `first` on, into the factor's row, for as many elements as there are `pivots` (rows of
-/// the factor).
+/// Turns `row`, a row of the matrix from column `first` on, into the row of the factor. It computes as many elements as there
+/// are rows in `pivots`, which are rows of the factor.
 fn eliminate(row: &mut [f64], pivots: &[f64], stride: usize, first: usize) {
     for (j, pivot) in pivots.chunks_exact(stride).enumerate() {
         let pivot = &pivot[first..=first + j];
@@ -189,10 +189,11 @@ fn eliminate(row: &mut [f64], pivots: &[f64], stride: usize, first: usize) {
     }
 }
 
-/// Subtracts from the rows `below` a panel, from its last column on, the products of their elements in the panel's `columns`.
+/// Updates the rows `below` a panel: subtracts the products of their elements in the panel's `columns`, for all columns after
+/// the panel.
 fn subtract_products(below: &mut [f64], stride: usize, columns: std::ops::Range<usize>) {
     let rows = below.len() / stride;
-    let mut panel = Dense::zeros(columns.len(), rows); // transposed, as the right operand is read
+    let mut panel = Dense::zeros(columns.len(), rows); // transposed, because that is how the right operand is read
     for (i, row) in below.chunks_exact(stride).enumerate() {
         columns.clone().enumerate().for_each(|(k, column)| panel[(k, i)] = row[column]);
     }
@@ -241,7 +242,7 @@ mod tests {
         }
     }
 
-    /// Orders on both sides of the panels' width.
+    /// Orders below, at and above the width of a panel.
     #[test]
     fn a_factor_solves() {
         for order in [0, 1, 2, 8, 63, 64, 65, 130, 200] {
@@ -263,7 +264,7 @@ mod tests {
         assert!(Factor::of(Dense::from_fn(2, 2, |i, j| if i == j { -1.0 } else { 0.0 })).is_none());
     }
 
-    /// A diagonal matrix is never singular, whatever the units of its parameters.
+    /// A diagonal matrix is never singular, whatever the units of the parameters are.
     #[test]
     fn units_of_parameters_make_nothing_singular() {
         let diagonal = |i: usize| 10f64.powi(20 * i as i32 - 20);

@@ -20,7 +20,8 @@ pub use woodbury::woodbury;
 /// What a solver keeps from one update to the next. It is saved in checkpoints.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SolverState {
-    /// The direction of the last step that was taken, for momentum and for warm starts of conjugate gradients; None after a refusal.
+    /// The direction of the last step that was taken, for momentum and for warm starts of conjugate gradients. `None` after a
+    /// refusal.
     pub last_direction: Option<Vec<f64>>,
 }
 
@@ -29,9 +30,9 @@ pub struct SolverState {
 pub struct Solution {
     /// x.
     pub x: Vec<f64>,
-    /// Iterations used; None for direct solvers.
+    /// The number of iterations; `None` for direct solvers.
     pub iterations: Option<usize>,
-    /// ||g - (F + damping I) x|| / ||g||, by the solver's own recursion; None for direct solvers.
+    /// ||g - (F + damping I) x|| / ||g||, as the solver's own recursion computes it; `None` for direct solvers.
     pub residual: Option<f64>,
 }
 
@@ -41,13 +42,13 @@ pub enum SolveError {
     /// A product is not finite.
     #[error("the Fisher product is not finite in iteration {iteration}")]
     NotFinite {
-        /// Iteration, from 1; 0 is the product with the initial x.
+        /// The iteration, from 1; 0 is the product with the initial x.
         iteration: usize,
     },
     /// p^T (F + damping I) p <= 0 for a search direction p: the operator is not positive definite.
     #[error("the curvature {curvature:e} along search direction {iteration} is not positive: raise algorithm.damping")]
     NotPositive {
-        /// Iteration, from 1.
+        /// The iteration, from 1.
         iteration: usize,
         /// p^T (F + damping I) p.
         curvature: f64,
@@ -55,7 +56,7 @@ pub enum SolveError {
     /// The dense matrix is singular, exactly or up to rounding.
     #[error("the matrix of order {order} is not positive definite: raise algorithm.damping")]
     NotFactorisable {
-        /// Rows of the matrix.
+        /// The number of rows of the matrix.
         order: usize,
     },
     /// The problem does not have what the solver needs.

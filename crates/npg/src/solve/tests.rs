@@ -3,7 +3,7 @@
 use super::*;
 use crate::random::{Purpose, Stream};
 
-/// A = S^T S / N with N rows of normal numbers.
+/// A = S^T S / N, with N rows of normal numbers in S.
 fn problem(samples: usize, parameters: usize) -> (Dense, Dense, Vec<f64>) {
     let mut rng = Stream::new(5, Purpose::Test, 0);
     let mut scores = Dense::zeros(samples, parameters);
@@ -38,7 +38,7 @@ fn all_solvers_agree() {
     }
 }
 
-/// A preconditioner does not change the solution, and a diagonal one undoes a bad choice of units at once.
+/// A preconditioner does not change the solution. A diagonal one compensates for badly chosen units at once.
 #[test]
 fn a_preconditioner_saves_iterations() {
     let (_, fisher, g) = problem(200, 30);
@@ -55,7 +55,7 @@ fn a_preconditioner_saves_iterations() {
     assert!(preconditioned <= 40 && 2 * preconditioned < plain, "{preconditioned} iterations against {plain}");
 }
 
-/// The reported residual is the true one at every iteration count, so p and r do not share storage.
+/// The reported residual is the true one after every number of iterations, so p and r do not share storage.
 #[test]
 fn the_residual_is_true_and_x_a_x_equals_g_x() {
     let (_, fisher, g) = problem(200, 50);
@@ -98,7 +98,7 @@ fn bad_operators_are_refused() {
     assert_eq!(cholesky(Dense::zeros(2, 2), &[1.0, 1.0], 0.0), Err(SolveError::NotFactorisable { order: 2 }));
 }
 
-/// Without damping, g has only rounding error left in directions without curvature.
+/// Without damping, only the rounding error of g is left in directions without curvature.
 #[test]
 fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
     let (_, mut fisher, _) = problem(60, 20);
@@ -108,7 +108,7 @@ fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
     let mut rng = Stream::new(6, Purpose::Test, 0);
     let z: Vec<f64> = (0..20).map(|i| if i < 19 { rng.normal() } else { 0.0 }).collect();
     let mut g = product(&fisher, &z);
-    g[19] = 1e-8; // of a norm of about 5
+    g[19] = 1e-8; // the norm of g is about 5
     for flat in [1e-9, 0.0, -1e-9] {
         let mut noisy = fisher.clone();
         noisy[(19, 19)] = flat;
@@ -125,7 +125,7 @@ fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
     assert_eq!(cholesky(fisher, &g, 0.0), singular);
 }
 
-/// This was once refused: iterations after convergence divided zero by zero.
+/// This was refused once: iterations after convergence divided zero by zero.
 #[test]
 fn more_iterations_than_needed_do_no_harm() {
     let (_, fisher, g) = problem(60, 20);
@@ -135,7 +135,8 @@ fn more_iterations_than_needed_do_no_harm() {
     assert!(cg.iterations.unwrap() < 100);
 }
 
-/// The damping is exact, however small it is compared with the largest curvature (1 / sigma^2 of a narrow Gaussian).
+/// The damping takes effect exactly, however small it is compared with the largest curvature (1 / sigma^2 of a narrow
+/// Gaussian).
 #[test]
 fn flat_directions_have_the_curvature_of_the_damping() {
     let product = |v: &[f64]| vec![1e4 * v[0], 0.0 * v[1]];
@@ -144,8 +145,8 @@ fn flat_directions_have_the_curvature_of_the_damping() {
     assert!(distance(&cg.x, &[1.0 / (1e4 + 1e-4), 1e4]) < 1e-12, "{cg:?}");
 }
 
-/// The metric of a mean is 1 / sigma^2 and that of log sigma is 2. They differ more and more as sigma falls, but the matrix is not
-/// singular.
+/// The Fisher metric of a mean is 1 / sigma^2, and that of log sigma is 2. They differ more and more as sigma falls, but the
+/// matrix is not singular.
 #[test]
 fn a_narrow_gaussian_has_a_regular_fisher_matrix() {
     let fisher = Dense::from_fn(2, 2, |i, j| if i == j { [1e13, 2.0][i] } else { 0.0 });

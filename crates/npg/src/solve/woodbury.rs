@@ -1,12 +1,12 @@
-//! The Woodbury solve on sampled scores, for fewer samples than parameters.
+//! The Woodbury solver on sampled scores, for fewer samples than parameters.
 //!
-//! (S^T S / N + lambda I)^-1 g = (g - S^T (S S^T + N lambda I)^-1 S g) / lambda, S the N x parameters scores.
+//! (S^T S / N + lambda I)^-1 g = (g - S^T (S S^T + N lambda I)^-1 S g) / lambda, where S are the N x parameters scores.
 
 use super::dense::{Dense, Factor};
 use super::{Solution, SolveError};
 use crate::network::kernels::axpy;
 
-/// Solves with the *empirical* Fisher S^T S / N. A `damping` that is not positive is refused.
+/// Solves with the *empirical* Fisher S^T S / N. The `damping` must be positive; otherwise the solve is refused.
 pub fn woodbury(scores: &Dense, g: &[f64], damping: f64) -> Result<Solution, SolveError> {
     let samples = scores.rows();
     if damping <= 0.0 {

@@ -66,7 +66,7 @@ struct Drift {
 }
 
 impl Drift {
-    /// Both intervals, one after the other. All terms are positive, so no digits are lost.
+    /// Joins two consecutive intervals. All terms are positive, so no digits are lost.
     fn then(self, next: Self) -> Self {
         Self {
             weight: self.weight * next.weight,
@@ -111,7 +111,7 @@ mod tests {
             close(series_until(3.0, gamma, 0.7, alpha, 5000), 3.0 - 2.0 * 0.7 * sum);
             close(finite_horizon(3.0, gamma, &[0.7; 5000], alpha), 3.0 - 2.0 * 0.7 * sum);
         }
-        // 2 (0.1 * 0.9 * 5 + 0.19 * 0.81 * 7), by hand: nothing has drifted at t = 0.
+        // By hand: 2 (0.1 * 0.9 * 5 + 0.19 * 0.81 * 7). Nothing has drifted at t = 0.
         close(finite_horizon(1.0, 0.9, &[100.0, 5.0, 7.0], 0.1), 1.0 - 2.0 * (0.45 + 1.0773));
     }
 

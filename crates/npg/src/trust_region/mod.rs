@@ -9,12 +9,12 @@ pub use promise::{Episodes, Promise};
 /// a direction that fits only noise, the fraction is at least 1 / sqrt(states).
 const ROUNDING: f64 = 1e-6;
 
-/// Numbers of a [`Comparison`] that are means, and that are largest values.
+/// The number of fields of a [`Comparison`] that are means.
 pub(crate) const MEANS: usize = 10;
-/// See [`MEANS`].
+/// The number of fields of a [`Comparison`] that are maxima.
 pub(crate) const MAXIMA: usize = 3;
 
-/// A new policy compared with the old one: averages over the batch's states (with the weights of the states).
+/// A new policy compared with the old one, averaged over the (weighted) states of the batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Comparison {
     /// Surrogate gain E[ (pi'/pi - 1) A ] plus the change of the entropy bonus.
@@ -29,9 +29,9 @@ pub struct Comparison {
     pub kl_reverse: f64,
     /// Largest KL(new || old) of a sampled state.
     pub kl_reverse_max: f64,
-    /// Mean total variation, or of its bound.
+    /// Mean total variation, or the mean of its bound.
     pub tv: f64,
-    /// Largest total variation, or bound, of a sampled state.
+    /// Largest total variation (or bound) of a sampled state.
     pub tv_max: f64,
     /// Whether `tv` and `tv_max` are exact.
     pub tv_exact: bool,
@@ -67,7 +67,8 @@ impl Comparison {
         self.surrogate.abs() < ROUNDING * self.surrogate_size
     }
 
-    /// The fields that are means, which are sums until they are divided by the number of states, and then the largest values.
+    /// The fields that are means, followed by those that are maxima. The means are sums until they are divided by the number
+    /// of states.
     fn numbers(&mut self) -> [&mut f64; MEANS + MAXIMA] {
         let Discounted { surrogate, kl, tv } = &mut self.discounted;
         [
@@ -87,7 +88,7 @@ impl Comparison {
         ]
     }
 
-    /// Adds sums over some states to those over others, and takes the larger maxima.
+    /// Adds these sums over some states to the sums over others, and takes the larger of the maxima.
     pub(crate) fn add_to(mut self, sums: &mut [f64]) {
         let (means, maxima) = sums.split_at_mut(MEANS);
         let numbers = self.numbers();
@@ -95,7 +96,7 @@ impl Comparison {
         maxima.iter_mut().zip(&numbers[MEANS..]).for_each(|(max, x)| *max = max.max(**x));
     }
 
-    /// The comparison with such sums over so many states.
+    /// The comparison with these sums and maxima over `states` states.
     pub(crate) fn of_sums(sums: &[f64], states: usize, tv_exact: bool) -> Self {
         let mut comparison = Comparison { tv_exact, ..Comparison::default() };
         comparison.numbers().into_iter().zip(sums).for_each(|(number, sum)| *number = *sum);

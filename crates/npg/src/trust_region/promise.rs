@@ -7,15 +7,15 @@ use super::{Comparison, bounds};
 pub struct Episodes {
     /// Discount factor.
     pub gamma: f64,
-    /// Time limit of an episode; None if it has none.
+    /// The time limit of an episode; `None` if there is none.
     pub horizon: Option<u32>,
     /// D = E[ sum of gamma^t over the steps of an episode ]: at most 1 / (1 - gamma).
     pub discounted_length: f64,
-    /// The mean step within the episode over the sampled states.
+    /// The mean over the sampled states of the step within the episode.
     pub mean_step: f64,
     /// The reward that one unit of the surrogate's advantages is worth. It undoes normalization and scaling.
     pub advantage_unit: f64,
-    /// Largest magnitude of a sampled advantage, in the surrogate's units.
+    /// The largest magnitude of a sampled advantage, in the surrogate's units.
     pub advantage_max: f64,
 }
 
@@ -57,7 +57,7 @@ impl Promise {
         let Comparison { kl_max, tv_max: alpha, discounted, .. } = *comparison;
         let advantage_max = episodes.advantage_max * advantage_unit; // eps_max
         let surrogate = discounted.surrogate * advantage_unit * discounted_length;
-        // Without discount the bounds over d are infinitely low anyway; D may be infinite too.
+        // Without a discount, the bounds over d are infinitely low anyway, and D may be infinite.
         let under_d = |mean: f64| if gamma < 1.0 { (1.0 - gamma) * discounted_length * mean } else { mean };
         let alpha_kl = crate::policy::distribution::pinsker(kl_max);
         let (eps_a, eps_a_kl) = (2.0 * alpha * advantage_max, 2.0 * alpha_kl * advantage_max);

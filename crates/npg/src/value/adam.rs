@@ -1,7 +1,7 @@
-//! An MLP fitted by Adam (Kingma & Ba 2015) on minibatches of squared errors.
+//! An MLP baseline, fitted by Adam (Kingma & Ba 2015) on minibatches of squared errors.
 //!
-//! Such a fit has one owner, which holds the whole batch: it consists of hundreds of small steps, each of which needs the one
-//! before, and a minibatch has too few rows to be shared (docs/decisions/0002-overlapped-fit.md).
+//! One process owns such a fit and holds the whole batch. The fit consists of hundreds of small steps, each of which needs
+//! the one before, and a minibatch has too few rows to be shared (docs/decisions/0002-overlapped-fit.md).
 
 use crate::config;
 use crate::network::kernels::{AdamStep, adam};
@@ -14,7 +14,7 @@ const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// Adam's settings and state.
+/// The settings of Adam, and its state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adam {
     epochs: usize,
@@ -24,7 +24,7 @@ pub struct Adam {
     pub(super) m: Vec<f64>,
     /// Second moments.
     pub(super) v: Vec<f64>,
-    /// Steps taken.
+    /// The number of steps taken.
     pub(super) t: u64,
 }
 
@@ -40,7 +40,7 @@ impl Adam {
         }
     }
 
-    /// All epochs; returns the mean squared error over the last one, each minibatch before its step.
+    /// Runs all epochs. Returns the mean squared error over the last epoch, where each minibatch is measured before its step.
     pub(super) fn fit(
         &mut self,
         network: &Network,
@@ -51,7 +51,7 @@ impl Adam {
     ) -> f64 {
         let mut order: Vec<usize> = (0..targets.len()).collect();
         let mut packed = network.pack_with_transposes(theta);
-        // Every minibatch is a batch of its own; the last one may be shorter.
+        // Every minibatch is summed as a batch of its own. The last one may be shorter.
         let full = Minibatch::new(network, self.minibatch.min(targets.len()));
         let rest = Minibatch::new(network, targets.len() % self.minibatch);
         let mut loss = 0.0;
@@ -77,12 +77,12 @@ impl Adam {
     }
 }
 
-/// How minibatches of so many rows are summed.
+/// Sums over minibatches with a fixed number of rows.
 struct Minibatch<'a> {
     network: &'a Network,
     reducer: Reducer,
     tiling: Tiling,
-    /// Working memory of a leaf.
+    /// Working memory for a leaf.
     memory: Pool<(Tile, Scratch)>,
 }
 
@@ -92,7 +92,7 @@ impl<'a> Minibatch<'a> {
         Self { network, tiling: Tiling::new(network, &reducer), reducer, memory: Pool::default() }
     }
 
-    /// Gradient of the mean squared error of `rows`, then the sum of squared errors.
+    /// The gradient of the mean squared error of `rows`, followed by the sum of squared errors.
     fn gradient(&self, packed: &Packed, rows: &[usize], inputs: Inputs<'_>, targets: &[f64]) -> Vec<f64> {
         let network = self.network;
         let parameters = network.parameters();

@@ -1,8 +1,9 @@
-//! An MLP fitted by damped Gauss-Newton steps: (J^T J / N + lambda I) d = -J^T e / N by conjugate gradients, e = V - y.
+//! An MLP baseline, fitted by damped Gauss-Newton steps: conjugate gradients solve (J^T J / N + lambda I) d = -J^T e / N with
+//! the errors e = V - y.
 //!
-//! J^T J is the Fisher of a Gaussian with mean V and unit variance, so the products are the policy's own. The damping
-//! follows Levenberg & Marquardt: it shrinks while the quadratic model predicts the fall of the loss well, and grows
-//! (and the step is dropped) where it does not.
+//! J^T J is the Fisher matrix of a Gaussian with mean V and unit variance, so the products are the same as the policy's. The
+//! damping follows Levenberg and Marquardt. It shrinks while the quadratic model predicts the decrease of the loss well. It
+//! grows, and the step is dropped, if the model does not.
 
 use crate::config;
 use crate::network::kernels::dot;
@@ -12,10 +13,10 @@ use crate::reduce::{Pool, Reducer};
 use crate::solve::{CgOptions, conjugate_gradient};
 use crate::step::moved;
 
-/// The damping grows no further: steps are as good as none there.
+/// The largest damping. Steps with more damping would hardly move.
 const MAX_DAMPING: f64 = 1e8;
 
-/// Settings and the damping, which adapts.
+/// The settings, and the damping, which adapts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GaussNewton {
     steps: usize,
@@ -29,7 +30,7 @@ impl GaussNewton {
         Self { steps: config.epochs, cg_iterations: config.cg_iterations, damping: config.damping }
     }
 
-    /// All steps; returns the mean squared error after the last.
+    /// Takes all steps. Returns the mean squared error after the last one.
     pub(super) fn fit(
         &mut self,
         reducer: &Reducer,
@@ -54,7 +55,7 @@ impl GaussNewton {
             let candidate = moved(theta, 1.0, &d);
             let new_loss = regression.loss(&candidate);
             if promised <= f64::EPSILON * loss {
-                break; // there is nothing left to fit, and the ratio would be rounding
+                break; // nothing is left to fit, and the ratio would only be rounding error
             }
             let ratio = 0.5 * (loss - new_loss) / promised;
             if ratio > 0.75 {
@@ -70,13 +71,13 @@ impl GaussNewton {
     }
 }
 
-/// A step, and the fall of half the loss that the quadratic model promises of it: b^T d - 1/2 d^T (J^T J / N) d.
+/// A step, and the decrease of half the loss that the quadratic model predicts for it: b^T d - 1/2 d^T (J^T J / N) d.
 struct Step {
     d: Vec<f64>,
     promised: f64,
 }
 
-/// The targets that a network is fitted to, and the working memory of its products.
+/// The targets to which a network is fitted, and working memory for its products.
 struct Regression<'a> {
     network: &'a Network,
     inputs: Inputs<'a>,
@@ -99,7 +100,7 @@ impl<'a> Regression<'a> {
         self.reducer.mean_of(|row| (values[row] - self.targets[row]).powi(2))
     }
 
-    /// The damped Gauss-Newton step from `theta`; None where conjugate gradients fail.
+    /// The damped Gauss-Newton step from `theta`; `None` if conjugate gradients fail.
     fn step(&self, theta: &[f64], options: CgOptions<'_>) -> Option<Step> {
         let packed = self.network.pack_with_transposes(theta);
         let tiles = self.linearized(&packed);
@@ -120,7 +121,7 @@ impl<'a> Regression<'a> {
         Some(Step { d, promised })
     }
 
-    /// The forward pass that the products start from.
+    /// The forward pass on which the products are based.
     fn linearized(&self, packed: &Packed) -> Vec<Tile> {
         let mut tiles: Vec<Tile> = Vec::new();
         tiles.resize_with(self.tiling.tiles(), || Tile::new(self.network, 0, false));
@@ -150,7 +151,7 @@ impl<'a> Regression<'a> {
         })
     }
 
-    /// Before a product of tile `index`: makes its inputs again, where the tile does not keep them.
+    /// Computes the inputs of tile `index` again before a product, if the tile does not keep them.
     fn prepare(&self, tiles: &[Tile], index: usize, scratch: &mut Scratch) {
         self.inputs.prepare(&tiles[index], self.tiling.rows(index), scratch);
     }

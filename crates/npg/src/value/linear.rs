@@ -1,21 +1,21 @@
-//! Ridge regression on features of observation and time (Duan et al. 2016, section 3.2): o, o^2, t, t^2, t^3 and 1, with
-//! o clipped to +-10 and t in hundreds of steps.
+//! Ridge regression on features of observation and time (Duan et al. 2016, section 3.2): o, o^2, t, t^2, t^3 and 1. The
+//! observations o are clipped to +-10, and the time t is in hundreds of steps.
 
 use super::{Fit, Visited};
 use crate::network::kernels::axpy;
 use crate::reduce::Reducer;
 use crate::solve::{Dense, Factor};
 
-/// Rows of features that are made at a time.
+/// The number of rows whose features are computed at a time.
 const BLOCK: usize = 256;
 
-/// Features that do not depend on the observation.
+/// The number of features that do not depend on the observation.
 pub const TIME_FEATURES: usize = 4;
 
-/// Weights of the features.
+/// A linear function of the features.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearBaseline {
-    /// One a feature: o, o^2, t, t^2, t^3, 1.
+    /// One weight for each feature: o, o^2, t, t^2, t^3, 1.
     pub weights: Vec<f64>,
     ridge: f64,
 }
@@ -25,7 +25,7 @@ impl LinearBaseline {
         Self { weights: vec![0.0; 2 * inputs + TIME_FEATURES], ridge }
     }
 
-    /// Makes V the function factor V + shift.
+    /// Replaces V by factor * V + shift.
     pub(super) fn transform(&mut self, factor: f64, shift: f64) {
         self.weights.iter_mut().for_each(|weight| *weight *= factor);
         *self.weights.last_mut().expect("the last feature is 1") += shift;
@@ -35,8 +35,8 @@ impl LinearBaseline {
         (self.weights.len() - TIME_FEATURES) / 2
     }
 
-    /// Rewrites V for inputs x' in place of x = a x' + b, with (a, b) of each input in `relation`: it stays the same function
-    /// wherever neither is clipped.
+    /// Rewrites V for inputs x' in place of x = a x' + b. `relation` has (a, b) for each input. V stays the same function
+    /// wherever neither x nor x' is clipped.
     pub(super) fn substitute_inputs(&mut self, relation: &[(f64, f64)]) {
         let inputs = self.inputs();
         let last = self.weights.len() - 1;
@@ -70,8 +70,8 @@ impl LinearBaseline {
             .collect()
     }
 
-    /// Solves (Phi^T Phi + ridge N I) w = Phi^T y. Where that is singular the ridge grows tenfold, up to five times, from what it
-    /// is or from 1e-10 of the mean square of the features.
+    /// Solves (Phi^T Phi + ridge N I) w = Phi^T y. If the matrix is singular, the ridge grows tenfold, up to five times. It
+    /// starts from its configured value, or from 1e-10 of the mean square of the features if that is more.
     pub(super) fn fit(&mut self, reducer: &Reducer, states: Visited<'_>, targets: &[f64]) -> Fit {
         let (rows, width) = (reducer.rows(), self.weights.len());
         let (gram, right) = self.products(reducer, states, targets);
@@ -94,7 +94,7 @@ impl LinearBaseline {
         Fit { loss: f64::NAN, accepted: false }
     }
 
-    /// Phi^T Phi and Phi^T y, Phi being the features of all rows.
+    /// The products Phi^T Phi and Phi^T y, where Phi are the features of all rows.
     fn products(&self, reducer: &Reducer, states: Visited<'_>, targets: &[f64]) -> (Dense, Vec<f64>) {
         let width = self.weights.len();
         let matrix = Dense::gram_len(width);

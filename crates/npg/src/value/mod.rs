@@ -1,4 +1,5 @@
-//! State-value baselines V(s): what advantages are measured against, fitted to value targets after each batch.
+//! State-value baselines V(s), which are subtracted from returns to get advantages. They are fitted to value targets after
+//! each batch.
 
 mod adam;
 mod gauss_newton;
@@ -17,22 +18,22 @@ use crate::random::{Purpose, Stream};
 use crate::reduce::{Pool, Reducer};
 use rayon::prelude::*;
 
-/// States as baselines see them: network inputs, and the step within the episode.
+/// States, as baselines see them: the network inputs and the step within the episode.
 #[derive(Clone, Copy, Debug)]
 pub struct Visited<'a> {
-    /// One row a state.
+    /// One row for each state.
     pub inputs: Inputs<'a>,
-    /// One number a state.
+    /// One number for each state.
     pub steps: &'a [u32],
 }
 
-/// How well a fit went.
+/// The result of a fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
-    /// Mean squared error, in squared scaled rewards: after the fit; for Adam over its last pass, each minibatch before
-    /// its step.
+    /// The mean squared error after the fit, in squared scaled rewards. For Adam it is the error over the last epoch, where
+    /// each minibatch is measured before its step.
     pub loss: f64,
-    /// False if the fit was refused because something was not finite; the baseline is then as before.
+    /// False if the fit was refused because something was not finite. The baseline is then unchanged.
     pub accepted: bool,
 }
 
@@ -50,15 +51,15 @@ pub enum Baseline {
 /// An MLP with one output, and its optimizer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MlpBaseline {
-    /// The network's shape.
+    /// The layers of the network, without their parameters.
     pub network: Network,
-    /// Its parameters.
+    /// The parameters of the network.
     pub theta: Vec<f64>,
-    /// How it is fitted.
+    /// The optimizer that fits it.
     pub optimizer: Optimizer,
 }
 
-/// How an MLP baseline is fitted, with the optimizer's state.
+/// The optimizer of an MLP baseline, with its state.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Optimizer {
     /// Adam on minibatches.
@@ -68,7 +69,7 @@ pub enum Optimizer {
 }
 
 impl Baseline {
-    /// A new baseline for `inputs` network inputs, with initial parameters from the seed.
+    /// A new baseline for this many network inputs. The initial parameters are drawn from the seed.
     pub fn new(config: &config::Value, inputs: usize, seed: u64) -> Self {
         let optimizer = match config.kind {
             ValueKind::None => return Baseline::None,
@@ -87,7 +88,7 @@ impl Baseline {
         Baseline::Mlp(Box::new(MlpBaseline { network, theta, optimizer }))
     }
 
-    /// V of each state.
+    /// The value of each state.
     pub fn predict(&self, states: Visited<'_>) -> Vec<f64> {
         match self {
             Baseline::None => vec![0.0; states.inputs.rows()],
@@ -96,7 +97,7 @@ impl Baseline {
         }
     }
 
-    /// Makes V the function factor V + shift; [`Baseline::None`] stays zero.
+    /// Replaces V by factor * V + shift. [`Baseline::None`] stays zero.
     pub fn transform(&mut self, factor: f64, shift: f64) {
         match self {
             Baseline::None => {}
@@ -105,7 +106,7 @@ impl Baseline {
         }
     }
 
-    /// Rewrites V for other inputs, see [`Network::substitute_inputs`].
+    /// Rewrites V for other inputs; see [`Network::substitute_inputs`].
     pub fn substitute_inputs(&mut self, relation: &[(f64, f64)]) {
         match self {
             Baseline::None => {}
@@ -114,8 +115,8 @@ impl Baseline {
         }
     }
 
-    /// Fits V to `targets`, one a state, which `reducer` sums. `rng` orders minibatches. A fit that ends in something not finite
-    /// is undone and not `accepted`.
+    /// Fits V to `targets`, one for each state; sums over them are taken by `reducer`. `rng` shuffles the minibatches. A fit
+    /// with a result that is not finite is undone, and is not `accepted`.
     pub fn fit(&mut self, reducer: &Reducer, states: Visited<'_>, targets: &[f64], rng: &mut Stream) -> Fit {
         match self {
             Baseline::None => Fit { loss: reducer.mean_of(|row| targets[row] * targets[row]), accepted: true },
@@ -158,7 +159,7 @@ impl Baseline {
         }
     }
 
-    /// Restores what [`Baseline::save`] wrote into a baseline of the same configuration.
+    /// Restores what [`Baseline::save`] wrote. The baseline must have the same configuration.
     pub fn load(&mut self, archive: &Archive) -> Result<(), FileFault> {
         match self {
             Baseline::None => {}
@@ -173,7 +174,7 @@ impl Baseline {
                     Optimizer::Adam(adam) => {
                         adam.m = archive.f64("value/adam_m", &shape)?;
                         adam.v = archive.f64("value/adam_v", &shape)?;
-                        adam.t = archive.u64("value/adam_t", &[1])?[0].min(1 << 53); // it goes on counting
+                        adam.t = archive.u64("value/adam_t", &[1])?[0].min(1 << 53); // because it keeps counting
                     }
                     Optimizer::GaussNewton(newton) => {
                         newton.damping = archive.f64("value/damping", &[1])?[0];
@@ -185,8 +186,9 @@ impl Baseline {
     }
 }
 
-/// The fraction of the variance of `targets` that `predictions` explain, 1 - Var(y - p) / Var(y): 1 is perfect, 0 no better than a
-/// constant, below 0 worse. NaN when the targets do not vary, and for fewer than two.
+/// The fraction of the variance of `targets` that `predictions` explain, 1 - Var(y - p) / Var(y). It is 1 for perfect
+/// predictions, 0 for a constant, and negative for worse ones. It is NaN if the targets do not vary or if there are fewer
+/// than two.
 pub fn explained_variance(reducer: &Reducer, predictions: &[f64], targets: &[f64]) -> f64 {
     let moments = reducer.moments(|row| [targets[row], targets[row] - predictions[row]]);
     if moments.count < 2.0 || moments.squares[0] == 0.0 {
@@ -195,7 +197,7 @@ pub fn explained_variance(reducer: &Reducer, predictions: &[f64], targets: &[f64
     1.0 - moments.squares[1] / moments.squares[0]
 }
 
-/// The network's single output for every row of `inputs`.
+/// The network's only output for every row of `inputs`.
 fn predict(network: &Network, theta: &[f64], inputs: Inputs<'_>) -> Vec<f64> {
     let packed = network.pack(theta);
     let rows = inputs.rows();

@@ -1,4 +1,4 @@
-//! Every kind of baseline learns a function it can represent, and refuses what is not finite.
+//! Every kind of baseline learns a function that it can represent, and refuses targets that are not finite.
 
 use super::*;
 use crate::network::kernels::Matrix;
@@ -42,7 +42,7 @@ fn every_kind_learns() {
     let variance = 0.35;
     assert!(fitted(&kind(ValueKind::MlpAdam), 20).1 < 0.01 * variance);
     assert!(fitted(&kind(ValueKind::MlpGaussNewton), 3).1 < 0.01 * variance);
-    // Quadratic targets lie in the span of the linear features: only the ridge is left.
+    // Quadratic targets lie in the span of the linear features, so only the effect of the ridge is left.
     assert!(fitted(&kind(ValueKind::Linear), 1).1 < 1e-8);
 }
 
@@ -84,7 +84,7 @@ fn saved_and_loaded() {
     }
 }
 
-/// A constant input has the same column as the feature 1.
+/// A constant input has the same column as the constant feature 1.
 #[test]
 fn a_linear_baseline_without_ridge_learns_beside_a_constant_input() {
     let config = config::Value { ridge: 0.0, ..kind(ValueKind::Linear) };
@@ -120,7 +120,7 @@ fn baselines_stay_the_same_function_of_other_inputs() {
     }
 }
 
-/// Targets that a baseline meets already leave nothing to fit, and its damping must not grow from rounding.
+/// If a baseline already meets its targets, nothing is left to fit, and the damping must not grow because of rounding.
 #[test]
 fn gauss_newton_keeps_its_damping_where_nothing_is_left_to_fit() {
     let (mut baseline, _) = fitted(&kind(ValueKind::MlpGaussNewton), 1);
@@ -162,7 +162,7 @@ fn explained_variance_has_known_values() {
     assert!(explained(&[0.0; 4], &[0.1; 4]).is_nan() && explained(&[0.0], &[5.0]).is_nan());
 }
 
-/// Baselines that are fitted to the whole batch: its parts may be in several processes.
+/// Baselines that are fitted to the whole batch. Its parts may be held by several processes.
 #[test]
 fn processes_that_share_a_batch_fit_the_same_baseline() {
     let (inputs, steps, targets) = data(4096);
