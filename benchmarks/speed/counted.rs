@@ -5,12 +5,12 @@ mod world;
 
 use npg::config::{AlgorithmName, Config};
 use npg::env::registry;
-use npg::npg::update;
 use npg::problem::{SampledProblem, Surrogate};
 use npg::random::{Purpose, Stream};
 use npg::reduce::Reducer;
 use npg::rollout::Sampler;
 use npg::solve::SolverState;
+use npg::update::update;
 use npg::value::{Baseline, Visited};
 use std::hint::black_box;
 use world::{ACTIONS, INPUTS, World};

@@ -303,8 +303,8 @@ fn metrics<'py>(py: Python<'py>, iteration: &Iteration) -> PyResult<Bound<'py, P
     }
     let notes = iteration.notes();
     let refused = match &iteration.status {
-        npg::npg::UpdateStatus::Stepped => None,
-        npg::npg::UpdateStatus::Refused(reason) => Some(reason.clone()),
+        npg::update::UpdateStatus::Stepped => None,
+        npg::update::UpdateStatus::Refused(reason) => Some(reason.clone()),
         _ => notes.first().cloned(),
     };
     row.set_item("refused", refused)?;

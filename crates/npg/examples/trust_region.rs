@@ -18,9 +18,9 @@ use std::sync::Arc;
 use npg::config::{Config, Layers};
 use npg::env::tabular::{Garnet, Table, TableOutcome, TabularEnv};
 use npg::exact::mdp::TabularPolicy;
-use npg::npg::UpdateStatus;
 use npg::random::{Purpose, Stream};
 use npg::train::Trainer;
+use npg::update::UpdateStatus;
 
 const SEEDS: u64 = 10;
 /// A policy this close to the best return has solved its task.

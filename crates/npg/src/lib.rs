@@ -68,7 +68,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | the update | [`npg`]: one iteration, top to bottom; [`problem`]: the operator that it sees; [`solve`], [`step`], [`trust_region`] |
+//! | the update | [`update`](mod@update): one iteration, top to bottom; [`problem`]: the operator that it sees; [`solve`], [`step`], [`trust_region`] |
 //! | the functions | [`policy`]: outputs to distributions; [`network`]: parameters to outputs; [`value`]: baselines; [`normalize`]: running moments |
 //! | the data | [`advantage`], [`rollout`], [`env`](mod@env) |
 //! | closed forms | [`exact`]: worlds in which every quantity of the theory is known; [`convergence`]: the trainer compared with them; [`theory`]: claims, each with its check |
@@ -85,7 +85,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))] // the same bits on every machine
 
 // The update.
-pub mod npg;
+pub mod update;
 pub mod problem;
 pub mod solve;
 pub mod step;
@@ -106,6 +106,9 @@ pub mod env;
 pub mod exact;
 pub mod convergence;
 pub mod theory;
+
+// What all of them are told.
+pub mod settings;
 
 // Randomness, and sums in a fixed order.
 pub mod random;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Where samples and episodes are at hand.
 const PARTS: &[&str] =
-    &["advantage.rs", "normalize.rs", "npg.rs", "problem", "rollout", "step.rs", "train", "trust_region", "value"];
+    &["advantage.rs", "normalize.rs", "update.rs", "problem", "rollout", "step.rs", "train", "trust_region", "value"];
 
 /// How a sum or a largest value looks.
 const SUMS: &[&str] = &[".sum()", ".sum::<", ".fold(", "::mean(", "::variance(", "::mean_interval("];

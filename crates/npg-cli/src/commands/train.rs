@@ -6,11 +6,11 @@ use std::path::Path;
 use npg::Error;
 use npg::config::Config;
 use npg::env::{EnvSource, registry};
-use npg::npg::UpdateStatus;
 use npg::policy::Policy;
 use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 use npg::session::{Event, Session, Summary};
 use npg::train::{Iteration, Trainer, load_policy};
+use npg::update::UpdateStatus;
 
 use crate::args::{OutputArgs, ResumeArgs, TrainArgs};
 use crate::exit::{Exit, Next};

@@ -2,6 +2,11 @@
 
 use toml::Value;
 
+use super::{
+    ActionBounds, ActivationName, AlgorithmName, Direction, Estimator, HeadName, NetworkKind, Schedule, Solver, Std,
+    StepRule, ValueKind,
+};
+
 /// A field of the configuration as a TOML value.
 pub(super) trait Field {
     fn value(&self) -> Value;
@@ -75,3 +80,34 @@ impl Field for Vec<usize> {
         Some(())
     }
 }
+
+/// The names of enums are their values.
+macro_rules! by_name {
+    ($($name:ident),* $(,)?) => {
+        $(impl Field for $name {
+            fn value(&self) -> Value {
+                self.name().into()
+            }
+
+            fn assign(&mut self, value: &Value) -> Option<()> {
+                *self = Self::from_name(value.as_str()?)?;
+                Some(())
+            }
+        })*
+    };
+}
+
+by_name!(
+    ActionBounds,
+    ActivationName,
+    AlgorithmName,
+    Direction,
+    Estimator,
+    HeadName,
+    NetworkKind,
+    Schedule,
+    Solver,
+    Std,
+    StepRule,
+    ValueKind,
+);

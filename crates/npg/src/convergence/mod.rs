@@ -15,10 +15,10 @@ pub use worlds::{World, bandit, frozen_lake, random_mdp, regulator, worlds};
 use crate::advantage::{advantages, discounted_weights};
 use crate::error::{Error, Result};
 use crate::network::kernels::Matrix;
-use crate::npg::update;
 use crate::problem::{Problem, SampledProblem, States, Surrogate};
 use crate::rollout::Sampler;
 use crate::solve::SolverState;
+use crate::update::update;
 use statistics::{Replicates, exponent, relative_error, worst_z, z_limit};
 
 /// Environments of a sampler.

@@ -8,13 +8,13 @@
 //! expectation under d / sum(d).
 
 use super::Quantity;
-use crate::config::{self, Algorithm, NetworkKind, Solver};
 use crate::env::{EnvSource, quadratic, registry};
 use crate::error::{Error, Result};
 use crate::exact::gaussian::{AffineGaussian, Local};
 use crate::exact::mdp::{Evaluation, Mdp, TabularPolicy};
 use crate::policy::Policy;
 use crate::random::{Purpose, Stream};
+use crate::settings::{self, Algorithm, NetworkKind, Solver};
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 
@@ -154,8 +154,8 @@ impl Recipe {
     /// The environment, and a policy with a linear network in it that sees observations as they are.
     fn policy(&self, theta: Vec<f64>) -> Result<(Box<dyn EnvSource>, Policy)> {
         let source = registry::make(self.id, &self.options()?)?;
-        let linear = config::Policy { network: NetworkKind::Linear, ..config::Policy::default() };
-        let plain = config::Normalize { observations: false, ..config::Normalize::default() };
+        let linear = settings::Policy { network: NetworkKind::Linear, ..settings::Policy::default() };
+        let plain = settings::Normalize { observations: false, ..settings::Normalize::default() };
         let policy = Policy { theta, ..Policy::new(&linear, &plain, &source.spec(), 0) };
         Ok((source, policy))
     }

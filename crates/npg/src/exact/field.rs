@@ -4,7 +4,7 @@
 use super::flow::{Flow, Limits, follow};
 use super::gaussian::Local;
 use super::lqr::{Lqr, Optimum};
-use crate::config::Direction;
+use crate::settings::Direction;
 
 /// The regulator at the points of a grid.
 #[derive(Clone, Debug, PartialEq)]

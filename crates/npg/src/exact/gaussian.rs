@@ -138,9 +138,9 @@ impl Fall {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
     use crate::env::{Space, Spec};
     use crate::normalize::{Moments, Normalizer};
+    use crate::settings;
 
     #[test]
     fn it_is_read_off_a_linear_network() {
@@ -148,13 +148,13 @@ mod tests {
         let (observation, action) = (real.clone(), real);
         let spec = Spec { id: "test".into(), observation, action, max_episode_steps: None, reward_threshold: None };
         let policy = |network| {
-            let config = config::Policy { network, log_std_init: -1.0, ..config::Policy::default() };
-            let normalize = config::Normalize { observations: false, ..config::Normalize::default() };
+            let config = settings::Policy { network, log_std_init: -1.0, ..settings::Policy::default() };
+            let normalize = settings::Normalize { observations: false, ..settings::Normalize::default() };
             let mut policy = Policy::new(&config, &normalize, &spec, 0);
             policy.theta[..2].copy_from_slice(&[0.5, -0.25]);
             policy
         };
-        let mut linear = policy(config::NetworkKind::Linear);
+        let mut linear = policy(settings::NetworkKind::Linear);
         let plain = AffineGaussian::of(&linear).unwrap();
         assert_eq!((plain.k, plain.bias), (0.5, -0.25));
         assert!((plain.sigma - f64::exp(-1.0)).abs() < 1e-7);
@@ -165,6 +165,6 @@ mod tests {
         let normalized = AffineGaussian::of(&linear).unwrap();
         assert!((normalized.k - 0.25).abs() < 1e-8 && (normalized.bias + 1.0).abs() < 1e-7, "{normalized:?}");
 
-        assert_eq!(AffineGaussian::of(&policy(config::NetworkKind::Mlp)), None);
+        assert_eq!(AffineGaussian::of(&policy(settings::NetworkKind::Mlp)), None);
     }
 }

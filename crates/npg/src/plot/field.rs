@@ -13,9 +13,9 @@ use super::font::Weight;
 use super::key::dot;
 use super::palette::{INK, MUTED, hue};
 use super::scene::{Anchor, Circle, Color, Figure, Group, Item, Rectangle, Stroke, named};
-use crate::config::Direction;
 use crate::exact::field::{Bounds, Field, Walks, along};
 use crate::exact::flow::Flow;
+use crate::settings::Direction;
 
 const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 60.0;

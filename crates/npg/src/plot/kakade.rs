@@ -7,8 +7,8 @@ use super::key::{Entry, Swatch, key_rows};
 use super::palette::{INK, MUTED, hue};
 use super::scene::{Anchor, Circle, Color, Figure, Item, Rectangle, Stroke, named};
 use super::ticks::si;
-use crate::config::Direction;
 use crate::exact::kakade::{LqgCurve, TARGET, TwoStateFlow};
+use crate::settings::Direction;
 
 const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 60.0;

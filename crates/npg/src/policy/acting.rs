@@ -56,8 +56,9 @@ fn numbers(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Config};
+    use crate::config::Config;
     use crate::env::registry;
+    use crate::settings;
 
     fn policy(id: &str) -> Policy {
         let (config, source) = (Config::default(), registry::make(id, &toml::Table::new()).unwrap());
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_beta_policy_needs_bounds_on_both_sides() {
-        let config = config::Policy { head: config::HeadName::Beta, ..config::Policy::default() };
+        let config = settings::Policy { head: settings::HeadName::Beta, ..settings::Policy::default() };
         let problems = |id| Policy::mistakes(&config, &registry::make(id, &toml::Table::new()).unwrap().spec());
         assert_eq!((problems("Pendulum-v1"), problems("CartPole-v1")), (vec![], vec![]));
         assert_eq!(problems("LQR-v0")[0].key, "policy.head");

@@ -3,8 +3,8 @@
 //! The raw action is the one that the distribution drew. Log probabilities and gradients refer to it; only the environment
 //! sees the executed one.
 
-use crate::config::ActionBounds;
 use crate::env::Space;
+use crate::settings::ActionBounds;
 
 /// The bounds of a box action space, and the rule that keeps actions within them. Empty for integer actions.
 #[derive(Clone, Debug, PartialEq)]

@@ -20,13 +20,13 @@ pub use encoder::Encoder;
 pub(crate) use encoder::{contracted, expanded};
 pub use observations::{Inputs, Observations, WIDE};
 
-use crate::config::{self, ActivationName, HeadName, NetworkKind};
 use crate::env::{Space, Spec};
 use crate::error::Mistake;
 use crate::network::kernels::Activation;
 use crate::network::{FourierFeatures, Hidden, Network};
 use crate::normalize::{Moments, Normalizer};
 use crate::random::{Purpose, Stream};
+use crate::settings::{self, ActivationName, HeadName, NetworkKind};
 
 /// A stochastic policy pi(a | s).
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,7 @@ impl From<ActivationName> for Activation {
 
 impl Policy {
     /// The reasons why a policy of this configuration cannot act in an environment; empty if it can.
-    pub fn mistakes(config: &config::Policy, spec: &Spec) -> Vec<Mistake> {
+    pub fn mistakes(config: &settings::Policy, spec: &Spec) -> Vec<Mistake> {
         let Space::Box { low, high } = &spec.action else { return Vec::new() };
         if config.head != HeadName::Beta {
             return Vec::new();
@@ -74,7 +74,7 @@ impl Policy {
     }
 
     /// A new policy for an environment. The initial parameters are drawn from the seed.
-    pub fn new(config: &config::Policy, normalize: &config::Normalize, spec: &Spec, seed: u64) -> Self {
+    pub fn new(config: &settings::Policy, normalize: &settings::Normalize, spec: &Spec, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::PolicyInit, 0);
         let distribution = Distribution::new(&spec.action, config.head);
         let inputs = spec.observation.encoded_len();

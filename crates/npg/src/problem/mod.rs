@@ -1,6 +1,6 @@
 //! The problem that an update solves: everything that depends on where the policy's gradients come from.
 //!
-//! [`update`](crate::npg::update), the solvers and the step rules see a policy only through the trait [`Problem`]. It has two
+//! [`update`](crate::update::update), the solvers and the step rules see a policy only through the trait [`Problem`]. It has two
 //! kinds of implementations: [`SampledProblem`], which is a batch of observations on the threads of this machine, and the
 //! exact worlds of [`exact`](crate::exact), in which all expectations have closed forms.
 

@@ -2,13 +2,13 @@
 //! is checked against an f64 oracle in tests/mathematics.)
 
 use super::*;
-use crate::config::{Algorithm, Solver};
 use crate::exact::gaussian::AffineGaussian;
 use crate::exact::lqr::{Lqr, RegulatorProblem};
 use crate::exact::mdp::{ExactProblem, Mdp, TabularPolicy};
-use crate::npg::{UpdateStatus, update};
 use crate::random::{Purpose, Stream};
+use crate::settings::{Algorithm, Solver};
 use crate::solve::SolverState;
+use crate::update::{UpdateStatus, update};
 
 /// The gradient is the slope of the surrogate, F is the curvature of the measured KL in both directions, F v is the dense F
 /// times v, and the policy compared with itself is unmoved.

@@ -1,9 +1,9 @@
 //! Claims about the experiments of Kakade 2001.
 
 use super::{Claim, Demand};
-use crate::config::Direction;
 use crate::exact::field::spaced;
 use crate::exact::kakade::{Lqg, SCALINGS, TwoStateFlow, largest_spread};
+use crate::settings::Direction;
 
 const SOURCE: &str = "Kakade 2001, section 5";
 

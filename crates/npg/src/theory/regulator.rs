@@ -2,12 +2,12 @@
 
 use super::instances::{derivative, largest};
 use super::{Claim, Demand};
-use crate::config::{Algorithm, Direction, Solver};
 use crate::exact::field::{Bounds, Field, spaced, walk};
 use crate::exact::gaussian::{AffineGaussian, Local};
 use crate::exact::lqr::{Lqr, RegulatorProblem};
-use crate::npg::update;
+use crate::settings::{Algorithm, Direction, Solver};
 use crate::solve::SolverState;
+use crate::update::update;
 
 /// A world with noise, a start and a cost of actions, for the closed forms.
 const WORLD: Lqr = Lqr { a: 0.9, b: 0.7, q: 1.0, r: 0.3, gamma: 0.95, noise: 0.2, start_mean: 0.5, start_var: 0.1 };

@@ -2,12 +2,12 @@
 
 use super::instances::{Instance, damped, dot, instances_of_scale, largest, solved, times, transpose_times};
 use super::{Claim, Demand};
-use crate::config::{Algorithm, Solver};
 use crate::exact::mdp::{ExactProblem, TabularPolicy};
-use crate::npg::{UpdateStatus, update};
+use crate::settings::{Algorithm, Solver};
 use crate::solve::{CgOptions, SolverState, conjugate_gradient};
 use crate::stats;
 use crate::step::{alpha_from_kl, predicted_kl};
+use crate::update::{UpdateStatus, update};
 use faer::Mat;
 
 /// Random processes of these checks.

@@ -3,12 +3,12 @@
 //! One process owns such a fit and holds the whole batch. The fit consists of hundreds of small steps, each of which needs
 //! the one before, and a minibatch has too few rows to be shared (docs/decisions/0002-overlapped-fit.md).
 
-use crate::config;
 use crate::network::kernels::{AdamStep, adam};
 use crate::network::{Network, Packed, Scratch, Tile, Tiling};
 use crate::policy::Inputs;
 use crate::random::Stream;
 use crate::reduce::{Pool, Reducer};
+use crate::settings;
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
@@ -29,7 +29,7 @@ pub struct Adam {
 }
 
 impl Adam {
-    pub(super) fn new(config: &config::Value, parameters: usize) -> Self {
+    pub(super) fn new(config: &settings::Value, parameters: usize) -> Self {
         Self {
             epochs: config.epochs,
             minibatch: config.minibatch,

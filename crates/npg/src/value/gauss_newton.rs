@@ -5,11 +5,11 @@
 //! damping follows Levenberg and Marquardt. It shrinks while the quadratic model predicts the decrease of the loss well. It
 //! grows, and the step is dropped, if the model does not.
 
-use crate::config;
 use crate::network::kernels::dot;
 use crate::network::{Curvature, Network, Packed, Scratch, Tile, Tiling};
 use crate::policy::Inputs;
 use crate::reduce::{Pool, Reducer};
+use crate::settings;
 use crate::solve::{CgOptions, conjugate_gradient};
 use crate::step::moved;
 
@@ -26,7 +26,7 @@ pub struct GaussNewton {
 }
 
 impl GaussNewton {
-    pub(super) fn new(config: &config::Value) -> Self {
+    pub(super) fn new(config: &settings::Value) -> Self {
         Self { steps: config.epochs, cg_iterations: config.cg_iterations, damping: config.damping }
     }
 

@@ -10,12 +10,12 @@ pub use gauss_newton::GaussNewton;
 pub use linear::{LinearBaseline, TIME_FEATURES};
 
 use crate::checkpoint::Archive;
-use crate::config::{self, ValueKind};
 use crate::error::FileFault;
 use crate::network::{Hidden, Network, Outputs, TILE, Tile};
 use crate::policy::Inputs;
 use crate::random::{Purpose, Stream};
 use crate::reduce::{Pool, Reducer};
+use crate::settings::{self, ValueKind};
 use rayon::prelude::*;
 
 /// States, as baselines see them: the network inputs and the step within the episode.
@@ -70,7 +70,7 @@ pub enum Optimizer {
 
 impl Baseline {
     /// A new baseline for this many network inputs. The initial parameters are drawn from the seed.
-    pub fn new(config: &config::Value, inputs: usize, seed: u64) -> Self {
+    pub fn new(config: &settings::Value, inputs: usize, seed: u64) -> Self {
         let optimizer = match config.kind {
             ValueKind::None => return Baseline::None,
             ValueKind::Linear => return Baseline::Linear(LinearBaseline::new(inputs, config.ridge)),

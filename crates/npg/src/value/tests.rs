@@ -16,7 +16,7 @@ fn data(rows: usize) -> (Matrix, Vec<u32>, Vec<f64>) {
     (inputs, steps, targets)
 }
 
-fn fitted(config: &config::Value, rounds: usize) -> (Baseline, f64) {
+fn fitted(config: &settings::Value, rounds: usize) -> (Baseline, f64) {
     let (inputs, steps, targets) = data(640);
     let states = Visited { inputs: (&inputs).into(), steps: &steps };
     let mut baseline = Baseline::new(config, 3, 0);
@@ -33,8 +33,8 @@ fn fitted(config: &config::Value, rounds: usize) -> (Baseline, f64) {
     (baseline, errors / targets.len() as f64)
 }
 
-fn kind(kind: ValueKind) -> config::Value {
-    config::Value { kind, hidden: vec![32, 32], ..config::Value::default() }
+fn kind(kind: ValueKind) -> settings::Value {
+    settings::Value { kind, hidden: vec![32, 32], ..settings::Value::default() }
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn saved_and_loaded() {
 /// A constant input has the same column as the constant feature 1.
 #[test]
 fn a_linear_baseline_without_ridge_learns_beside_a_constant_input() {
-    let config = config::Value { ridge: 0.0, ..kind(ValueKind::Linear) };
+    let config = settings::Value { ridge: 0.0, ..kind(ValueKind::Linear) };
     let (mut inputs, steps, targets) = data(640);
     (0..640).for_each(|row| inputs.row_mut(row)[2] = 1.0);
     let states = Visited { inputs: (&inputs).into(), steps: &steps };

@@ -5,11 +5,11 @@ use crate::oracle::{Heads, LogStd, Oracle};
 use npg::config::{self, ActivationName, Algorithm, Direction, NetworkKind, Solver, Std, StepRule};
 use npg::env::{ActionRows, Space, Spec};
 use npg::network::kernels::Matrix;
-use npg::npg::Update;
 use npg::policy::Policy;
 use npg::problem::{PolicySnapshot, SampledProblem, States, Surrogate};
 use npg::random::{Purpose, Stream};
 use npg::solve::SolverState;
+use npg::update::Update;
 
 /// The update of a policy from a sample, where the last direction was `last`.
 pub(crate) fn update(
@@ -22,7 +22,7 @@ pub(crate) fn update(
 ) -> Update {
     let problem = SampledProblem::new(policy, states, surrogate, algorithm.fisher_fraction);
     let mut state = SolverState { last_direction: last.map(<[f64]>::to_vec) };
-    npg::npg::update(&problem, algorithm, kl_step, &mut state)
+    npg::update::update(&problem, algorithm, kl_step, &mut state)
 }
 
 /// A kind of policy.

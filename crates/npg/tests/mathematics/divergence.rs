@@ -2,8 +2,8 @@
 
 use crate::cases::{Case, families, natural, update, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::npg::UpdateStatus;
 use npg::problem::PolicySnapshot;
+use npg::update::UpdateStatus;
 
 /// Every number of a comparison is what the oracle says, for steps small and large.
 #[test]

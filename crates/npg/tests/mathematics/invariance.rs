@@ -6,8 +6,8 @@
 use crate::cases::{Case, INPUTS, family, matrix, natural, single, update, vanilla};
 use crate::oracle::distance;
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::npg::UpdateStatus;
 use npg::problem::{PolicySnapshot, States};
+use npg::update::UpdateStatus;
 
 /// A, far from orthogonal; its entries and those of A^-1 are exact in f32.
 const A: [[f64; INPUTS]; INPUTS] = [[4.0, 1.0, 0.0], [0.0, 0.5, 2.0], [0.0, 0.0, 1.0]];

@@ -2,9 +2,9 @@
 
 use crate::cases::{Case, families, family, natural, update, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::npg::{Update, UpdateStatus};
 use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::trust_region::Comparison;
+use npg::update::{Update, UpdateStatus};
 
 fn updated(case: &Case, algorithm: &Algorithm, advantages: &[f64], warm_start: Option<&[f64]>) -> Update {
     let surrogate = Surrogate { advantages, ..case.surrogate() };

@@ -3,8 +3,8 @@
 use crate::cases::{Case, families, family, natural, update, vanilla};
 use crate::oracle::{add_outer, distance, dot, image, moved, norm, solved};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::npg::{Update, UpdateStatus};
 use npg::problem::{PolicySnapshot, States};
+use npg::update::{Update, UpdateStatus};
 
 /// Whether F has full rank: a softmax makes it singular, and so may hidden layers.
 fn is_regular(case: &Case) -> bool {

@@ -5,10 +5,10 @@
 //! exp(th1 s1 u^2 + th2 s2 x u) it is Gaussian with variance -1 / (2 th1 s1) and gain -th2 s2 / (2 th1 s1). Its start
 //! is the paper's, th1 s1 = th2 s2 = -0.8. Chosen here: x_0 ~ N(0, 1) and the scalings.
 
-use crate::config::Direction;
 use crate::exact::flow::{End, Limits, follow};
 use crate::exact::gaussian::{AffineGaussian, Local};
 use crate::exact::lqr::Lqr;
+use crate::settings::Direction;
 
 /// Scalings (s1, s2) that the figure compares.
 pub const SCALINGS: [[f64; 2]; 3] = [[1.0, 1.0], [0.3, 3.0], [3.0, 0.3]];

@@ -4,9 +4,9 @@
 //! While the agent begins to stay in i, it visits j less and less, and vanilla gradients weight a state by its
 //! visits: they learn to stay in i, and then almost nothing for as long as j is starved.
 
-use crate::config::Direction;
 use crate::exact::flow::{End, Flow, Limits, follow};
 use crate::exact::gaussian::Local;
+use crate::settings::Direction;
 
 /// Probabilities of staying in i and j at the start. Most of the time is spent in i, as in the paper.
 pub const START: [f64; 2] = [0.8, 0.1];

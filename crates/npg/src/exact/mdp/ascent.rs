@@ -1,11 +1,11 @@
 //! Exact ascent: vanilla gradient, natural gradient, soft policy iteration.
 
 use super::{Evaluation, ExactProblem, Mdp, TabularPolicy};
-use crate::config::{Algorithm, Direction, Solver, StepRule};
 use crate::exact::dot;
-use crate::npg::{UpdateStatus, update};
 use crate::problem::Problem;
+use crate::settings::{Algorithm, Direction, Solver, StepRule};
 use crate::solve::SolverState;
+use crate::update::{UpdateStatus, update};
 
 /// The method of improving a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! Independent normal distributions, each with a mean and the logarithm of a standard deviation.
 
 use super::Head;
-use crate::config::{self, Std};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::network::Outputs;
 use crate::random::Stream;
+use crate::settings::{self, Std};
 
 /// `count` normal numbers. The outputs are all means and then all log stds; each pair gives one real of the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Head for Gaussian {
         ActionWidth { integers: 0, reals: self.count }
     }
 
-    fn layout(&self, config: &config::Policy) -> Outputs {
+    fn layout(&self, config: &settings::Policy) -> Outputs {
         let count = self.count;
         match config.std {
             Std::StateIndependent => Outputs { affine: count, constants: count, exploration: 0 },
@@ -53,7 +53,7 @@ impl Head for Gaussian {
         }
     }
 
-    fn initial_bias(&self, config: &config::Policy) -> Option<(usize, f64)> {
+    fn initial_bias(&self, config: &settings::Policy) -> Option<(usize, f64)> {
         (config.std == Std::StateDependent).then_some((self.count, config.log_std_init))
     }
 

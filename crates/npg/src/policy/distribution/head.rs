@@ -1,10 +1,10 @@
 //! What a family of distributions must provide ([`Head`]), and the enum of all families.
 
 use super::{Bernoulli, Beta, Categorical, Gaussian};
-use crate::config;
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::network::Outputs;
 use crate::random::Stream;
+use crate::settings;
 use std::fmt::Debug;
 
 /// A family of distributions over a part of an action. Its parameters are outputs of a network.
@@ -33,13 +33,13 @@ pub trait Head: Clone + Debug + PartialEq {
     const IS_ON_UNIT_INTERVAL: bool = false;
 
     /// Which kinds of outputs the network must have.
-    fn layout(&self, _config: &config::Policy) -> Outputs {
+    fn layout(&self, _config: &settings::Policy) -> Outputs {
         Outputs { affine: self.outputs(), ..Outputs::default() }
     }
 
     /// The first of the affine outputs with an initial bias other than 0, and that bias. It holds for all affine outputs from
     /// there on.
-    fn initial_bias(&self, _config: &config::Policy) -> Option<(usize, f64)> {
+    fn initial_bias(&self, _config: &settings::Policy) -> Option<(usize, f64)> {
         None
     }
 
@@ -215,11 +215,11 @@ impl AnyHead {
         each!(self, head => head.classes())
     }
 
-    pub(super) fn layout(&self, config: &config::Policy) -> Outputs {
+    pub(super) fn layout(&self, config: &settings::Policy) -> Outputs {
         each!(self, head => head.layout(config))
     }
 
-    pub(super) fn initial_bias(&self, config: &config::Policy) -> Option<(usize, f64)> {
+    pub(super) fn initial_bias(&self, config: &settings::Policy) -> Option<(usize, f64)> {
         each!(self, head => head.initial_bias(config))
     }
 

@@ -22,11 +22,11 @@ pub use gaussian::Gaussian;
 pub use head::{AnyHead, Head};
 pub use total_variation::{TotalVariation, bretagnolle_huber, pinsker};
 
-use crate::config::{self, HeadName};
 use crate::env::{Action, ActionMut, ActionWidth, Space};
 use crate::network::Outputs;
 use crate::network::kernels::{Matrix, multiply};
 use crate::random::Stream;
+use crate::settings::{self, HeadName};
 use std::ops::Range;
 
 /// A distribution over actions: independent heads over slices of the network's outputs.
@@ -95,7 +95,7 @@ impl Distribution {
     }
 
     /// Which kinds of outputs the network must have. A product of several heads has affine outputs only.
-    pub fn layout(&self, config: &config::Policy) -> Outputs {
+    pub fn layout(&self, config: &settings::Policy) -> Outputs {
         match self.only_head() {
             Some(head) => head.layout(config),
             None => Outputs { affine: self.outputs(), ..Outputs::default() },
@@ -104,7 +104,7 @@ impl Distribution {
 
     /// The first of the affine outputs with an initial bias other than 0, and that bias. `None` for a product of several
     /// heads.
-    pub fn initial_bias(&self, config: &config::Policy) -> Option<(usize, f64)> {
+    pub fn initial_bias(&self, config: &settings::Policy) -> Option<(usize, f64)> {
         self.only_head().and_then(|head| head.initial_bias(config))
     }
 

@@ -9,9 +9,9 @@
 //!
 //! `npg`, `trpo` and `vpg` are settings of a direction and a step rule, not different algorithms.
 
-use crate::config::{Algorithm, Direction, Solver, StepRule};
 use crate::network::kernels::{axpy, dot};
 use crate::problem::Problem;
+use crate::settings::{Algorithm, Direction, Solver, StepRule};
 use crate::solve::{CgOptions, Solution, SolveError, SolverState, cholesky, conjugate_gradient, woodbury};
 use crate::step::{Accepted, KeptBudget, LineSearch, alpha_from_kl, backtrack, moved, predicted_kl};
 use crate::trust_region::Comparison;

@@ -1,0 +1,165 @@
+//! The choices among the settings, with the names that they have in a configuration.
+
+/// Declares an enum whose variants have names in the configuration.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// The names in the configuration.
+            pub const NAMES: &'static [&'static str] = &[$($text),*];
+
+            /// The variant of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)* _ => None }
+            }
+
+            /// Its name in the configuration.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+named!(
+    /// Named settings of direction and step rule.
+    AlgorithmName {
+        /// Natural direction, alpha from the KL budget (Kakade 2001; Rajeswaran 2017).
+        Npg = "npg",
+        /// Natural direction, backtracking line search (Schulman 2015).
+        Trpo = "trpo",
+        /// Vanilla direction, fixed alpha.
+        Vpg = "vpg",
+    }
+);
+named!(
+    /// Direction of a policy step.
+    Direction {
+        /// x = (F + damping I)^-1 g.
+        Natural = "natural",
+        /// x = g.
+        Vanilla = "vanilla",
+    }
+);
+named!(
+    /// The length of a policy step.
+    StepRule {
+        /// alpha = sqrt(2 kl_step / x^T F x), shortened if the measured KL exceeds the budget.
+        Kl = "kl",
+        /// The configured alpha.
+        Fixed = "fixed",
+        /// alpha from the KL budget, then backtracking until the surrogate improves and the measured KL is within the budget.
+        LineSearch = "line-search",
+    }
+);
+named!(
+    /// How (F + damping I) x = g is solved.
+    Solver {
+        /// Conjugate gradients on the exact Fisher product.
+        Cg = "cg",
+        /// The dense exact Fisher, factorized.
+        Cholesky = "cholesky",
+        /// The Woodbury identity on sampled scores (the empirical Fisher).
+        Woodbury = "woodbury",
+        /// Cholesky for at most 64 parameters, else conjugate gradients.
+        Auto = "auto",
+    }
+);
+named!(
+    /// How a value changes over the run.
+    Schedule {
+        /// It stays constant.
+        Constant = "constant",
+        /// Linearly to zero at the last step.
+        Linear = "linear",
+    }
+);
+named!(
+    /// Advantage estimator.
+    Estimator {
+        /// Generalized advantage estimation (Schulman 2016).
+        Gae = "gae",
+        /// Discounted return minus baseline.
+        MonteCarlo = "monte-carlo",
+    }
+);
+named!(
+    /// The policy's network.
+    NetworkKind {
+        /// Multilayer perceptron.
+        Mlp = "mlp",
+        /// One linear layer.
+        Linear = "linear",
+        /// Random Fourier features with a linear head (Rajeswaran 2017).
+        Rbf = "rbf",
+    }
+);
+named!(
+    /// Nonlinearity of hidden layers.
+    ActivationName {
+        /// Hyperbolic tangent.
+        Tanh = "tanh",
+        /// max(x, 0).
+        Relu = "relu",
+        /// Gaussian error linear unit.
+        Gelu = "gelu",
+        /// Sigmoid linear unit.
+        Silu = "silu",
+    }
+);
+named!(
+    /// Distribution over the actions of a box.
+    HeadName {
+        /// Independent normals.
+        Gaussian = "gaussian",
+        /// Independent Beta distributions between the bounds.
+        Beta = "beta",
+    }
+);
+named!(
+    /// Standard deviation of a Gaussian policy.
+    Std {
+        /// One parameter for each action dimension.
+        StateIndependent = "state-independent",
+        /// An output of the network.
+        StateDependent = "state-dependent",
+        /// State-dependent exploration: noise that is linear in the last layer's inputs and kept for several steps (Raffin 2022).
+        Sde = "sde",
+    }
+);
+named!(
+    /// How a Gaussian policy's raw action is fitted to the action space's bounds.
+    ActionBounds {
+        /// Executed action = raw action, clipped.
+        Clip = "clip",
+        /// Raw -1..1 is mapped onto low..high, then clipped.
+        Rescale = "rescale",
+    }
+);
+named!(
+    /// Kind of value baseline.
+    ValueKind {
+        /// MLP trained by Adam on minibatches.
+        MlpAdam = "mlp-adam",
+        /// MLP trained by damped Gauss-Newton steps.
+        MlpGaussNewton = "mlp-gauss-newton",
+        /// Ridge regression on features of observation and time (Duan 2016).
+        Linear = "linear",
+        /// Zero.
+        None = "none",
+    }
+);
+
+impl AlgorithmName {
+    /// The direction and step rule of that name.
+    pub fn settings(self) -> (Direction, StepRule) {
+        match self {
+            Self::Npg => (Direction::Natural, StepRule::Kl),
+            Self::Trpo => (Direction::Natural, StepRule::LineSearch),
+            Self::Vpg => (Direction::Vanilla, StepRule::Fixed),
+        }
+    }
+}
