@@ -16,7 +16,7 @@ use crate::policy::{HeldNoise, Policy};
 use crate::random::{Purpose, Stream};
 use crate::rollout::Snapshot;
 use crate::solve::SolverState;
-use crate::value::Baseline;
+use crate::value::{Baseline, BaselineState};
 use serde_json::json;
 use std::collections::VecDeque;
 
@@ -46,7 +46,7 @@ impl Trainer {
             "restarts": self.restarts,
         });
         save_policy(&self.policy, &mut archive);
-        self.baseline.save(&mut archive);
+        save_baseline(self.baseline.clone(), &mut archive);
         self.rewards.save(&mut archive);
         if let Some(x) = &self.solver.last_direction {
             archive.insert_f64("algorithm/warm_start", &[x.len()], x);
@@ -141,7 +141,7 @@ impl Learned {
         (mut policy, mut baseline): (Policy, Baseline),
     ) -> Result<Self, FileFault> {
         load_policy_state(&mut policy, archive)?;
-        baseline.load(archive)?;
+        load_baseline(&mut baseline, archive)?;
         let mut rewards = Rewards::new(config);
         rewards.load(archive)?;
         let has_direction = archive.names().any(|name| name == "algorithm/warm_start");
@@ -274,6 +274,28 @@ fn save_policy(policy: &Policy, archive: &mut Archive) {
     let (inputs, outputs) = examples(policy);
     archive.insert_f32("example/inputs", &[EXAMPLES, policy.inputs()], &inputs);
     archive.insert_f32("example/outputs", &[EXAMPLES, policy.network.outputs()], &outputs);
+}
+
+fn save_baseline(mut baseline: Baseline, archive: &mut Archive) {
+    for (name, part) in baseline.state() {
+        let name = format!("value/{name}");
+        match part {
+            BaselineState::Numbers(numbers) => archive.insert_f64(&name, &[numbers.len()], numbers),
+            BaselineState::Count(count) => archive.insert_u64(&name, &[1], &[*count]),
+        }
+    }
+}
+
+/// Restores what [`save_baseline`] wrote into a baseline of the same configuration.
+fn load_baseline(baseline: &mut Baseline, archive: &Archive) -> Result<(), FileFault> {
+    for (name, part) in baseline.state() {
+        let name = format!("value/{name}");
+        match part {
+            BaselineState::Numbers(numbers) => numbers.copy_from_slice(&archive.f64(&name, &[numbers.len()])?),
+            BaselineState::Count(count) => *count = archive.u64(&name, &[1])?[0].min(1 << 53), // it goes on counting
+        }
+    }
+    Ok(())
 }
 
 /// Checks the widths of the policy. They have their own message, because lengths of flat vectors do not tell what has changed.

@@ -9,8 +9,6 @@ pub use adam::Adam;
 pub use gauss_newton::GaussNewton;
 pub use linear::{LinearBaseline, TIME_FEATURES};
 
-use crate::checkpoint::Archive;
-use crate::error::FileFault;
 use crate::network::{Hidden, Network, Outputs, TILE, Tile};
 use crate::policy::Inputs;
 use crate::random::{Purpose, Stream};
@@ -137,53 +135,37 @@ impl Baseline {
         }
     }
 
-    /// Writes parameters and optimizer state into a checkpoint.
-    pub fn save(&self, archive: &mut Archive) {
+    /// Everything that a fit changes, by name: parameters and the optimizer's state. A checkpoint saves and restores it.
+    pub fn state(&mut self) -> Vec<(&'static str, BaselineState<'_>)> {
+        use BaselineState::{Count, Numbers};
         match self {
-            Baseline::None => {}
-            Baseline::Linear(linear) => archive.insert_f64("value/weights", &[linear.weights.len()], &linear.weights),
-            Baseline::Mlp(mlp) => {
-                let MlpBaseline { theta, optimizer, .. } = mlp.as_ref();
-                archive.insert_f64("value/theta", &[theta.len()], theta);
-                match optimizer {
-                    Optimizer::Adam(adam) => {
-                        archive.insert_f64("value/adam_m", &[theta.len()], &adam.m);
-                        archive.insert_f64("value/adam_v", &[theta.len()], &adam.v);
-                        archive.insert_u64("value/adam_t", &[1], &[adam.t]);
-                    }
-                    Optimizer::GaussNewton(newton) => {
-                        archive.insert_f64("value/damping", &[1], &[newton.damping]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Restores what [`Baseline::save`] wrote. The baseline must have the same configuration.
-    pub fn load(&mut self, archive: &Archive) -> Result<(), FileFault> {
-        match self {
-            Baseline::None => {}
-            Baseline::Linear(linear) => {
-                linear.weights = archive.f64("value/weights", &[linear.weights.len()])?;
-            }
+            Baseline::None => Vec::new(),
+            Baseline::Linear(linear) => vec![("weights", Numbers(&mut linear.weights))],
             Baseline::Mlp(mlp) => {
                 let MlpBaseline { theta, optimizer, .. } = mlp.as_mut();
-                let shape = [theta.len()];
-                *theta = archive.f64("value/theta", &shape)?;
+                let mut state = vec![("theta", Numbers(theta))];
                 match optimizer {
                     Optimizer::Adam(adam) => {
-                        adam.m = archive.f64("value/adam_m", &shape)?;
-                        adam.v = archive.f64("value/adam_v", &shape)?;
-                        adam.t = archive.u64("value/adam_t", &[1])?[0].min(1 << 53); // because it keeps counting
+                        state.extend([("adam_m", Numbers(&mut adam.m)), ("adam_v", Numbers(&mut adam.v))]);
+                        state.push(("adam_t", Count(&mut adam.t)));
                     }
                     Optimizer::GaussNewton(newton) => {
-                        newton.damping = archive.f64("value/damping", &[1])?[0];
+                        state.push(("damping", Numbers(std::slice::from_mut(&mut newton.damping))));
                     }
                 }
+                state
             }
         }
-        Ok(())
     }
+}
+
+/// A part of a baseline's state.
+#[derive(Debug)]
+pub enum BaselineState<'a> {
+    /// Finite numbers.
+    Numbers(&'a mut [f64]),
+    /// A count that goes on growing.
+    Count(&'a mut u64),
 }
 
 /// The fraction of the variance of `targets` that `predictions` explain, 1 - Var(y - p) / Var(y). It is 1 for perfect
