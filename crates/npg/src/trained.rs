@@ -9,8 +9,8 @@ use crate::policy::Policy;
 use crate::run_dir::{self, CheckpointChoice};
 use crate::train::{load_policy, saved_config};
 
-/// The policy of a run or of a checkpoint file, for one of npg's own environments. For a run, it is the latest checkpoint. If
-/// there are several seeds, it is that of the first one.
+/// Loads the policy of a run or of a checkpoint file, for one of npg's own environments. A run means its latest checkpoint,
+/// and several seeds mean the first one.
 ///
 /// ```
 /// # let path = std::env::temp_dir().join("npg-doc-load.safetensors");
@@ -40,7 +40,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Policy> {
     load_policy(&archive, &spec).map_err(fault)
 }
 
-/// Like [`load`], for any environment. `spec` is that of its [`Env::spec`](crate::env::Env::spec).
+/// Like [`load`], for any environment. `spec` is the result of its [`Env::spec`](crate::env::Env::spec).
 ///
 /// # Errors
 /// Like [`load`], and [`Error::File`] if the policy was trained in an environment with another id or other spaces.
@@ -49,7 +49,7 @@ pub fn load_for(path: impl AsRef<Path>, spec: &Spec) -> Result<Policy> {
     load_policy(&archive, spec).map_err(|fault| Error::File { path, fault })
 }
 
-/// The checkpoint that `path` is or has.
+/// Opens the checkpoint that `path` is, or the latest one in it.
 fn open(path: &Path) -> Result<(PathBuf, Archive)> {
     if path.is_file() {
         return Ok((path.into(), Archive::read(path)?));
@@ -66,7 +66,7 @@ mod tests {
     use crate::random::Stream;
     use crate::train::Trainer;
 
-    /// An environment whose observations have any number of elements.
+    /// An environment whose observations have a given number of elements.
     struct Wide(usize);
 
     impl Env for Wide {

@@ -1,9 +1,9 @@
 //! The container of a checkpoint: named tensors and a JSON header in one safetensors file.
 //!
-//! A file is `length (8 bytes) · JSON · tensor data`, as every safetensors reader expects. `__metadata__` holds
-//! `format`, `version`, `crc32` and `header`. The checksum is the CRC-32 of the *whole file* with the eight digits
-//! of the checksum itself set to 0, so an altered bit is found anywhere, in the JSON as well as in the numbers.
-//! Equal contents give equal bytes.
+//! A file is `length (8 bytes) · JSON · tensor data`, as every safetensors reader expects. `__metadata__` holds `format`,
+//! `version`, `crc32` and `header`. The checksum is the CRC-32 of the *whole file* in which the eight digits of the checksum
+//! itself are set to 0, so an altered bit is found anywhere, in the JSON as well as in the numbers. Equal contents give equal
+//! bytes.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -20,25 +20,25 @@ use crate::error::{Error, FileFault, Result};
 use crate::regular::{self, Links};
 
 const FORMAT: &str = "npg-checkpoint";
-/// It is raised when an older npg could misread the file. The checksum's place and algorithm never change, so that an older npg
-/// can distinguish a newer file from a damaged one.
+/// The version is raised when an older npg could misread the file. The place and the algorithm of the checksum never change,
+/// so that an older npg can distinguish a newer file from a damaged one.
 const VERSION: u32 = 1;
 const FOREIGN: FileFault = FileFault::Foreign { expected: "a checkpoint of npg" };
-/// `FORMAT` is within this many bytes of the start.
+/// `FORMAT` appears within this many bytes of the start of a file.
 const MARK_WITHIN: usize = 64;
-/// Larger files are refused unread; a million parameters with Adam moments take 24 MB.
+/// Larger files are refused without being read. A million parameters with Adam moments take 24 MB.
 const MAX_BYTES: u64 = 8 << 30;
-/// No header is longer; safetensors' own limit.
+/// A longer header is refused. This is safetensors' own limit.
 const MAX_HEADER: u64 = 100_000_000;
-/// The text before the eight digits of the checksum. Quotes inside of JSON strings are escaped, so nothing else in the JSON can
+/// The text before the eight digits of the checksum. Quotes inside JSON strings are escaped, so nothing else in the JSON can
 /// look like this.
 const CHECKSUM_KEY: &[u8] = br#""crc32":""#;
 const CHECKSUM_DIGITS: usize = 8;
 
 /// Named tensors and a JSON header: the content of a checkpoint file.
 ///
-/// Floating-point tensors keep their bits (`-0.0`, subnormals, even NaN payloads); integers of 64 bits are exact.
-/// In the header, JSON keeps `f64` exactly but turns non-finite numbers into null, so put those in tensors.
+/// Floating-point tensors keep their bits (`-0.0`, subnormals, even NaN payloads), and 64-bit integers are exact. In the
+/// header, JSON keeps `f64` exactly but turns non-finite numbers into null, so put those in tensors.
 ///
 /// ```
 /// use npg::checkpoint::Archive;
@@ -52,7 +52,7 @@ const CHECKSUM_DIGITS: usize = 8;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Archive {
-    /// Everything that is not a tensor; an object, or null when empty.
+    /// Everything that is not a tensor: an object, or null if there is nothing.
     pub header: serde_json::Value,
     tensors: BTreeMap<String, Tensor>,
 }
@@ -90,7 +90,7 @@ impl Archive {
     /// Reads the file at `path`. Files that are not checkpoints are recognized before they are read whole.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be read, [`Error::File`] as [`Archive::from_bytes`].
+    /// [`Error::Io`] if the file cannot be read, and [`Error::File`] for the faults of [`Archive::from_bytes`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let io = |source| Error::Io { doing: "read", path: path.to_path_buf(), source };
@@ -105,7 +105,7 @@ impl Archive {
         if !is_marked(&start.bytes) {
             return Err(fault(FOREIGN));
         }
-        // The header says how long the file is. Everything else is read only if that is right.
+        // The header says how long the file is. The rest is read only if that is true.
         let header = u64::from_le_bytes(*start.bytes.first_chunk().expect("the mark is longer than that"));
         if header > MAX_HEADER || header.saturating_add(8) > length {
             return Err(fault(FileFault::Damaged("invalid header length".into())));
@@ -128,9 +128,10 @@ impl Archive {
         write_atomically(path, &self.to_bytes())
     }
 
-    /// The file's content. Equal archives give equal bytes.
+    /// The content of the file. Equal archives give equal bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Widest types first, so that every tensor is aligned in the file; then by name.
+        // Tensors of the widest types come first, so that every tensor is aligned in the file. Within a type they are sorted
+        // by name.
         let mut order: Vec<_> = self.tensors.iter().collect();
         order.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype.bitsize()));
         let mut end = 0;
@@ -160,11 +161,11 @@ impl Archive {
         bytes
     }
 
-    /// Reads a file's content. Any bytes give an archive or a fault, and the memory used is proportional to `bytes`.
+    /// Reads the content of a file. Any bytes give an archive or a fault, and the memory used is proportional to `bytes`.
     ///
     /// # Errors
-    /// [`FileFault::Foreign`] when it is not a checkpoint, [`FileFault::Damaged`] when it was cut or altered,
-    /// [`FileFault::Mismatch`] when a newer npg wrote it.
+    /// [`FileFault::Foreign`] if it is not a checkpoint, [`FileFault::Damaged`] if it was cut short or altered, and
+    /// [`FileFault::Mismatch`] if a newer npg wrote it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileFault> {
         if !is_marked(&bytes[..bytes.len().min(MARK_WITHIN)]) {
             return Err(FOREIGN);
@@ -196,32 +197,32 @@ impl Archive {
         Ok(Self { header, tensors: views.iter().map(|(name, view)| (name.to_string(), tensor(view))).collect() })
     }
 
-    /// The header's value at `key`, as a `T`.
+    /// The value at `key` in the header, as a `T`.
     ///
     /// # Errors
-    /// [`FileFault::Mismatch`] when it is missing or of another type.
+    /// [`FileFault::Mismatch`] if it is missing or has another type.
     pub fn field<T: DeserializeOwned>(&self, key: &str) -> Result<T, FileFault> {
         let value = self.header.get(key).ok_or_else(|| FileFault::Mismatch(format!("it has no `{key}`")))?;
         T::deserialize(value).map_err(|error| FileFault::Mismatch(format!("`{key}`: {error}")))
     }
 
-    /// The names of its environment's options that the archive could not hold, such as functions in Python.
+    /// The names of the environment's options that the archive could not store, such as functions in Python.
     ///
     /// # Errors
-    /// If the field is something else.
+    /// If the field has another type.
     pub fn unsaved_options(&self) -> Result<Vec<String>, FileFault> {
         if self.header.get("unsaved_options").is_none() { Ok(Vec::new()) } else { self.field("unsaved_options") }
     }
 
-    /// Names of all tensors, sorted.
+    /// The names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Shape of the tensor `name`.
+    /// The shape of the tensor `name`.
     ///
     /// # Errors
-    /// [`FileFault::Mismatch`] when there is none.
+    /// [`FileFault::Mismatch`] if there is no such tensor.
     pub fn shape(&self, name: &str) -> Result<&[usize], FileFault> {
         Ok(&self.tensor(name)?.shape)
     }
@@ -231,14 +232,15 @@ impl Archive {
     }
 }
 
-/// Reading and writing tensors of one element type: (insert, get, type, dtype).
+/// Defines how tensors of one element type are written and read: (insert, get, type, dtype, and a second get for finite
+/// elements).
 macro_rules! element {
     ($insert:ident, $get:ident, $type:ty, $dtype:ident $(, $finite:ident)?) => {
         impl Archive {
             #[doc = concat!("Stores `data`, row-major with `shape`, under `name`; a tensor of that name is replaced.")]
             ///
             /// # Panics
-            /// When `data` does not fill `shape`, or the name is `__metadata__`, which the format reserves.
+            /// If `data` does not fill `shape`, or if the name is `__metadata__`, which the format reserves.
             pub fn $insert(&mut self, name: &str, shape: &[usize], data: &[$type]) {
                 assert_ne!(name, "__metadata__");
                 assert_eq!(shape.iter().product::<usize>(), data.len(), "tensor `{name}` of shape {shape:?}");
@@ -250,7 +252,7 @@ macro_rules! element {
             #[doc = concat!("" $(, "; see [`Archive::", stringify!($finite), "`] for finite ones")?, ".")]
             ///
             /// # Errors
-            /// [`FileFault::Mismatch`] when it is missing, or of another type or shape.
+            /// [`FileFault::Mismatch`] if it is missing, or has another type or shape.
             pub fn $get(&self, name: &str, shape: &[usize]) -> Result<Vec<$type>, FileFault> {
                 let tensor = self.tensor(name)?;
                 if tensor.dtype != Dtype::$dtype || tensor.shape != shape {
@@ -267,8 +269,8 @@ macro_rules! element {
                 #[doc = concat!("The elements of the `", stringify!($type), "` tensor `name`, row-major, all finite.")]
                 ///
                 /// # Errors
-                /// [`FileFault::Mismatch`] when it is missing, or of another type or shape;
-                /// [`FileFault::Damaged`] when an element is not finite.
+                /// [`FileFault::Mismatch`] if it is missing, or has another type or shape; [`FileFault::Damaged`] if an
+                /// element is not finite.
                 pub fn $finite(&self, name: &str, shape: &[usize]) -> Result<Vec<$type>, FileFault> {
                     let data = self.$get(name, shape)?;
                     match data.iter().position(|x| !x.is_finite()) {
@@ -296,14 +298,14 @@ struct Start {
 }
 
 impl Start {
-    /// Reads on until there are `length` bytes, or until the end.
+    /// Reads on until there are `length` bytes, or until the end of the file.
     fn extend_to(&mut self, length: u64) -> std::io::Result<()> {
         let missing = length.saturating_sub(self.bytes.len() as u64);
         self.file.by_ref().take(missing).read_to_end(&mut self.bytes).map(drop)
     }
 }
 
-/// The length of the file that starts with these 8 bytes and this header.
+/// The length that a file with this start (8 bytes and the header) should have.
 fn promised_length(start: &[u8]) -> Result<u64, FileFault> {
     let json = start.get(8..).unwrap_or_default();
     let metadata: safetensors::tensor::Metadata =
@@ -316,7 +318,7 @@ fn is_marked(start: &[u8]) -> bool {
     start.windows(FORMAT.len()).any(|window| window == FORMAT.as_bytes())
 }
 
-/// The place of the checksum's digits, and what they should be. None if there is no place for them.
+/// The position of the checksum's digits, and the digits that should be there. `None` if there is no place for them.
 fn checksum(bytes: &[u8]) -> Option<(usize, [u8; CHECKSUM_DIGITS])> {
     let key = bytes.windows(CHECKSUM_KEY.len()).position(|window| window == CHECKSUM_KEY)?;
     let digits = key + CHECKSUM_KEY.len();

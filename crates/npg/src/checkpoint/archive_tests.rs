@@ -106,7 +106,7 @@ fn a_huge_declared_length_is_damage() {
     }
 }
 
-/// A file whose JSON was edited by someone who also corrected length and checksum.
+/// A file whose JSON was edited by someone who also corrected the length and the checksum.
 fn edited(from: &str, to: &str) -> Vec<u8> {
     let bytes = small().to_bytes();
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -197,14 +197,14 @@ fn files_are_read_and_faults_name_them() {
     assert!(matches!(Archive::read(directory.path().join("no")), Err(Error::Io { .. })));
 }
 
-/// The header is small, and it says how long the file is.
+/// The header is small, and it tells the length of the file.
 #[test]
 fn a_file_of_the_wrong_length_is_not_read_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.safetensors");
     small().write(&path).unwrap();
     let length = std::fs::metadata(&path).unwrap().len();
-    OpenOptions::new().write(true).open(&path).unwrap().set_len(3 << 30).unwrap(); // takes no room on the disk
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(3 << 30).unwrap(); // a sparse file, which takes no room on the disk
     let message = Archive::read(&path).unwrap_err().to_string();
     let expected = format!("it is damaged: it has {} bytes, but its header says {length}", 3u64 << 30);
     assert!(message.ends_with(&expected), "{message}");

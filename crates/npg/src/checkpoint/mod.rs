@@ -1,4 +1,4 @@
-//! Checkpoints: everything that a run needs to continue, in one file that is safe to load, whoever wrote it.
+//! Checkpoints: everything that a run needs to continue, in one file that is safe to load no matter who wrote it.
 
 mod archive;
 

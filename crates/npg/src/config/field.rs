@@ -1,4 +1,4 @@
-//! Fields of the configuration as TOML values.
+//! Conversion between fields of the configuration and TOML values.
 
 use toml::Value;
 
@@ -7,10 +7,10 @@ use super::{
     StepRule, ValueKind,
 };
 
-/// A field of the configuration as a TOML value.
+/// A field of the configuration that has a TOML value.
 pub(super) trait Field {
     fn value(&self) -> Value;
-    /// None if the value has another type; ranges are [`Kind`]'s.
+    /// `None` if the value has another type. [`Kind`] checks ranges.
     fn assign(&mut self, value: &Value) -> Option<()>;
 }
 
@@ -27,7 +27,7 @@ impl Field for bool {
 
 impl Field for u64 {
     fn value(&self) -> Value {
-        Value::from(i64::try_from(*self).unwrap_or(-1)) // it is not a TOML integer, and outside of every key's range
+        Value::from(i64::try_from(*self).unwrap_or(-1)) // -1 stands for integers that TOML cannot hold: it is outside the range of every key
     }
 
     fn assign(&mut self, value: &Value) -> Option<()> {

@@ -1,4 +1,4 @@
-//! A key of the configuration, and how its value is read and written by path.
+//! The keys of the configuration, and how their values are read and written by path.
 
 use toml::Value;
 
@@ -7,13 +7,13 @@ use crate::setting::described;
 
 /// One key of the configuration.
 pub struct Key {
-    /// Path, such as `algorithm.kl_step`.
+    /// The path of the key, such as `algorithm.kl_step`.
     pub path: &'static str,
-    /// The values that it takes.
+    /// The values that the key can have.
     pub kind: Kind,
-    /// One sentence.
+    /// A summary in one sentence.
     pub summary: &'static str,
-    /// The equation, the source, and when to change it.
+    /// The equation, the source, and when to change the value.
     pub details: &'static str,
     pub(super) read: fn(&Config) -> Value,
     pub(super) write: fn(&mut Config, &Value) -> Option<()>,
@@ -21,34 +21,34 @@ pub struct Key {
 
 /// One table of the configuration.
 pub struct Table {
-    /// Its name, such as `algorithm`.
+    /// The name of the table, such as `algorithm`.
     pub name: &'static str,
-    /// One sentence.
+    /// A summary in one sentence.
     pub summary: &'static str,
 }
 
 impl Key {
-    /// The name of its table.
+    /// The name of the key's table.
     pub fn table(&self) -> &'static str {
         self.path.split_once('.').map_or("", |(table, _)| table)
     }
 
-    /// Its name within the table.
+    /// The name of the key within its table.
     pub fn name(&self) -> &'static str {
         self.path.split_once('.').map_or(self.path, |(_, name)| name)
     }
 
-    /// Its value in `config`.
+    /// The value of the key in `config`.
     pub fn get(&self, config: &Config) -> Value {
         (self.read)(config)
     }
 
-    /// Its default.
+    /// The default value of the key.
     pub fn default_value(&self) -> Value {
         self.get(&Config::default())
     }
 
-    /// Sets it, or returns what is wrong with the value. `algorithm.name` also sets direction and step rule.
+    /// Sets the key in `config`, or returns what is wrong with the value. `algorithm.name` also sets direction and step rule.
     pub fn set(&self, config: &mut Config, value: &Value) -> Result<(), String> {
         let checked = self.kind.check(value)?;
         (self.write)(config, &checked).ok_or_else(|| format!("expected {}, got {}", self.kind, described(value)))?;
@@ -59,7 +59,7 @@ impl Key {
     }
 }
 
-/// The key of that path.
+/// The key with this path.
 pub fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)
 }

@@ -10,10 +10,10 @@ use super::{Config, KEYS, Key, TABLES, find, presets, validate};
 use crate::env::{EnvSource, registry};
 use crate::error::{Error, Mistake, Result, nearest};
 
-/// More parts than a key path has. Tables are walked, cloned and dropped by recursion, which must not be of any depth.
+/// No key path has this many parts. Tables are walked, cloned and dropped by recursion, so their depth must be limited.
 const DEEPEST: usize = 64;
 
-/// Settings on top of the defaults, lowest first.
+/// Settings on top of the defaults. Later layers override earlier ones.
 ///
 /// ```
 /// use npg::config::Layers;
@@ -30,10 +30,10 @@ pub struct Layers {
     mistakes: Vec<Mistake>,
 }
 
-/// Settings from one place.
+/// The settings from one place.
 #[derive(Clone, Debug)]
 struct Layer {
-    /// The place, for messages: a file name or a flag.
+    /// The name of the place for messages: a file name or a flag.
     name: String,
     table: Table,
 }
@@ -49,7 +49,7 @@ impl Layers {
     /// Adds a TOML file.
     ///
     /// # Errors
-    /// If it cannot be read. [`Layers::resolve`] reports mistakes in its content.
+    /// If the file cannot be read. Mistakes in its content are reported by [`Layers::resolve`].
     pub fn file(&mut self, path: &Path) -> Result<()> {
         let text = read(path).map_err(|source| Error::Io { doing: "read", path: path.into(), source })?;
         self.toml(path.display().to_string(), &text);
@@ -76,7 +76,7 @@ impl Layers {
         self.layers.push(Layer { name: name.into(), table });
     }
 
-    /// Adds `key=value` as given to `--set`. The value is TOML, and words need no quotes.
+    /// Adds `key=value`, in the form of `--set`. The value is TOML, but words need no quotes.
     pub fn set(&mut self, assignment: &str) {
         let mut fail = |key: &str, message: String| self.mistakes.push(Mistake { key: key.into(), message });
         let Some((path, text)) = assignment.split_once('=') else {
@@ -113,24 +113,24 @@ impl Layers {
             value = Value::Table(Table::from_iter([(part.to_owned(), value)]));
         }
         let Value::Table(table) = value else { return };
-        // Several `--set` are one layer, so that algorithm.name is applied before the others.
+        // All assignments of `--set` form one layer, so that algorithm.name is applied before the others.
         match self.layers.last_mut() {
             Some(last) if last.name == name => merge(&mut last.table, table),
             _ => self.table(name, table),
         }
     }
 
-    /// The configuration, or [`Error::Config`] with everything that is wrong in any layer.
+    /// The configuration, or [`Error::Config`] with every mistake in any layer.
     pub fn resolve(&self) -> Result<Config> {
         let (config, mistakes) = self.settle();
         if mistakes.is_empty() { Ok(config) } else { Err(Error::Config(mistakes)) }
     }
 
-    /// The configuration and the native environment `id` made with its `[env]`.
+    /// The configuration, and the native environment `id` made with its `[env]`.
     ///
     /// # Errors
-    /// [`Error::UnknownEnvironment`], or [`Error::Config`] with everything that is wrong in any layer, including
-    /// what the environment says about `[env]`.
+    /// [`Error::UnknownEnvironment`], or [`Error::Config`] with every mistake in any layer, including those that the
+    /// environment finds in `[env]`.
     pub fn resolve_for(&self, id: &str) -> Result<(Config, Box<dyn EnvSource>)> {
         let (config, mut mistakes) = self.settle();
         match registry::make(id, &config.env) {
@@ -142,7 +142,7 @@ impl Layers {
         Err(Error::Config(mistakes))
     }
 
-    /// The configuration from everything that is right in the layers, and everything that is wrong.
+    /// The configuration that follows from everything valid in the layers, and all mistakes.
     fn settle(&self) -> (Config, Vec<Mistake>) {
         let mut config = Config::default();
         let mut mistakes = self.mistakes.clone();
@@ -154,9 +154,9 @@ impl Layers {
     }
 }
 
-/// A file or what a pipe gives (`--config <(...)`), but not without end, as devices may.
+/// Reads a file or a pipe (`--config <(...)`), up to a limit, because devices may have no end.
 fn read(path: &Path) -> io::Result<String> {
-    /// More bytes than a configuration has.
+    /// No configuration has this many bytes.
     const MOST: u64 = 16 << 20;
     let mut text = String::new();
     File::open(path)?.take(MOST + 1).read_to_string(&mut text)?;
@@ -201,7 +201,7 @@ impl Layer {
                 }
             }
         }
-        settings.sort_by_key(|(key, _)| key.path != "algorithm.name"); // stable
+        settings.sort_by_key(|(key, _)| key.path != "algorithm.name"); // a stable sort
         for (key, value) in settings {
             if let Err(message) = key.set(config, value) {
                 fail(key.path.into(), message);
@@ -210,7 +210,7 @@ impl Layer {
     }
 }
 
-/// Merges `upper` into `lower`, table by table.
+/// Merges `upper` into `lower`, including nested tables.
 fn merge(lower: &mut Table, upper: Table) {
     for (key, value) in upper {
         match (lower.get_mut(&key), value) {
@@ -252,7 +252,7 @@ fn is_bare_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_./:+~@ ".contains(c))
 }
 
-/// Line and column of a TOML error, both from 1.
+/// The line and the column of a TOML error, both from 1.
 fn position(text: &str, error: &toml::de::Error) -> (usize, usize) {
     let end = error.span().map_or(0, |span| span.start).min(text.len());
     let before = text.get(..end).unwrap_or(text);

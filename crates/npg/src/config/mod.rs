@@ -1,7 +1,7 @@
 //! The configuration of a run: typed, one struct for each table of its TOML form.
 //!
-//! [`KEYS`] is the one table of all keys. Parsing, printing, `npg explain` and the reference in docs/ use it.
-//! [`Layers`] merges defaults, preset, file, `--set` and flags, and reports every mistake at once.
+//! [`KEYS`] is the only list of all keys. Parsing, printing, `npg explain` and the reference in docs/ use it. [`Layers`]
+//! merges defaults, preset, file, `--set` and flags, and reports every mistake at once.
 
 mod field;
 mod keys;
@@ -26,7 +26,7 @@ pub use text::reference;
 pub struct Config {
     /// The update of the policy.
     pub algorithm: Algorithm,
-    /// Sampling.
+    /// The sampling of batches.
     pub rollout: Rollout,
     /// Advantage estimation.
     pub advantage: Advantage,
@@ -34,7 +34,7 @@ pub struct Config {
     pub policy: Policy,
     /// The value baseline.
     pub value: Value,
-    /// Normalizers.
+    /// The normalizers of observations and rewards.
     pub normalize: Normalize,
     /// Measurements of the policy's steps.
     pub trust_region: TrustRegion,
@@ -47,11 +47,11 @@ pub struct Config {
 /// `[rollout]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
-    /// Number of environments.
+    /// The number of environments.
     pub n_envs: usize,
-    /// Transitions of one iteration, from all environments together.
+    /// The transitions of one iteration, from all environments together.
     pub batch_steps: usize,
-    /// Worker threads; 0 means all cores. Results do not depend on it.
+    /// The number of worker threads; 0 means all cores. Results do not depend on it.
     pub threads: usize,
 }
 
@@ -64,7 +64,7 @@ impl Default for Rollout {
 /// `[trust_region]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrustRegion {
-    /// Log what each step promised and what it delivered.
+    /// Whether the predicted and the realized improvement of each step are logged.
     pub report: bool,
 }
 
@@ -77,19 +77,19 @@ impl Default for TrustRegion {
 /// `[run]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// Transitions to train on, exactly.
+    /// The number of transitions to train on, exactly.
     pub steps: u64,
-    /// Seed of every random stream.
+    /// The seed of every random stream.
     pub seed: u64,
-    /// Evaluate after every this many steps; 0 means only at the end.
+    /// The number of steps between evaluations; 0 means only at the end.
     pub eval_every: u64,
-    /// Episodes of one evaluation.
+    /// The number of episodes in one evaluation.
     pub eval_episodes: usize,
-    /// Seconds between checkpoints.
+    /// The seconds between checkpoints.
     pub checkpoint_seconds: f64,
-    /// Iterations between checkpoints; 0 means by seconds only.
+    /// The iterations between checkpoints; 0 means that only the time counts.
     pub checkpoint_iterations: u64,
-    /// Stop when the mean of the last 100 training episodes reaches this.
+    /// Training stops when the mean of the last 100 training episodes reaches this.
     pub until_return: Option<f64>,
 }
 

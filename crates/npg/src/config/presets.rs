@@ -1,16 +1,16 @@
-//! Settings that come with npg, one file for each environment, compiled in.
+//! Settings that come with npg. There is one file for each environment, compiled into the program.
 
 use crate::env::registry::GYMNASIUM_SCHEME;
 use crate::error::{Error, Result, nearest};
 
-/// One preset.
+/// The preset of one environment.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
-    /// The environment that it is for.
+    /// The environment that the preset is for.
     pub environment: &'static str,
-    /// Its path in the repository, for messages.
+    /// The path of the preset in the repository, for messages.
     pub path: &'static str,
-    /// Its TOML. The comment at its top has the source, the measured result and the seeds.
+    /// The TOML text. The comment at its top gives the source, the measured result and the seeds.
     pub text: &'static str,
 }
 
@@ -56,7 +56,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The preset of `environment`, if there is one. Gymnasium's environment of the same name is the same task, and so is npg's
-/// own in Gymnasium, `npg/<name>`.
+/// own environment in Gymnasium, `npg/<name>`.
 pub fn find(environment: &str) -> Option<&'static Preset> {
     let environment = environment.strip_prefix(GYMNASIUM_SCHEME).unwrap_or(environment);
     let environment = environment.strip_prefix("npg/").unwrap_or(environment);
@@ -78,7 +78,7 @@ pub fn get(environment: &str) -> Result<&'static Preset> {
 }
 
 impl Preset {
-    /// The comment at its top, without the comment signs.
+    /// The comment at the top of the preset, without the comment signs.
     pub fn header(&self) -> String {
         let lines = self.text.lines().take_while(|line| line.starts_with('#'));
         lines.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join("\n")
@@ -98,10 +98,10 @@ mod tests {
             layers.preset(preset.environment);
             let resolved = match registry::ids().any(|id| id == preset.environment) {
                 true => layers.resolve_for(preset.environment).map(|(config, _)| config),
-                false => layers.resolve(), // Gymnasium's, which is not here
+                false => layers.resolve(), // an environment of Gymnasium, which is not available here
             };
             let resolved = match resolved {
-                Err(Error::Library { .. }) => layers.resolve(), // MuJoCo's, which may not be here
+                Err(Error::Library { .. }) => layers.resolve(), // an environment of MuJoCo, which may not be available here
                 resolved => resolved,
             };
             if let Err(error) = resolved {

@@ -1,4 +1,4 @@
-//! The one table of all keys. A field of [`Config`] without a key, or a key without a field, does not compile.
+//! The only list of all keys. A field of [`Config`] without a key, or a key without a field, does not compile.
 
 use std::ops::Bound::{Excluded, Included, Unbounded};
 

@@ -8,8 +8,8 @@ use super::{Config, KEYS, Layers, TABLES};
 use crate::error::Result;
 
 impl Config {
-    /// The whole configuration as TOML with a comment on every key, in a fixed order; [`Config::from_toml`] reads
-    /// back exactly the same.
+    /// The whole configuration as TOML, with a comment on every key, in a fixed order. [`Config::from_toml`] reads back
+    /// exactly the same configuration.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         for table in TABLES {
@@ -28,10 +28,10 @@ impl Config {
         text
     }
 
-    /// The defaults, changed by `text`, which messages call `name`.
+    /// The default configuration, changed by the TOML document `text`. Messages call the document `name`.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] with everything that is wrong in it.
+    /// [`crate::Error::Config`] with every mistake in the document.
     pub fn from_toml(name: &str, text: &str) -> Result<Self> {
         let mut layers = Layers::default();
         layers.toml(name, text);

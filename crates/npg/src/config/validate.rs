@@ -3,16 +3,16 @@
 use super::{Config, Direction, Estimator, HeadName, KEYS, NetworkKind, Solver, Std, ValueKind};
 use crate::error::Mistake;
 
-/// A conflict between keys: the keys involved, the one to change first, and the sentence.
+/// A conflict between keys: all keys involved, the one to change first in front, and the message.
 struct Clash {
     keys: &'static [&'static str],
     message: String,
 }
 
 impl Config {
-    /// Everything that is wrong with the configuration; empty if it can be used.
+    /// All mistakes in the configuration; empty if it can be used.
     ///
-    /// [`super::Layers`] does this already. It is for configurations that were made in code.
+    /// [`super::Layers`] checks this already. Use it for configurations that were made in code.
     pub fn validate(&self) -> Vec<Mistake> {
         let ranges = KEYS.iter().filter_map(|key| {
             let message = key.kind.check(&key.get(self)).err()?;
@@ -24,7 +24,7 @@ impl Config {
     }
 }
 
-/// The conflicts between keys, without those of keys that already have another mistake.
+/// The conflicts between keys, except for keys that already have another mistake.
 pub(super) fn clashes(config: &Config, known: &[Mistake]) -> Vec<Mistake> {
     let is_known = |key: &&str| known.iter().any(|mistake| mistake.key == *key);
     let fresh = all_clashes(config).into_iter().filter(|clash| !clash.keys.iter().any(is_known));
@@ -147,7 +147,7 @@ mod tests {
         config.policy.hidden.clear();
         let expected = ["rollout.batch_steps", "algorithm.damping", "advantage.lambda", "policy.hidden"];
         assert_eq!(keys(&config), expected);
-        config.algorithm.direction = Direction::Vanilla; // no solve, so no damping
+        config.algorithm.direction = Direction::Vanilla; // there is no solve, so damping does not matter
         config.advantage.estimator = Estimator::MonteCarlo;
         config.policy.network = NetworkKind::Linear;
         assert_eq!(keys(&config), ["rollout.batch_steps"]);

@@ -1,8 +1,8 @@
 //! The logs of a run: metrics.jsonl, progress.csv, eval.csv, TensorBoard events, log.txt.
 //!
 //! Every row is passed to the operating system at once, so that `tail -f` follows the run and a killed process loses nothing.
-//! Only when a table gets a new column is it written again, in one piece. Nothing is synced to disk, so a row costs
-//! microseconds. If a file cannot be written, it is given up with one warning, and the run and the other files go on.
+//! Only if a table gets a new column is the whole file written again. Nothing is synced to disk, so a row costs microseconds.
+//! If a file cannot be written, it is given up with one warning, and the run and the other files go on.
 
 mod rows;
 mod tensorboard;
@@ -21,8 +21,8 @@ use rows::{Csv, Cut};
 
 /// The log files of one run. No method fails; see [`RunLog::take_warnings`].
 ///
-/// Names of metrics are those of the contract, such as `npg/kl`; numbers may be non-finite, which JSON shows as
-/// null, CSV as `NaN`, `inf` or `-inf`. Both keep `f64` exactly; TensorBoard keeps single precision.
+/// Metrics have the names of [`crate::metrics`], such as `npg/kl`. Numbers may be non-finite: JSON shows them as null, and
+/// CSV as `NaN`, `inf` or `-inf`. Both keep `f64` exactly, while TensorBoard stores single precision.
 ///
 /// ```
 /// # let directory = tempfile::tempdir()?;
@@ -68,8 +68,8 @@ impl RunLog {
         log
     }
 
-    /// Continues the logs of a run from the checkpoint after `steps` environment steps. Later rows are removed, and so is a last row
-    /// that was cut short. TensorBoard is told to forget later steps.
+    /// Continues the logs of a run from the checkpoint after `steps` environment steps. Later rows are removed, and so is a
+    /// last row that was cut short. TensorBoard is told to forget later steps.
     pub fn resume(run: &RunDir, steps: u64) -> Self {
         let open = |path: PathBuf| Sink::open(path, OpenOptions::new().create(true).append(true).read(true));
         let mut metrics = open(run.metrics());
@@ -91,7 +91,7 @@ impl RunLog {
             text,
             warnings: Vec::new(),
         };
-        // A restart purges what is at its step too, and the checkpoint's own row stays.
+        // A restart also purges what TensorBoard has at its own step, but the row of the checkpoint's step must stay.
         log.begin_events(steps.saturating_add(1));
         let cuts = [("metrics.jsonl", cut_metrics), ("progress.csv", cut_progress), ("eval.csv", cut_eval)];
         let removed = cuts.iter().filter(|(_, cut)| cut.removed > 0);
@@ -108,7 +108,7 @@ impl RunLog {
         self.events.write(&[tensorboard::version_record(now), tensorboard::start_record(now, step)].concat());
     }
 
-    /// Writes the row of an iteration. `steps` are the environment steps of the run so far.
+    /// Writes the row of an iteration. `steps` is the number of environment steps of the run so far.
     pub fn iteration(&mut self, iteration: u64, steps: u64, metrics: &[(&str, f64)]) {
         let counts = [("iteration", iteration), ("steps", steps)];
         let head = counts.map(|(name, count)| (name, count.into()));
@@ -134,12 +134,12 @@ impl RunLog {
         self.report();
     }
 
-    /// The failures since the last call, one sentence each. They are in log.txt as well.
+    /// The failures since the last call, as one sentence each. They are also in log.txt.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
 
-    /// Collects the sinks' complaints.
+    /// Collects the complaints of the files.
     fn report(&mut self) {
         let Self { metrics, progress, eval, events, text, warnings } = self;
         for (sink, csv) in [&mut *progress, &mut *eval] {
@@ -156,7 +156,7 @@ impl RunLog {
     }
 }
 
-/// Adds a row to a table, which first gets the columns that it lacks.
+/// Adds a row to a table. The table first gets any columns that it lacks.
 fn write_table((sink, csv): &mut (Sink, Csv), counts: &[(&str, u64)], metrics: &[(&str, f64)]) {
     if let Some(wide) = csv.widened(|| sink.text(), metrics) {
         sink.replace(wide.as_bytes());
@@ -164,18 +164,18 @@ fn write_table((sink, csv): &mut (Sink, Csv), counts: &[(&str, u64)], metrics: &
     sink.write(csv.row(counts, metrics).as_bytes());
 }
 
-/// A file to which whole rows are added, until it fails once.
+/// A file to which whole rows are added, until a write fails.
 #[derive(Debug)]
 struct Sink {
     path: PathBuf,
     file: Option<File>,
-    /// The length of the rows written. Anything after it is part of a row that could not be written.
+    /// The length of all rows written so far. Anything after it is part of a row that could not be written.
     length: u64,
     complaint: Option<String>,
 }
 
 impl Sink {
-    /// The next file of events.
+    /// A new event file.
     fn new_events(run: &RunDir) -> Self {
         let path = tensorboard::next_file(run.path(), wall_time() as u64);
         Self::open(path, OpenOptions::new().create_new(true).write(true))
@@ -198,21 +198,21 @@ impl Sink {
         match file.write_all(row) {
             Ok(()) => self.length += row.len() as u64,
             Err(error) => {
-                // On a full disk, the beginning of a row may have been written.
+                // If the disk is full, the beginning of the row may have been written.
                 let _ = file.set_len(self.length);
                 self.give_up(&error);
             }
         }
     }
 
-    /// The content of the file. None if it is not a regular file any more, or too long to be written again.
+    /// The content of the file. `None` if it is no longer a regular file, or if it is too long to be written again.
     fn text(&self) -> Option<String> {
         const LONGEST: u64 = 64 << 20;
         self.file.as_ref()?;
         regular::read_text(&self.path, LONGEST).ok()
     }
 
-    /// Replaces the whole file by `bytes`, in one piece.
+    /// Replaces the whole file by `bytes` atomically.
     fn replace(&mut self, bytes: &[u8]) {
         let replaced = write_atomically(&self.path, bytes).map_err(io::Error::other);
         match replaced.and_then(|()| regular::open(&self.path, OpenOptions::new().append(true), Links::Refuse)) {
@@ -243,7 +243,7 @@ impl Sink {
     }
 }
 
-/// Seconds since 1970.
+/// The seconds since 1970.
 fn wall_time() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -1,4 +1,4 @@
-//! Rows as JSON lines and as CSV, and the removal of rows past a checkpoint.
+//! Rows as JSON lines and as CSV, and the removal of rows after a checkpoint.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
@@ -6,7 +6,8 @@ use std::io::{self, BufRead, BufReader, Seek};
 use serde::{Deserialize, Serializer};
 use serde_json::Value;
 
-/// `{"iteration":1,"steps":4096,...}` and a newline: the fields in this order, what is not finite as null.
+/// `{"iteration":1,"steps":4096,...}` and a newline. The fields keep their order, and numbers that are not finite become
+/// null.
 pub fn json_line<'f>(fields: impl IntoIterator<Item = (&'f str, Value)>) -> String {
     let mut line = Vec::new();
     serde_json::Serializer::new(&mut line).collect_map(fields).expect("memory can be written, and names are strings");
@@ -14,13 +15,14 @@ pub fn json_line<'f>(fields: impl IntoIterator<Item = (&'f str, Value)>) -> Stri
     String::from_utf8(line).expect("JSON is UTF-8")
 }
 
-/// A number as rows have it: integers without a point, but `-0.0` with its sign; null if it is not finite.
+/// A number in the form that rows have: integers have no decimal point, `-0.0` keeps its sign, and numbers that are not
+/// finite become null.
 pub(super) fn number(value: f64) -> Value {
     let is_integer = value.fract() == 0.0 && value.abs() < 1e15 && (value != 0.0 || value.is_sign_positive());
     if is_integer { Value::from(value as i64) } else { Value::from(value) }
 }
 
-/// The same for CSV, which can say what is not finite.
+/// The same for CSV, which has words for numbers that are not finite.
 fn cell(value: f64) -> String {
     match value {
         f64::INFINITY => "inf".into(),
@@ -30,33 +32,34 @@ fn cell(value: f64) -> String {
     }
 }
 
-/// The most times that a file gets columns, because each time the whole file is written.
+/// The maximum number of times that a file gets new columns. Each time, the whole file is written again.
 const MOST_WIDENINGS: usize = 100;
 
-/// The columns of a CSV file: those of its header, which is that of the first row until a metric is new.
+/// The columns of a CSV file. They are those of the first row, until a new metric adds one.
 #[derive(Debug)]
 pub(super) struct Csv {
-    /// Names of the counts that come first.
+    /// The names of the counts in the first columns.
     first: Vec<&'static str>,
-    /// Names of all columns; None before there is a header.
+    /// The names of all columns; `None` before there is a header.
     columns: Option<Vec<String>>,
-    /// The first metric that got no column, said once: "has no column for ...".
+    /// The first metric that got no column, reported once: "has no column for ...".
     pub(super) complaint: Option<String>,
     complained: bool,
     widenings: usize,
 }
 
 impl Csv {
-    /// A file that has no header yet, and whose first columns are counts of these names.
+    /// A file without a header, whose first columns will be the counts with these names.
     pub(super) fn new(first: &[&'static str]) -> Self {
         Self { first: first.to_vec(), columns: None, complaint: None, complained: false, widenings: 0 }
     }
 
-    /// The whole file `text` with columns for those of `metrics` that have none yet: at the end, empty in the rows that
-    /// are there. None if all have one, if the columns are fixed by now, or if `text` is not of this header.
+    /// The whole file `text`, with a new column at the end for each of `metrics` that has none yet. The new columns are empty
+    /// in the existing rows. `None` if all metrics have a column, if the columns may no longer change, or if `text` does not
+    /// have this header.
     pub(super) fn widened(&mut self, text: impl FnOnce() -> Option<String>, metrics: &[(&str, f64)]) -> Option<String> {
         let columns = self.columns.as_mut()?;
-        // Rows mostly have the same metrics, at the same places.
+        // Rows mostly have the same metrics in the same places.
         let is_new = |at: usize, name: &str| {
             columns.get(at + self.first.len()).is_none_or(|column| column != name)
                 && !columns.iter().any(|column| column == name)
@@ -76,8 +79,8 @@ impl Csv {
         Some(wide)
     }
 
-    /// A row, after the header if it is the first one. Columns without a metric stay empty; a metric without a
-    /// column is left out, and said.
+    /// A row, preceded by the header if it is the first one. Columns without a metric stay empty. A metric without a column
+    /// is left out, which is reported.
     pub(super) fn row(&mut self, counts: &[(&str, u64)], metrics: &[(&str, f64)]) -> String {
         let mut text = String::new();
         if self.columns.is_none() {
@@ -108,7 +111,7 @@ impl Csv {
         text
     }
 
-    /// Reads the header and removes the rows past `steps`. A file without a whole header becomes empty.
+    /// Reads the header, and removes the rows after `steps`. A file without a complete header becomes empty.
     pub(super) fn cut(&mut self, file: &mut File, steps: u64) -> io::Result<Cut> {
         let mut columns: Option<Vec<String>> = None;
         let first = &self.first;
@@ -134,7 +137,7 @@ impl Csv {
     }
 }
 
-/// Removes the rows past `steps` from a file of JSON lines.
+/// Removes the rows after `steps` from a file of JSON lines.
 pub(super) fn cut_json_lines(file: &mut File, steps: u64) -> io::Result<Cut> {
     #[derive(Deserialize)]
     struct Row {
@@ -152,12 +155,12 @@ pub(super) fn cut_unfinished(file: &mut File) -> io::Result<Cut> {
     cut_lines(file, |_| Line::Keep)
 }
 
-/// What was removed from a file.
+/// The result of shortening a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cut {
-    /// Bytes left.
+    /// The number of bytes left.
     pub(super) length: u64,
-    /// Rows that were past the checkpoint, or unfinished.
+    /// The number of removed rows, which were past the checkpoint or unfinished.
     pub(super) removed: usize,
 }
 
@@ -165,13 +168,13 @@ enum Line {
     Keep,
     Past,
     Unreadable,
-    /// The file is not ours.
+    /// The file was not written by npg.
     Foreign,
 }
 
-/// Shortens a file to before the first line that is past the checkpoint. Rows are in the order of their steps, so
-/// nothing after that is needed. Shortening a file is atomic, and `tail -f` keeps following it.
-/// Unreadable lines between readable ones stay, as does everything that is not known to be past.
+/// Cuts a file before the first line that is past the checkpoint. Rows are in the order of their steps, so nothing after that
+/// line is needed. Shortening a file is atomic, and `tail -f` keeps following it. Unreadable lines between readable ones
+/// stay, and so does everything that is not known to be past the checkpoint.
 fn cut_lines(file: &mut File, mut judge: impl FnMut(&str) -> Line) -> io::Result<Cut> {
     file.rewind()?;
     let mut reader = BufReader::new(&*file);
@@ -183,7 +186,7 @@ fn cut_lines(file: &mut File, mut judge: impl FnMut(&str) -> Line) -> io::Result
             break;
         }
         let Some((b'\n', text)) = line.split_last() else {
-            cut.removed += 1; // written when the process or the disk came to its end
+            cut.removed += 1; // the process or the machine stopped while writing it
             break;
         };
         let judged = std::str::from_utf8(text).map_or(Line::Unreadable, |text| judge(text.trim_end_matches('\r')));

@@ -2,34 +2,34 @@
 
 use std::path::{Path, PathBuf};
 
-/// Fields of `Event`.
+/// The fields of `Event`.
 const WALL_TIME: u32 = 1;
 const STEP: u32 = 2;
 const FILE_VERSION: u32 = 3;
 const SUMMARY: u32 = 5;
 const SESSION_LOG: u32 = 7;
-/// The field of `Summary`, repeated.
+/// The repeated field of `Summary`.
 const VALUE: u32 = 1;
-/// Fields of `Summary.Value`.
+/// The fields of `Summary.Value`.
 const TAG: u32 = 1;
 const SIMPLE_VALUE: u32 = 2;
-/// The field of `SessionLog`, and its value that means that a session starts.
+/// The field of `SessionLog`, and its value for the start of a session.
 const STATUS: u32 = 1;
 const START: u64 = 1;
 
-/// Kinds of encoded fields.
+/// The wire types of encoded fields.
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
 const BYTES: u32 = 2;
 const FIXED32: u32 = 5;
 
-/// The record that every event file begins with.
+/// The first record of every event file.
 pub(super) fn version_record(wall_time: f64) -> Vec<u8> {
     record(wall_time, 0, |event| bytes(event, FILE_VERSION, b"brain.Event:2"))
 }
 
-/// The record that says that a session starts at `step`. From the second one on, TensorBoard forgets everything at
-/// `step` and later; the first one of a run it only notes, so that every file must have one.
+/// The record that starts a session at `step`. TensorBoard only takes note of the first such record of a run. From the second
+/// one on, it forgets everything at `step` and later, so every file must have one.
 pub(super) fn start_record(wall_time: f64, step: u64) -> Vec<u8> {
     let mut status = Vec::new();
     key(&mut status, STATUS, VARINT);
@@ -42,7 +42,7 @@ pub(super) fn scalars_record(wall_time: f64, step: u64, prefix: &str, scalars: &
     let mut summary = Vec::with_capacity(48 * scalars.len());
     for (name, value) in scalars {
         let tag_length = prefix.len() + name.len();
-        // Key, length and text of the tag; key and four bytes of the value.
+        // The key, length and text of the tag, and the key and four bytes of the value.
         let length = 1 + varint_length(tag_length as u64) + tag_length + 5;
         key(&mut summary, VALUE, BYTES);
         varint(&mut summary, length as u64);
@@ -56,10 +56,10 @@ pub(super) fn scalars_record(wall_time: f64, step: u64, prefix: &str, scalars: &
     record(wall_time, step, |event| bytes(event, SUMMARY, &summary))
 }
 
-/// Where the next event file of `directory` goes: `events.out.tfevents.<seconds>.npg-<n>`.
+/// The path of the next event file in `directory`: `events.out.tfevents.<seconds>.npg-<n>`.
 ///
-/// TensorBoard reads the files of a directory in the order of their names, so the name sorts after those that are
-/// there, even when the clock was set back.
+/// TensorBoard reads the files of a directory in the order of their names. The new name therefore sorts after the existing
+/// ones, even if the clock was set back.
 pub(super) fn next_file(directory: &Path, seconds: u64) -> PathBuf {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let last = entries.filter_map(|entry| parts_of(entry.file_name().to_str()?)).max();
@@ -75,7 +75,7 @@ fn parts_of(name: &str) -> Option<(u64, u64)> {
     Some((seconds.parse().ok()?, n.parse().ok().filter(|n| *n < u64::MAX)?))
 }
 
-/// One `Event` in its TFRecord frame: length, its checksum, the event, its checksum.
+/// One `Event` in its TFRecord frame: the length, its checksum, the event, its checksum.
 fn record(wall_time: f64, step: u64, what: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut event = Vec::new();
     key(&mut event, WALL_TIME, FIXED64);
@@ -93,8 +93,8 @@ fn record(wall_time: f64, step: u64, what: impl FnOnce(&mut Vec<u8>)) -> Vec<u8>
     record
 }
 
-/// CRC-32C (Castagnoli) as TFRecord stores it: rotated and shifted, so that a checksum of checksums stays one. The crate
-/// `crc32fast`, which checkpoints use, computes the other CRC-32.
+/// The CRC-32C (Castagnoli) in the form that TFRecord stores: rotated and offset, so that a checksum over data that contains
+/// checksums still works. The crate `crc32fast`, which checkpoints use, computes the other CRC-32.
 fn masked(bytes: &[u8]) -> u32 {
     static CRC_32C: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
     CRC_32C.checksum(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
@@ -110,7 +110,7 @@ fn bytes(to: &mut Vec<u8>, field: u32, content: &[u8]) {
     to.extend(content);
 }
 
-/// Seven bits a byte, the lowest first; the eighth says that more follow.
+/// Seven bits in each byte, the lowest bits first. The eighth bit says that more bytes follow.
 fn varint(to: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         to.push(value as u8 | 0x80);
@@ -123,7 +123,7 @@ fn varint_length(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-/// An own reader, written against the format and not against the writer above.
+/// A reader of its own, written from the format and not from the writer above.
 #[cfg(test)]
 pub(super) mod decoded {
     use super::masked;

@@ -17,7 +17,7 @@ fn all_events(run: &RunDir) -> Vec<Event> {
     event_files(run).iter().flat_map(|path| events(&std::fs::read(path).unwrap())).collect()
 }
 
-/// A run of `iterations` with 10 steps each, and an evaluation after every second.
+/// A run of `iterations` with 10 steps each, and an evaluation after every second one.
 fn written(run: &RunDir, iterations: std::ops::RangeInclusive<u64>, mut log: RunLog) -> RunLog {
     for k in iterations {
         let metrics = [("npg/kl", 0.1 * k as f64), ("train/a,\"b\"", -0.0), ("rollout/ep_rew_mean", f64::NAN)];
@@ -38,7 +38,7 @@ fn rows_are_in_every_file_at_once() {
     let run = RunDir::new(directory.path());
     let mut log = written(&run, 1..=2, RunLog::create(&run));
     log.say("two\nlines");
-    // Before `log` is dropped: nothing is held back.
+    // This is read before `log` is dropped, so nothing is held back.
     let metrics = r#"{"iteration":1,"steps":10,"npg/kl":0.1,"train/a,\"b\"":-0.0,"rollout/ep_rew_mean":null}"#;
     assert_eq!(text(run.metrics()).lines().next(), Some(metrics));
     let progress =
@@ -129,7 +129,7 @@ fn a_resumed_run_has_the_rows_of_an_uninterrupted_one() {
     let [straight, resumed] = directories.each_ref().map(|directory| RunDir::new(directory.path()));
     written(&straight, 1..=9, RunLog::create(&straight));
     written(&resumed, 1..=7, RunLog::create(&resumed));
-    // Torn by a power cut: the beginnings of rows.
+    // Beginnings of rows, as a power cut would leave them.
     for path in [resumed.metrics(), resumed.progress(), resumed.eval()] {
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
         file.write_all(b"8").unwrap();
@@ -142,7 +142,7 @@ fn a_resumed_run_has_the_rows_of_an_uninterrupted_one() {
     assert!(text(resumed.log()).contains(sentence), "{}", text(resumed.log()));
     let events = all_events(&resumed);
     let restart = events.iter().rposition(|event| event.session == Some(1)).unwrap();
-    // TensorBoard purges steps at and after the restart's.
+    // TensorBoard purges the steps from the restart's own step on.
     assert_eq!((events[restart].step, events[restart + 1].step), (41, 50));
     assert_eq!(event_files(&resumed).len(), 2);
 }
@@ -174,7 +174,7 @@ fn a_line_of_the_log_that_was_cut_short_is_removed() {
 fn resuming_without_logs_begins_them() {
     let directory = tempfile::tempdir().unwrap();
     let run = RunDir::new(directory.path());
-    // A header that was cut short counts as none.
+    // A header that was cut short does not count.
     std::fs::write(run.progress(), "iteration,st").unwrap();
     written(&run, 3..=4, RunLog::resume(&run, 20));
     assert_eq!(text(run.metrics()).lines().count(), 2);
@@ -219,7 +219,7 @@ fn a_file_that_cannot_be_opened_is_given_up_with_one_warning() {
     assert_eq!(text(run.progress()).lines().count(), 4);
     assert_eq!(all_events(&run).len(), 5);
     assert!(text(run.log()).contains(&warnings[0]));
-    // With no directory at all, every file is given up, and still nothing fails.
+    // Without the directory, every file is given up, and still nothing fails.
     let mut log = RunLog::create(&RunDir::new(directory.path().join("absent")));
     log.iteration(1, 1, &[("a", 1.0)]);
     log.say("unheard");
@@ -242,7 +242,7 @@ fn a_full_disk_stops_one_file_and_not_the_run() {
     assert_eq!(text(run.metrics()).lines().count(), 3);
 }
 
-/// A run directory may come from anyone: lines must not be added to, or cut from, what its links lead to.
+/// A run directory may come from anyone. Lines must not be added to, or cut from, files that its links lead to.
 #[cfg(unix)]
 #[test]
 fn links_in_the_place_of_logs_are_not_followed() {
@@ -267,7 +267,7 @@ fn links_in_the_place_of_logs_are_not_followed() {
     }
 }
 
-/// `cp -al` makes a backup of hard links, which must stay what it is.
+/// `cp -al` makes a backup of hard links, which must stay unchanged.
 #[cfg(unix)]
 #[test]
 fn a_backup_of_hard_links_is_not_written_to() {
@@ -290,8 +290,8 @@ fn a_backup_of_hard_links_is_not_written_to() {
     assert_eq!(text(run.metrics()).lines().count(), 2);
 }
 
-/// Guards against a sync for each row (milliseconds). 40 metrics take about 20 microseconds here; the bound leaves
-/// room for slow machines.
+/// Guards against a sync for each row, which would take milliseconds. 40 metrics take about 20 microseconds on the author's
+/// machine; the bound leaves room for slow machines.
 #[test]
 fn a_row_is_cheap() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Which checkpoints a run has, which one is meant, and which are no longer needed.
+//! The checkpoints of a run: which ones there are, which one a choice means, and which ones are no longer needed.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -8,18 +8,18 @@ use crate::atomic::UNFINISHED;
 use crate::checkpoint::Archive;
 use crate::error::{Error, FileFault, Result};
 
-/// How many of the latest checkpoints stay: the newest, and one in case that the newest is damaged.
+/// The number of latest checkpoints that are kept: the newest, and one more in case the newest is damaged.
 const KEPT: usize = 2;
 
-/// Which checkpoint of a run: `latest`, `best`, or a file.
+/// A choice of a checkpoint: `latest`, `best`, or a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CheckpointChoice {
-    /// The one after the most steps.
+    /// The checkpoint after the most steps.
     #[default]
     Latest,
-    /// The one with the best evaluation.
+    /// The checkpoint with the best evaluation.
     Best,
-    /// A file: a path, or the name of one in the run's checkpoints directory.
+    /// A file: a path, or the name of a file in the run's checkpoints directory.
     File(PathBuf),
 }
 
@@ -36,19 +36,19 @@ impl From<&str> for CheckpointChoice {
 /// A checkpoint that was read.
 #[derive(Debug)]
 pub struct OpenedCheckpoint {
-    /// Its file.
+    /// The path of its file.
     pub path: PathBuf,
-    /// Its content.
+    /// The content of the file.
     pub archive: Archive,
-    /// Why each newer checkpoint was passed over, newest first.
+    /// For each newer checkpoint that was skipped, the reason, newest first.
     pub skipped: Vec<Error>,
 }
 
 impl RunDir {
-    /// The checkpoints by their steps, newest first; without `best`.
+    /// The checkpoints with their steps, newest first, without `best`.
     ///
     /// # Errors
-    /// [`Error::Io`] when the directory cannot be read; a missing one has no checkpoints.
+    /// [`Error::Io`] if the directory cannot be read. A missing directory has no checkpoints.
     pub fn list_checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
         let names = match names_in(&self.checkpoints()) {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -59,11 +59,11 @@ impl RunDir {
         Ok(steps.into_iter().map(|steps| (steps, self.checkpoint(steps))).collect())
     }
 
-    /// The files that may serve as `choice`, in the order in which to try them: for `latest` all by their steps,
-    /// newest first, so that the one before can stand in for a damaged one. Never empty.
+    /// The files that may serve as `choice`, in the order in which to try them. For `latest` they are all checkpoints, newest
+    /// first, so that an older one can replace a damaged one. Never empty.
     ///
     /// # Errors
-    /// [`Error::Run`] when there is none, saying which there are.
+    /// [`Error::Run`] if there is none. The error lists the checkpoints that exist.
     pub fn find_checkpoint(&self, choice: &CheckpointChoice) -> Result<Vec<PathBuf>> {
         let all: Vec<_> = self.list_checkpoints()?.into_iter().map(|(_, path)| path).collect();
         let (found, what) = match choice {
@@ -84,7 +84,7 @@ impl RunDir {
         let best = there(self.best())?;
         let there = all.iter().chain(&best).filter_map(|path| path.file_name());
         let there: Vec<_> = there.map(|name| name.to_string_lossy()).collect();
-        /// Of a run that ended before its first checkpoint, or has lost them.
+        /// For a run that ended before its first checkpoint or has lost its checkpoints.
         const REMEDY: &str = "put its checkpoints there, or train it anew (`npg train ... --force` replaces a run)";
         let run = self.path().display();
         Err(Error::Run(match &there[..] {
@@ -103,12 +103,13 @@ impl RunDir {
         }
     }
 
-    /// Reads the first of [`RunDir::find_checkpoint`] that is sound. Only what was read and found damaged is passed over.
+    /// Reads the first sound checkpoint of [`RunDir::find_checkpoint`]. Only checkpoints that could be read and turned out to
+    /// be damaged are skipped.
     ///
     /// # Errors
-    /// As [`RunDir::find_checkpoint`]; when all are damaged, the error of the first; at once when one cannot be read, which
-    /// may be another matter in a moment, and when one is sound but does not fit, for then it is a newer npg that is needed
-    /// and not an older checkpoint.
+    /// The errors of [`RunDir::find_checkpoint`]. If all checkpoints are damaged, the error of the first one. An error at
+    /// once if a checkpoint cannot be read, because that may change in a moment, and if a sound checkpoint does not fit,
+    /// because that calls for a newer npg and not for an older checkpoint.
     pub fn open_checkpoint(&self, choice: &CheckpointChoice) -> Result<OpenedCheckpoint> {
         let mut skipped = Vec::new();
         for path in self.find_checkpoint(choice)? {
@@ -123,10 +124,10 @@ impl RunDir {
         Err(skipped.swap_remove(0))
     }
 
-    /// The id of the environment that a checkpoint is of, which must be the run's own (as far as its provenance tells).
+    /// The id of the environment that a checkpoint belongs to. It must be that of the run, if the run's provenance tells.
     ///
     /// # Errors
-    /// [`Error::File`] for another environment, or a checkpoint that names none, or not all of its options.
+    /// [`Error::File`] if the checkpoint belongs to another environment, names none, or lacks some of its options.
     pub fn environment_of(&self, opened: &OpenedCheckpoint) -> Result<String> {
         let fault = |fault| Error::File { path: opened.path.clone(), fault };
         let id: String = opened.archive.field("env").map_err(fault)?;
@@ -144,21 +145,22 @@ impl RunDir {
         }
     }
 
-    /// Removes all checkpoints but the last two and the best.
+    /// Removes all checkpoints except the last two and the best one.
     ///
     /// # Errors
-    /// [`Error::Io`] when one cannot be removed.
+    /// [`Error::Io`] if one cannot be removed.
     pub fn prune_checkpoints(&self) -> Result<()> {
         let oldest_kept = self.list_checkpoints()?.get(KEPT - 1).map_or(0, |(steps, _)| *steps);
         self.remove_checkpoints(|steps| steps.is_some_and(|steps| steps < oldest_kept))
     }
 
-    /// Renames the checkpoints past `steps`, newest first, and gives their new names: a run that is resumed from an older
-    /// checkpoint, because the newest is damaged, takes another course from there, and would find them as the latest, or
-    /// write over them. What they hold may still be wanted, so nothing is removed. The best one stays as it is.
+    /// Renames the checkpoints after `steps`, newest first, and returns their new names. A run that is resumed from an older
+    /// checkpoint, because the newest is damaged, takes a different course from there. It would otherwise find the later
+    /// checkpoints as the latest ones, or overwrite them. They may still be wanted, so nothing is removed. The best one stays
+    /// as it is.
     ///
     /// # Errors
-    /// [`Error::Io`] when one cannot be renamed.
+    /// [`Error::Io`] if one cannot be renamed.
     pub fn set_aside_checkpoints_after(&self, steps: u64) -> Result<Vec<PathBuf>> {
         let later = self.list_checkpoints()?.into_iter().filter(|(of, _)| *of > steps);
         later.map(|(_, path)| self.set_aside(path)).collect()
@@ -174,11 +176,11 @@ impl RunDir {
         Ok(place)
     }
 
-    /// Removes what killed processes left unfinished. Only who has the [`super::Lock`] may do so: to others, a file
-    /// that is being written looks the same.
+    /// Removes the unfinished files of killed processes. Only the owner of the [`super::Lock`] may call this, because a file
+    /// that another process is writing looks the same.
     ///
     /// # Errors
-    /// [`Error::Io`] when one cannot be removed, [`Error::Run`] when the directory of the checkpoints is a link.
+    /// [`Error::Io`] if one cannot be removed, and [`Error::Run`] if the checkpoints directory is a link.
     pub fn remove_unfinished(&self) -> Result<()> {
         let checkpoints = self.has_checkpoints_directory()?.then(|| self.checkpoints());
         for directory in std::iter::once(self.path().to_path_buf()).chain(checkpoints) {
@@ -189,7 +191,7 @@ impl RunDir {
         Ok(())
     }
 
-    /// Removes the checkpoints whose steps (None: the best one) are `unwanted`.
+    /// Removes the checkpoints whose steps (`None` for the best one) are `unwanted`.
     pub(super) fn remove_checkpoints(&self, unwanted: impl Fn(Option<u64>) -> bool) -> Result<()> {
         if !self.has_checkpoints_directory()? {
             return Ok(());
@@ -208,7 +210,7 @@ impl RunDir {
     }
 }
 
-/// `path`, if there is something; a link counts where it leads to nothing as well, for that may be a disk that is not
+/// `path` if something is there. A link counts even if it leads to nothing, because its target may be on a disk that is not
 /// mounted.
 fn there(path: PathBuf) -> Result<Option<PathBuf>> {
     match path.symlink_metadata() {
@@ -218,7 +220,7 @@ fn there(path: PathBuf) -> Result<Option<PathBuf>> {
     }
 }
 
-/// The steps in `step-<at least 12 digits>.safetensors`.
+/// The steps in a name `step-<at least 12 digits>.safetensors`.
 fn steps_of(name: &str) -> Option<u64> {
     let steps: u64 = name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()?;
     (format!("step-{steps:012}.safetensors") == name).then_some(steps)

@@ -1,5 +1,5 @@
-//! One process at a time writes into a run directory. The system gives a lock back when its process ends, however it
-//! ends, so that a file that stays behind locks nothing.
+//! The lock by which only one process at a time writes into a run directory. The system releases the lock when the process
+//! ends, however it ends, so a lock file that is left behind locks nothing.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -17,11 +17,11 @@ use crate::utc;
 /// The right to write into a run directory, until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    /// None where the file system has no locks.
+    /// `None` if the file system has no locks.
     file: Option<File>,
 }
 
-/// Who has a run directory, as its file `lock` says.
+/// The process that uses a run directory, as its file `lock` says.
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
@@ -36,11 +36,11 @@ impl RunDir {
         self.path().join("lock")
     }
 
-    /// Takes the directory for this process.
+    /// Locks the directory for this process.
     ///
     /// # Errors
-    /// [`Error::Run`] when another process has it, saying which, and when something is in the file's place, such as a link;
-    /// [`Error::Io`] when the file cannot be written.
+    /// [`Error::Run`] if another process has the lock (the error says which), or if something else is in the place of the
+    /// file, such as a link; [`Error::Io`] if the file cannot be written.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.lock_file();
         let io = |source| Error::Io { doing: "lock", path: path.clone(), source };
@@ -53,7 +53,8 @@ impl RunDir {
             }
             other => other.map_err(io)?,
         };
-        // A lock that has other names, as a backup by `cp -al` gives it, is replaced; who holds it keeps others out meanwhile.
+        // A lock file with other names (hard links, as in a backup by `cp -al`) is replaced. The old lock is held until then,
+        // which keeps others out.
         let shared = regular::has_other_names(&file).map_err(io)? && file.try_lock().is_ok();
         let before = shared.then_some(&file).map(File::try_clone).transpose().map_err(io)?;
         if shared {
@@ -76,9 +77,9 @@ impl RunDir {
         Ok(Lock { file: Some(file) })
     }
 
-    /// That another process has the directory.
+    /// The message that another process uses the directory.
     fn taken(&self, file: &mut File) -> String {
-        /// More than a command line has.
+        /// No command line has this many bytes.
         const MOST: u64 = 1 << 20;
         let run = self.path().display();
         let mut text = String::new();
@@ -93,7 +94,7 @@ impl RunDir {
 }
 
 impl Lock {
-    /// Whether it keeps others out; some network file systems have no locks.
+    /// Whether the lock keeps others out. Some network file systems have no locks.
     pub fn holds(&self) -> bool {
         self.file.is_some()
     }
@@ -120,7 +121,7 @@ fn host() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".into())
 }
 
-/// Some network file systems know no locks. That must not keep a run from being trained there.
+/// Whether the file system has no locks, like some network file systems. A run can be trained there all the same.
 fn has_no_locks(error: &io::Error) -> bool {
     #[cfg(unix)]
     let is_out = error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error());

@@ -1,4 +1,4 @@
-//! Run directories: which files a run has, where new ones go, and how old ones are found again.
+//! Run directories: the files of a run, the places of new runs, and how old runs are found again.
 //!
 //! ```text
 //! runs/<env>/<algorithm>-<k>/seed-<n>/        one run: one seed of one command
@@ -28,10 +28,10 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::regular::{self, Links};
 
-/// More bytes than a configuration has, or the provenance of a run that was resumed a thousand times.
+/// No configuration has this many bytes, and no provenance of a run that was resumed a thousand times.
 const MOST: u64 = 16 << 20;
 
-/// The directory of one run: one seed of one command. Only names; nothing is checked.
+/// The directory of one run: one seed of one command. It only gives names; nothing is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunDir {
     path: PathBuf,
@@ -48,7 +48,7 @@ impl RunDir {
         &self.path
     }
 
-    /// The seed that the directory's name tells, as in `seed-3`.
+    /// The seed in the directory's name, as in `seed-3`.
     pub fn seed(&self) -> Option<u64> {
         seed_of(self.path.file_name()?.to_str()?)
     }
@@ -58,7 +58,7 @@ impl RunDir {
         self.path.join("config.toml")
     }
 
-    /// What [`RunDir::config`] says; None if there is no such file, or it is no configuration.
+    /// The content of [`RunDir::config`]; `None` if there is no such file or it is not a valid configuration.
     pub(crate) fn read_config(&self) -> Option<Config> {
         let mut text = String::new();
         let file = regular::open(&self.config(), OpenOptions::new().read(true), Links::Follow).ok()?;
@@ -66,7 +66,7 @@ impl RunDir {
         Config::from_toml("config.toml", &text).ok()
     }
 
-    /// Version, machine and command; see [`Provenance`].
+    /// The version, the machine and the command; see [`Provenance`].
     pub fn provenance(&self) -> PathBuf {
         self.path.join("provenance.json")
     }
@@ -86,7 +86,7 @@ impl RunDir {
         self.path.join("eval.csv")
     }
 
-    /// What happened when, as text.
+    /// The events of the run as text, with their times.
     pub fn log(&self) -> PathBuf {
         self.path.join("log.txt")
     }
@@ -96,19 +96,19 @@ impl RunDir {
         self.path.join("checkpoints")
     }
 
-    /// Whether the directory of the checkpoints is there.
+    /// Whether the checkpoints directory exists.
     ///
     /// # Errors
-    /// [`Error::Run`] when something else is in its place, such as a link to a directory; [`Error::Io`] when the system
-    /// does not tell.
+    /// [`Error::Run`] if something else is in its place, such as a link to a directory; [`Error::Io`] if the system does not
+    /// tell.
     pub(super) fn has_checkpoints_directory(&self) -> Result<bool> {
         directory_at(&self.checkpoints())
     }
 
-    /// Makes the directory of the checkpoints, if it is not there.
+    /// Creates the checkpoints directory if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Run`] when something else is in its place, [`Error::Io`] when it cannot be created.
+    /// [`Error::Run`] if something else is in its place, [`Error::Io`] if it cannot be created.
     pub fn make_checkpoints_directory(&self) -> Result<()> {
         if self.has_checkpoints_directory()? { Ok(()) } else { create_all(&self.checkpoints()) }
     }
@@ -124,12 +124,12 @@ impl RunDir {
     }
 }
 
-/// Creates `ROOT/<environment>/<algorithm>-<k>/seed-<n>/` for all `seeds`, k one more than the largest there is.
+/// Creates `ROOT/<environment>/<algorithm>-<k>/seed-<n>/` for all `seeds`. k is one more than the largest existing number.
 ///
-/// Commands that start at the same time get different k.
+/// Commands that start at the same time get different numbers.
 ///
 /// # Errors
-/// [`Error::Io`] when a directory cannot be created.
+/// [`Error::Io`] if a directory cannot be created.
 pub fn create_numbered(root: &Path, environment: &str, algorithm: &str, seeds: &[u64]) -> Result<Vec<RunDir>> {
     let (parent, stem) = (root.join(sanitized(environment)), sanitized(algorithm));
     create_all(&parent)?;
@@ -146,13 +146,12 @@ pub fn create_numbered(root: &Path, environment: &str, algorithm: &str, seeds: &
     create_at(&group, seeds, false)
 }
 
-/// Creates `OUT/seed-<n>/` for all `seeds`. With `force`, a seed that is there already loses the files of its old
-/// run; files that no run writes stay.
+/// Creates `OUT/seed-<n>/` for all `seeds`. With `force`, an existing seed loses the files of its old run; files that no run
+/// writes stay.
 ///
 /// # Errors
-/// [`Error::Run`] when a seed is there already and not `force` (then nothing was created), when another process trains
-/// it, and when it is a link;
-/// [`Error::Io`] when a directory cannot be created or an old file not be removed.
+/// [`Error::Run`] if a seed exists without `force` (then nothing was created), if another process is training it, or if it is
+/// a link; [`Error::Io`] if a directory cannot be created or an old file cannot be removed.
 pub fn create_at(out: &Path, seeds: &[u64], force: bool) -> Result<Vec<RunDir>> {
     let runs: Vec<_> = seeds.iter().map(|seed| RunDir::new(out.join(format!("seed-{seed}")))).collect();
     let refused = |run: &RunDir| {
@@ -167,7 +166,7 @@ pub fn create_at(out: &Path, seeds: &[u64], force: bool) -> Result<Vec<RunDir>> 
         match std::fs::create_dir(&run.path) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists && force => clear(run)?,
-            // Created since the check above, by another command.
+            // Another command has created it since the check above.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(refused(run)),
             Err(source) => return Err(Error::Io { doing: "create", path: run.path.clone(), source }),
         }
@@ -176,7 +175,7 @@ pub fn create_at(out: &Path, seeds: &[u64], force: bool) -> Result<Vec<RunDir>> 
     Ok(runs)
 }
 
-/// `id` as the name of a directory: characters outside of `[A-Za-z0-9._-]` become `_`.
+/// `id` as the name of a directory. Characters other than `[A-Za-z0-9._-]` become `_`.
 ///
 /// ```
 /// assert_eq!(npg::run_dir::sanitized("gym:ALE/Pong-v5"), "gym_ALE_Pong-v5");
@@ -184,11 +183,11 @@ pub fn create_at(out: &Path, seeds: &[u64], force: bool) -> Result<Vec<RunDir>> 
 pub fn sanitized(id: &str) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     let name: String = id.chars().map(keep).collect();
-    // "." and ".." are places, not names, and no directory has an empty name.
+    // "." and ".." are not names of new directories, and an empty name is impossible.
     if name.trim_matches('.').is_empty() { "_".repeat(name.len().max(1)) } else { name }
 }
 
-/// Removes the files of a run, and nothing else; nothing through a link, and nothing of a run that goes on.
+/// Removes the files of a run and nothing else. It follows no link, and refuses a run that is still going on.
 fn clear(run: &RunDir) -> Result<()> {
     directory_at(&run.path)?;
     run.has_checkpoints_directory()?;
@@ -202,7 +201,7 @@ fn clear(run: &RunDir) -> Result<()> {
     run.remove_checkpoints(|_| true)
 }
 
-/// Whether a directory is at `path`, and no link to one.
+/// Whether a directory, and not a link to one, is at `path`.
 fn directory_at(path: &Path) -> Result<bool> {
     regular::is_directory(path).map_err(|source| match source.kind() {
         ErrorKind::InvalidInput | ErrorKind::NotADirectory => {
@@ -212,7 +211,7 @@ fn directory_at(path: &Path) -> Result<bool> {
     })
 }
 
-/// Removes the file `path`; one that is gone already is fine.
+/// Removes the file `path`. It is fine if the file is gone already.
 fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != ErrorKind::NotFound => {
@@ -222,7 +221,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes a directory and those above it.
+/// Creates a directory and its parents.
 fn create_all(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|source| match path.ancestors().find(|it| it.symlink_metadata().is_ok()) {
         Some(taken) if !taken.is_dir() => {
@@ -233,7 +232,7 @@ fn create_all(path: &Path) -> Result<()> {
     })
 }
 
-/// Names of everything in a directory; those that are not UTF-8 are not ours.
+/// The names of everything in a directory. Names that are not UTF-8 are not npg's and are left out.
 fn names_in(directory: &Path) -> Result<Vec<String>> {
     let io = |source| Error::Io { doing: "read", path: directory.to_path_buf(), source };
     let entries = std::fs::read_dir(directory).map_err(io)?;
@@ -241,7 +240,7 @@ fn names_in(directory: &Path) -> Result<Vec<String>> {
     Ok(names.map_err(io)?.into_iter().flatten().collect())
 }
 
-/// The number n when `name` is `<prefix><n>`, written without superfluous zeros.
+/// The number n if `name` is `<prefix><n>`, written without leading zeros.
 fn number_after(name: &str, prefix: &str) -> Option<u64> {
     let digits = name.strip_prefix(prefix)?;
     let number: u64 = digits.parse().ok()?;

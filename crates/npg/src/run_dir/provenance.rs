@@ -1,4 +1,4 @@
-//! By what and on what a run was made.
+//! The origin of a run: the program, the machine and the command.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
@@ -13,34 +13,34 @@ use crate::error::{Error, Result};
 use crate::regular::{self, Links};
 use crate::utc;
 
-/// What provenance.json says: enough to find the program again and to explain a difference in speed.
+/// The content of provenance.json. It is enough to find the program again and to explain a difference in speed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// The environment's id.
+    /// The id of the environment.
     pub env: String,
-    /// Version of npg.
+    /// The version of npg.
     pub version: String,
-    /// Revision of the sources, where the build knew it.
+    /// The revision of the sources, if it was known at build time.
     pub git_revision: Option<String>,
     /// Whether the sources differed from that revision.
     pub git_dirty: Option<bool>,
-    /// Model of the processor, or its architecture where the system does not tell.
+    /// The model of the processor, or its architecture if the system does not tell the model.
     pub cpu: String,
-    /// Cores that this process may use.
+    /// The number of cores that this process may use.
     pub cores: usize,
-    /// Operating system and its version.
+    /// The operating system and its version.
     pub os: String,
     /// The command line.
     pub command: Vec<String>,
-    /// When it was started, in UTC.
+    /// The time when it was started, in UTC.
     pub started: String,
-    /// The same of every command that resumed the run.
+    /// The same facts about every command that resumed the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed: Vec<Provenance>,
 }
 
 impl Provenance {
-    /// That of this process, now, for a run on the environment of that id.
+    /// The provenance of this process, now, for a run in the environment with this id.
     pub fn of_this_process(environment: &str) -> Self {
         let (git_revision, git_dirty) = revision(option_env!("NPG_GIT"));
         Self {
@@ -60,15 +60,15 @@ impl Provenance {
         }
     }
 
-    /// What `path` says; None if it cannot be read.
+    /// The content of `path`; `None` if it cannot be read.
     pub fn read(path: &Path) -> Option<Self> {
         Self::load(path).ok().flatten()
     }
 
-    /// What `path` says; None if there is no such file, or it is not of npg's.
+    /// The content of `path`; `None` if there is no such file, or if npg did not write it.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system does not give it.
+    /// [`Error::Io`] if the file cannot be read.
     pub fn load(path: &Path) -> Result<Option<Self>> {
         let io = |source| Error::Io { doing: "read", path: path.to_path_buf(), source };
         let mut bytes = Vec::new();
@@ -80,10 +80,11 @@ impl Provenance {
         Ok(serde_json::from_slice(&bytes).ok())
     }
 
-    /// Writes it to `path`. Where the file tells of an earlier command, it is added there under `resumed`.
+    /// Writes the provenance to `path`. If the file already has that of an earlier command, this one is added there under
+    /// `resumed`.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be read or written.
+    /// [`Error::Io`] if the file cannot be read or written.
     pub fn record(self, path: &Path) -> Result<()> {
         let whole = match Self::load(path)? {
             Some(mut earlier) => {
@@ -98,7 +99,7 @@ impl Provenance {
     }
 }
 
-/// From `<hash>` or `<hash>-dirty`, as `git describe --dirty` gives it.
+/// Splits `<hash>` or `<hash>-dirty`, the output of `git describe --dirty`.
 fn revision(described: Option<&str>) -> (Option<String>, Option<bool>) {
     match described.filter(|text| !text.is_empty()) {
         None => (None, None),
@@ -109,7 +110,7 @@ fn revision(described: Option<&str>) -> (Option<String>, Option<bool>) {
     }
 }
 
-/// The first `model name` of /proc/cpuinfo; ARM has none.
+/// The first `model name` in /proc/cpuinfo. ARM machines have none.
 fn cpu_model(cpuinfo: &str) -> Option<String> {
     let (_, model) = cpuinfo.lines().filter_map(|line| line.split_once(':')).find(|(k, _)| k.trim() == "model name")?;
     Some(model.trim().to_string()).filter(|model| !model.is_empty())
@@ -135,7 +136,7 @@ mod tests {
         Provenance { version: "9".into(), ..first.clone() }.record(&path).unwrap();
         assert_eq!(read().resumed.len(), 1);
         assert_eq!(read().resumed[0].version, "9");
-        // A file that cannot be read is replaced rather than kept wrong.
+        // A file that cannot be parsed is replaced, because keeping it would be wrong.
         std::fs::write(&path, "{").unwrap();
         first.clone().record(&path).unwrap();
         assert_eq!(read(), first);

@@ -1,4 +1,4 @@
-//! From a RUN argument to run directories.
+//! Finds the run directories that a RUN argument means.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::path::Path;
 use super::{RunDir, names_in, seed_of};
 use crate::error::{Error, Result, nearest};
 
-/// The runs that `run` names: itself when it is a seed's directory, or all the seeds in it, in numeric order.
+/// The runs that `run` means: itself if it is the directory of a seed, or all seeds in it, in numeric order.
 ///
-/// Seeds that have not begun (neither config.toml nor checkpoints) are left out.
+/// Seeds that have not started (with neither config.toml nor checkpoints) are left out.
 ///
 /// # Errors
-/// [`Error::Run`] when it does not exist or holds no run, with what may have been meant;
-/// [`Error::Io`] when it cannot be read.
+/// [`Error::Run`] if it does not exist or contains no run, with a hint at what may have been meant; [`Error::Io`] if it
+/// cannot be read.
 pub fn resolve(run: &Path) -> Result<Vec<RunDir>> {
     let shown = run.display();
     match run.metadata() {
@@ -50,7 +50,7 @@ pub fn resolve(run: &Path) -> Result<Vec<RunDir>> {
     Ok(runs)
 }
 
-/// Nothing is at `run`: what is, if it is a link, or what may have been meant.
+/// The error if nothing is at `run`. It names the target if `run` is a link, or what may have been meant.
 fn absent(run: &Path) -> Error {
     let shown = run.display();
     if let Ok(target) = run.read_link() {
@@ -64,11 +64,11 @@ fn absent(run: &Path) -> Error {
     Error::Run(format!("there is no run at {shown}{hint}"))
 }
 
-/// The seeds of `run` that have a directory and nothing in it: the command that was to train them was ended before it
-/// came to them. None where `run` is a seed's directory.
+/// The seeds of `run` that have an empty directory, because their command ended before it started them. Empty if `run` is the
+/// directory of a seed.
 ///
 /// # Errors
-/// [`Error::Io`] when it cannot be read.
+/// [`Error::Io`] if the directory cannot be read.
 pub fn unbegun(run: &Path) -> Result<Vec<u64>> {
     let mut unbegun = Vec::new();
     if is_run(run)? {
@@ -90,8 +90,8 @@ fn seeds_in(run: &Path) -> Result<Vec<RunDir>> {
     Ok(runs.filter(|run| run.path().is_dir()).collect())
 }
 
-/// A run whose config.toml is lost has it in its checkpoints. One that cannot be looked into is an error: it must not be
-/// left out in silence.
+/// Whether a directory has a run. A run that has lost its config.toml still has the configuration in its checkpoints. A
+/// directory that cannot be read is an error, because it must not be left out silently.
 fn is_run(directory: &Path) -> Result<bool> {
     let run = RunDir::new(directory);
     match run.config().metadata() {
@@ -106,7 +106,7 @@ fn is_run(directory: &Path) -> Result<bool> {
     }
 }
 
-/// For a directory above the runs, such as runs/CartPole-v1: which of the directories in it are runs.
+/// A hint for a directory above the runs, such as runs/CartPole-v1: the runs that it contains.
 fn deeper(directory: &Path, names: &[String]) -> String {
     let has_runs = |name: &&String| {
         let inside = directory.join(name);

@@ -23,7 +23,7 @@ fn numbers_follow_each_other_and_seeds_share_one() {
     assert_eq!(first[1].seed(), Some(1));
     assert_eq!(make("npg", &[0])[0].path(), root.path().join("CartPole-v1/npg-2/seed-0"));
     assert_eq!(make("trpo", &[7])[0].path(), root.path().join("CartPole-v1/trpo-1/seed-7"));
-    // A removed number is not used again while a later one is there; `npg-old` is no number.
+    // The number of a removed run is not used again while a later run exists. `npg-old` has no number.
     std::fs::remove_dir_all(root.path().join("CartPole-v1/npg-1")).unwrap();
     std::fs::create_dir(root.path().join("CartPole-v1/npg-old")).unwrap();
     assert_eq!(make("npg", &[0])[0].path(), root.path().join("CartPole-v1/npg-3/seed-0"));
@@ -222,7 +222,7 @@ fn what_is_in_the_place_of_the_lock_is_a_matter_of_the_run() {
     refused("a directory");
 }
 
-/// `cp -al` makes a backup of hard links: neither locks the other, and what one lock says is not written into the other.
+/// `cp -al` makes a backup of hard links. The two locks must not block each other, and writing one must not change the other.
 #[cfg(unix)]
 #[test]
 fn a_lock_with_another_name_is_replaced() {

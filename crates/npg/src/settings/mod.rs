@@ -13,26 +13,26 @@ pub use names::{
 /// `[algorithm]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Algorithm {
-    /// Named algorithm. It sets `direction` and `step`.
+    /// The named algorithm. It sets `direction` and `step`.
     pub name: AlgorithmName,
-    /// Direction.
+    /// The direction of a step.
     pub direction: Direction,
-    /// Step rule.
+    /// The rule for the length of a step.
     pub step: StepRule,
     /// KL budget of one step, nats.
     pub kl_step: f64,
     /// How `kl_step` changes over the run.
     pub kl_step_schedule: Schedule,
-    /// Largest measured KL of a step of the KL rule, in multiples of `kl_step`. None gives the textbook step, whatever its measured
-    /// KL.
+    /// Largest measured KL of a step of the KL rule, in multiples of `kl_step`. `None` gives the textbook step, whatever its
+    /// measured KL.
     pub kl_tolerance: Option<f64>,
     /// Step size of the fixed rule.
     pub alpha: f64,
-    /// Solver.
+    /// The solver for the direction.
     pub solver: Solver,
-    /// The most conjugate-gradient iterations.
+    /// The maximum number of conjugate-gradient iterations.
     pub cg_iterations: usize,
-    /// Stop when the residual norm relative to that of g falls below this.
+    /// Conjugate gradients stop when the residual norm, relative to that of g, falls below this.
     pub cg_tolerance: f64,
     /// Start conjugate gradients from the last solution.
     pub cg_warm_start: bool,
@@ -40,17 +40,17 @@ pub struct Algorithm {
     pub momentum: f64,
     /// lambda in (F + lambda I).
     pub damping: f64,
-    /// Fraction of the batch on which F is estimated.
+    /// The fraction of the batch on which F is estimated.
     pub fisher_fraction: f64,
-    /// Line search: the most reductions of alpha.
+    /// Line search: the maximum number of reductions of alpha.
     pub max_backtracks: usize,
-    /// Line search: factor on alpha in each reduction.
+    /// Line search: the factor on alpha in each reduction.
     pub backtrack_factor: f64,
-    /// Line search: required surrogate gain as a fraction of its linear prediction.
+    /// Line search: the required surrogate gain, as a fraction of its linear prediction.
     pub accept_ratio: f64,
-    /// Weight of the mean entropy in the objective.
+    /// The weight of the mean entropy in the objective.
     pub entropy_coefficient: f64,
-    /// Weight states by gamma^t, as the policy gradient theorem does.
+    /// Whether states are weighted by gamma^t, as in the policy gradient theorem.
     pub discounted_states: bool,
 }
 
@@ -83,13 +83,13 @@ impl Default for Algorithm {
 /// `[advantage]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advantage {
-    /// Estimator.
+    /// The advantage estimator.
     pub estimator: Estimator,
     /// Discount factor.
     pub gamma: f64,
     /// GAE's lambda.
     pub lambda: f64,
-    /// Subtract the batch's mean and divide by its standard deviation.
+    /// Whether the batch's mean is subtracted, and the result divided by the batch's standard deviation.
     pub normalize: bool,
 }
 
@@ -102,27 +102,27 @@ impl Default for Advantage {
 /// `[policy]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// Network.
+    /// The kind of network.
     pub network: NetworkKind,
-    /// Widths of the hidden layers of an MLP.
+    /// The widths of the hidden layers of an MLP.
     pub hidden: Vec<usize>,
-    /// Nonlinearity of an MLP.
+    /// The nonlinearity of an MLP.
     pub activation: ActivationName,
     /// Whether the sums of hidden units are normalized before the nonlinearity.
     pub layer_norm: bool,
-    /// Gain of the orthogonal initialization of the last layer.
+    /// The gain of the orthogonal initialization of the last layer.
     pub output_gain: f64,
-    /// Number of random Fourier features.
+    /// The number of random Fourier features.
     pub rbf_features: usize,
-    /// Bandwidth of the features, in units of sqrt(2 observation dimensions).
+    /// The bandwidth of the features, in units of sqrt(2 observation dimensions).
     pub rbf_bandwidth: f64,
-    /// Distribution over the actions of a box.
+    /// The distribution over the actions of a box.
     pub head: HeadName,
-    /// Standard deviation of a Gaussian policy.
+    /// The standard deviation of a Gaussian policy.
     pub std: Std,
-    /// Initial log standard deviation.
+    /// The initial log standard deviation.
     pub log_std_init: f64,
-    /// State-dependent exploration: steps for which one noise matrix is kept.
+    /// State-dependent exploration: the number of steps for which one noise matrix is kept.
     pub sde_steps: usize,
     /// How raw actions are fitted to the bounds.
     pub action_bounds: ActionBounds,
@@ -150,25 +150,25 @@ impl Default for Policy {
 /// `[value]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
-    /// Kind of baseline.
+    /// The kind of baseline.
     pub kind: ValueKind,
-    /// Widths of the hidden layers.
+    /// The widths of the hidden layers.
     pub hidden: Vec<usize>,
-    /// Nonlinearity.
+    /// The nonlinearity of the hidden layers.
     pub activation: ActivationName,
     /// Whether the sums of hidden units are normalized before the nonlinearity.
     pub layer_norm: bool,
-    /// Passes over the batch (Adam) or Gauss-Newton steps.
+    /// The number of passes over the batch (Adam) or of Gauss-Newton steps.
     pub epochs: usize,
-    /// Rows of an Adam minibatch.
+    /// The number of rows in an Adam minibatch.
     pub minibatch: usize,
     /// Adam's learning rate.
     pub learning_rate: f64,
     /// Gauss-Newton: conjugate-gradient iterations per step.
     pub cg_iterations: usize,
-    /// Gauss-Newton: initial damping. It adapts to how well the quadratic model predicts.
+    /// Gauss-Newton: the initial damping. It adapts to how well the quadratic model predicts.
     pub damping: f64,
-    /// Linear: ridge coefficient.
+    /// Linear: the ridge coefficient.
     pub ridge: f64,
 }
 
@@ -192,13 +192,14 @@ impl Default for Value {
 /// `[normalize]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalize {
-    /// Normalize observations by their running mean and standard deviation.
+    /// Whether observations are normalized by their running mean and standard deviation.
     pub observations: bool,
-    /// Whether the first layers follow the statistics, so that policy and baseline stay the same functions.
+    /// Whether the first layers are rewritten when the statistics change, so that policy and baseline stay the same
+    /// functions.
     pub compensate: bool,
-    /// Divide rewards by the running standard deviation of the discounted return.
+    /// Whether rewards are divided by the running standard deviation of the discounted return.
     pub returns: bool,
-    /// Normalized observations and rewards are clipped to this magnitude.
+    /// The magnitude at which normalized observations and rewards are clipped.
     pub clip: f64,
 }
 

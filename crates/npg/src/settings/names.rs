@@ -11,12 +11,12 @@ macro_rules! named {
             /// The names in the configuration.
             pub const NAMES: &'static [&'static str] = &[$($text),*];
 
-            /// The variant of that name.
+            /// The variant with this name.
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($text => Some(Self::$variant),)* _ => None }
             }
 
-            /// Its name in the configuration.
+            /// The name of the variant in the configuration.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
@@ -36,7 +36,7 @@ named!(
     }
 );
 named!(
-    /// Direction of a policy step.
+    /// The direction of a policy step.
     Direction {
         /// x = (F + damping I)^-1 g.
         Natural = "natural",
@@ -56,38 +56,38 @@ named!(
     }
 );
 named!(
-    /// How (F + damping I) x = g is solved.
+    /// The method that solves (F + damping I) x = g.
     Solver {
         /// Conjugate gradients on the exact Fisher product.
         Cg = "cg",
-        /// The dense exact Fisher, factorized.
+        /// The dense exact Fisher matrix, factorized.
         Cholesky = "cholesky",
         /// The Woodbury identity on sampled scores (the empirical Fisher).
         Woodbury = "woodbury",
-        /// Cholesky for at most 64 parameters, else conjugate gradients.
+        /// Cholesky for at most 64 parameters, and conjugate gradients for more.
         Auto = "auto",
     }
 );
 named!(
-    /// How a value changes over the run.
+    /// How a setting changes over the run.
     Schedule {
         /// It stays constant.
         Constant = "constant",
-        /// Linearly to zero at the last step.
+        /// It falls linearly to zero at the last step.
         Linear = "linear",
     }
 );
 named!(
-    /// Advantage estimator.
+    /// The advantage estimator.
     Estimator {
         /// Generalized advantage estimation (Schulman 2016).
         Gae = "gae",
-        /// Discounted return minus baseline.
+        /// The discounted return minus the baseline.
         MonteCarlo = "monte-carlo",
     }
 );
 named!(
-    /// The policy's network.
+    /// The kind of the policy's network.
     NetworkKind {
         /// Multilayer perceptron.
         Mlp = "mlp",
@@ -98,7 +98,7 @@ named!(
     }
 );
 named!(
-    /// Nonlinearity of hidden layers.
+    /// The nonlinearity of the hidden layers.
     ActivationName {
         /// Hyperbolic tangent.
         Tanh = "tanh",
@@ -111,7 +111,7 @@ named!(
     }
 );
 named!(
-    /// Distribution over the actions of a box.
+    /// The distribution over the actions of a box.
     HeadName {
         /// Independent normals.
         Gaussian = "gaussian",
@@ -120,7 +120,7 @@ named!(
     }
 );
 named!(
-    /// Standard deviation of a Gaussian policy.
+    /// The standard deviation of a Gaussian policy.
     Std {
         /// One parameter for each action dimension.
         StateIndependent = "state-independent",
@@ -133,14 +133,14 @@ named!(
 named!(
     /// How a Gaussian policy's raw action is fitted to the action space's bounds.
     ActionBounds {
-        /// Executed action = raw action, clipped.
+        /// The executed action is the raw action, clipped.
         Clip = "clip",
         /// Raw -1..1 is mapped onto low..high, then clipped.
         Rescale = "rescale",
     }
 );
 named!(
-    /// Kind of value baseline.
+    /// The kind of value baseline.
     ValueKind {
         /// MLP trained by Adam on minibatches.
         MlpAdam = "mlp-adam",
@@ -148,7 +148,7 @@ named!(
         MlpGaussNewton = "mlp-gauss-newton",
         /// Ridge regression on features of observation and time (Duan 2016).
         Linear = "linear",
-        /// Zero.
+        /// No baseline: V is zero everywhere.
         None = "none",
     }
 );

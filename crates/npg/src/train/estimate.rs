@@ -1,4 +1,4 @@
-//! Advantages and targets of a batch, from the baseline before it is fitted to that batch.
+//! The advantages and targets of a batch. They use the baseline before it is fitted to that batch.
 
 use super::Trainer;
 use crate::advantage::{advantages, discounted_weights, normalize};
@@ -7,12 +7,12 @@ use crate::problem::{States, Surrogate};
 use crate::rollout::Batch;
 use crate::value::Visited;
 
-/// The estimates from a batch before anything learns from it. There is one number per row of the batch, except for `finals` and
-/// scalars.
+/// The estimates from a batch before anything learns from it. There is one number for each row of the batch, except in
+/// `finals` and scalars.
 pub(super) struct Estimate {
-    /// V of the states.
+    /// The values of the states.
     pub(super) values: Vec<f64>,
-    /// V of the batch's final observations.
+    /// The values of the batch's final observations.
     pub(super) finals: Vec<f64>,
     /// Advantages, normalized if the configuration says so.
     pub(super) advantages: Vec<f64>,
@@ -49,7 +49,7 @@ impl Trainer {
         Estimate { values, finals, advantages, targets, discounts, unit, scaled_unit, clipped: scaled.clipped }
     }
 
-    /// The batch as the policy's update reads it: the states with their weights, and the data of the surrogate.
+    /// The batch in the form that the policy's update reads: the states with their weights, and the data of the surrogate.
     pub(super) fn samples<'a>(&self, batch: &'a Batch, estimate: &'a Estimate) -> (States<'a>, Surrogate<'a>) {
         let (algorithm, discounts) = (&self.config.algorithm, estimate.discounts.as_deref());
         let states = States {

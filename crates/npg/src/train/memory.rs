@@ -15,13 +15,13 @@ const UNKNOWN: u64 = 16 << 30;
 const PARAMETER: u128 = 64;
 
 /// # Errors
-/// [`Error::Config`] with everything that does not fit, its size, and how much memory there is.
+/// [`Error::Config`] with everything that does not fit, its size, and the free memory.
 pub(super) fn check(config: &Config, spec: &Spec) -> Result<()> {
     let mistakes = mistakes(config, spec, available());
     if mistakes.is_empty() { Ok(()) } else { Err(Error::Config(mistakes)) }
 }
 
-/// One part in this many is added to the memory that must be free at once, because not everything is counted.
+/// The free memory must exceed the total by one part in this many, because not everything is counted.
 const MARGIN: u128 = 4;
 
 /// One part of training that may be too large.
@@ -57,7 +57,7 @@ fn mistakes(config: &Config, spec: &Spec, available: u64) -> Vec<Mistake> {
     too_large.into_iter().map(mistake).collect()
 }
 
-/// Whether the system can allocate that many bytes, because it may have other limits. They are never touched.
+/// Whether the system lets this process allocate that many bytes; it may have limits of its own. The memory is never touched.
 fn can_be_had(bytes: u128) -> bool {
     usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok())
 }
@@ -83,7 +83,7 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
         },
         Need {
             key: "rollout.n_envs",
-            // Observations and their moments in f64, network inputs in f32, and the tile that is being computed.
+            // The observations and their moments in f64, the network inputs in f32, and the tile that is being computed.
             bytes: 24 * spec.observation.len() as u128 * rollout.n_envs as u128
                 + 4 * inputs * (rollout.n_envs + TILE) as u128,
             what: format!("observations of {inputs} numbers"),
@@ -95,7 +95,7 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
     needs
 }
 
-/// What the solver of the natural direction forms, of `rows` states and so many parameters.
+/// The matrices that the solver of the natural direction forms, for this many states and parameters.
 fn of_solver(algorithm: &config::Algorithm, rows: u128, parameters: u128) -> Option<Need> {
     if algorithm.direction != Direction::Natural {
         return None;
@@ -122,7 +122,7 @@ fn of_solver(algorithm: &config::Algorithm, rows: u128, parameters: u128) -> Opt
     }
 }
 
-/// What the value baseline keeps, of observations of so many network inputs.
+/// The memory of the value baseline, for this many network inputs.
 fn of_baseline(value: &config::Value, inputs: u128) -> Option<Need> {
     match value.kind {
         ValueKind::None => None,
@@ -147,13 +147,13 @@ fn of_baseline(value: &config::Value, inputs: u128) -> Option<Need> {
     }
 }
 
-/// A lower bound on the bytes of an observation in a batch: in wide rows, a number may be a byte.
+/// A lower bound on the bytes of an observation in a batch. In wide observations, a number may take only one byte.
 fn bytes_of_row(spec: &Spec) -> u128 {
     let inputs = spec.observation.encoded_len();
     if inputs > WIDE { spec.observation.len() as u128 } else { 4 * inputs as u128 }
 }
 
-/// All parameters of the policy, except for those of state-dependent exploration.
+/// The number of the policy's parameters, without those of state-dependent exploration.
 fn policy_parameters(config: &Config, spec: &Spec) -> u128 {
     let policy = &config.policy;
     let inputs = spec.observation.encoded_len() as u128;
@@ -165,7 +165,7 @@ fn policy_parameters(config: &Config, spec: &Spec) -> u128 {
     }
 }
 
-/// Weights and biases of fully connected layers.
+/// The number of weights and biases in fully connected layers.
 fn network_parameters(inputs: u128, hidden: &[usize], outputs: u128) -> u128 {
     let ends = hidden.iter().map(|width| *width as u128).chain([outputs]);
     let layers = ends.scan(inputs, |before, width| Some((std::mem::replace(before, width) + 1) * width));
@@ -176,7 +176,8 @@ fn gibibytes(bytes: u128) -> String {
     format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64)
 }
 
-/// The bytes that this process can still allocate: what the system says is available, or the process's limit.
+/// The number of bytes that this process can still allocate: the memory that the system says is available, or the limit of
+/// the process if that is less.
 fn available() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let of_system = read("/proc/meminfo").and_then(|text| field(&text, "MemAvailable:"));
@@ -186,12 +187,12 @@ fn available() -> u64 {
     of_container.chain(of_system.map(|kibibytes| kibibytes * 1024)).chain(address_space()).min().unwrap_or(UNKNOWN)
 }
 
-/// The number after `name`.
+/// The number that follows `name` at the start of a line.
 fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
 }
 
-/// What `ulimit -v` allows.
+/// The limit of `ulimit -v`.
 #[cfg(unix)]
 fn address_space() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::As).current

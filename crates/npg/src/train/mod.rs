@@ -1,6 +1,6 @@
 //! The outer loop: sample, estimate advantages, update the policy, fit the baseline, measure.
 //!
-//! A [`Trainer`] is an iterator of [`Iteration`]s and does no I/O; [`crate::session`] gives it a run directory.
+//! A [`Trainer`] is an iterator over [`Iteration`]s and does no I/O; [`crate::session`] gives it a run directory.
 
 mod estimate;
 mod memory;
@@ -36,17 +36,17 @@ use std::time::Instant;
 /// If more than this fraction of a batch's rewards is clipped, a note says so.
 const MANY_CLIPPED: f64 = 0.02;
 
-/// Episodes in the running means.
+/// The number of episodes in the running means.
 const WINDOW: usize = 100;
 
-/// What one iteration did.
+/// The result of one iteration.
 #[derive(Clone, Debug)]
 pub struct Iteration {
-    /// Its number, from 1.
+    /// The number of the iteration, from 1.
     pub iteration: u64,
-    /// Transitions sampled so far.
+    /// The number of transitions sampled so far.
     pub steps: u64,
-    /// Every metric of the table.
+    /// The values of all metrics.
     pub metrics: Row,
     /// The result of the policy update.
     pub status: UpdateStatus,
@@ -55,10 +55,10 @@ pub struct Iteration {
 }
 
 impl Iteration {
-    /// Whatever is unusual about it, one sentence each; usually nothing.
+    /// Everything unusual about the iteration, as one sentence each; usually nothing.
     pub fn notes(&self) -> Vec<String> {
         let update = match &self.status {
-            // The first one in a run.
+            // Only the first shortened step of a run is worth a note.
             UpdateStatus::Stepped if self.metrics.get(metrics::BACKTRACKS) > Some(0.0) => (self
                 .metrics
                 .get(metrics::SHORTENED)
@@ -110,21 +110,21 @@ pub struct Trainer {
     may_sample_ahead: bool,
     /// How often training was continued with new environments.
     restarts: u64,
-    /// What the solver keeps between updates.
+    /// The state that the solver keeps between updates.
     solver: SolverState,
     iteration: u64,
     steps: u64,
     episodes: u64,
     diverged: u64,
-    /// Updates whose step was shortened or given up.
+    /// The number of updates whose step was shortened or given up.
     shortened: u64,
-    /// (return, length) of the last episodes.
+    /// The (return, length) of the last episodes.
     recent: VecDeque<(f64, f64)>,
-    /// What the next report of a gain needs from this iteration.
+    /// What the next report needs from this iteration.
     delivery: Delivery,
-    /// Seconds and steps of training in this process.
+    /// The seconds and steps of training in this process.
     clock: (f64, u64),
-    /// Seconds of training in the processes before.
+    /// The seconds of training in earlier processes.
     seconds_before: f64,
 }
 
@@ -158,7 +158,7 @@ impl Trainer {
         Self::begin(config, source, 0)
     }
 
-    /// Like [`Trainer::new`], after that many changes of the environments.
+    /// Like [`Trainer::new`], after this many changes of the environments.
     fn begin(config: Config, source: Box<dyn EnvSource>, restarts: u64) -> Result<Self> {
         let spec = source.spec();
         let mut mistakes = config.validate();
@@ -202,12 +202,12 @@ impl Trainer {
         })
     }
 
-    /// The configuration.
+    /// The configuration of the run.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The spec of the environment.
+    /// The specification of the environment.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
@@ -217,29 +217,30 @@ impl Trainer {
         &self.policy
     }
 
-    /// Transitions sampled so far.
+    /// The number of transitions sampled so far.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Iterations done so far.
+    /// The number of iterations done so far.
     pub fn iterations(&self) -> u64 {
         self.iteration
     }
 
-    /// Episodes finished so far.
+    /// The number of episodes finished so far.
     pub fn episodes(&self) -> u64 {
         self.episodes
     }
 
-    /// Seconds of training, including those before a resume: only sampling and updates.
+    /// The seconds of training, including those before a resume. Only sampling and updates count.
     pub fn seconds(&self) -> f64 {
         self.seconds_before + self.clock.0
     }
 
-    /// Changes the total number of steps, and schedules follow it. If `until_return` has been reached already, nothing would be
-    /// left to do, so it is turned off; returns whether it was. A batch that was sampled ahead
-    /// ([`EnvSource::samples_on_one_thread`]) is used as it is. It may be shorter than others, or end after a lower new total.
+    /// Changes the total number of steps; schedules follow the new total. If `until_return` has been reached already, it is
+    /// turned off, because nothing would be left to do; returns whether it was. A batch that was sampled ahead
+    /// ([`EnvSource::samples_on_one_thread`]) is used as it is. It may be shorter than others, or end after a lower new
+    /// total.
     pub fn set_total_steps(&mut self, steps: u64) -> bool {
         let is_dropped = self.has_reached_return() && steps > self.steps;
         if is_dropped {
@@ -249,20 +250,20 @@ impl Trainer {
         is_dropped
     }
 
-    /// Sets whether a batch may be sampled before the iteration before it has ended. That must not be so if someone acts on the
+    /// Sets whether a batch may be sampled before the previous iteration has ended. This must be off if someone acts on the
     /// environments between iterations, or stops early and counts their steps. Otherwise no result depends on it.
     pub fn set_samples_ahead(&mut self, may: bool) {
         self.may_sample_ahead = may;
     }
 
-    /// Drops the episodes in progress, so that the next batch starts with a reset of every environment. It is for environments
-    /// that somebody else has stepped or reset.
+    /// Drops the episodes in progress, so that the next batch starts with a reset of every environment. Call it if somebody
+    /// else has stepped or reset the environments.
     pub fn begin_episodes_anew(&mut self) {
         self.ahead = None;
         self.sampler.begin_anew();
     }
 
-    /// Whether all steps are done, or the wanted return is reached.
+    /// Whether all steps are done or the wanted return is reached.
     pub fn is_done(&self) -> bool {
         self.steps >= self.config.run.steps || self.has_reached_return()
     }
@@ -295,13 +296,14 @@ impl Trainer {
         }
         self.policy.theta.clone_from(&policy.theta);
         self.policy.encoder.normalizer.clone_from(&policy.encoder.normalizer);
-        // These belong to the policy before: a batch, a direction, and the promise of its last step.
+        // These belong to the previous policy: a batch, a direction, and the predicted gain of its last step.
         (self.ahead, self.solver) = (None, SolverState::default());
         self.delivery = Delivery::default();
         Ok(())
     }
 
-    /// Runs evaluation episodes with the current policy, the most probable actions and the run's seed. Training is not affected.
+    /// Runs evaluation episodes with the current policy, the deterministic actions and the run's seed. Training is not
+    /// affected.
     ///
     /// # Errors
     /// Those of [`evaluate`].
@@ -311,7 +313,7 @@ impl Trainer {
         self.pool.install(|| evaluate(policy, source, plan))
     }
 
-    /// One iteration; None when training is done.
+    /// Runs one iteration; `None` if training is done.
     ///
     /// # Errors
     /// If the environment reports an error. The trainer must not be used after that, but its last checkpoint is good.
@@ -328,8 +330,8 @@ impl Trainer {
         let (batch, sampled) = self.collect()?;
         let estimate = self.estimate(&batch);
 
-        // The policy's update and the baseline's fit read the same batch and not each other, so they run in parallel. If sampling
-        // leaves cores idle, the fit waits until it can run while the next batch is sampled.
+        // The policy's update and the baseline's fit read the same batch but not each other, so they run in parallel. If
+        // sampling leaves cores idle, the fit waits until it can run while the next batch is sampled.
         let kl_step = self.kl_step();
         let (states, surrogate) = self.samples(&batch, &estimate);
         let visited = Visited { inputs: batch.states(), steps: &batch.steps };
@@ -352,7 +354,7 @@ impl Trainer {
         let mut updated = updating.elapsed().as_secs_f64();
         self.take(&update);
 
-        // Only now may the normalizers change.
+        // The normalizers may change only now.
         let relation = self.renormalize(&batch);
         let return_scale = self.rewards.scale();
         self.rewards.settle();
@@ -393,15 +395,16 @@ impl Trainer {
         Ok(Iteration { iteration, steps, metrics: row, status, value_refused: !fit.accepted })
     }
 
-    /// The batch that was sampled ahead, if there is one, or a new one; and the seconds that it took.
+    /// The batch that was sampled ahead if there is one, or a new one, and the seconds that it took.
     fn collect(&mut self) -> Result<(Batch, f64)> {
         let steps = self.batch_steps();
-        // The total may have changed since the batch was sampled, but the environments have taken its steps.
+        // The total may have changed since the batch was sampled, but the environments have taken its steps already.
         self.ahead.take().unwrap_or_else(|| sample(&mut self.sampler, &self.policy, steps))
     }
 
-    /// Whether the next batch is sampled before this iteration has ended. That is never so for environments that can save their
-    /// state: a checkpoint has their state, and that must not be the state after a batch that the checkpoint does not have.
+    /// Whether the next batch is sampled before this iteration has ended. This is never so for environments that can save
+    /// their state: a checkpoint holds their state, which must not be the state after a batch that the checkpoint does not
+    /// hold.
     fn samples_ahead(&self) -> bool {
         self.may_sample_ahead && self.source.samples_on_one_thread() && self.sampler.save().is_none()
     }
@@ -409,7 +412,7 @@ impl Trainer {
     /// Gives the parameters of an update to the policy.
     fn take(&mut self, update: &Update) {
         self.policy.theta.clone_from(&update.theta);
-        let is_kept = self.config.algorithm.step == StepRule::Kl; // a line search often shortens, and that is normal
+        let is_kept = self.config.algorithm.step == StepRule::Kl; // a line search often shortens steps, and that is normal
         let gave_up = update.status == UpdateStatus::LineSearchFailed;
         self.shortened += u64::from(is_kept && (update.backtracks > 0 || gave_up));
     }
@@ -432,14 +435,14 @@ impl Trainer {
         fitted
     }
 
-    /// Transitions of the next batch.
+    /// The number of transitions in the next batch.
     fn batch_steps(&self) -> u64 {
         (self.config.run.steps - self.steps.min(self.config.run.steps)).min(self.config.rollout.batch_steps as u64)
     }
 
-    /// Adds the batch to the statistics of observations. With `normalize.compensate`, the first layer is rewritten so that the
-    /// policy computes the same function as before. Returns the change of variables for the baseline, or None on the first
-    /// update, which chooses the units.
+    /// Adds the batch to the statistics of observations. With `normalize.compensate`, the first layer is rewritten so that
+    /// the policy computes the same function as before. Returns the change of variables for the baseline, or `None` on the
+    /// first update, which replaces the identity by real statistics.
     fn renormalize(&mut self, batch: &Batch) -> Option<Vec<(f64, f64)>> {
         let normalizer = self.policy.encoder.normalizer.as_mut()?;
         let before = normalizer.clone();

@@ -1,21 +1,21 @@
-//! Two measurements of the new policy on a few states of the batch.
+//! Two measurements of the new policy in a few states of the batch.
 
 use crate::network::{Packed, TILE, Tile};
 use crate::policy::Policy;
 use crate::rollout::Batch;
 
-/// States looked at.
+/// The number of states that are measured.
 const STATES: usize = 256;
 
 pub(super) struct Probe {
-    /// Mean standard deviation of Gaussian actions; nan for others.
+    /// The mean standard deviation of Gaussian actions; NaN for other actions.
     pub(super) std: f64,
-    /// KL(policy with the normalizer it was updated with || policy with the one it has now); 0 without normalizer.
+    /// The KL from the policy with the normalizer of its update to the policy with the current one; 0 without a normalizer.
     pub(super) kl_normalizer: f64,
 }
 
-/// Measures at evenly spread states of the batch: `policy` as it is now, against the parameters `updated` behind the
-/// normalizer that the batch was sampled with.
+/// Measures in evenly spread states of the batch: the current `policy`, compared with the parameters `updated` and the
+/// normalizer with which the batch was sampled.
 pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
     let normalized = policy.encoder.normalizer.is_some();
     let has_std = policy.distribution.width().reals > 0;

@@ -1,5 +1,4 @@
-//! Promised against delivered: the gain that each update promises for J, the expected discounted return, and the gain that it
-//! delivered.
+//! The gain that each update predicts for J, the expected discounted return, and the gain that it realized.
 
 use super::Trainer;
 use super::estimate::Estimate;
@@ -21,12 +20,12 @@ pub(super) struct Starts {
     pub(super) variance: f64,
 }
 
-/// The values that must be remembered from one iteration to the next.
+/// What must be remembered from one iteration to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Delivery {
-    /// The reward that one unit of the baseline's values is worth since its last fit; None before the first fit.
+    /// The reward that one unit of the baseline's values has been worth since its last fit; `None` before the first fit.
     pub(super) value_unit: Option<f64>,
-    /// J of the last batch, completed by the baseline that was fitted to it; None with fewer than two episodes.
+    /// J of the last batch, completed by the baseline that was fitted to it; `None` with fewer than two episodes.
     pub(super) before: Option<Starts>,
 }
 
@@ -35,19 +34,19 @@ pub(super) struct Report {
     episodes: Episodes,
     promise: Promise,
     now: Starts,
-    /// Gain over the last batch, and its standard error.
+    /// The gain over the last batch, and its standard error.
     realized: (f64, f64),
 }
 
 impl Starts {
-    /// The sum of gamma^t r over each segment that starts an episode, plus gamma^n V of the observation after it unless the
-    /// episode terminated. `beyond` has V of each of the batch's final observations, in units of reward.
+    /// Sums gamma^t r over each segment that starts an episode, and adds gamma^n V of the observation after the segment,
+    /// unless the episode terminated. `beyond` has V of each of the batch's final observations, in units of reward.
     pub(super) fn of(batch: &Batch, beyond: &[f64], gamma: f64) -> Self {
         let total = |segment: &Segment| {
             let beyond = segment.end.bootstrap().map_or(0.0, |row| beyond[row]);
             batch.rewards[segment.rows.clone()].iter().rev().fold(beyond, |later, reward| reward + gamma * later)
         };
-        // Where each episode begins.
+        // Each return is stored at the first row of its episode.
         let mut returns = vec![None; batch.len()];
         for segment in batch.segments.iter().filter(|segment| segment.first_step == 0) {
             returns[segment.rows.start] = Some([total(segment)]);
@@ -57,7 +56,7 @@ impl Starts {
         Self { count, mean, variance: if count < 2.0 { f64::NAN } else { moments.squares[0] / (count - 1.0) / count } }
     }
 
-    /// Whether there is a mean with a variance: at least two episodes, all of them finite.
+    /// Whether there are a mean and a variance: at least two episodes, all with finite returns.
     pub(super) fn is_known(&self) -> bool {
         self.count >= 2.0 && self.mean.is_finite() && self.variance.is_finite()
     }
@@ -72,8 +71,8 @@ impl Starts {
 }
 
 impl Trainer {
-    /// The report of an iteration after its batch is counted and its baseline is fitted. `estimate` is from before the fit.
-    /// `fitted` is the reward that one unit of the fit's targets is worth, or None if the fit was refused.
+    /// The report of an iteration. Call it after the batch is counted and the baseline is fitted. `estimate` is from before
+    /// the fit. `fitted` is the reward that one unit of the fit's targets is worth, or `None` if the fit was refused.
     pub(super) fn report(
         &mut self,
         batch: &Batch,
@@ -85,8 +84,8 @@ impl Trainer {
         let center = self.rewards.worth_of_center(&batch.final_steps);
         let in_rewards =
             |values: &[f64], unit: f64| values.iter().zip(&center).map(|(v, c)| v * unit + c).collect::<Vec<f64>>();
-        // One baseline completes this batch's returns, and the new one will complete the next batch's. A gain is a difference under
-        // one baseline, so that what the baseline learns does not count as a gain.
+        // One baseline completes this batch's returns, and the new one will complete those of the next batch. A gain is
+        // always a difference under a single baseline, so that what the baseline learns does not count as a gain.
         let unit = self.delivery.value_unit.or(fitted).unwrap_or(1.0);
         let now = Starts::of(batch, &in_rewards(&estimate.finals, unit), gamma);
         let realized = now.gain(self.delivery.before);

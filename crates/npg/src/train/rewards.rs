@@ -1,4 +1,4 @@
-//! Scaling of rewards before advantages are estimated from them: a constant is subtracted if that changes nothing, rewards are
+//! The scaling of rewards before advantages are estimated. A constant is subtracted if that changes nothing, rewards are
 //! divided by the spread of returns, and outliers are clipped.
 
 use super::report::discounted_length;
@@ -12,27 +12,28 @@ use crate::rollout::Batch;
 /// A standard deviation below this fraction of the mean's magnitude is rounding error: all values are equal.
 const ROUNDING: f64 = 1e-12;
 
-/// A mean reward of more than this many standard deviations hides the differences between rewards.
+/// If the mean reward is more than this many standard deviations, it hides the differences between rewards.
 const DROWNS: f64 = 3.0;
 
-/// Rewards in units that a baseline can be fitted to.
+/// Rewards in units to which a baseline can be fitted.
 ///
-/// With `normalize.returns` a reward r becomes (r - c) s. The scale s is 1 over the running standard deviation of the discounted
-/// return. The center c is 0, unless the mean reward of the first batch hides the differences between rewards. Then c is that
-/// mean, as long as every episode has ended after the same number of steps or was cut short from outside, because a constant in
-/// the rewards is then worth the same to all policies. As soon as episodes differ in length, a longer episode has a value of its
-/// own, and c is 0 for good. Rewards that are all equal are not centered either. If each step costs 1 until a goal is found,
-/// states that a baseline has not seen look better than those it has seen, and that helps to find the goal.
+/// With `normalize.returns`, a reward r becomes (r - c) s. The scale s is 1 over the running standard deviation of the
+/// discounted return. The center c is 0, unless the mean reward of the first batch hides the differences between rewards.
+/// Then c is that mean, as long as every episode has ended after the same number of steps or was cut short from outside,
+/// because a constant in the rewards is then worth the same to all policies. As soon as episodes differ in length, the length
+/// of an episode affects its value, and c is 0 for good. Rewards that are all equal are not centered either. For example, if
+/// each step costs 1 until a goal is found, states that the baseline has not seen look better than those it has seen, and
+/// that helps to find the goal.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Rewards {
     is_scaled: bool,
     gamma: f64,
     clip: f64,
-    /// Moments of the rewards so far.
+    /// The moments of the rewards so far.
     rewards: Moments,
-    /// Moments of the discounted sums of centered rewards, at each step.
+    /// The moments of the discounted sums of centered rewards, at each step.
     pub(super) returns: Moments,
-    /// The moments of the current batch, which count from the next one on.
+    /// The moments of the current batch. They count from the next batch on.
     pending: Option<Moments>,
     center: f64,
     lengths: Lengths,
@@ -41,11 +42,11 @@ pub(super) struct Rewards {
 /// What is known about the lengths of episodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Lengths {
-    /// The longest one, episodes in progress included.
+    /// The longest one, including episodes in progress.
     longest: u32,
     /// The length of all episodes that terminated.
     terminated: Option<u32>,
-    /// Whether they differ.
+    /// Whether the lengths differ.
     vary: bool,
 }
 
@@ -54,7 +55,7 @@ pub(super) struct Scaled {
     pub(super) rewards: Vec<f64>,
     /// The fraction that was clipped.
     pub(super) clipped: f64,
-    /// (a, b): the baseline's value V must become a V + b so that it keeps its meaning; None if it need not change.
+    /// (a, b): the baseline's value V must become a V + b to keep its meaning. `None` if it need not change.
     pub(super) change: Option<(f64, f64)>,
 }
 
@@ -73,8 +74,8 @@ impl Lengths {
         self.vary |= self.terminated.is_some_and(|length| length < self.longest);
     }
 
-    /// The value of a reward of 1 at each step after `step` steps of an episode. Without a discount and an end, the longest
-    /// episode counts as the end.
+    /// The value of a reward of 1 at each step after `step` steps of an episode. Without a discount and without terminated
+    /// episodes, episodes are assumed to end at the longest length so far.
     fn worth_of_one(&self, step: u32, gamma: f64) -> f64 {
         match self.terminated {
             None if gamma < 1.0 => 1.0 / (1.0 - gamma),
@@ -97,8 +98,8 @@ impl Rewards {
         }
     }
 
-    /// Scales a batch. The scale of before stays in use until [`Rewards::settle`], except for the first batch that has any spread:
-    /// sampling does not depend on the scale, so that batch can set it itself.
+    /// Scales a batch. The previous scale stays in use until [`Rewards::settle`], except for the first batch with any spread:
+    /// sampling does not depend on the scale, so that batch can set its own.
     pub(super) fn scaled(&mut self, batch: &Batch) -> Scaled {
         if !self.is_scaled {
             return Scaled { rewards: batch.rewards.clone(), clipped: 0.0, change: None };
@@ -148,7 +149,7 @@ impl Rewards {
         Some(change)
     }
 
-    /// Moments of the sum of gamma^k (r - center) over the episode so far, at each row.
+    /// The moments of the sum of gamma^k (r - center) over the episode so far, at each row.
     fn returns_of(&self, batch: &Batch) -> Moments {
         let worth = |step: u32| match self.center {
             0.0 => 0.0,
@@ -167,7 +168,7 @@ impl Rewards {
         if self.is_scaled && self.has_spread() { 1.0 / self.returns.variance(0).sqrt() } else { 1.0 }
     }
 
-    /// The value of the center, in rewards, after each of these numbers of steps of an episode. Baselines do not contain it.
+    /// The value of the center in rewards, after each of these numbers of steps of an episode. Baselines do not include it.
     pub(super) fn worth_of_center(&self, steps: &[u32]) -> Vec<f64> {
         let worth = |step: &u32| match self.center {
             0.0 => 0.0,

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::value::{Baseline, Optimizer};
 
 impl Trainer {
-    /// Sets the KL budget of all following steps in nats, whatever was scheduled.
+    /// Sets the KL budget of all following steps, in nats. It replaces any schedule.
     ///
     /// # Errors
     /// [`Error::Config`] unless it is finite and positive.
@@ -17,7 +17,8 @@ impl Trainer {
         })
     }
 
-    /// Sets the step size of the baseline's Adam in all following fits. Baselines that are fitted in another way ignore it.
+    /// Sets the learning rate of the baseline's Adam for all following fits. Baselines that are fitted in another way ignore
+    /// it.
     ///
     /// # Errors
     /// [`Error::Config`] unless it is finite and positive.

@@ -1,7 +1,7 @@
-//! A trainer's whole state in a checkpoint, and back.
+//! Saves the whole state of a trainer in a checkpoint, and restores it.
 //!
-//! A checkpoint has a few observations and the policy's outputs for them, so any loader can verify that it computes the same
-//! function.
+//! A checkpoint includes a few observations and the policy's outputs for them, so that any loader can verify that it computes
+//! the same function.
 
 use super::report::{Delivery, Starts};
 use super::rewards::Rewards;
@@ -20,9 +20,10 @@ use crate::value::{Baseline, BaselineState};
 use serde_json::json;
 use std::collections::VecDeque;
 
-/// Example observations in a checkpoint.
+/// The number of example observations in a checkpoint.
 const EXAMPLES: usize = 8;
-/// The relative difference of an example's outputs that still counts as the same function (another maths library).
+/// The relative difference of an example's outputs up to which the function counts as the same. Another maths library may
+/// cause such a difference.
 const TOLERANCE: f32 = 1e-4;
 
 impl Trainer {
@@ -66,7 +67,7 @@ impl Trainer {
     /// episodes, and false if they could not save their state and start new ones.
     ///
     /// # Errors
-    /// [`FileFault`] if the archive is not such a state, or belongs to another environment.
+    /// [`FileFault`] if the archive is not the state of a trainer, or belongs to another environment.
     pub fn restore(archive: &Archive, source: Box<dyn EnvSource>) -> Result<(Self, bool), RestoreError> {
         let config = config(archive)?;
         check_environment(archive, &source.spec())?;
@@ -78,8 +79,8 @@ impl Trainer {
         Ok((trainer, archive.field("environments_saved")?))
     }
 
-    /// Like [`Trainer::restore`], but with other environments of the same spaces. Their episodes start again, with seeds and noise
-    /// that no environment before them had.
+    /// Like [`Trainer::restore`], but with other environments that have the same spaces. Their episodes start again, with
+    /// seeds and noise that no earlier environment had.
     ///
     /// # Errors
     /// Those of [`Trainer::restore`].
@@ -128,7 +129,7 @@ struct Learned {
     solver: SolverState,
     delivery: Delivery,
     recent: VecDeque<(f64, f64)>,
-    /// Iterations, steps, episodes, diverged ones, shortened steps.
+    /// The numbers of iterations, steps, episodes, diverged simulations and shortened steps.
     counts: [u64; 5],
     seconds: f64,
 }
@@ -169,7 +170,7 @@ impl Learned {
     }
 }
 
-/// How often training was continued with new environments; absent in older files.
+/// How often training was continued with new environments. Older files do not have this count.
 fn restarts(archive: &Archive) -> Result<u64, FileFault> {
     if archive.header.get("restarts").is_none() {
         return Ok(0);
@@ -177,7 +178,8 @@ fn restarts(archive: &Archive) -> Result<u64, FileFault> {
     count("restarts", archive.field("restarts")?)
 }
 
-/// Absent before the first iteration and without reports; then the next iteration has no gain to report.
+/// Reads what the next report needs. It is absent before the first iteration and without reports; the next iteration then has
+/// no gain to report.
 fn load_delivery(archive: &Archive) -> Result<Delivery, FileFault> {
     const NAME: &str = "trust_region/delivery";
     if !archive.names().any(|name| name == NAME) {
@@ -194,7 +196,7 @@ fn load_delivery(archive: &Archive) -> Result<Delivery, FileFault> {
 /// Why a checkpoint cannot be restored.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// The archive is not such a state.
+    /// The archive is not the state of a trainer.
     #[error(transparent)]
     Fault(#[from] FileFault),
     /// The environment or the configuration refused.
@@ -219,8 +221,8 @@ fn check_environment(archive: &Archive, spec: &Spec) -> Result<(), FileFault> {
     if id == spec.id { Ok(()) } else { Err(FileFault::Mismatch(format!("it belongs to {id}, not to {}", spec.id))) }
 }
 
-/// A configuration may describe networks that no memory can hold. So before anything is made from it, the file must have at
-/// least the weights between the hidden layers.
+/// A configuration may describe networks that no memory can hold. Before anything is made from it, the file must therefore be
+/// shown to have at least the weights between the hidden layers.
 fn check_policy_size(archive: &Archive, config: &Config) -> Result<(), FileFault> {
     match config.policy.network {
         NetworkKind::Mlp => check_size(archive, "policy/theta", &config.policy.hidden),
@@ -298,7 +300,8 @@ fn load_baseline(baseline: &mut Baseline, archive: &Archive) -> Result<(), FileF
     Ok(())
 }
 
-/// Checks the widths of the policy. They have their own message, because lengths of flat vectors do not tell what has changed.
+/// Checks the widths of the policy. They have their own message, because the length of a flat vector does not tell what has
+/// changed.
 fn check_widths(policy: &Policy, archive: &Archive) -> Result<(), FileFault> {
     let width = |tensor| archive.shape(tensor).map(|shape| shape.last().copied().unwrap_or(0));
     let (inputs, outputs) = (width("example/inputs")?, width("example/outputs")?);
@@ -332,7 +335,7 @@ fn load_policy_state(policy: &mut Policy, archive: &Archive) -> Result<(), FileF
     let expected = archive.f32("example/outputs", &[EXAMPLES, policy.network.outputs()])?;
     let outputs = run(policy, &inputs);
     for (index, (a, b)) in outputs.iter().zip(&expected).enumerate() {
-        let same = (a - b).abs() <= TOLERANCE * (1.0 + b.abs()); // false for nan
+        let same = (a - b).abs() <= TOLERANCE * (1.0 + b.abs()); // false for NaN
         if !same {
             let message = format!("the policy gives {a} for example output {index}, which was {b}");
             return Err(FileFault::Damaged(message));
@@ -379,7 +382,7 @@ pub(super) fn load_moments(name: &str, width: usize, archive: &Archive) -> Resul
 /// How the numbers of a tensor are read: [`Archive::f64`] or [`Archive::any_f64`].
 type Reader = fn(&Archive, &str, &[usize]) -> Result<Vec<f64>, FileFault>;
 
-/// Stores vectors of different lengths, one after the other, with their lengths.
+/// Stores vectors of different lengths one after the other, with their lengths.
 fn insert_ragged<'a>(name: &str, rows: impl Iterator<Item = &'a [f64]> + Clone, archive: &mut Archive) {
     let lengths: Vec<u64> = rows.clone().map(|row| row.len() as u64).collect();
     let values: Vec<f64> = rows.flatten().copied().collect();
@@ -387,7 +390,7 @@ fn insert_ragged<'a>(name: &str, rows: impl Iterator<Item = &'a [f64]> + Clone, 
     archive.insert_f64(name, &[values.len()], &values);
 }
 
-/// What [`insert_ragged`] stored.
+/// Reads what [`insert_ragged`] stored.
 fn ragged(name: &str, rows: usize, archive: &Archive, read: Reader) -> Result<Vec<Vec<f64>>, FileFault> {
     let lengths = archive.u64(&format!("{name}/lengths"), &[rows])?;
     let total = lengths.iter().try_fold(0u64, |sum, length| sum.checked_add(*length)).unwrap_or(u64::MAX);
@@ -423,7 +426,7 @@ fn load_snapshots(n: usize, width: usize, archive: &Archive) -> Result<Vec<Snaps
     let sums = archive.f64("environments/sums", &[n, 2])?;
     let observations = ragged("environments/observations", n, archive, Archive::f64)?;
     let noise = ragged("environments/noise", n, archive, Archive::f64)?;
-    let states = ragged("environments/states", n, archive, Archive::any_f64)?; // theirs to judge
+    let states = ragged("environments/states", n, archive, Archive::any_f64)?; // the environments judge their own states
     if observations.iter().any(|o| !(o.is_empty() || o.len() == width)) {
         return Err(FileFault::Mismatch(format!("an observation does not have {width} numbers")));
     }

@@ -19,7 +19,7 @@ fn trainer(id: &str, config: Config) -> Trainer {
     Trainer::new(config, source).unwrap()
 }
 
-/// Parameters and all metrics except times, as bits.
+/// The parameters and all metrics except times, as bits.
 fn trace(trainer: &mut Trainer) -> Vec<u64> {
     let mut bits = Vec::new();
     while let Some(iteration) = trainer.step() {
@@ -40,7 +40,7 @@ fn exactly_the_requested_steps_also_when_nothing_divides() {
     assert_eq!(steps, [1000, 2000, 2345]);
 }
 
-/// Pendulum's episodes of 200 steps end in every other batch of 100.
+/// Pendulum's episodes have 200 steps, so they end in every other batch of 100.
 #[test]
 fn the_return_of_a_batch_is_that_of_the_episodes_that_ended_in_it() {
     let mut config = config(2000);
@@ -69,7 +69,7 @@ fn threads_do_not_change_a_bit() {
     }
 }
 
-/// Parameters and all other metrics have the same bits without the report.
+/// The parameters and all other metrics have the same bits without the report.
 #[test]
 fn a_report_steers_nothing() {
     for (id, discounted_states) in [("CartPole-v1", false), ("CartPole-v1", true), ("Pendulum-v1", false)] {
@@ -98,7 +98,7 @@ fn a_report_steers_nothing() {
     }
 }
 
-/// As those are that were written before there were reports.
+/// Files that were written before there were reports look like this.
 #[test]
 fn a_checkpoint_without_a_report_is_resumed() {
     let mut settings = config(3000);
@@ -120,7 +120,7 @@ fn a_checkpoint_without_a_report_is_resumed() {
     assert!(gain(&mut second).is_finite());
 }
 
-/// The first statistics change all units. After that, the policy does not change when the statistics do.
+/// The first statistics change all units. After that, the policy stays the same when the statistics change.
 #[test]
 fn statistics_that_move_leave_a_compensated_policy() {
     let moved = |compensate| -> Vec<f64> {
@@ -134,7 +134,7 @@ fn statistics_that_move_leave_a_compensated_policy() {
     assert!(without.iter().all(|kl| *kl > 1e-6), "{without:?}");
 }
 
-/// The run is interrupted after every iteration, with every part of the state in use.
+/// The run is interrupted after every iteration, and every part of the state is in use.
 #[test]
 fn a_resumed_run_equals_the_uninterrupted_one() {
     for (id, std) in [("CartPole-v1", crate::config::Std::StateIndependent), ("Pendulum-v1", crate::config::Std::Sde)] {
@@ -183,14 +183,15 @@ fn a_checkpoint_of_another_environment_or_with_other_outputs_is_refused() {
     assert!(error.to_string().contains("example output"), "{error}");
 }
 
-/// From scratch to a mean return of 150 in 20,000 steps, on three seeds.
+/// Learns from scratch to a mean return of 150 in 20,000 steps, with three seeds.
 #[test]
 fn cartpole_is_learned() {
     for seed in 0..3 {
         let mut config = config(20_000);
         config.run.seed = seed;
         config.algorithm.kl_step = 0.02;
-        config.value.epochs = 10; // with 3 the baseline is too poor: ten seeds of ten stop at 95, with 10 none below 250
+        // With 3 epochs the baseline is too poor: all of ten seeds stop at 95. With 10 epochs none of them ends below 250.
+        config.value.epochs = 10;
         let mut trainer = trainer("CartPole-v1", config);
         trainer.by_ref().for_each(|i| assert_eq!(i.unwrap().status, UpdateStatus::Stepped));
         let evaluation = trainer.evaluate(20).unwrap();
@@ -230,7 +231,7 @@ fn a_state_that_could_not_be_loaded_is_not_saved() {
     assert!(overflowed.check_saved(&archive).is_err(), "an f32 does not hold these parameters");
 }
 
-/// It would reach the policy only when the training goes on, and be taken for the policy's fault.
+/// Otherwise it would reach the policy only when training continues, and look like a fault of the policy.
 #[test]
 fn a_saved_observation_that_is_no_number_is_the_files_fault() {
     let mut trainer = trainer("CartPole-v1", config(3000));
@@ -247,12 +248,12 @@ fn a_saved_observation_that_is_no_number_is_the_files_fault() {
     }
 }
 
-/// Whatever kills it after that finds a run that can be resumed.
+/// If the run is killed after that, it can be resumed.
 #[test]
 fn the_first_checkpoint_comes_before_all_else_and_is_enough_to_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let run = crate::run_dir::RunDir::new(directory.path());
-    std::fs::create_dir(run.config()).unwrap(); // so that it ends there
+    std::fs::create_dir(run.config()).unwrap(); // so that it stops there
     let error = crate::session::Session::begin(trainer("CartPole-v1", config(1000)), run.clone()).prepare();
     assert!(error.unwrap_err().to_string().contains("config.toml"));
     std::fs::remove_dir(run.config()).unwrap();
