@@ -340,9 +340,9 @@ fn a_file_in_the_place_of_a_directory_is_named() {
     fs::write(place.path("file"), "").unwrap();
     symlink("nowhere", place.path("link")).unwrap();
     for (out, told) in [
-        ("file", "file is no directory"),
-        ("file/a/b", "file is no directory"),
-        ("link", "link is a symbolic link to no directory"),
+        ("file", "file is not a directory"),
+        ("file/a/b", "file is not a directory"),
+        ("link", "link is a symbolic link that does not lead to a directory"),
     ] {
         let ended = place.npg(&format!("{SMALL} --steps 500 --out {out}"));
         let remedy = "; remove it, or choose another place with --out";

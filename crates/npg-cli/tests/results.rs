@@ -107,7 +107,7 @@ fn policies_that_cannot_be_evaluated() {
     insta::assert_snapshot!(shown("eval o --checkpoint p/seed-0/checkpoints/best.safetensors"), @r#"
     exit code 4
     --- stderr
-    error: cannot use p/seed-0/checkpoints/best.safetensors: it does not fit: it is of Acrobot-v1, and this run is of CartPole-v1
+    error: cannot use p/seed-0/checkpoints/best.safetensors: it does not fit: it belongs to Acrobot-v1, but this run belongs to CartPole-v1
     "#);
 }
 

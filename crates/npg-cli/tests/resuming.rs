@@ -256,7 +256,7 @@ fn runs_that_lack_files() {
     insta::assert_snapshot!(place.npg("resume o --steps 9000").shown(), @r#"
     exit code 4
     --- stderr
-    error: cannot use o/seed-0/checkpoints/step-000000005000.safetensors: it does not fit: it is of Pendulum-v1, and this run is of CartPole-v1
+    error: cannot use o/seed-0/checkpoints/step-000000005000.safetensors: it does not fit: it belongs to Pendulum-v1, but this run belongs to CartPole-v1
     "#);
 
     std::fs::remove_dir_all(run("checkpoints")).unwrap();

@@ -106,7 +106,7 @@ fn a_key_path_of_any_depth_is_told() {
     let mut layers = Layers::default();
     layers.set(&format!("{}a=1", "a.".repeat(100_000)));
     layers.flag("settings", &format!("env{}", ".a".repeat(100_000)), 1);
-    let told = "a key path of 100001 parts is no setting's; write table.key";
+    let told = "no setting has a key path of 100001 parts; write table.key";
     assert_eq!(problems(&layers), [format!("--set: {told}"), format!("settings: {told}")]);
 }
 

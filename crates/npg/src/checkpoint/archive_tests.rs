@@ -204,7 +204,8 @@ fn a_file_of_the_wrong_length_is_not_read_whole() {
     let path = directory.path().join("a.safetensors");
     small().write(&path).unwrap();
     let length = std::fs::metadata(&path).unwrap().len();
-    OpenOptions::new().write(true).open(&path).unwrap().set_len(3 << 30).unwrap(); // a sparse file, which takes no room on the disk
+    // A sparse file, which takes no room on the disk.
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(3 << 30).unwrap();
     let message = Archive::read(&path).unwrap_err().to_string();
     let expected = format!("it is damaged: it has {} bytes, but its header says {length}", 3u64 << 30);
     assert!(message.ends_with(&expected), "{message}");

@@ -27,7 +27,8 @@ impl Field for bool {
 
 impl Field for u64 {
     fn value(&self) -> Value {
-        Value::from(i64::try_from(*self).unwrap_or(-1)) // -1 stands for integers that TOML cannot hold: it is outside the range of every key
+        // An integer that TOML cannot hold becomes -1, which is outside the range of every key.
+        Value::from(i64::try_from(*self).unwrap_or(-1))
     }
 
     fn assign(&mut self, value: &Value) -> Option<()> {

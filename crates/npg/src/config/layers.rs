@@ -106,7 +106,7 @@ impl Layers {
         let mut value = value.into();
         let depth = path.split('.').count();
         if depth > DEEPEST {
-            let message = format!("a key path of {depth} parts is no setting's; write table.key");
+            let message = format!("no setting has a key path of {depth} parts; write table.key");
             return self.mistakes.push(Mistake { key: name.into(), message });
         }
         for part in path.rsplit('.') {

@@ -194,7 +194,7 @@ fn cut_lines(file: &mut File, mut judge: impl FnMut(&str) -> Line) -> io::Result
         match judged {
             Line::Keep | Line::Unreadable if cut.removed == 0 => cut.length = at,
             Line::Keep | Line::Unreadable | Line::Past => cut.removed += 1,
-            Line::Foreign => return Err(io::Error::other("its first line is not that of npg's")),
+            Line::Foreign => return Err(io::Error::other("its first line is not a header of npg")),
         }
     }
     drop(reader);

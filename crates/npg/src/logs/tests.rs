@@ -199,7 +199,7 @@ fn somebody_elses_table_is_not_touched() {
     let mut log = RunLog::resume(&run, 0);
     log.iteration(1, 10, &[("a", 1.0)]);
     let warnings = log.take_warnings();
-    assert!(warnings[0].ends_with("its first line is not that of npg's; the run goes on without it"), "{warnings:?}");
+    assert!(warnings[0].ends_with("its first line is not a header of npg; the run goes on without it"), "{warnings:?}");
     assert_eq!(text(run.progress()), "name,age\nada,36\n");
     assert_eq!(text(run.metrics()).lines().count(), 1);
 }

@@ -97,7 +97,7 @@ impl RunDir {
         let directory = self.checkpoints();
         let place = directory.display();
         match directory.read_link() {
-            Ok(target) => format!("{place} is a symbolic link to {}, where there is none", target.display()),
+            Ok(target) => format!("{place} is a symbolic link to {}, where there are no checkpoints", target.display()),
             Err(_) if directory.is_dir() => format!("there is none in {place}"),
             Err(_) => format!("there is no {place}"),
         }
@@ -134,12 +134,13 @@ impl RunDir {
         let unsaved = opened.archive.unsaved_options().map_err(fault)?;
         if !unsaved.is_empty() {
             let unsaved = unsaved.join(", ");
-            let message = format!("it is of {id} with options that no file can hold ({unsaved}): load it in Python");
+            let message =
+                format!("it belongs to {id} with options that no file can hold ({unsaved}): load it in Python");
             return Err(fault(FileFault::Mismatch(message)));
         }
         match Provenance::load(&self.provenance())? {
             Some(run) if run.env != id => {
-                Err(fault(FileFault::Mismatch(format!("it is of {id}, and this run is of {}", run.env))))
+                Err(fault(FileFault::Mismatch(format!("it belongs to {id}, but this run belongs to {}", run.env))))
             }
             _ => Ok(id),
         }

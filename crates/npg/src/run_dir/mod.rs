@@ -225,7 +225,11 @@ fn remove(path: &Path) -> Result<()> {
 fn create_all(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|source| match path.ancestors().find(|it| it.symlink_metadata().is_ok()) {
         Some(taken) if !taken.is_dir() => {
-            let what = if taken.is_symlink() { "a symbolic link to no directory" } else { "no directory" };
+            let what = if taken.is_symlink() {
+                "a symbolic link that does not lead to a directory"
+            } else {
+                "not a directory"
+            };
             Error::Run(format!("{} is {what}; remove it, or choose another place with --out", taken.display()))
         }
         _ => Error::Io { doing: "create", path: path.to_path_buf(), source },

@@ -190,7 +190,7 @@ fn a_link_to_no_checkpoints_is_named() {
     std::os::unix::fs::symlink("../elsewhere", run.checkpoints()).unwrap();
     let message = run.open_checkpoint(&CheckpointChoice::Latest).unwrap_err().to_string();
     assert!(
-        message.contains("/seed-0/checkpoints is a symbolic link to ../elsewhere, where there is none"),
+        message.contains("/seed-0/checkpoints is a symbolic link to ../elsewhere, where there are no checkpoints"),
         "{message}"
     );
     let message = run.make_checkpoints_directory().unwrap_err().to_string();
