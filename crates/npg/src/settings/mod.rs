@@ -1,7 +1,7 @@
-//! What the algorithm can be told: plain structs with the defaults of `npg train`.
+//! The settings of the algorithm: plain structs, with the defaults of `npg train`.
 //!
-//! A configuration has one of them for each of its tables ([`crate::config`] reads and writes it); the algorithm sees only these
-//! structs.
+//! A configuration has one of them for each of its tables, and [`crate::config`] reads and writes it. The algorithm sees only
+//! these structs.
 
 mod names;
 

@@ -1,4 +1,4 @@
-//! The choices among the settings, with the names that they have in a configuration.
+//! The choices among the settings, with their names in a configuration.
 
 /// Declares an enum whose variants have names in the configuration.
 macro_rules! named {
