@@ -1,4 +1,4 @@
-//! Figures that move, as GIF: a background, and what changes in front of it.
+//! Animated figures in GIF files: a background, and frames in front of it.
 
 use gif::{Encoder, Repeat};
 
@@ -7,38 +7,38 @@ use super::scene::Item;
 use crate::atomic::write_atomically;
 use crate::error::{Error, Result};
 
-/// A drawing on white that changes over time, again and again.
+/// A drawing on white that changes over time and repeats for ever.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Animation {
     /// Width in pixels.
     pub width: f64,
     /// Height in pixels.
     pub height: f64,
-    /// What stays, from back to front.
+    /// The items that stay, from back to front.
     pub background: Vec<Item>,
-    /// What is drawn over it for a while, at least one.
+    /// The frames that are drawn over the background, one after the other. There is at least one.
     pub frames: Vec<Frame>,
 }
 
-/// What is seen at a time.
+/// What is drawn for a while.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
-    /// From back to front.
+    /// The items, from back to front.
     pub items: Vec<Item>,
-    /// For how long, in hundredths of a second.
+    /// How long the frame is shown, in hundredths of a second.
     pub hundredths: u16,
 }
 
-/// Longest edge in pixels: what GIF can count.
+/// The longest edge in pixels that a GIF can have.
 const LARGEST: f64 = 65_535.0;
-/// From 1, the best colors, to 30, the least work, where a frame has more than 256.
+/// The effort for choosing colors if a frame has more than 256 of them: from 1 (best colors) to 30 (least work).
 const SPEED: i32 = 10;
 
 /// Red, green, blue and opacity.
 type Pixel = [u8; 4];
 
 impl Animation {
-    /// The animation as a GIF that begins again at its end, at one device pixel for each pixel of the figure.
+    /// The animation as a GIF that repeats for ever. Each pixel of the figure is one pixel of the image.
     pub fn to_gif(&self) -> Vec<u8> {
         let mut still = Canvas::new(self.width.min(LARGEST), self.height.min(LARGEST), 1.0);
         still.draw(&self.background);
@@ -51,7 +51,7 @@ impl Animation {
         for frame in &self.frames {
             let mut canvas = still.clone();
             canvas.draw(&frame.items);
-            let now = canvas.pixels.take(); // opaque on white, so that premultiplied colors are colors
+            let now = canvas.pixels.take(); // everything is opaque on white, so premultiplied colors are plain colors
             let change = difference(before.as_chunks().0, now.as_chunks().0, width);
             encoder.write_frame(&gif::Frame { delay: frame.hundredths, ..change }).expect(memory);
             before = now;
@@ -60,10 +60,10 @@ impl Animation {
         file
     }
 
-    /// Writes the GIF in one piece.
+    /// Writes the GIF atomically.
     ///
     /// # Errors
-    /// [`Error::Config`] unless `path` ends in .gif, [`Error::Io`] when the file cannot be written; an earlier file is
+    /// [`Error::Config`] if `path` does not end in .gif, and [`Error::Io`] if the file cannot be written. An earlier file is
     /// then still there.
     pub fn save(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
         let path = path.as_ref();
@@ -74,8 +74,8 @@ impl Animation {
     }
 }
 
-/// The frame that turns the image `before` into `now`: the smallest rectangle that holds all changes, in which the
-/// rest is transparent. The whole image where there was none before.
+/// The frame that turns the image `before` into `now`. It is the smallest rectangle that contains all changes, and everything
+/// else in it is transparent. It is the whole image if there was none before.
 fn difference(before: &[Pixel], now: &[Pixel], width: u16) -> gif::Frame<'static> {
     let columns = usize::from(width);
     let changed = |i: &usize| before.get(*i) != now.get(*i);
@@ -85,7 +85,7 @@ fn difference(before: &[Pixel], now: &[Pixel], width: u16) -> gif::Frame<'static
         (top, bottom) = (top.min(i / columns), bottom.max(i / columns));
     }
     if left > right {
-        (left, right, top, bottom) = (0, 0, 0, 0); // nothing changed: one pixel, as before
+        (left, right, top, bottom) = (0, 0, 0, 0); // nothing changed: one pixel with its old color
     }
     let pixels = (top..=bottom).flat_map(|row| (left..=right).map(move |column| row * columns + column));
     let mut rgba: Vec<u8> = pixels.flat_map(|i| if changed(&i) { now[i] } else { [0; 4] }).collect();
@@ -113,7 +113,7 @@ mod tests {
         Animation { width: 20.0, height: 10.0, background: vec![square(14.0, 0x0072B2)], frames }
     }
 
-    /// The images as a viewer shows them.
+    /// The images that a viewer shows.
     fn viewed(gif: &[u8]) -> Vec<Vec<[u8; 3]>> {
         let mut options = gif::DecodeOptions::new();
         options.set_color_output(gif::ColorOutput::RGBA);

@@ -1,9 +1,9 @@
-//! Arrows in a panel: directions of numbers, all equally long on paper.
+//! Arrows in a panel. They show directions and all have the same length on paper.
 
 use super::axes::Panel;
 use super::scene::{Color, Item, Path, Point, Stroke};
 
-/// How arrows look.
+/// The style of arrows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ArrowStyle {
     /// Length in pixels.
@@ -14,8 +14,8 @@ pub struct ArrowStyle {
     pub color: Color,
 }
 
-/// The arrow that begins at `place` and points where `change` leads, both in the numbers of `panel`, whose axes are
-/// linear. On paper it is `style.length` long, whatever the size of `change`. Nothing where it has no direction.
+/// An arrow that starts at `place` and points in the direction of `change`. Both are numbers on the axes of `panel`, which
+/// are linear. On paper the arrow is `style.length` long, whatever the size of `change`. Empty if `change` has no direction.
 pub fn arrow(panel: &Panel, place: [f64; 2], change: [f64; 2], style: &ArrowStyle) -> Vec<Item> {
     let tail = panel.point(place[0], place[1]);
     let Some(along) = on_paper(panel, change).filter(|_| tail.iter().all(|v| v.is_finite())) else {
@@ -32,7 +32,7 @@ pub fn arrow(panel: &Panel, place: [f64; 2], change: [f64; 2], style: &ArrowStyl
     vec![Item::Path(shaft), Item::Path(Path::area(corners, color))]
 }
 
-/// The direction of `change` on paper, y downward, of length 1.
+/// The direction of `change` on paper, with y downward and length 1.
 fn on_paper(panel: &Panel, change: [f64; 2]) -> Option<Point> {
     let largest = change[0].abs().max(change[1].abs());
     let [x, y] = change.map(|v| v / largest); // so that squares neither overflow nor vanish
@@ -59,7 +59,7 @@ mod tests {
         };
         assert_eq!(tip([1.0, 0.0]), [70.0, 150.0]);
         assert_eq!(tip([0.0, -1e-300]), [50.0, 170.0], "down, however short");
-        let [x, y] = tip([3.0, 1.0]); // at 45 degrees on this paper
+        let [x, y] = tip([3.0, 1.0]); // this is 45 degrees on this paper
         assert!((x - 50.0 - 200f64.sqrt()).abs() < 1e-12 && (150.0 - y - 200f64.sqrt()).abs() < 1e-12);
         for change in [[0.0, 0.0], [f64::NAN, 1.0], [f64::INFINITY, 1.0]] {
             assert!(arrow(&panel, [0.5, 0.5], change, &style).is_empty());

@@ -1,4 +1,4 @@
-//! Axes and panels: numbers to places, grid, ticks.
+//! Axes and panels: the places of numbers, the grid, and the ticks.
 
 use super::font::Weight;
 use super::palette::{GRID, MUTED};
@@ -11,9 +11,9 @@ const TICK_SIZE: f64 = 12.0;
 /// How numbers are spaced along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// Equal differences are equally long.
+    /// Equal differences have equal lengths.
     Linear,
-    /// Equal ratios are equally long; only positive numbers have a place.
+    /// Equal ratios have equal lengths. Only positive numbers have a place.
     Log,
 }
 
@@ -22,17 +22,17 @@ pub enum Scale {
 pub struct Axis {
     /// How numbers are spaced.
     pub scale: Scale,
-    /// Number at the beginning, below `high`.
+    /// The number at the start of the axis. It is below `high`.
     pub low: f64,
-    /// Number at the end.
+    /// The number at the end of the axis.
     pub high: f64,
-    /// Numbers with a grid line and a label.
+    /// The numbers with a grid line and a label.
     pub ticks: Vec<f64>,
 }
 
 impl Axis {
-    /// The axis from `low` to `high` with about `count` ticks. Where these are no range, the numbers closest to them
-    /// that are one are used.
+    /// An axis from `low` to `high` with about `count` ticks. If these do not form a valid range, a similar range that is
+    /// valid is used.
     pub fn new(scale: Scale, low: f64, high: f64, count: usize) -> Self {
         let (low, high) = if low <= high { (low, high) } else { (high, low) };
         let (low, high) = match scale {
@@ -50,8 +50,9 @@ impl Axis {
         Self { scale, low, high, ticks }
     }
 
-    /// The axis that shows all of `values` with a twentieth of its length to spare at each end, and about `count`
-    /// ticks. Values without a place on the scale are left out; from 0 to 1 when there is none.
+    /// An axis that shows all of `values`, with a margin of a twentieth of its length at each end, and about `count` ticks.
+    /// Values without a place on the scale are left out. Without any value, the axis is that of an invalid range (see
+    /// [`Axis::new`]).
     pub fn covering(scale: Scale, values: impl IntoIterator<Item = f64>, count: usize) -> Self {
         let shown = |x: &f64| x.is_finite() && (scale == Scale::Linear || *x > 0.0);
         let (low, high) = values
@@ -72,7 +73,7 @@ impl Axis {
         }
     }
 
-    /// Where `value` is: 0 at the beginning, 1 at the end, NaN without a place.
+    /// The position of `value` on the axis: 0 at the start, 1 at the end, and NaN if it has no place.
     pub fn place(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
@@ -85,24 +86,24 @@ impl Axis {
 /// A rectangle with two axes in which data are drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
-    /// Where the data are; ticks and labels stand outside, to the left and below.
+    /// The area of the data. Ticks and labels stand outside, to the left and below.
     pub area: Rectangle,
-    /// Left to right.
+    /// The horizontal axis, from left to right.
     pub x: Axis,
-    /// Bottom to top.
+    /// The vertical axis, from bottom to top.
     pub y: Axis,
 }
 
 impl Panel {
-    /// Where the numbers `x` and `y` are drawn. Not finite without a place on the axes; places far outside are moved
-    /// closer, so that every renderer can draw lines to them.
+    /// The place of the numbers `x` and `y`. It is not finite if a number has no place on its axis. Places far outside are
+    /// moved closer, so that every renderer can draw lines to them.
     pub fn point(&self, x: f64, y: f64) -> Point {
         let place = |axis: &Axis, value| axis.place(value).clamp(-20.0, 20.0);
         let Rectangle { x: left, y: top, width, height } = self.area;
         [left + width * place(&self.x, x), top + height * (1.0 - place(&self.y, y))]
     }
 
-    /// The line through numbers (x, y).
+    /// The line through these numbers (x, y).
     pub fn line(&self, numbers: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke) -> Item {
         Item::Path(Path::line(numbers.into_iter().map(|(x, y)| self.point(x, y)).collect(), stroke))
     }
@@ -127,15 +128,15 @@ impl Panel {
         self.line([(self.x.low, y), (self.x.high, y)], stroke)
     }
 
-    /// Data, cut off at the panel's edges.
+    /// Data, clipped at the edges of the panel.
     pub fn data(&self, items: Vec<Item>) -> Item {
-        // A little more, so that lines along an edge and dots at the ends stay whole.
+        // The clip area is a little larger, so that lines along an edge and dots at the ends stay whole.
         let Rectangle { x, y, width, height } = self.area;
         let clip = Rectangle { x: x - 5.0, y: y - 2.0, width: width + 10.0, height: height + 4.0 };
         Item::Group(Group { class: "data", tooltip: None, clip: Some(clip), items })
     }
 
-    /// What the vertical axis shows, beside its tick labels.
+    /// The label of the vertical axis.
     pub fn y_label(&self, label: &str) -> Item {
         Item::Text(Text {
             at: [self.area.x - 50.0, self.area.y + 0.5 * self.area.height],
@@ -148,7 +149,7 @@ impl Panel {
         })
     }
 
-    /// Grid and tick labels: what is drawn before the data.
+    /// The grid and the tick labels, which are drawn before the data.
     pub fn frame(&self) -> Item {
         let Rectangle { x: left, y: top, width, height } = self.area;
         let bottom = top + height;

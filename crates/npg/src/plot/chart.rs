@@ -1,4 +1,4 @@
-//! Plain charts side by side: lines and dots over an axis, each with its key.
+//! Plain charts side by side, with lines and dots. Each has its own key.
 
 use super::axes::{Axis, Panel, Scale};
 use super::curves::text;
@@ -10,26 +10,26 @@ use super::scene::{Anchor, Circle, Figure, Item, Point, Rectangle, Stroke, named
 /// One panel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
-    /// What it shows, with the unit.
+    /// What the panel shows, with the unit.
     pub title: String,
-    /// What the horizontal axis is.
+    /// The label of the horizontal axis.
     pub x_label: String,
-    /// What the vertical axis is.
+    /// The label of the vertical axis.
     pub y_label: String,
-    /// Spacing of the axes, horizontal and vertical.
+    /// The spacing of the horizontal and of the vertical axis.
     pub scales: [Scale; 2],
-    /// What is drawn, from back to front.
+    /// The series, from back to front.
     pub series: Vec<Plotted>,
 }
 
-/// Points of one kind.
+/// The points of one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plotted {
-    /// Its name in the key; a series without a name is not in it.
+    /// The name in the key. A series without a name is not in the key.
     pub label: String,
-    /// (x, y); not finite lifts the pen.
+    /// The points (x, y). A point that is not finite interrupts the line.
     pub points: Vec<(f64, f64)>,
-    /// The line; its color is that of the marks too.
+    /// The style of the line. Its color is also that of the dots.
     pub stroke: Stroke,
     /// What is drawn at the points.
     pub mark: Mark,
@@ -38,19 +38,19 @@ pub struct Plotted {
 /// How points are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// A line through them.
+    /// A line through the points.
     Line,
-    /// A dot at each.
+    /// A dot at each point.
     Dots,
-    /// Both.
+    /// A line and dots.
     LineAndDots,
 }
 
 /// Width of a figure.
 const WIDTH: f64 = 1000.0;
-/// Room left of each panel, for tick labels.
+/// The room to the left of each panel, for tick labels.
 const LEFT: f64 = 66.0;
-/// Room right of the last panel.
+/// The room to the right of the last panel.
 const RIGHT: f64 = 24.0;
 /// Height of the panels.
 const HEIGHT: f64 = 300.0;

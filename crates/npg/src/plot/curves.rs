@@ -1,4 +1,4 @@
-//! The figure of `npg plot`: its large panel, the return, and the layout of the whole.
+//! The figure of `npg plot`: the large panel with the return, and the layout of the figure.
 
 use std::path::PathBuf;
 
@@ -15,20 +15,20 @@ use super::scene::{Anchor, Circle, Color, Figure, Item, Point, Rectangle, Stroke
 use super::series::{Series, Summary, at_shared_steps, summarize};
 use crate::error::{Error, Result};
 
-/// How [`learning_curves`] draws.
+/// The options of [`learning_curves`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurveOptions {
-    /// Title; by default the environment, where the directories tell it and there is one.
+    /// The title. By default it is the environment, if the directories tell it and it is the same for all.
     pub title: Option<String>,
-    /// One name for each run; by default what tells their directories apart.
+    /// One name for each run. By default it is the part of the paths that tells the runs apart.
     pub labels: Vec<String>,
-    /// The return at which the task counts as solved, drawn as a line; runs of several environments have none.
+    /// The return at which the task counts as solved, drawn as a line. Figures of several environments do not show it.
     pub threshold: Option<f64>,
-    /// The panels that are drawn, of [`PANELS`]; all that have data where there are none.
+    /// The names of the panels to draw, from [`PANELS`]. If it is empty, all panels with data are drawn.
     pub panels: Vec<String>,
-    /// Resamples of the bootstrap intervals.
+    /// The number of resamples for bootstrap intervals.
     pub resamples: usize,
-    /// Seed of the bootstrap.
+    /// The seed of the bootstrap.
     pub seed: u64,
 }
 
@@ -44,31 +44,31 @@ impl CurveOptions {
     }
 }
 
-/// The names of the panels: the large one, then the small ones in their order.
+/// The names of the panels: the large one, and then the small ones in their order.
 pub const PANELS: [&str; 5] = [RETURN, QUANTITIES[0].name, QUANTITIES[1].name, QUANTITIES[2].name, QUANTITIES[3].name];
-/// The large panel.
+/// The name of the large panel.
 const RETURN: &str = "return";
 
 /// Width of the figure.
 pub(super) const WIDTH: f64 = 1000.0;
-/// Room for tick labels left of each panel.
+/// The room for tick labels to the left of each panel.
 pub(super) const LEFT: f64 = 64.0;
-/// Room right of the last panel.
+/// The room to the right of the last panel.
 pub(super) const RIGHT: f64 = 28.0;
 /// Height of the large panel.
 const HEIGHT: f64 = 360.0;
 /// Height of a small panel.
 const SMALL: f64 = 150.0;
-/// Height of what stands below a panel.
+/// The height of what stands below a panel.
 pub(super) const BELOW: f64 = 44.0;
-/// More small panels than these stand in rows of two.
+/// More small panels than this are placed in rows of two.
 const MOST_COLUMNS: usize = 3;
-/// With more runs than these, a line for each seed would hide the comparison.
+/// With more runs than this, a line for each seed would hide the comparison.
 pub(super) const FEW_RUNS: usize = 4;
-/// A line that is no data: the threshold, the KL budget.
+/// The style of lines that are not data: the threshold and the KL budget.
 pub(super) const REFERENCE: Stroke = Stroke { color: MUTED, width: 1.2, dash: Some([2.0, 3.0]) };
 
-/// A run as it is drawn.
+/// A run, with its style.
 pub(super) struct Run {
     pub(super) label: String,
     pub(super) seeds: Vec<Seed>,
@@ -86,7 +86,7 @@ impl Run {
         self.seeds.iter().any(|seed| !seed.evaluations.is_empty())
     }
 
-    /// Steps of the last row or evaluation of any seed.
+    /// The number of steps at the last row or evaluation of any seed.
     pub(super) fn end(&self) -> f64 {
         let last = |seed: &Seed| {
             let evaluated = seed.evaluations.last().map_or(0.0, |(steps, _)| *steps);
@@ -95,7 +95,7 @@ impl Run {
         self.seeds.iter().map(last).fold(0.0, f64::max)
     }
 
-    /// Evaluations at the steps that all seeds share, or of each seed where there are none.
+    /// The evaluations at the steps that all seeds share. If they share none, the evaluations of each seed.
     pub(super) fn evaluations(&self) -> Vec<(f64, f64)> {
         let of = |seed: &Seed| Series::new(seed.evaluations.iter().map(|(steps, value)| (*steps, Some(*value))));
         let seeds: Vec<Series> = self.seeds.iter().map(of).collect();
@@ -111,46 +111,48 @@ impl Run {
         self.color.with_alpha(BAND_ALPHA)
     }
 
-    /// The center of seeds.
+    /// The line for the center of the seeds.
     pub(super) fn center(&self, panel: &Panel, summary: &Summary, width: f64) -> Item {
         named("series", Some(self.label.clone()), vec![trace(panel, summary.points(), self.stroke(width))])
     }
 
-    /// The interval of the center; nothing for a single seed.
+    /// The band for the interval of the center; `None` for a single seed.
     pub(super) fn band(&self, panel: &Panel, summary: &Summary) -> Option<Item> {
         let areas = panel.band(&summary.steps, &summary.low, &summary.high, self.band_color());
         (!areas.is_empty()).then(|| named("band", None, areas))
     }
 
-    /// A dot for each evaluation; nothing without any.
+    /// A dot for each evaluation; `None` if there are none.
     pub(super) fn dots(&self, panel: &Panel, evaluations: &[(f64, f64)]) -> Option<Item> {
         let dots = evaluations.iter().map(|(x, y)| Item::Circle(dot(panel.point(*x, *y), self.color))).collect();
         (!evaluations.is_empty()).then(|| named("evaluations", Some(format!("{}, evaluation", self.label)), dots))
     }
 }
 
-/// Draws the learning curves of `runs`, each a seed directory or the parent of some.
+/// Draws the learning curves of `runs`. Each is the directory of a seed or a directory of several seeds.
 ///
-/// Large panel: `rollout/ep_rew_mean` against environment steps. A run of several seeds is a thick line (their
-/// interquartile mean; the mean below four seeds) with its 95 % bootstrap interval as a band, over the steps that all
-/// seeds have reached; up to four runs also show a thin line for each seed. Seeds that logged at different steps are interpolated linearly
-/// onto a common grid. Dots are evaluations, at the steps that all seeds share, or else of each seed.
+/// The large panel shows `rollout/ep_rew_mean` against environment steps. A run of several seeds is a thick line (their
+/// interquartile mean, or the mean for fewer than four seeds). A band shows its 95 % bootstrap interval, over the steps that
+/// all seeds have reached. If there are at most four runs, each seed also has a thin line. Seeds that logged at different
+/// steps are interpolated linearly onto a common grid. Dots are evaluations at the steps that all seeds share, or those of
+/// each seed if they share none.
 ///
-/// [`CurveOptions::panels`] picks some of the panels; a small one that is alone is as large as the return.
+/// [`CurveOptions::panels`] selects panels. A small panel that is alone is as large as the return.
 ///
-/// Small panels, for those quantities that were logged: measured and predicted KL divergence of the updates with the
-/// budget, explained variance (drawn down to -1), relative residual of the linear solver, and promised against delivered:
-/// the surrogate's gains and the realized ones, each added up over the updates for which both are known.
+/// The small panels show the quantities that were logged: the measured and the predicted KL divergence of the updates with
+/// the budget, the explained variance (drawn down to -1), the relative residual of the linear solver, and promised against
+/// delivered. The last one has the surrogate's gains and the realized gains, each summed over the updates for which both are
+/// known.
 ///
-/// Runs of several environments, as their provenance.json tells, get a panel of returns for each environment instead, in
-/// the order in which they are first given, all under one key: a label has one color everywhere. Labels are then the
-/// algorithms; where an environment has several runs of one algorithm, ends of the directories. Lines for single seeds,
-/// the threshold and the small panels are not drawn then.
+/// If the runs belong to several environments, according to their provenance.json, there is one panel of returns for each
+/// environment instead, in the order in which the environments are first given. There is a single key: a label has the same
+/// color everywhere. The labels are then the algorithms, or the ends of the directories if an environment has several runs of
+/// one algorithm. Lines for single seeds, the threshold and the small panels are not drawn.
 ///
 /// # Errors
-/// [`Error::Run`] when there is no such directory, it is no run, no iteration has finished, or one of several
-/// environments is not known, or nothing was logged for the panels that are asked for; [`Error::File`] for a damaged log;
-/// [`Error::Config`] when the number of labels is not that of runs, or a panel is unknown or has no place in the figure.
+/// [`Error::Run`] if a directory does not exist or is not a run, if no iteration has finished, if one of several environments
+/// is not known, or if nothing was logged for the selected panels; [`Error::File`] for a damaged log; [`Error::Config`] if
+/// the number of labels differs from the number of runs, or if a panel is unknown or does not belong in the figure.
 pub fn learning_curves(runs: &[PathBuf], options: &CurveOptions) -> Result<Figure> {
     let names = names::of(runs);
     if !(options.labels.is_empty() || options.labels.len() == runs.len()) {
@@ -216,7 +218,7 @@ fn compose(runs: &[Run], title: &str, options: &CurveOptions) -> Result<Figure> 
     Ok(Figure { width: WIDTH, height: height + 16.0, items })
 }
 
-/// The large panel with the heading of the figure. Returns its items and lower end.
+/// The large panel, with the heading of the figure. Returns its items and its lower end.
 fn returns(runs: &[Run], title: &str, end: f64, options: &CurveOptions) -> (Vec<Item>, f64) {
     let curves: Vec<Vec<Series>> =
         runs.iter().map(|run| run.series(|seed| seed.series(|row| row.return_mean))).collect();
@@ -261,7 +263,7 @@ fn seeds<'a>(panel: &'a Panel, run: &'a Run, curves: &'a [Series]) -> impl Itera
     })
 }
 
-/// The line through `points`; a dot where there is only one.
+/// The line through `points`, or a dot if there is only one.
 pub(super) fn trace(panel: &Panel, points: impl Iterator<Item = (f64, f64)>, stroke: Stroke) -> Item {
     let points: Vec<(f64, f64)> = points.collect();
     match points[..] {
@@ -273,14 +275,14 @@ pub(super) fn trace(panel: &Panel, points: impl Iterator<Item = (f64, f64)>, str
     }
 }
 
-/// What stands in a panel without a curve.
+/// The text in a panel without a curve.
 pub(super) fn empty(panel: &Panel, size: f64) -> Item {
     let Rectangle { x, y, width, height } = panel.area;
     let center = [x + 0.5 * width, y + 0.5 * height];
     text(center, Anchor::Middle, "no episode has finished yet", size, Weight::Regular, MUTED)
 }
 
-/// What stands below `panel` and its tick labels.
+/// The label of the horizontal axis, below `panel` and its tick labels.
 pub(super) fn below(panel: &Panel) -> Item {
     let Rectangle { x, y, width, height } = panel.area;
     let place = [x + 0.5 * width, y + height + 37.0];

@@ -1,5 +1,5 @@
-//! The figure of `npg field`: vanilla and natural gradients of the regulator side by side, after figure 1 of Peters
-//! and Schaal 2008; standing, with the ways of learners, or with learners that walk.
+//! The figure of `npg field`: the vanilla and natural gradients of the regulator side by side, after figure 1 of Peters and
+//! Schaal 2008. It is drawn as a still figure, with the paths of learners, or as an animation of learners.
 
 mod bands;
 
@@ -24,11 +24,11 @@ const RIGHT: f64 = 24.0;
 const TOP: f64 = 128.0;
 const HEIGHT: f64 = 350.0;
 
-/// Draws `field` within `bounds`: the arrows of vanilla gradients left, of natural gradients right, over bands of equal
-/// return. With `walks`, their ways on fainter arrows.
+/// Draws `field` within `bounds`: the arrows of vanilla gradients on the left and of natural gradients on the right, over
+/// bands of equal return. With `walks`, the paths of learners are drawn over fainter arrows.
 ///
-/// Arrows are equally long on paper and begin at their point; their direction is that of the gradient in (k, sigma),
-/// seen through the axes, so that ways are tangent to them. Bands of return each cover the same area.
+/// The arrows have the same length on paper and start at their point. Their direction is that of the gradient in (k, sigma),
+/// seen through the axes, so that paths are tangent to them. All bands of return cover the same area.
 pub fn gradient_field(field: &Field, bounds: &Bounds, walks: Option<&Walks>) -> Figure {
     let (mut items, panels) = background(field, bounds, walks.is_some());
     let none = Walks::default();
@@ -41,7 +41,7 @@ pub fn gradient_field(field: &Field, bounds: &Bounds, walks: Option<&Walks>) -> 
     Figure { width: WIDTH, height: TOP + HEIGHT + 54.0, items }
 }
 
-/// The same with learners that walk: each frame is a moment of all `walks`, at the same speed.
+/// The same figure with moving learners. Each frame shows one moment of all `walks`, at the same speed.
 pub fn walking(field: &Field, bounds: &Bounds, walks: &Walks) -> Animation {
     let (mut background, panels) = background(field, bounds, true);
     panels.iter().for_each(|panel| background.extend(mark(panel, field)));
@@ -59,12 +59,12 @@ pub fn walking(field: &Field, bounds: &Bounds, walks: &Walks) -> Animation {
     Animation { width: WIDTH, height: TOP + HEIGHT + 54.0, background, frames }
 }
 
-/// Vanilla and natural.
+/// The colors of vanilla and natural gradients.
 const COLORS: [Color; 2] = [hue(0), hue(1)];
-/// Frames in which learners walk, 25 a second.
+/// The number of frames in which learners move, 25 a second.
 const MOVING: usize = 110;
 
-/// Everything but the ways, and the two panels.
+/// Everything except the paths, and the two panels.
 fn background(field: &Field, bounds: &Bounds, faint: bool) -> (Vec<Item>, [Panel; 2]) {
     let mut items = heading(field, faint);
     let width = (WIDTH - LEFT - GAP - RIGHT) / 2.0;
@@ -78,7 +78,7 @@ fn background(field: &Field, bounds: &Bounds, faint: bool) -> (Vec<Item>, [Panel
     let sides = panels.iter().zip([Direction::Vanilla, Direction::Natural]).zip(COLORS);
     for ((panel, direction), color) in sides {
         items.push(panel.frame());
-        items.push(bands.draw(panel)); // over the grid, which would cut its lines
+        items.push(bands.draw(panel)); // over the grid, whose lines would cross it
         items.extend(labels(panel, field, direction, color));
         items.push(arrows(panel, field, direction, if faint { color.with_alpha(0.38) } else { color }));
     }
@@ -102,7 +102,7 @@ fn heading(field: &Field, walking: bool) -> Vec<Item> {
     ]
 }
 
-/// Multiples of symbols: 0.9 s + 0.8 u, s − u, 0.
+/// A sum of multiples of symbols, such as 0.9 s + 0.8 u, s − u, or 0.
 fn sum(terms: [(f64, &str); 2]) -> String {
     let mut text = String::new();
     for (factor, symbol) in terms.into_iter().filter(|(factor, _)| *factor != 0.0) {
@@ -127,7 +127,7 @@ fn short(x: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
 }
 
-/// Title and axes of a panel.
+/// The title and the axis labels of a panel.
 fn labels(panel: &Panel, field: &Field, direction: Direction, color: Color) -> Vec<Item> {
     let Rectangle { x, y, width, height } = panel.area;
     let name = match direction {
@@ -174,7 +174,8 @@ fn mark(panel: &Panel, field: &Field) -> Vec<Item> {
     vec![named("optimum", Some(tooltip), vec![ring(6.5, Color::WHITE), ring(2.2, INK)])]
 }
 
-/// The way of a learner until `time`, with a ring where it began and a dot where it is; empty if it never moves.
+/// The path of a learner until `time`, with a ring at its start and a dot at its current place; empty if the learner never
+/// moves.
 fn way(panel: &Panel, flow: &Flow<2>, time: f64, color: Color) -> Item {
     if flow.points.len() < 2 {
         return Item::Group(Group::default());

@@ -1,4 +1,4 @@
-//! The embedded font: widths for the layout, outlines for PNG.
+//! The embedded font: widths for the layout, and outlines for PNG.
 
 use std::sync::LazyLock;
 use tiny_skia::PathBuilder;
@@ -32,15 +32,15 @@ fn of(weight: Weight) -> &'static Face<'static> {
     }
 }
 
-/// Width in pixels of `text` at font size `size` in the embedded font. Other sans-serif fonts, which a viewer of the
-/// SVG may use instead, differ by up to a tenth.
+/// The width of `text` in pixels at font size `size`, in the embedded font. A viewer of the SVG may use another sans-serif
+/// font, whose widths differ by up to a tenth.
 pub fn text_width(text: &str, size: f64, weight: Weight) -> f64 {
     let mut end = 0.0;
     glyphs(text, size, weight, |_, x| end = x);
     end
 }
 
-/// The outlines of `text`, whose baseline begins at `origin`.
+/// The outlines of `text`, whose baseline starts at `origin`.
 pub(super) fn outline(text: &str, size: f64, weight: Weight, origin: Point) -> PathBuilder {
     let face = of(weight);
     let unit = size / f64::from(face.units_per_em());
@@ -64,7 +64,7 @@ fn glyphs(text: &str, size: f64, weight: Weight, mut visit: impl FnMut(GlyphId, 
     }
 }
 
-/// Takes the outline of one glyph in font units, y upward, to the figure's pixels.
+/// Converts the outline of one glyph from font units, with y upward, to the pixels of the figure.
 struct Pen {
     builder: PathBuilder,
     origin: Point,

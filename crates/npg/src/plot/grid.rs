@@ -1,4 +1,4 @@
-//! The figure of `npg plot` for runs of several environments: a panel of returns for each, under one key.
+//! The figure of `npg plot` for runs of several environments: a panel of returns for each, with a single key.
 
 use std::path::PathBuf;
 
@@ -15,13 +15,13 @@ use crate::error::{Error, Result};
 
 /// Height of a panel.
 const HEIGHT: f64 = 150.0;
-/// From the lower end of a panel to the upper end of the one below: tick labels and a title.
+/// The distance from the lower end of a panel to the upper end of the panel below, for tick labels and a title.
 const BETWEEN: f64 = 64.0;
-/// From a title's baseline to its panel.
+/// The distance from the baseline of a title to its panel.
 const TITLE: f64 = 12.0;
 
 impl Run {
-    /// What all its seeds have in common, if they do.
+    /// The value that all seeds of the run have in common, if they do.
     fn common<'a>(&'a self, of: impl Fn(&'a Seed) -> Option<&'a String>) -> Option<&'a str> {
         let first = of(self.seeds.first()?)?;
         self.seeds.iter().all(|seed| of(seed) == Some(first)).then_some(first)
@@ -32,7 +32,7 @@ impl Run {
     }
 }
 
-/// The environments that `runs` tell, each once, in the order of first mention.
+/// The environments of `runs`, each once, in the order in which they first appear.
 pub(super) fn environments(runs: &[Run]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for environment in runs.iter().filter_map(Run::environment) {
@@ -43,7 +43,7 @@ pub(super) fn environments(runs: &[Run]) -> Vec<String> {
     found
 }
 
-/// Draws `runs`, read from `paths`, with a panel for each of `environments`.
+/// Draws `runs`, which were read from `paths`, with a panel for each of `environments`.
 pub(super) fn compose(
     paths: &[PathBuf],
     mut runs: Vec<Run>,
@@ -82,7 +82,7 @@ pub(super) fn compose(
     Ok(Figure { width: WIDTH, height: first + rows * (HEIGHT + BETWEEN) - 4.0, items })
 }
 
-/// How many panels stand side by side, so that few places stay empty.
+/// The number of panels side by side. It is chosen so that few places stay empty.
 fn columns(panels: usize) -> usize {
     match panels {
         0..=4 => panels.max(1),
@@ -103,7 +103,8 @@ fn known(paths: &[PathBuf], runs: &[Run]) -> Result<Vec<String>> {
     paths.iter().zip(runs).map(environment).collect()
 }
 
-/// The algorithms where they tell the runs of each environment apart, else the shortest ends of the directories that do.
+/// The labels of runs: the algorithms if they tell the runs of each environment apart, or else the shortest ends of the
+/// directories that do.
 fn labels(paths: &[PathBuf], runs: &[Run], environments: &[String]) -> Vec<String> {
     let environments: Vec<&str> = environments.iter().map(String::as_str).collect();
     let algorithm = |run: &Run| run.common(|seed| seed.algorithm.as_ref()).map(str::to_owned);
@@ -112,7 +113,7 @@ fn labels(paths: &[PathBuf], runs: &[Run], environments: &[String]) -> Vec<Strin
     telling.unwrap_or_else(|| names::within(paths, &environments))
 }
 
-/// Frame, intervals, centers and evaluations of the runs of one environment.
+/// The frame, intervals, centers and evaluations of the runs of one environment.
 fn returns(runs: &[&Run], area: Rectangle, options: &CurveOptions) -> (Vec<Item>, Panel) {
     let summary = |run: &&Run| {
         let curves = run.series(|seed| seed.series(|row| row.return_mean));

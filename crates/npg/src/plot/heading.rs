@@ -1,4 +1,4 @@
-//! What stands above the curves of returns: the title, the names of the runs, and how to read the lines.
+//! The heading above the curves of returns: the title, the names of the runs, and a key to the lines.
 
 use super::curves::{CurveOptions, FEW_RUNS, LEFT, REFERENCE, RIGHT, Run, WIDTH, text};
 use super::font::Weight;
@@ -8,33 +8,33 @@ use super::scene::{Anchor, Item, Stroke};
 use super::series::ENOUGH_FOR_IQM;
 use super::ticks::si;
 
-/// What the figure shows besides centers and intervals.
+/// The parts of a figure that the key must explain, besides centers and intervals.
 #[derive(Clone, Copy)]
 pub(super) struct Shown {
-    /// A line for each seed.
+    /// Whether there is a line for each seed.
     pub(super) seeds: bool,
-    /// Evaluations.
+    /// Whether there are evaluations.
     pub(super) evaluations: bool,
-    /// The return at which the task counts as solved.
+    /// The return at which the task counts as solved, if it is drawn.
     pub(super) threshold: Option<f64>,
-    /// Returns at all.
+    /// Whether there are returns at all.
     pub(super) returns: bool,
 }
 
 impl Shown {
-    /// What the figure of one environment shows.
+    /// The parts of the figure of one environment.
     pub(super) fn of(runs: &[Run], options: &CurveOptions) -> Self {
         let evaluations = runs.iter().any(Run::is_evaluated);
         Self { seeds: runs.len() <= FEW_RUNS, evaluations, threshold: options.threshold, returns: true }
     }
 
-    /// What a figure without returns shows.
+    /// The parts of a figure without returns.
     pub(super) fn diagnostics() -> Self {
         Self { seeds: false, evaluations: false, threshold: None, returns: false }
     }
 }
 
-/// Title and keys. Returns its items and the upper end of what stands below.
+/// The title and the keys. Returns the items, and the upper end of what comes below.
 pub(super) fn heading(runs: &[Run], title: &str, shown: Shown) -> (Vec<Item>, f64) {
     let quantity =
         if shown.returns { "Return, mean of the last 100 episodes of training" } else { "Diagnostics of training" };
@@ -51,7 +51,7 @@ pub(super) fn heading(runs: &[Run], title: &str, shown: Shown) -> (Vec<Item>, f6
     (items, if style.is_empty() { y - 7.0 } else { y + 16.0 })
 }
 
-/// One entry for all runs that are drawn alike under one name.
+/// One entry for all runs that have the same name and style.
 fn names_key(runs: &[Run]) -> Vec<Entry> {
     let is_same = |a: &Run, b: &Run| (&a.label, a.color, a.dash) == (&b.label, b.color, b.dash);
     let firsts = runs.iter().enumerate().filter(|(i, run)| !runs[..*i].iter().any(|earlier| is_same(earlier, run)));

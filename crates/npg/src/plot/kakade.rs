@@ -1,4 +1,4 @@
-//! The figure of `npg kakade`: average reward over time on the plateau, and the regulator under rescaled parameters.
+//! The figure of `npg kakade`: the average reward over time on the plateau, and the regulator under rescaled parameters.
 
 use super::axes::{Axis, Panel, Scale};
 use super::curves::text;
@@ -16,12 +16,12 @@ const GAP: f64 = 62.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 130.0;
 const HEIGHT: f64 = 300.0;
-/// Width of the first panel; the other two share the rest.
+/// The width of the first panel. The other two share the rest.
 const LARGE: f64 = 400.0;
-/// Lines that are no data.
+/// The style of lines that are not data.
 const REFERENCE: Stroke = Stroke { color: MUTED, width: 1.2, dash: Some([2.0, 3.0]) };
 
-/// Draws both experiments: `two_states` are learners of the two-state problem, `lqg` those of the regulator, under
+/// Draws both experiments. `two_states` are learners of the two-state problem. `lqg` are learners of the regulator, with
 /// several scalings for each direction.
 pub fn kakade(two_states: &[TwoStateFlow], lqg: &[LqgCurve]) -> Figure {
     let title = "Kakade's experiments without sampling: exact gradients, followed as flows";
@@ -44,7 +44,7 @@ pub fn kakade(two_states: &[TwoStateFlow], lqg: &[LqgCurve]) -> Figure {
     Figure { width: WIDTH, height: TOP + HEIGHT + 54.0, items }
 }
 
-/// The color and name of what a learner follows.
+/// The color and the name of a direction.
 fn look(direction: Direction) -> (Color, &'static str) {
     match direction {
         Direction::Vanilla => (hue(0), "vanilla gradient"),
@@ -94,13 +94,13 @@ fn plateau(flows: &[TwoStateFlow]) -> Vec<Item> {
     items
 }
 
-/// What the slowest learner waits for, below its plateau.
+/// A note below the plateau of the slowest learner: what the learner waits for.
 fn plateau_note(panel: &Panel, flows: &[TwoStateFlow]) -> Vec<Item> {
     let slowest = flows.iter().max_by(|a, b| a.flow.last().0.total_cmp(&b.flow.last().0));
     let Some(flow) = slowest else { return Vec::new() };
     let [x, y] = panel.point(flow.flow.last().0, 1.0);
     let steps = 1.0 / flow.least_weight_j();
-    let unit = 10f64.powf(steps.log10().floor() - 1.0); // two digits
+    let unit = 10f64.powf(steps.log10().floor() - 1.0); // rounds to two digits
     let lines =
         ["a plateau: at worst one".to_owned(), format!("step in {} is in state j", si((steps / unit).round() * unit))];
     let line = |(i, words): (usize, &String)| {
@@ -118,7 +118,7 @@ fn rescaled(panel: &Panel, direction: Direction, curves: &[&LqgCurve]) -> Vec<It
     let mut entries = Vec::new();
     let mut data = Vec::new();
     for (index, curve) in curves.iter().enumerate() {
-        // Wide lines below narrow ones where curves are equal, so that all are seen.
+        // If curves are equal, wide lines lie below narrow ones, so that all of them are visible.
         let wider = if direction == Direction::Natural { 2.4 * (curves.len() - 1 - index) as f64 } else { 0.0 };
         let width = 2.2 + wider;
         let color = hue(2 + index);
@@ -136,7 +136,7 @@ fn rescaled(panel: &Panel, direction: Direction, curves: &[&LqgCurve]) -> Vec<It
     items
 }
 
-/// What stands above, below and beside a panel.
+/// The texts above, below and beside a panel.
 fn captions(panel: &Panel, [title, note, label]: [&str; 3]) -> Vec<Item> {
     let Rectangle { x, y, width, height } = panel.area;
     vec![

@@ -1,4 +1,4 @@
-//! Rows that explain what lines, bands and dots mean. They stand above a panel and so never cover data.
+//! Rows that explain what lines, bands and dots mean. They stand above a panel, so that they never cover data.
 
 use super::font::{Weight, text_width};
 use super::palette::{INK, MUTED};
@@ -7,36 +7,36 @@ use super::scene::{Anchor, Circle, Color, Item, Path, Point, Stroke, Text};
 /// A sample of how something is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Swatch {
-    /// A line, on a band of the color if there is one.
+    /// A line, on a band of the color if one is given.
     Line(Stroke, Option<Color>),
-    /// A band alone.
+    /// A band without a line.
     Band(Color),
     /// A dot.
     Dot(Color),
 }
 
-/// One explanation.
+/// One entry of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// How it looks.
+    /// The sample that is drawn.
     pub swatch: Swatch,
-    /// What it is.
+    /// The text beside the sample.
     pub label: String,
-    /// Whether it names a series, in full ink, instead of explaining a style.
+    /// Whether the entry names a series. It is then in full ink. Otherwise it explains a style.
     pub strong: bool,
 }
 
-/// Width of a swatch, and its distance from its label.
+/// The width of a sample, and its distance from the label.
 const SWATCH: (f64, f64) = (24.0, 7.0);
 
-/// Draws `entries` in rows from `at` (left end, baseline of the first row), none wider than `width`, with letters of
-/// `size`. Returns the items and the baseline of the last row.
+/// Draws `entries` in rows that start at `at` (left end, baseline of the first row). No row is wider than `width`; `size` is
+/// the font size. Returns the items, and the baseline of the last row.
 pub fn key_rows(entries: &[Entry], at: Point, width: f64, size: f64) -> (Vec<Item>, f64) {
     let [mut x, mut y] = at;
     let mut items = Vec::new();
     for Entry { swatch, label, strong } in entries {
         let label = shortened(label, width - SWATCH.0 - SWATCH.1, size);
-        // An eighth more than the embedded font needs: a viewer's own font may be wider.
+        // An eighth more than the embedded font needs, because the viewer's own font may be wider.
         let needed = SWATCH.0 + SWATCH.1 + 1.12 * text_width(&label, size, Weight::Regular);
         if x > at[0] && x + needed > at[0] + width {
             (x, y) = (at[0], y + 1.6 * size);
@@ -58,7 +58,7 @@ pub fn key_rows(entries: &[Entry], at: Point, width: f64, size: f64) -> (Vec<Ite
     (items, y)
 }
 
-/// Draws a swatch whose left end is at `at`, vertically centered.
+/// Draws a sample whose left end is at `at`, vertically centered.
 fn sample(swatch: Swatch, at: Point, size: f64, items: &mut Vec<Item>) {
     let [x, y] = at;
     let (top, bottom, right) = (y - 0.4 * size, y + 0.4 * size, x + SWATCH.0);
@@ -80,7 +80,7 @@ pub(super) fn dot(center: Point, color: Color) -> Circle {
     Circle { center, radius: 3.2, fill: Color::WHITE, stroke: Some(Stroke::solid(color, 1.6)) }
 }
 
-/// The beginning of `label` that fits `width`, with an ellipsis where something is missing.
+/// The part of `label` that fits into `width`, followed by an ellipsis if something is missing.
 fn shortened(label: &str, width: f64, size: f64) -> String {
     if text_width(label, size, Weight::Regular) <= width {
         return label.into();
@@ -104,7 +104,7 @@ mod tests {
         let entries: Vec<Entry> = (0..10).map(|i| entry(&format!("run number {i}"))).collect();
         let (items, last) = key_rows(&entries, [10.0, 20.0], 300.0, 10.0);
         assert_eq!(items.len(), 30);
-        assert_eq!(last, 20.0 + 4.0 * 16.0); // two entries fit one row
+        assert_eq!(last, 20.0 + 4.0 * 16.0); // two entries fit in one row
         assert_eq!(key_rows(&[], [10.0, 20.0], 300.0, 10.0).1, 20.0);
     }
 

@@ -1,10 +1,10 @@
-//! Figures, as SVG or PNG, without system fonts: learning curves of runs, and pictures of the exact worlds, which may
-//! move (GIF).
+//! Figures as SVG or PNG, without system fonts: the learning curves of runs, and pictures of the exact worlds, which may be
+//! animated (GIF).
 //!
-//! A [`Figure`] is a list of shapes in pixels (`scene`). `axes` turns numbers into places and draws ticks, `key` the
-//! rows that explain lines, `arrows` what is known over a plane. `curves` and `quantity` compose the
-//! figure of `npg plot`, `grid` its figure of several environments, `field` and `kakade` those of the commands of these
-//! names. `svg` and `png` draw the same shapes, `animation` several in a row.
+//! A [`Figure`] is a list of shapes in pixels (`scene`). `axes` turns numbers into places and draws ticks, `key` draws the
+//! rows that explain lines, and `arrows` draws directions in a plane. `curves` and `quantity` compose the figure of `npg
+//! plot`, and `grid` its figure of several environments. `field` and `kakade` compose the figures of the commands with these
+//! names. `svg` and `png` draw the same shapes, and `animation` draws several frames.
 
 mod animation;
 mod arrows;

@@ -1,19 +1,19 @@
-//! What to call runs, from where their directories are.
+//! Names for runs, derived from the places of their directories.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::run_dir::sanitized;
 
-/// Names for a figure.
+/// The names in a figure.
 #[derive(Debug, PartialEq)]
 pub(super) struct Names {
-    /// One for each run, all different unless a run was given twice.
+    /// One for each run. They are all different unless a run was given twice.
     pub(super) labels: Vec<String>,
-    /// The environment of all runs, where they lie in `runs/<env>/`.
+    /// The environment of all runs, if they lie in `runs/<env>/`.
     pub(super) environment: Option<String>,
 }
 
-/// Labels are the shortest ends of the paths that differ; a seed directory keeps at least the name of its run.
+/// The labels are the shortest ends of the paths that differ. The directory of a seed keeps at least the name of its run.
 pub(super) fn of(runs: &[PathBuf]) -> Names {
     let paths: Vec<Vec<String>> = runs.iter().map(|run| parts(run)).collect();
     let labels = shortest_ends(&paths, &vec![""; paths.len()]);
@@ -26,7 +26,8 @@ pub(super) fn of(runs: &[PathBuf]) -> Names {
     Names { labels, environment }
 }
 
-/// Labels that differ for the runs of one environment, given `environments` of each; the directory of that name is left out.
+/// Labels that differ among the runs of each environment. `environments` gives the environment of each run; directories with
+/// its name are left out.
 pub(super) fn within(runs: &[PathBuf], environments: &[&str]) -> Vec<String> {
     let path = |(run, environment): (&PathBuf, &&str)| {
         let mut path = parts(run);
@@ -37,7 +38,7 @@ pub(super) fn within(runs: &[PathBuf], environments: &[&str]) -> Vec<String> {
     shortest_ends(&paths, environments)
 }
 
-/// The shortest ends of `paths`, of as many names for each, that differ where `groups` are the same.
+/// The shortest ends of `paths`, with the same number of names for each, that differ within each of the `groups`.
 fn shortest_ends(paths: &[Vec<String>], groups: &[&str]) -> Vec<String> {
     let longest = paths.iter().map(Vec::len).max().unwrap_or(0);
     let labels = |extra: usize| -> Vec<String> {
@@ -59,7 +60,7 @@ pub(super) fn are_distinct(groups: &[&str], labels: &[String]) -> bool {
     pairs.windows(2).all(|pair| pair[0] != pair[1])
 }
 
-/// Names along the path, from the root if it can be found.
+/// The names along the path, from the root if it can be found.
 fn parts(run: &Path) -> Vec<String> {
     let path = std::path::absolute(run).unwrap_or_else(|_| run.to_path_buf());
     let path = std::fs::canonicalize(&path).unwrap_or(path);

@@ -1,18 +1,18 @@
-//! Colors and dashes of figures.
+//! The colors and dashes of figures.
 
 use super::scene::Color;
 
-/// Titles and values.
+/// The color of titles and values.
 pub const INK: Color = Color::hex(0x1F_23_28);
-/// Tick labels, explanations, reference lines.
+/// The color of tick labels, explanations and reference lines.
 pub const MUTED: Color = Color::hex(0x5F_66_70);
-/// Grid lines.
+/// The color of grid lines.
 pub const GRID: Color = Color::hex(0xE8_EA_ED);
-/// Opacity of bands, so that overlapping ones both show.
+/// The opacity of bands. Bands that overlap can both be seen.
 pub const BAND_ALPHA: f64 = 0.16;
 
-/// The colors of Okabe and Ito 2008, told apart by color-blind readers too, ordered by contrast with white; their
-/// yellow is left out for lack of it.
+/// The colors of Okabe and Ito 2008, which color-blind readers can tell apart, ordered by their contrast with white. Their
+/// yellow is left out, because it has too little contrast.
 const HUES: [Color; 7] = [
     Color::hex(0x00_72_B2), // blue
     Color::hex(0xD5_5E_00), // vermilion
@@ -23,12 +23,12 @@ const HUES: [Color; 7] = [
     Color::hex(0x3C_3C_3C), // black, softened
 ];
 
-/// The color of the `index`-th series. They repeat after seven; see [`dash`].
+/// The color of series `index`. The colors repeat after seven; see [`dash`].
 pub const fn hue(index: usize) -> Color {
     HUES[index % HUES.len()]
 }
 
-/// The dashes of the `index`-th series: solid for the first seven, then a pattern for each repetition of the colors.
+/// The dashes of series `index`: solid for the first seven, and then a different pattern for each repetition of the colors.
 pub const fn dash(index: usize) -> Option<[f64; 2]> {
     match index / HUES.len() {
         0 => None,

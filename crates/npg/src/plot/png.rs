@@ -1,13 +1,13 @@
-//! A figure in pixels, and as a PNG image.
+//! Draws a figure in pixels, and encodes it as a PNG image.
 
 use tiny_skia::{FillRule, LineJoin, Mask, Paint, PathBuilder, Pixmap, Rect, StrokeDash, Transform};
 
 use super::font;
 use super::scene::{Anchor, Circle, Color, Figure, Group, Item, Path, Rectangle, Stroke, Text};
 
-/// Device pixels for one pixel of the figure.
+/// The number of device pixels for one pixel of the figure.
 const SCALE: f64 = 2.0;
-/// Longest edge of an image, device pixels.
+/// The longest edge of an image, in device pixels.
 const LARGEST: f64 = 16_384.0;
 
 pub(super) fn encode(figure: &Figure) -> Vec<u8> {
@@ -16,16 +16,16 @@ pub(super) fn encode(figure: &Figure) -> Vec<u8> {
     canvas.pixels.encode_png().expect("an image of valid size is encoded into memory")
 }
 
-/// An image that figures are drawn on.
+/// An image on which figures are drawn.
 #[derive(Clone)]
 pub(super) struct Canvas {
     pub(super) pixels: Pixmap,
-    /// Device pixels for one pixel of the figure.
+    /// The number of device pixels for one pixel of the figure.
     scale: f32,
 }
 
 impl Canvas {
-    /// A white image of `width` times `height` pixels of the figure.
+    /// A white image of `width` by `height` pixels of the figure.
     pub(super) fn new(width: f64, height: f64, scale: f64) -> Self {
         let edge = |length: f64| ((length * scale).ceil().min(LARGEST) as u32).max(1); // NaN becomes 0, then 1
         let mut pixels = Pixmap::new(edge(width), edge(height)).expect("both edges are between 1 and the largest");
@@ -33,7 +33,7 @@ impl Canvas {
         Self { pixels, scale: scale as f32 }
     }
 
-    /// Draws `items` over what is there.
+    /// Draws `items` over the current content.
     pub(super) fn draw(&mut self, items: &[Item]) {
         self::items(items, None, self);
     }
@@ -76,7 +76,7 @@ fn circle(circle: &Circle, mask: Option<&Mask>, canvas: &mut Canvas) {
     }
 }
 
-/// Fills and strokes what `builder` holds; nothing, if that is empty or has coordinates that cannot be drawn.
+/// Fills and strokes the path in `builder`. Draws nothing if the path is empty or has coordinates that cannot be drawn.
 fn draw(builder: PathBuilder, fill: Option<Color>, stroke: Option<Stroke>, mask: Option<&Mask>, canvas: &mut Canvas) {
     let Some(path) = builder.finish() else { return };
     let transform = canvas.transform();
@@ -99,7 +99,7 @@ fn group(group: &Group, mask: Option<&Mask>, canvas: &mut Canvas) {
     items(&group.items, clip.as_ref().or(mask), canvas);
 }
 
-/// The mask that also hides what is outside `area`.
+/// `mask`, which then also hides everything outside `area`.
 fn clipped(area: Rectangle, mask: Option<&Mask>, canvas: &Canvas) -> Mask {
     let fresh = || Mask::new(canvas.pixels.width(), canvas.pixels.height()).expect("the canvas has a valid size");
     let [x, y, width, height] = [area.x, area.y, area.width, area.height].map(|v| v as f32);
@@ -187,7 +187,7 @@ mod tests {
         assert!(ink(Anchor::Start, 40..80) && !ink(Anchor::Start, 0..40));
         assert!(ink(Anchor::End, 0..40) && !ink(Anchor::End, 40..80));
         assert!(ink(Anchor::Middle, 0..40) && ink(Anchor::Middle, 40..80));
-        // Upward, it is left of its place, whatever the anchor, and begins there.
+        // Upward text is to the left of its place, whatever the anchor is, and starts there.
         let image = pixels(&Figure { width: 40.0, height: 20.0, items: vec![label(Anchor::Start, true)] });
         let dark = |columns: std::ops::Range<u32>, rows: std::ops::Range<u32>| {
             columns.flat_map(|x| rows.clone().map(move |y| (x, y))).any(|(x, y)| rgb(&image, x, y)[0] < 128)
@@ -195,7 +195,7 @@ mod tests {
         assert!(dark(20..40, 10..30) && !dark(42..80, 0..40) && !dark(0..80, 32..40));
     }
 
-    /// Loaders are total and so are writers: no figure, however odd, stops the program.
+    /// No figure, however unusual, stops the program.
     #[test]
     fn odd_figures_are_drawn() {
         let stroke = Stroke { dash: Some([0.0, 0.0]), ..Stroke::solid(Color::hex(0), f64::NAN) };

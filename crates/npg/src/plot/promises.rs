@@ -1,24 +1,25 @@
-//! Promised and delivered gains of a run, added up over its updates.
+//! The promised and the delivered gains of a run, summed over its updates.
 
 use super::runs::Row;
 use super::series::Series;
 
-/// Sums over the updates whose delivery was measured, at the steps of these updates. A single gain drowns in noise; in
-/// the sum the noise of a batch's return cancels, since it ends one gain and begins the next.
+/// Sums over the updates whose delivered gain was measured, at the steps of these updates. A single gain drowns in noise. In
+/// the sum, the noise of a batch's return cancels, because it ends one gain and begins the next.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ledger {
     pub(super) promised: Series,
     pub(super) delivered: Series,
-    /// Standard error of each delivered sum.
+    /// The standard error of each delivered sum.
     pub(super) errors: Vec<f64>,
 }
 
 impl Ledger {
-    /// From all rows of a seed, in order: a row's gain belongs to the update of the row before.
+    /// Computes the sums from all rows of a seed, in order. The gain in a row belongs to the update of the row before.
     pub(super) fn of(rows: &[Row]) -> Self {
         let mut ledger = Self::default();
         let (mut promised, mut delivered) = (0.0, 0.0);
-        // Variances of the returns at both ends of each unbroken stretch of gains: `closed` of those that are over.
+        // The variances of the returns at both ends of each unbroken sequence of gains. `closed` sums those of sequences that
+        // are over.
         let (mut closed, mut first, mut last) = (0.0, None, 0.0);
         for pair in rows.windows(2) {
             let [before, after] = pair else { continue };
@@ -54,14 +55,14 @@ mod tests {
         let rows = [
             row(10.0, Some(1.0), None),
             row(20.0, Some(3.0), Some(0.5)),
-            row(30.0, Some(5.0), None), // too few episodes begun: neither side counts
+            row(30.0, Some(5.0), None), // too few episodes started, so neither side counts
             row(40.0, Some(7.0), Some(2.0)),
             row(50.0, Some(9.0), Some(-1.0)),
         ];
         let ledger = Ledger::of(&rows);
         assert_eq!(ledger.promised.points().collect::<Vec<_>>(), [(10.0, 1.0), (30.0, 6.0), (40.0, 13.0)]);
         assert_eq!(ledger.delivered.points().collect::<Vec<_>>(), [(10.0, 0.5), (30.0, 2.5), (40.0, 1.5)]);
-        // Two ends of 0.25 each, then four: the stretch of two updates has no more than one of them.
+        // A sequence has the variance of its two ends, 0.25 each. A second update in the same sequence adds nothing.
         let variances: Vec<f64> = ledger.errors.iter().map(|error| error * error).collect();
         assert!(variances.iter().zip([0.5, 1.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{variances:?}");
         assert_eq!(Ledger::of(&rows[..1]), Ledger::default());

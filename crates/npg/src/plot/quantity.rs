@@ -11,40 +11,40 @@ use super::scene::{Anchor, Item, Point, Rectangle, Stroke, named};
 use super::series::{Series, Summary, summarize};
 use crate::stats::quantile;
 
-/// Dashes of predicted values.
+/// The dash pattern of predicted values.
 const PREDICTED: [f64; 2] = [5.0, 3.0];
 
 /// A quantity that has a small panel.
 pub(super) struct Quantity {
-    /// What `npg plot --only` calls its panel.
+    /// The name of its panel in `npg plot --only`.
     pub(super) name: &'static str,
     title: &'static str,
-    /// What stands beside the axis.
+    /// The label of the vertical axis.
     label: &'static str,
     value: fn(&Seed) -> Series,
-    /// What the method expected the value to be.
+    /// The value that the method predicted, if it predicts one.
     predicted: Option<fn(&Seed) -> Series>,
-    /// What the key calls the two.
+    /// The names of both values in the key.
     names: [&'static str; 2],
-    /// Standard errors of the value: the band of a run of one seed.
+    /// The standard errors of the value, drawn as the band of a run with one seed.
     errors: Option<fn(&Seed) -> Vec<f64>>,
     range: Range,
 }
 
 enum Range {
-    /// A KL: with the budget, from 0, or logarithmic where the values span more than a decade or so.
+    /// The KL divergence, with the budget. It starts at 0, or is logarithmic if the values span more than about a decade.
     Kl,
-    /// Up to 1, and down to -1 at the most.
+    /// At most 1, and drawn down to -1 at the lowest.
     Fraction,
-    /// Logarithmic.
+    /// A logarithmic axis.
     Log,
-    /// Whatever there is, and 0.
+    /// All values, and 0.
     Gain,
 }
 
 const MEASURED: [&str; 2] = ["measured", "predicted"];
 
-/// In the order of their panels.
+/// All quantities, in the order of their panels.
 pub(super) const QUANTITIES: [Quantity; 4] = [
     Quantity {
         name: "kl",
@@ -88,7 +88,7 @@ pub(super) const QUANTITIES: [Quantity; 4] = [
     },
 ];
 
-/// A quantity in one run.
+/// A quantity of one run.
 pub(super) struct Curve {
     measured: Summary,
     predicted: Summary,
@@ -110,13 +110,13 @@ impl Quantity {
         runs.iter().map(curve).collect()
     }
 
-    /// Whether there is anything to draw: the quantity was logged, and has a place on its axis.
+    /// Whether there is anything to draw: the quantity was logged, and it has a place on its axis.
     pub(super) fn is_shown(&self, curves: &[Curve]) -> bool {
         let log = matches!(self.range, Range::Log);
         curves.iter().flat_map(|curve| &curve.measured.center).any(|value| !log || *value > 0.0)
     }
 
-    /// Draws the panel whose heading begins at `corner`, for steps up to `end`. Returns its items and lower end.
+    /// Draws the panel, whose heading starts at `corner`, for steps up to `end`. Returns its items and its lower end.
     pub(super) fn draw(
         &self,
         runs: &[Run],

@@ -10,26 +10,26 @@ use crate::error::{Error, FileFault, Result};
 use crate::regular;
 use crate::run_dir::Provenance;
 
-/// No configuration and no log of a run are longer, in bytes.
+/// No configuration and no log of a run have more bytes than these.
 const MOST: [u64; 2] = [1 << 20, 4 << 30];
 
 /// One seed of a run.
 pub(super) struct Seed {
-    /// Name of its directory.
+    /// The name of its directory.
     pub(super) name: String,
-    /// Rows of metrics.jsonl, at increasing steps.
+    /// The rows of metrics.jsonl, at increasing steps.
     pub(super) rows: Vec<Row>,
-    /// (steps, mean return) of eval.csv, at increasing steps.
+    /// The (steps, mean return) pairs of eval.csv, at increasing steps.
     pub(super) evaluations: Vec<(f64, f64)>,
-    /// `algorithm.kl_step` of config.toml, unless the step rule has none.
+    /// `algorithm.kl_step` in config.toml; `None` if the step rule does not use it.
     pub(super) kl_step: Option<f64>,
-    /// `algorithm.name` of config.toml.
+    /// `algorithm.name` in config.toml.
     pub(super) algorithm: Option<String>,
-    /// The environment of provenance.json.
+    /// The environment in provenance.json.
     pub(super) environment: Option<String>,
 }
 
-/// What figures need of one iteration; absent and non-finite numbers are `None`.
+/// What figures need from one iteration. Absent and non-finite numbers are `None`.
 #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
 pub(super) struct Row {
     pub(super) steps: f64,
@@ -58,8 +58,8 @@ impl Seed {
     }
 }
 
-/// The seeds of `run`, a seed directory or the parent of some, in numerical order. Seeds without a finished
-/// iteration are left out.
+/// The seeds of `run`, in numerical order. `run` is the directory of a seed or a directory of several seeds. Seeds without a
+/// finished iteration are left out.
 pub(super) fn read(run: &Path) -> Result<Vec<Seed>> {
     let directories = seed_directories(run)?;
     let mut seeds = Vec::new();
@@ -83,8 +83,8 @@ pub(super) fn read(run: &Path) -> Result<Vec<Seed>> {
     Ok(seeds)
 }
 
-/// The runs that `directory` stands for in a figure: itself, or the folders in a `tensorboard_log` of the Python agents, each
-/// of which is a call of `learn`, such as `NPG_1`; those without a finished iteration are left out.
+/// The runs that `directory` means in a figure. It is either one run, or a `tensorboard_log` of the Python agents. Each
+/// folder in such a log, such as `NPG_1`, is one call of `learn`; folders without a finished iteration are left out.
 pub fn runs_in(directory: &Path) -> Vec<PathBuf> {
     let is_written = |path: &PathBuf| fs::metadata(path.join("metrics.jsonl")).is_ok_and(|found| found.len() > 0);
     let alone = || vec![directory.to_path_buf()];
@@ -93,7 +93,7 @@ pub fn runs_in(directory: &Path) -> Vec<PathBuf> {
     }
     let Ok(entries) = fs::read_dir(directory) else { return alone() };
     let mut inside: Vec<PathBuf> = entries.filter_map(|it| it.ok().map(|it| it.path())).filter(is_written).collect();
-    // NPG_2 stands before NPG_10.
+    // NPG_2 comes before NPG_10.
     inside.sort_by_key(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (stem, number) = name.rsplit_once('_').unwrap_or((&name, ""));
@@ -146,8 +146,8 @@ fn has_seeds(path: &Path) -> bool {
     fs::read_dir(path).is_ok_and(|entries| entries.filter_map(|entry| entry.ok()).any(seed))
 }
 
-/// Rows of metrics.jsonl. A last line that is cut short, as in a run that is being written or was killed, is ignored;
-/// rows that a resumed run wrote again replace the earlier ones.
+/// The rows of metrics.jsonl. A last line that is cut short is ignored, because the run may be writing it or may have been
+/// killed. Rows that a resumed run wrote again replace the earlier ones.
 fn read_metrics(path: &Path) -> Result<Vec<Row>> {
     let text = read_text(path)?;
     let mut rows: Vec<Row> = Vec::new();
@@ -163,7 +163,7 @@ fn read_metrics(path: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// (steps, return_mean) of eval.csv; none if there is no such file. A torn last line is ignored.
+/// The (steps, return_mean) pairs of eval.csv; empty if there is no such file. A last line that is cut short is ignored.
 fn read_evaluations(path: &Path) -> Result<Vec<(f64, f64)>> {
     if !path.exists() {
         return Ok(Vec::new());
@@ -195,13 +195,13 @@ fn read_evaluations(path: &Path) -> Result<Vec<(f64, f64)>> {
     Ok(evaluations)
 }
 
-/// The table `algorithm` of config.toml; none if it is absent or unreadable.
+/// The table `algorithm` of config.toml; `None` if it is absent or unreadable.
 fn read_algorithm(path: &Path) -> Option<toml::Table> {
     let config: toml::Table = regular::read_text(path, MOST[0]).ok()?.parse().ok()?;
     config.get("algorithm")?.as_table().cloned()
 }
 
-/// The KL budget of these settings; none if it is absent or the step rule does not use one.
+/// The KL budget in these settings; `None` if it is absent or the step rule does not use it.
 fn kl_step(algorithm: &toml::Table) -> Option<f64> {
     let uses = algorithm.get("step").and_then(|step| step.as_str()) != Some("fixed");
     let kl_step = algorithm.get("kl_step").and_then(|value| value.as_float());
@@ -209,16 +209,16 @@ fn kl_step(algorithm: &toml::Table) -> Option<f64> {
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    // A line cut within a character is torn like any other, so bytes that are no UTF-8 must not stop the reading.
+    // A line that was cut within a character counts as cut short, so bytes that are not UTF-8 must not stop the reading.
     regular::read_text(path, MOST[1]).map_err(|source| io("read", path, source))
 }
 
-/// Lines that are not blank, with their numbers from 1.
+/// The lines that are not blank, with their numbers from 1.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().map(|(index, line)| (index + 1, line)).filter(|(_, line)| !line.trim().is_empty())
 }
 
-/// Whether `line` is the last of `text` and lacks its end.
+/// Whether `line` is the last line of `text` and was cut short.
 fn is_torn(text: &str, line: &str) -> bool {
     !text.ends_with('\n') && std::ptr::eq(text.as_bytes().as_ptr_range().end, line.as_bytes().as_ptr_range().end)
 }

@@ -1,11 +1,11 @@
-//! What a figure consists of: paths, circles and text in pixels, y downward. It knows nothing of data or files'
-//! formats beyond which extension names which.
+//! The parts of a figure: paths, circles and text in pixels, with y downward. This module knows nothing about data, and
+//! nothing about file formats except their extensions.
 
 use super::font::Weight;
 use crate::atomic::write_atomically;
 use crate::error::{Error, Result};
 
-/// A place in pixels: x to the right, y downward. A path lifts its pen where either is not finite.
+/// A place in pixels: x to the right, y downward. A path is interrupted at a point that is not finite.
 pub type Point = [f64; 2];
 
 /// A drawing on white.
@@ -15,7 +15,7 @@ pub struct Figure {
     pub width: f64,
     /// Height in pixels.
     pub height: f64,
-    /// From back to front.
+    /// The items, from back to front.
     pub items: Vec<Item>,
 }
 
@@ -25,16 +25,16 @@ impl Figure {
         super::svg::document(self)
     }
 
-    /// The figure as a PNG, at two device pixels for each pixel of the figure.
+    /// The figure as a PNG, with two device pixels for each pixel of the figure.
     pub fn to_png(&self) -> Vec<u8> {
         super::png::encode(self)
     }
 
-    /// Writes the figure in the format that the extension of `path` names, in one piece.
+    /// Writes the figure atomically, in the format of `path`'s extension.
     ///
     /// # Errors
-    /// [`Error::Config`] for an extension that names no format (see [`Format::of_figure`]), [`Error::Io`] when the
-    /// file cannot be written; an earlier file is then still there.
+    /// [`Error::Config`] if the extension is not that of a format (see [`Format::of_figure`]), and [`Error::Io`] if the file
+    /// cannot be written. An earlier file is then still there.
     pub fn save(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
         match Format::of_figure(&path)? {
             Format::Svg => write_atomically(path, self.to_svg().as_bytes()),
@@ -55,18 +55,18 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that the extension of `path` names, in any case.
+    /// The format of `path`'s extension, in upper or lower case.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the extensions there are.
+    /// [`Error::Config`] with the valid extensions.
     pub fn of(path: impl AsRef<std::path::Path>) -> Result<Self> {
         Self::named_by(path.as_ref()).ok_or_else(|| must_end_in(path.as_ref(), ".svg, .png or .gif"))
     }
 
-    /// As [`Format::of`] for a [`Figure`], which does not move and so is no GIF.
+    /// Like [`Format::of`], for a [`Figure`]. It does not move, so it cannot be a GIF.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the extensions there are.
+    /// [`Error::Config`] with the valid extensions.
     pub fn of_figure(path: impl AsRef<std::path::Path>) -> Result<Self> {
         match Self::named_by(path.as_ref()) {
             Some(Format::Gif) => Err(must_end_in(path.as_ref(), ".svg or .png; a .gif is for what moves")),
@@ -102,13 +102,13 @@ pub enum Item {
 /// A line through points, or the shape that it encloses.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Path {
-    /// Corners in order.
+    /// The corners, in order.
     pub points: Vec<Point>,
     /// Whether the last point is joined to the first.
     pub closed: bool,
-    /// Color of the inside.
+    /// The color of the inside.
     pub fill: Option<Color>,
-    /// How the line is drawn.
+    /// The style of the line.
     pub stroke: Option<Stroke>,
 }
 
@@ -123,7 +123,7 @@ impl Path {
         Self { points, closed: true, fill: Some(fill), ..Self::default() }
     }
 
-    /// The parts between pen lifts, of at least two points.
+    /// The uninterrupted parts of at least two points.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[Point]> {
         self.points.split(|[x, y]| !(x.is_finite() && y.is_finite())).filter(|part| part.len() > 1)
     }
@@ -132,22 +132,22 @@ impl Path {
 /// A circle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Circle {
-    /// Where its center is. Nothing is drawn where it is not finite.
+    /// The place of the center. Nothing is drawn if it is not finite.
     pub center: Point,
-    /// Radius in pixels.
+    /// The radius in pixels.
     pub radius: f64,
-    /// Color of the inside.
+    /// The color of the inside.
     pub fill: Color,
-    /// How its edge is drawn.
+    /// The style of the edge.
     pub stroke: Option<Stroke>,
 }
 
 /// One line of text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Text {
-    /// Where the baseline begins, is centered, or ends.
+    /// The place at which the baseline starts, is centered, or ends.
     pub at: Point,
-    /// Which of them.
+    /// Which of these the place is.
     pub anchor: Anchor,
     /// The text.
     pub text: String,
@@ -157,35 +157,35 @@ pub struct Text {
     pub weight: Weight,
     /// Color of the letters.
     pub color: Color,
-    /// Whether it runs upward, as beside a vertical axis.
+    /// Whether the text runs upward, like the label of a vertical axis.
     pub is_upward: bool,
 }
 
-/// Which part of a text stands at its place.
+/// The part of a text that stands at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchor {
-    /// Its beginning.
+    /// The start of the text.
     Start,
-    /// Its middle.
+    /// The middle of the text.
     Middle,
-    /// Its end.
+    /// The end of the text.
     End,
 }
 
 /// Items that belong together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Group {
-    /// A name for style sheets and tests, the `class` in SVG.
+    /// The name for style sheets and tests: the `class` in SVG.
     pub class: &'static str,
-    /// What a browser shows when the mouse rests on the group.
+    /// The text that a browser shows when the mouse rests on the group.
     pub tooltip: Option<String>,
-    /// Nothing is drawn outside this.
+    /// If given, nothing is drawn outside this area.
     pub clip: Option<Rectangle>,
-    /// From back to front.
+    /// The items, from back to front.
     pub items: Vec<Item>,
 }
 
-/// Items that belong together, by name, with what a browser shows when the mouse rests on them.
+/// A group of items with a name, and with a text that a browser shows when the mouse rests on it.
 pub fn named(class: &'static str, tooltip: Option<String>, items: Vec<Item>) -> Item {
     Item::Group(Group { class, tooltip, clip: None, items })
 }
@@ -203,14 +203,14 @@ pub struct Rectangle {
     pub height: f64,
 }
 
-/// How a line is drawn.
+/// The style of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stroke {
     /// Its color.
     pub color: Color,
     /// Its width in pixels.
     pub width: f64,
-    /// Lengths of dashes and of the gaps between them; solid if absent.
+    /// The lengths of dashes and of the gaps between them; solid if absent.
     pub dash: Option<[f64; 2]>,
 }
 

@@ -1,14 +1,14 @@
-//! One quantity along a run, and over the seeds of a run.
+//! One quantity along a run, and its summary over the seeds of the run.
 
 use crate::random::{Purpose, Stream};
 use crate::stats::{bootstrap_interval, interquartile_mean, mean};
 
-/// Grid points where seeds must be brought to common steps.
+/// The number of grid points if seeds must be interpolated to common steps.
 const GRID_POINTS: usize = 200;
-/// From this many seeds on, their center is the interquartile mean; with fewer, nothing is left to trim.
+/// From this many seeds on, the center is the interquartile mean. With fewer, nothing is left to trim.
 pub(super) const ENOUGH_FOR_IQM: usize = 4;
 
-/// Values of one quantity in one seed, at increasing steps. Missing and non-finite values are left out.
+/// The values of one quantity in one seed, at increasing steps. Missing and non-finite values are left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Series {
     pub(super) steps: Vec<f64>,
@@ -16,19 +16,19 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// From (steps, value) at increasing steps.
+    /// A series of (steps, value) pairs at increasing steps.
     pub(super) fn new(rows: impl Iterator<Item = (f64, Option<f64>)>) -> Self {
         let (steps, values) =
             rows.filter_map(|(steps, value)| value.filter(|v| v.is_finite()).map(|v| (steps, v))).unzip();
         Self { steps, values }
     }
 
-    /// (steps, value) of each point.
+    /// The (steps, value) pairs.
     pub(super) fn points(&self) -> impl Iterator<Item = (f64, f64)> {
         self.steps.iter().copied().zip(self.values.iter().copied())
     }
 
-    /// The value at `steps` on the straight line between its neighbors; `steps` must be in the series' range.
+    /// The value at `steps`, interpolated linearly. `steps` must be in the range of the series.
     fn at(&self, steps: f64) -> f64 {
         let after = self.steps.partition_point(|s| *s < steps).min(self.steps.len() - 1);
         let before = after.saturating_sub(1);
@@ -38,29 +38,29 @@ impl Series {
     }
 }
 
-/// What the seeds of a run have in common.
+/// The summary of a quantity over the seeds of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Summary {
     pub(super) steps: Vec<f64>,
-    /// The interquartile mean over seeds, or the mean where there are fewer than four.
+    /// The interquartile mean over seeds, or the mean if there are fewer than four.
     pub(super) center: Vec<f64>,
-    /// Ends of the 95 % bootstrap interval of the center; empty for a single seed.
+    /// The ends of the 95 % bootstrap interval of the center; empty for a single seed.
     pub(super) low: Vec<f64>,
     pub(super) high: Vec<f64>,
 }
 
 impl Summary {
-    /// (steps, center) of each point.
+    /// The (steps, center) pairs.
     pub(super) fn points(&self) -> impl Iterator<Item = (f64, f64)> {
         self.steps.iter().copied().zip(self.center.iter().copied())
     }
 }
 
-/// Center and interval over seeds, at steps that all of them cover.
+/// The center and its interval over seeds, at steps that all of them cover.
 ///
-/// Seeds that logged at the same steps, no more than a few hundred, are compared at these. Otherwise each is
-/// interpolated linearly onto an even grid over the range that all share. Every grid point draws the same resamples of
-/// seeds, so the band is as smooth as the curves. A single seed is its own center, as logged.
+/// Seeds that logged at the same steps, up to a few hundred, are compared at these steps. Otherwise each is interpolated
+/// linearly onto an even grid over the range that all share. Every grid point draws the same resamples of seeds, so the band
+/// is as smooth as the curves. A single seed is its own center, as logged.
 pub(super) fn summarize(seeds: &[Series], resamples: usize, seed: u64) -> Summary {
     let seeds: Vec<&Series> = seeds.iter().filter(|series| !series.steps.is_empty()).collect();
     let grid = common_steps(&seeds);
@@ -95,7 +95,7 @@ fn common_steps(seeds: &[&Series]) -> Vec<f64> {
     (0..=last).map(|i| begin + (end - begin) * i as f64 / last.max(1) as f64).collect()
 }
 
-/// The centers at those steps that every seed has, for measurements too sparse to interpolate.
+/// The centers at the steps that every seed has. They are for measurements that are too sparse to interpolate.
 pub(super) fn at_shared_steps(seeds: &[Series]) -> Vec<(f64, f64)> {
     let Some(first) = seeds.first() else { return Vec::new() };
     let center = if seeds.len() < ENOUGH_FOR_IQM { mean } else { interquartile_mean };

@@ -1,8 +1,8 @@
-//! Lines with fewer points (Ramer 1972; Douglas and Peucker 1973).
+//! Removes points from lines where this cannot be seen (Ramer 1972; Douglas and Peucker 1973).
 
 use super::scene::Point;
 
-/// `points` without those that are within `tolerance` of the straight line between kept neighbors. Both ends stay.
+/// `points` without those that are within `tolerance` of the straight line between the remaining neighbors. Both ends stay.
 pub(super) fn simplified(points: &[Point], tolerance: f64) -> Vec<Point> {
     if points.len() < 3 {
         return points.to_vec();
@@ -20,7 +20,7 @@ pub(super) fn simplified(points: &[Point], tolerance: f64) -> Vec<Point> {
     points.iter().zip(is_kept).filter_map(|(point, is_kept)| is_kept.then_some(*point)).collect()
 }
 
-/// From `point` to the nearest point between `a` and `b`: the ends count, for a line may turn back.
+/// The distance from `point` to the nearest point between `a` and `b`. The ends count, because a line may turn back.
 fn distance(point: Point, a: Point, b: Point) -> f64 {
     let (along, to) = ([b[0] - a[0], b[1] - a[1]], [point[0] - a[0], point[1] - a[1]]);
     let square = along[0] * along[0] + along[1] * along[1];

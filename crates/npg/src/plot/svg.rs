@@ -6,10 +6,10 @@ use super::font::Weight;
 use super::scene::{Anchor, Circle, Color, Figure, Group, Item, Path, Stroke, Text};
 use super::simplify::simplified;
 
-/// The font the layout was measured with, then its relatives, then whatever the viewer has.
+/// The font with which the layout was measured, then similar fonts, then whatever font the viewer has.
 const FONTS: &str = "Roboto, 'Helvetica Neue', Arial, sans-serif";
-/// Points that are nearer than this to the line without them are not written, in pixels: nobody sees it, and files are a
-/// third as large.
+/// Points closer than this to the simplified line, in pixels, are left out. The difference is invisible, and files are a
+/// third of the size.
 const TOLERANCE: f64 = 0.05;
 
 pub(super) fn document(figure: &Figure) -> String {
@@ -123,14 +123,14 @@ fn opacity(name: &str, color: Color) -> String {
     if color.alpha < 1.0 { format!(" {name}=\"{}\"", number(color.alpha)) } else { String::new() }
 }
 
-/// Two decimals are a hundredth of a pixel; zeros at the end are dropped.
+/// A number with two decimals, which are hundredths of a pixel. Trailing zeros are dropped.
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".into() } else { text.into() }
 }
 
-/// XML text: markup escaped, characters that XML 1.0 forbids replaced.
+/// Text for XML: markup is escaped, and characters that XML 1.0 forbids are replaced.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

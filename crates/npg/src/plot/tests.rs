@@ -1,4 +1,4 @@
-//! The figure of synthetic run directories.
+//! Figures of synthetic run directories.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{CurveOptions, Figure, learning_curves, runs_in};
 use crate::random::{Purpose, Stream};
 
-/// Writes `seeds` noisy learning curves of `iterations` into `run`, each with its own grid of steps.
+/// Writes `seeds` noisy learning curves of `iterations` iterations into `run`. Each seed has its own steps.
 fn synthetic(run: &Path, index: u64, seeds: u64, iterations: usize) {
     for seed in 0..seeds {
         let directory = run.join(format!("seed-{seed}"));
@@ -40,7 +40,7 @@ fn synthetic(run: &Path, index: u64, seeds: u64, iterations: usize) {
                 writeln!(evaluations, "{},{:.3},10.5,200,20", iteration * 1000, (mean + 12.0).min(500.0)).unwrap();
             }
         }
-        metrics.push_str("{\"iteration\":999,\"steps\":9999"); // torn
+        metrics.push_str("{\"iteration\":999,\"steps\":9999"); // a line that was cut short
         evaluations.push_str("99,1");
         fs::write(directory.join("metrics.jsonl"), metrics).unwrap();
         fs::write(directory.join("eval.csv"), evaluations).unwrap();
@@ -57,7 +57,7 @@ fn error(runs: &[PathBuf]) -> String {
     learning_curves(runs, &CurveOptions::default()).unwrap_err().to_string()
 }
 
-/// `NPG_PLOT_LOOK=DIR` keeps the figures for looking at them.
+/// `NPG_PLOT_LOOK=DIR` keeps the figures, so that they can be looked at.
 fn look(name: &str, figure: &Figure) {
     if let Some(directory) = std::env::var_os("NPG_PLOT_LOOK") {
         for extension in ["svg", "png"] {
@@ -77,7 +77,7 @@ fn two_runs_of_ten_seeds() {
     look("two-runs", &figure);
     let svg = figure.to_svg();
     assert_eq!(figure.to_svg(), learning_curves(&runs, &options).unwrap().to_svg(), "same seed, same figure");
-    // A center for each run in each of the five panels, bands likewise, thin lines and dots in the large one.
+    // A center for each run in each of the five panels, as many bands, and thin lines and dots in the large panel.
     let classes = ["frame", "series", "band", "seed", "evaluations", "predicted", "budget", "threshold"];
     assert_eq!(classes.map(|class| count(&svg, class)), [5, 10, 10, 20, 2, 4, 1, 1]);
     assert_eq!(svg.matches("<circle").count(), 1 + 2 * 8);
@@ -98,14 +98,14 @@ fn a_single_seed() {
         let figure = learning_curves(&[path], &CurveOptions::default()).unwrap();
         look("single-seed", &figure);
         let svg = figure.to_svg();
-        // The only band is that of the delivered gain's standard error.
+        // The only band is the standard error of the delivered gain.
         assert_eq!(["series", "band", "seed"].map(|class| count(&svg, class)), [5, 1, 0]);
         assert!(!svg.contains("bootstrap") && svg.contains("CartPole-v1"));
         assert!(svg.contains("Promised against delivered") && svg.contains("± 1 s.e."));
     }
 }
 
-/// A figure of the named panels.
+/// A figure with these panels only.
 fn only(run: &Path, panels: &[&str]) -> crate::Result<String> {
     let panels = panels.iter().map(|name| (*name).into()).collect();
     learning_curves(&[run.into()], &CurveOptions { panels, ..CurveOptions::default() }).map(|figure| {
@@ -148,7 +148,7 @@ fn three_seeds_and_eight_runs() {
     assert!(learning_curves(&runs, &labels).unwrap_err().to_string().contains("1 labels for 8 runs"));
 }
 
-/// Writes synthetic runs `names` of each of `environments`, where the files tell environment and algorithm.
+/// Writes synthetic runs `names` for each of `environments`. The files tell the environment and the algorithm.
 fn several(directory: &Path, environments: &[&str], names: &[&str], seeds: u64) -> Vec<PathBuf> {
     let mut runs = Vec::new();
     for (environment, (index, name)) in
@@ -178,7 +178,7 @@ fn several_environments() {
     let svg = figure.to_svg();
     let classes = ["frame", "series", "band", "evaluations", "seed", "predicted", "threshold"];
     assert_eq!(classes.map(|class| count(&svg, class)), [7, 14, 14, 14, 0, 0, 0]);
-    // One key for all: the algorithms, and each has one color in all panels.
+    // There is one key for all panels. It names the algorithms, and each has the same color everywhere.
     for (label, times) in
         [(">npg (5 seeds)<", 1), (">trpo (5 seeds)<", 1), (">environment steps<", 4), (">evaluation<", 1)]
     {
@@ -221,7 +221,7 @@ fn labels_of_several_environments() {
     );
 }
 
-/// One row, rows without any value, numbers beyond any panel: a figure each time.
+/// One row, rows without any value, and numbers beyond any panel all give a figure.
 #[test]
 fn poor_data() {
     let directory = tempfile::tempdir().unwrap();
@@ -265,7 +265,7 @@ fn a_tensorboard_log_of_the_python_agents_is_a_run_for_each_folder() {
         fs::create_dir_all(root.join(name)).unwrap();
         fs::write(root.join(name).join("metrics.jsonl"), "{\"steps\":1,\"rollout/ep_rew_mean\":2}\n").unwrap();
     }
-    fs::write(root.join("NPG_3/metrics.jsonl"), "").unwrap(); // has just begun
+    fs::write(root.join("NPG_3/metrics.jsonl"), "").unwrap(); // a run that has just started
     fs::create_dir_all(root.join("other")).unwrap();
     let names = |runs: Vec<PathBuf>| -> Vec<String> {
         runs.iter().map(|run| run.strip_prefix(root).unwrap().display().to_string()).collect()
@@ -274,7 +274,7 @@ fn a_tensorboard_log_of_the_python_agents_is_a_run_for_each_folder() {
     assert_eq!(names(runs.clone()), ["NPG_2", "NPG_10", "TRPO_1", "mine"]);
     let svg = learning_curves(&runs, &CurveOptions::default()).unwrap().to_svg();
     assert_eq!(count(&svg, "series"), 4);
-    // Everything else stands for itself, also what does not exist.
+    // Everything else means itself, even if it does not exist.
     assert_eq!(names(runs_in(&root.join("NPG_3"))), ["NPG_3"]);
     assert_eq!(names(runs_in(&root.join("other"))), ["other"]);
     assert_eq!(names(runs_in(&root.join("absent"))), ["absent"]);
@@ -315,7 +315,7 @@ fn errors_name_the_path_and_a_remedy() {
     assert_eq!(super::runs::read(&path("runs/npg-1")).unwrap()[0].evaluations, [(2.0, 3.0)]);
 }
 
-/// A run directory may come from anyone: a pipe in it would never end.
+/// A run directory may come from anyone, and a pipe in it would never end.
 #[cfg(unix)]
 #[test]
 fn pipes_and_devices_in_the_place_of_logs_are_not_read() {
@@ -332,6 +332,6 @@ fn pipes_and_devices_in_the_place_of_logs_are_not_read() {
     fs::remove_file(seed.join("eval.csv")).unwrap();
     fs::remove_file(seed.join("metrics.jsonl")).unwrap();
     pipe("metrics.jsonl");
-    let message = error(&[directory.path().join("npg-1")]); // it must come
+    let message = error(&[directory.path().join("npg-1")]); // the message must come at all
     assert!(message.contains("npg-1"), "{message}");
 }

@@ -2,10 +2,10 @@
 
 use super::axes::{Axis, Scale};
 
-/// Multiples of 1, 2 or 5 times a power of ten in [low, high], about `count` of them.
+/// The multiples of 1, 2 or 5 times a power of ten in [low, high]: about `count` of them.
 pub(super) fn linear(low: f64, high: f64, count: usize) -> Vec<f64> {
     let step = round_step((high - low) / count.max(1) as f64);
-    // A ten-thousandth of a step makes up for rounding at both ends.
+    // A ten-thousandth of a step compensates for rounding at both ends.
     let (first, last) = ((low / step - 1e-4).ceil(), (high / step + 1e-4).floor());
     if !(first.is_finite() && last.is_finite() && last - first < 1000.0) {
         return Vec::new(); // the range is so narrow that its numbers do not differ by a step
@@ -13,7 +13,7 @@ pub(super) fn linear(low: f64, high: f64, count: usize) -> Vec<f64> {
     (0..=(last - first).max(0.0) as usize).map(|i| (first + i as f64) * step).filter(|t| low - step < *t).collect()
 }
 
-/// The number among 1, 2, 5 times a power of ten that is closest to `raw` in ratio.
+/// 1, 2 or 5 times a power of ten, whichever is closest to `raw` in ratio.
 fn round_step(raw: f64) -> f64 {
     let power = raw.log10().floor();
     let factor = match raw / 10f64.powf(power) {
@@ -25,8 +25,8 @@ fn round_step(raw: f64) -> f64 {
     factor * 10f64.powf(power)
 }
 
-/// Powers of ten in [low, high], thinned to about `count`; with their doubles and quintuples, or as for a linear
-/// axis, where the range holds fewer than three.
+/// The powers of ten in [low, high], thinned to about `count`. If the range contains fewer than three, also their multiples
+/// by 2 and 5 or by 3, or the ticks of a linear axis.
 pub(super) fn log(low: f64, high: f64, count: usize) -> Vec<f64> {
     let (first, last) = ((low.log10() - 1e-6).ceil() as i32, (high.log10() + 1e-6).floor() as i32);
     let decades = last - first + 1;
@@ -71,7 +71,7 @@ pub(super) fn si(value: f64) -> String {
     format!("{}{suffix}", signed(value / unit, places(value / unit)))
 }
 
-/// Decimal places that `value` needs, at most 6; rounding errors of ticks do not count.
+/// The number of decimal places that `value` needs, at most 6. Rounding errors of ticks do not count.
 fn places(value: f64) -> usize {
     (0..6)
         .find(|places| {

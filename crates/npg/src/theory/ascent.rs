@@ -141,13 +141,13 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
 ];
 
-/// Natural ascent with the bound of the convergence theorem where it applies.
+/// Natural ascent, with the bound of the convergence theorem where it applies.
 fn natural_ascent(mdp: &Mdp, start: &TabularPolicy, eta: f64, iterations: usize) -> Vec<crate::exact::mdp::Iterate> {
     let ascent = Ascent { method: Method::Natural, step: StepSize::Fixed(eta), iterations };
     mdp.ascend(start, ascent).expect("far from an overflow").0
 }
 
-/// F^+ grad J by the eigenvectors of each state's block; the state's d cancels.
+/// F^+ grad J, computed from the eigenvectors of each state's block. The weight d of the state cancels.
 fn block_inverse(at: &Instance) -> Vec<f64> {
     let actions = at.mdp.actions();
     let mut natural = Vec::new();
@@ -158,7 +158,7 @@ fn block_inverse(at: &Instance) -> Vec<f64> {
         let (vectors, values) = (eigen.U(), eigen.S().column_vector());
         let mut x = vec![0.0; actions];
         for k in 1..actions {
-            // The eigenvalues rise, and the first is the 0 of equal shifts.
+            // The eigenvalues increase, and the first is 0, because equal shifts of all logits change nothing.
             let share: f64 = (0..actions).map(|a| vectors[(a, k)] * pi[a] * advantage[a]).sum();
             (0..actions).for_each(|a| x[a] += vectors[(a, k)] * share / (values[k] * (1.0 - at.mdp.gamma())));
         }
@@ -167,7 +167,7 @@ fn block_inverse(at: &Instance) -> Vec<f64> {
     natural
 }
 
-/// What is used instead of the gradient: all states of a long run count the same.
+/// The direction that is used instead of the gradient: all states of a long run count the same.
 fn unweighted(mdp: &Mdp, policy: &TabularPolicy) -> Vec<f64> {
     let at = mdp.evaluate(policy);
     let run = mdp.state_distributions(policy, 200);
@@ -200,7 +200,7 @@ fn asymmetry(at: &Instance, field: fn(&Mdp, &TabularPolicy) -> Vec<f64>) -> f64 
 mod tests {
     use super::*;
 
-    /// The measure of asymmetry finds none in a true gradient.
+    /// For a true gradient, the measured asymmetry is zero.
     #[test]
     fn a_gradient_is_symmetric() {
         let gradient = |mdp: &Mdp, policy: &TabularPolicy| mdp.gradient(policy, &mdp.evaluate(policy));

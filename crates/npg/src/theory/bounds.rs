@@ -7,9 +7,9 @@ use crate::stats;
 use crate::step::alpha_from_kl;
 use crate::trust_region::bounds;
 
-/// Random processes on which bounds are checked.
+/// The number of random processes on which bounds are checked.
 const WORLDS: u64 = 1500;
-/// Steps of the finite-horizon checks.
+/// The number of steps in the finite-horizon checks.
 const HORIZON: usize = 20;
 
 pub(super) static DRIFT: &[Claim] = &[
@@ -143,7 +143,7 @@ fn excess(index: usize) -> f64 {
     largest(instances(WORLDS).map(of))
 }
 
-/// Median share of the improvement that a bound promises, for natural steps of `eps` nats.
+/// The median share of the improvement that a bound promises for natural steps of `eps` nats.
 fn promised(eps: f64, bound: fn(&LowerBounds) -> f64) -> f64 {
     let share = |at: Instance| {
         let x = at.mdp.natural_gradient(&at.policy, &at.at);
@@ -160,7 +160,7 @@ fn tv_max(at: &Instance) -> f64 {
     largest(at.policy.total_variation(&at.other))
 }
 
-/// Drift over 20 steps where the old policy stays and the new one goes into a trap with probability `alpha`.
+/// The drift over 20 steps if the old policy stays and the new one falls into a trap with probability `alpha`.
 fn trap(alpha: f64) -> Vec<f64> {
     let row = |state, action, next| Transition { state, action, next, probability: 1.0 };
     let transitions = [row(0, 0, 0), row(0, 1, 1), row(1, 0, 1), row(1, 1, 1)];

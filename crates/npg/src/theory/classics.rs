@@ -55,7 +55,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
 ];
 
-/// The largest difference of the costs of three learners of the same policies in parameters of other scales.
+/// The largest difference between the costs of three learners with the same policies but differently scaled parameters.
 fn spread(direction: Direction) -> f64 {
     let times = spaced(0.1, 5.0, 50);
     let curves = SCALINGS.map(|scales| Lqg { scales }.learn(direction, &times));

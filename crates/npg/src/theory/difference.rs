@@ -4,7 +4,7 @@ use super::instances::{Instance, MANY, derivative, dot, instances, instances_of_
 use super::{Claim, Demand};
 use crate::stats;
 
-/// Steps of the finite-horizon checks.
+/// The number of steps in the finite-horizon checks.
 const HORIZON: usize = 12;
 
 pub(super) static CLAIMS: &[Claim] = &[
@@ -97,7 +97,7 @@ pub(super) static SURROGATE: &[Claim] = &[
     },
 ];
 
-/// |sum_t gamma^t E_{p'_t, pi'}[A] - (J' - J)| over a finite horizon, with A indexed by time; or with the stationary A,
+/// |sum_t gamma^t E_{p'_t, pi'}[A] - (J' - J)| over a finite horizon. A is indexed by time, or it is the stationary A,
 /// corrected by a multiple of gamma^T (E_pi' V(s_T) - E_pi V(s_T)).
 fn finite_error(at: &Instance, stationary: Option<f64>) -> f64 {
     let (mdp, gamma) = (&at.mdp, at.mdp.gamma());

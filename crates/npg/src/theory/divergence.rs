@@ -39,7 +39,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
 ];
 
-/// The largest TV above what `bound` says of KL, in either direction.
+/// The largest excess of TV over the bound that `bound` derives from KL, in either direction.
 fn excess(bound: fn(f64) -> f64) -> f64 {
     let of = |at: Instance| {
         let (tv, kl, reverse) =

@@ -9,7 +9,7 @@ use crate::exact::mdp::TabularPolicy;
 use crate::step::alpha_from_kl;
 use faer::{Mat, MatRef};
 
-/// Random processes of the dearer checks.
+/// The number of random processes in the more expensive checks.
 const WORLDS: u64 = 200;
 
 pub(super) static INVARIANCE: &[Claim] = &[
@@ -49,7 +49,8 @@ pub(super) static INVARIANCE: &[Claim] = &[
         is_about_error: false,
         measure: || {
             median(instances_of_scale(WORLDS, 1.0).map(|at| {
-                // theta = phi + phi^3 / 10 in each logit: the natural direction in phi is that in theta over the slope.
+                // theta = phi + phi^3 / 10 in each logit. The natural direction in phi is the one in theta divided by the
+                // slope.
                 let x = at.mdp.natural_gradient(&at.policy, &at.at);
                 let apart = |alpha: f64| {
                     let phi = at.policy.logits().iter().map(|theta| cubic_root(*theta));
@@ -109,7 +110,7 @@ pub(super) static CLAIMS: &[Claim] = &[
                 let x = at.direction();
                 let exact = dot(&x, &at.mdp.fisher_product(&at.policy, &at.at, &x));
                 let even = |h: f64| at.kl_along(h, &x) + at.kl_along(-h, &x);
-                // Second difference of fourth order; KL is 0 at 0.
+                // A second difference of fourth order. KL is 0 at 0.
                 let second = (16.0 * even(1e-2) - even(2e-2)) / 12e-4;
                 (second - exact).abs() / exact
             }))
@@ -197,8 +198,9 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
 ];
 
-/// How differently a step of 0.01 nats changes the policy in parameters w and in phi, w = B phi: the largest difference
-/// of a probability, in 200 processes. `direction` takes F and grad J in the parameters at hand.
+/// How differently a step of 0.01 nats changes the policy in parameters w and in parameters phi with w = B phi: the largest
+/// difference of a probability, for each of 200 processes. `direction` computes a direction from F and grad J in either
+/// parameters.
 fn changes(direction: fn(&Mat<f64>, &[f64]) -> Vec<f64>) -> impl Iterator<Item = f64> {
     instances_of_scale(WORLDS, 1.0).map(move |mut at| {
         let features = at.features();
@@ -214,12 +216,12 @@ fn changes(direction: fn(&Mat<f64>, &[f64]) -> Vec<f64>) -> impl Iterator<Item =
     })
 }
 
-/// phi with phi + phi^3 / 10 = theta, by Newton's method.
+/// The phi with phi + phi^3 / 10 = theta, found by Newton's method.
 fn cubic_root(theta: f64) -> f64 {
     (0..60).fold(theta, |phi, _| phi - (phi + 0.1 * phi.powi(3) - theta) / (1.0 + 0.3 * phi * phi))
 }
 
-/// Scores of every state and action (rows) in the logits, times sqrt(d pi): F is the product with itself.
+/// The scores of every state and action (rows) in the logits, times sqrt(d pi). The product of the matrix with itself is F.
 fn weighted_scores(at: &Instance) -> Mat<f64> {
     let (actions, size) = (at.mdp.actions(), at.policy.logits().len());
     Mat::from_fn(size, size, |row, column| {
@@ -230,8 +232,8 @@ fn weighted_scores(at: &Instance) -> Mat<f64> {
     })
 }
 
-/// Relative difference of (1-gamma) F^-1 grad J from the least-squares weights of A, plus a random baseline of that
-/// scale, on the scores.
+/// The relative difference between (1-gamma) F^-1 grad J and the least-squares weights of A on the scores. A random baseline
+/// of this scale is added to A.
 fn regression_error(at: &mut Instance, scale: f64) -> f64 {
     let features = at.features();
     let baseline: Vec<f64> = (0..at.mdp.states()).map(|_| scale * at.rng.normal()).collect();
@@ -245,7 +247,7 @@ fn regression_error(at: &mut Instance, scale: f64) -> f64 {
     difference(&regression, &expected) / largest(expected.iter().map(|x| x.abs()))
 }
 
-/// The Fisher matrix of trajectories against the sum of that of their steps, in the logits.
+/// The Fisher matrix of trajectories compared with the sum of those of their steps, in the logits.
 fn trajectory_error(at: &Instance, horizon: usize) -> f64 {
     let size = at.policy.logits().len();
     let mut whole = Mat::<f64>::zeros(size, size);
@@ -261,7 +263,7 @@ fn trajectory_error(at: &Instance, horizon: usize) -> f64 {
     matrix_difference(whole.as_ref(), steps.as_ref())
 }
 
-/// Adds p (sum of scores) (sum of scores)^T of every trajectory that begins in `state`.
+/// Adds p (sum of scores) (sum of scores)^T for every trajectory that starts in `state`.
 fn trajectories(at: &Instance, state: usize, p: f64, score: Vec<f64>, left: usize, sum: &mut Mat<f64>) {
     if left == 0 {
         for (i, x) in score.iter().enumerate() {
@@ -281,7 +283,7 @@ fn trajectories(at: &Instance, state: usize, p: f64, score: Vec<f64>, left: usiz
     }
 }
 
-/// ||F_sampled - F|| / ||F|| of N samples s ~ d, a ~ pi; NaN if its rank can exceed N.
+/// ||F_sampled - F|| / ||F|| for N samples s ~ d, a ~ pi.
 fn empirical_error(at: &mut Instance, samples: usize) -> f64 {
     let (actions, size) = (at.mdp.actions(), at.policy.logits().len());
     let joint: Vec<f64> = (0..size).map(|i| at.at.occupancy[i / actions] * at.policy.probabilities()[i]).collect();

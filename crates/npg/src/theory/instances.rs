@@ -1,4 +1,4 @@
-//! The random instances on which claims are checked, and small dense algebra.
+//! The random instances on which claims are checked, and some small dense algebra.
 
 pub(super) use crate::exact::dot;
 use crate::exact::mdp::{Evaluation, Mdp, TabularPolicy};
@@ -6,7 +6,7 @@ use crate::random::{Purpose, Stream};
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 
-/// How many random processes an identity is checked on.
+/// The number of random processes on which an identity is checked.
 pub(super) const MANY: u64 = 1000;
 
 /// A random process, and two policies in it.
@@ -18,18 +18,18 @@ pub(super) struct Instance {
     pub(super) rng: Stream,
 }
 
-/// `count` instances: 2 to 8 states, 2 to 5 actions, gamma from 0.5 to 0.95, policies from nearly uniform to sharp, the
-/// other one at distances from tiny to as far as any.
+/// `count` instances: 2 to 8 states, 2 to 5 actions, gamma from 0.5 to 0.95, policies from nearly uniform to sharp, and a
+/// second policy at distances from tiny to large.
 pub(super) fn instances(count: u64) -> impl Iterator<Item = Instance> {
     (0..count).map(|index| instance(index, None))
 }
 
-/// The same with uniform policies.
+/// The same instances with uniform policies.
 pub(super) fn uniform_starts(count: u64) -> impl Iterator<Item = Instance> {
     (0..count).map(|index| instance(index, Some(0.0)))
 }
 
-/// The same with policies of logits around `scale`.
+/// The same instances with policies whose logits are around `scale`.
 pub(super) fn instances_of_scale(count: u64, scale: f64) -> impl Iterator<Item = Instance> {
     (0..count).map(move |index| instance(index, Some(scale)))
 }
@@ -49,7 +49,7 @@ fn instance(index: u64, scale: Option<f64>) -> Instance {
 }
 
 impl Instance {
-    /// A random vector, S x A.
+    /// A random vector with states x actions numbers.
     pub(super) fn direction(&mut self) -> Vec<f64> {
         self.policy.logits().iter().map(|_| self.rng.normal()).collect()
     }
@@ -64,13 +64,13 @@ impl Instance {
         self.policy.moved(step, x).expect("small steps overflow nothing")
     }
 
-    /// Mean KL(policy || moved) over d.
+    /// The mean over d of KL(policy || moved policy).
     pub(super) fn kl_along(&self, step: f64, x: &[f64]) -> f64 {
         dot(&self.at.occupancy, &self.policy.kl(&self.along(step, x)))
     }
 
-    /// Fewer parameters than logits: random features Phi (S A rows), logits = Phi w. Their Fisher matrix Phi^T F Phi is
-    /// not singular.
+    /// Fewer parameters than logits: logits = Phi w with random features Phi (states x actions rows). Their Fisher matrix
+    /// Phi^T F Phi is not singular.
     pub(super) fn features(&mut self) -> Mat<f64> {
         let rows = self.policy.logits().len();
         let columns = (rows / 2).min(self.mdp.states() * (self.mdp.actions() - 1)).max(1);
@@ -78,13 +78,13 @@ impl Instance {
     }
 }
 
-/// The derivative at 0 of a smooth function, by differences of sixth order at distance `h`.
+/// The derivative at 0 of a smooth function, by sixth-order differences at distance `h`.
 pub(super) fn derivative(f: impl Fn(f64) -> f64, h: f64) -> f64 {
     let odd = |k: f64| f(k * h) - f(-k * h);
     (45.0 * odd(1.0) - 9.0 * odd(2.0) + odd(3.0)) / (60.0 * h)
 }
 
-/// Cosine of the angle between two vectors.
+/// The cosine of the angle between two vectors.
 pub(super) fn cosine(a: &[f64], b: &[f64]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
@@ -105,17 +105,17 @@ pub(super) fn difference(a: &[f64], b: &[f64]) -> f64 {
     largest(a.iter().zip(b).map(|(a, b)| (a - b).abs()))
 }
 
-/// M x.
+/// The product M x.
 pub(super) fn times(m: &Mat<f64>, x: &[f64]) -> Vec<f64> {
     (0..m.nrows()).map(|i| x.iter().enumerate().map(|(j, x)| m[(i, j)] * x).sum()).collect()
 }
 
-/// M^T x.
+/// The product M^T x.
 pub(super) fn transpose_times(m: &Mat<f64>, x: &[f64]) -> Vec<f64> {
     (0..m.ncols()).map(|j| x.iter().enumerate().map(|(i, x)| m[(i, j)] * x).sum()).collect()
 }
 
-/// M^-1 b of a positive definite M; NaN if it is not.
+/// M^-1 b for a positive definite M; NaN if it is not positive definite.
 pub(super) fn solved(m: &Mat<f64>, b: &[f64]) -> Vec<f64> {
     let Ok(factor) = m.llt(Side::Lower) else { return vec![f64::NAN; b.len()] };
     let x = factor.solve(Mat::from_fn(b.len(), 1, |i, _| b[i]));

@@ -1,8 +1,8 @@
-//! The theory, claim by claim, each with a check that runs now: what `npg theory` prints.
+//! The theory, claim by claim, each with a check that runs now. `npg theory` prints them.
 //!
-//! A [`Claim`] is a sentence, its source, and a function that measures one number; the claim holds if the number is in
-//! the range that it demands. Some claims are about statements that circulate and are wrong: their number says by how
-//! much they fail, and must be large. Random instances come from fixed streams, so that every run measures the same.
+//! A [`Claim`] is a sentence, its source, and a function that measures one number. The claim holds if the number is in the
+//! demanded range. Some claims are about statements that circulate and are wrong: their number says by how much the statement
+//! fails, and it must be large. Random instances come from fixed streams, so every run measures the same.
 
 mod ascent;
 mod bounds;
@@ -21,15 +21,15 @@ use std::time::Instant;
 /// A claim of the theory.
 #[derive(Debug)]
 pub struct Claim {
-    /// Its name, unique.
+    /// The unique name of the claim.
     pub name: &'static str,
-    /// What is claimed, in a sentence.
+    /// The claim in a sentence.
     pub sentence: &'static str,
-    /// Where it is from.
+    /// The source of the claim.
     pub source: &'static str,
-    /// What the number is.
+    /// What the number measures.
     pub measured: &'static str,
-    /// What it must be.
+    /// The range that the number must be in.
     pub demand: Demand,
     /// Whether the sentence is about an error that circulates.
     pub is_about_error: bool,
@@ -39,11 +39,11 @@ pub struct Claim {
 /// The range in which a number must be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Demand {
-    /// At most this.
+    /// At most this number.
     AtMost(f64),
-    /// At least this.
+    /// At least this number.
     AtLeast(f64),
-    /// From the first to the second.
+    /// From the first number to the second.
     Within(f64, f64),
 }
 
@@ -58,27 +58,27 @@ impl Demand {
     }
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Finding {
-    /// The number.
+    /// The measured number.
     pub value: f64,
     /// Whether the claim holds.
     pub holds: bool,
-    /// How long it took.
+    /// How long the check took.
     pub seconds: f64,
 }
 
 /// Claims that belong together: a section of the book's chapter on theory.
 #[derive(Debug)]
 pub struct Section {
-    /// Its title.
+    /// The title of the section.
     pub title: &'static str,
-    /// Its claims, in reading order.
+    /// The claims, in reading order.
     pub claims: &'static [Claim],
 }
 
-/// The chapter in reading order.
+/// The sections of the chapter, in reading order.
 pub static SECTIONS: &[Section] = &[
     Section { title: "The gradient, and soft policy iteration", claims: ascent::CLAIMS },
     Section { title: "Performance difference", claims: difference::CLAIMS },

@@ -1,4 +1,4 @@
-//! A small Gaussian policy network in f64, 3 inputs, 4 tanh units, 2 means, and its Fisher matrices.
+//! A small Gaussian policy network in f64, with 3 inputs, 4 tanh units and 2 means, and its Fisher matrices.
 
 use super::fishers::matrix_difference;
 use super::instances::{damped, difference, largest, solved, times, transpose_times};
@@ -8,21 +8,22 @@ use faer::Mat;
 const INPUTS: usize = 3;
 const HIDDEN: usize = 4;
 const OUTPUTS: usize = 2;
-/// Weights of the first layer (HIDDEN rows, bias last), of the second (OUTPUTS rows, bias last), log std.
+/// The weights of the first layer (HIDDEN rows, bias last), then those of the second (OUTPUTS rows, bias last), then the log
+/// stds.
 const PARAMETERS: usize = HIDDEN * (INPUTS + 1) + OUTPUTS * (HIDDEN + 1) + OUTPUTS;
 
 /// The network at one state.
 struct At {
-    /// Inputs and 1.
+    /// The inputs, followed by a 1.
     inputs: Vec<f64>,
-    /// Hidden activations and 1.
+    /// The hidden activations, followed by a 1.
     hidden: Vec<f64>,
-    /// Derivative of each mean in each pre-activation of the hidden layer: OUTPUTS x HIDDEN.
+    /// The derivative of each mean in each pre-activation of the hidden layer: OUTPUTS x HIDDEN.
     back: Vec<f64>,
     sigma: [f64; OUTPUTS],
 }
 
-/// The random network at `count` random states.
+/// A random network at `count` random states.
 fn network(count: usize, rng: &mut Stream) -> Vec<At> {
     let first: Vec<f64> = (0..HIDDEN * (INPUTS + 1)).map(|_| rng.normal()).collect();
     let second: Vec<f64> = (0..OUTPUTS * (HIDDEN + 1)).map(|_| rng.normal()).collect();
@@ -41,7 +42,7 @@ fn network(count: usize, rng: &mut Stream) -> Vec<At> {
 }
 
 impl At {
-    /// The gradient in all parameters of sum_o b_o mean_o + sum_o l_o log sigma_o.
+    /// The gradient of sum_o b_o mean_o + sum_o l_o log sigma_o in all parameters.
     fn pulled(&self, b: &[f64], l: &[f64]) -> Vec<f64> {
         let back = |h: usize| (0..OUTPUTS).map(|o| b[o] * self.back[o * HIDDEN + h]).sum::<f64>();
         let first = (0..HIDDEN).flat_map(|h| self.inputs.iter().map(move |x| back(h) * x));
@@ -49,7 +50,7 @@ impl At {
         first.chain(second).chain(l.iter().copied()).collect()
     }
 
-    /// Rows sqrt(M) J: the means by 1/sigma, the log stds by sqrt(2).
+    /// The rows of sqrt(M) J: the gradients of the means over sigma, and those of the log stds times sqrt(2).
     fn roots(&self) -> Vec<Vec<f64>> {
         let unit = |o: usize, x: f64| (0..OUTPUTS).map(|i| if i == o { x } else { 0.0 }).collect::<Vec<f64>>();
         let none = vec![0.0; OUTPUTS];
@@ -78,7 +79,7 @@ fn scaled(m: &Mat<f64>, factor: f64) -> Mat<f64> {
     Mat::from_fn(m.nrows(), m.ncols(), |i, j| factor * m[(i, j)])
 }
 
-/// KL(N(m, s) || N(m', s')), s the log of the standard deviation.
+/// KL(N(m, s) || N(m', s')), where s is the log of the standard deviation.
 fn gaussian_kl([m, s]: [f64; 2], [m_new, s_new]: [f64; 2]) -> f64 {
     let spread = libm::exp(2.0 * (s - s_new)) + (m - m_new).powi(2) * libm::exp(-2.0 * s_new);
     s_new - s + 0.5 * spread - 0.5
@@ -143,7 +144,7 @@ pub(super) fn gram_error() -> f64 {
     matrix_difference((&s * s.transpose()).as_ref(), Mat::from_fn(20, 20, element).as_ref())
 }
 
-/// Relative errors (Frobenius norm) of G (x) A for the blocks of the first and of the second layer.
+/// The relative errors (Frobenius norm) of G (x) A for the blocks of the first and of the second layer.
 pub(super) fn kronecker_errors() -> [f64; 2] {
     let states = network(200, &mut Stream::new(4, Purpose::Test, 0));
     let n = states.len() as f64;

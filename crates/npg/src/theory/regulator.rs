@@ -1,4 +1,4 @@
-//! Claims about the linear-quadratic regulator with one state: the picture of vanilla against natural gradients.
+//! Claims about the linear-quadratic regulator with one state, and the picture that compares vanilla and natural gradients.
 
 use super::instances::{derivative, largest};
 use super::{Claim, Demand};
@@ -9,7 +9,7 @@ use crate::settings::{Algorithm, Direction, Solver};
 use crate::solve::SolverState;
 use crate::update::update;
 
-/// A world with noise, a start and a cost of actions, for the closed forms.
+/// A world with noise, a random start and costs of actions, for the closed forms.
 const WORLD: Lqr = Lqr { a: 0.9, b: 0.7, q: 1.0, r: 0.3, gamma: 0.95, noise: 0.2, start_mean: 0.5, start_var: 0.1 };
 
 const SOURCE: &str = "Peters and Schaal 2008, figure 1";
@@ -57,7 +57,8 @@ pub(super) static CLAIMS: &[Claim] = &[
             let worlds =
                 [Lqr { noise: 3.0, ..WORLD }, Lqr { start_mean: -2.0, ..WORLD }, Lqr { start_var: 5.0, ..WORLD }];
             largest(policies().flat_map(|(k, sigma)| {
-                // F is diagonal. `Local::natural` has the noise cancelled already; here it must cancel by itself.
+                // F is diagonal. In `Local::natural` the noise has already been cancelled; here it must cancel in the
+                // computation.
                 let natural = |lqr: &Lqr| match lqr.at(k, sigma) {
                     Some(Local { gradient, fisher: Some(f), .. }) => [0, 1].map(|i| gradient[i] / f[i][i]),
                     _ => [f64::NAN; 2],
@@ -154,12 +155,12 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
 ];
 
-/// Policies of finite J.
+/// Policies whose J is finite.
 fn policies() -> impl Iterator<Item = (f64, f64)> {
     spaced(-2.0, 0.0, 8).into_iter().flat_map(|k| spaced(0.1, 1.0, 5).into_iter().map(move |sigma| (k, sigma)))
 }
 
-/// The largest relative error of the trainer's own update against the closed forms.
+/// The largest relative error of the trainer's own update, compared with the closed forms.
 fn update_error(k: f64, sigma: f64) -> f64 {
     let policy = AffineGaussian { k, bias: 0.0, sigma };
     let (Some(problem), Some(local)) = (RegulatorProblem::new(&WORLD, policy), WORLD.affine(&policy)) else {

@@ -5,7 +5,7 @@ use super::{Claim, Demand};
 use crate::convergence::{Curve, Plan, World, bandit, converge, frozen_lake, random_mdp, regulator};
 use crate::error::Result;
 
-/// Batches of up to 100,000 transitions: a second each world. `npg convergence` goes to a million.
+/// Batches of up to 100,000 transitions, which take about a second for each world. `npg convergence` goes up to a million.
 const PLAN: Plan = Plan { samples: 100_000, replicates: 4, seed: 0 };
 const SOURCE: &str = "central limit theorem; Sutton et al. 2000, theorem 1";
 const MEASURED: &str = "of gradient, Fisher product, natural direction: largest distance of the exponent from -1/2, \

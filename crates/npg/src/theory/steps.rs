@@ -10,7 +10,7 @@ use crate::step::{alpha_from_kl, predicted_kl};
 use crate::update::{UpdateStatus, update};
 use faer::Mat;
 
-/// Random processes of these checks.
+/// The number of random processes in these checks.
 const WORLDS: u64 = 200;
 
 pub(super) static CONSTRAINED: &[Claim] = &[
@@ -220,15 +220,15 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
 ];
 
-/// The KL of the trainer's own update with a budget of `eps` nats, measured by the process; None if it takes no step.
+/// The KL of the trainer's own update with a budget of `eps` nats, measured in the process; `None` if it takes no step.
 fn updated(at: &Instance, algorithm: &Algorithm, eps: f64) -> Option<f64> {
     let problem = ExactProblem::new(&at.mdp, &at.policy, &at.at);
     let update = update(&problem, algorithm, eps, &mut SolverState::default());
     (update.status == UpdateStatus::Stepped).then(|| at.kl_along(1.0, &update.theta))
 }
 
-/// Measured KL over a budget of 0.01 nats of the step along (F + `damping`)^-1 g in the logit of an action of probability
-/// 1e-6, beside another one, that has an advantage of 1.
+/// The measured KL over a budget of 0.01 nats, for a step along (F + `damping`)^-1 g in the logit of one of two actions. That
+/// action has probability 1e-6 and advantage 1.
 fn rare_step(damping: f64) -> f64 {
     let (p, budget) = (1e-6, 0.01);
     let fisher = p * (1.0 - p);
@@ -243,7 +243,7 @@ fn sharp() -> impl Iterator<Item = Instance> {
     instances_of_scale(WORLDS, 10.0)
 }
 
-/// The damped direction in the logits, (F + 0.1 I) x = g, and the step size of a budget of 0.01 nats.
+/// The damped direction in the logits, from (F + 0.1 I) x = g, and the step size for a budget of 0.01 nats.
 fn damped_step(at: &Instance) -> (Vec<f64>, f64) {
     let fisher = at.mdp.fisher(&at.policy, &at.at);
     let x = solved(&damped(&fisher, 0.1), &at.mdp.gradient(&at.policy, &at.at));
@@ -259,12 +259,12 @@ fn x_f_x(at: &Instance, x: &[f64]) -> f64 {
     dot(x, &at.mdp.fisher_product(&at.policy, &at.at, x))
 }
 
-/// g^T x for an x of unit KL length.
+/// g^T x for x scaled to unit KL length.
 fn slope(at: &Instance, g: &[f64], x: &[f64]) -> f64 {
     dot(g, x) / x_f_x(at, x).sqrt()
 }
 
-/// Measured KL of the natural step of size `alpha`, over `eps`.
+/// The measured KL of the natural step of size `alpha`, divided by `eps`.
 fn measured_over(at: &Instance, eps: f64, alpha: f64) -> f64 {
     at.kl_along(alpha, &natural(at)) / eps
 }

@@ -6,24 +6,24 @@ use crate::exact::field::{Bounds, Field, spaced};
 use crate::plot::axes::Panel;
 use crate::plot::scene::{Color, Group, Item, Path, Rectangle, Stroke};
 
-/// Columns and rows of the grid whose contours are drawn.
+/// The columns and rows of the grid from which contours are computed.
 const FINE: (usize, usize) = (161, 101);
 const LEVELS: usize = 13;
-/// The band of the smallest returns; the best is white.
+/// The color of the band with the smallest returns. The best band is white.
 const LOW: [f64; 3] = [205.0, 214.0, 224.0];
-/// Lines between bands.
+/// The color of the lines between bands.
 const CONTOUR: Color = Color::hex(0xAE_B8_C4);
-/// Where J is minus infinity.
+/// The color where J is minus infinity.
 const INFINITE: Color = Color::hex(0xB4_BE_CA);
 
-/// Bands of equal return, from low to high: the first is all where J is finite.
+/// Bands of equal return, from low to high. The first one covers everything where J is finite.
 pub(super) struct Bands(Vec<Band>);
 
-/// All that is better than a level.
+/// The region in which the return is above a level.
 struct Band {
     color: Color,
-    /// Numbers (k, sigma) around it, and the other way around its holes. Where it ends with the grid they are half a cell
-    /// outside.
+    /// The numbers (k, sigma) along its boundary; those around holes run the other way. At the edge of the grid they are half
+    /// a cell outside.
     loops: Vec<Vec<(f64, f64)>>,
 }
 
@@ -36,13 +36,13 @@ impl Bands {
         let row = |sigma| columns.iter().map(move |&k| at(k, sigma));
         let returns: Vec<f64> = spaced(low[1], high[1], FINE.1).into_iter().flat_map(row).collect();
         let levels = quantiles(&returns, LEVELS);
-        // J runs to minus infinity within a cell, where lines between two values would be far off: 1 / (1 - J / unit)
-        // runs to 0. Returns are at most 0.
+        // J may drop to minus infinity within one cell, where interpolated lines would be far off. 1 / (1 - J / unit) goes to
+        // 0 instead. Returns are at most 0.
         let unit = levels.first().map_or(1.0, |level| -level).max(f64::MIN_POSITIVE);
         let bent = |value: &f64| 1.0 / (1.0 - value / unit);
         let thresholds: Vec<f64> = std::iter::once(f64::MIN_POSITIVE).chain(levels.iter().map(bent)).collect();
         let [k, sigma] = [(high[0] - low[0]) / (FINE.0 - 1) as f64, (high[1] - low[1]) / (FINE.1 - 1) as f64];
-        // The library takes values to be in the middle of cells.
+        // The library assumes that values belong to the centers of cells.
         let grid = ContourBuilder::new(FINE.0, FINE.1, true).x_step(k).y_step(sigma);
         let grid = grid.x_origin(low[0] - 0.5 * k).y_origin(low[1] - 0.5 * sigma);
         let lines = grid.lines(&returns.iter().map(bent).collect::<Vec<_>>(), &thresholds);
@@ -70,7 +70,7 @@ impl Bands {
     }
 }
 
-/// Levels that divide the finite ones of `values` into `count` + 1 equally large parts, increasing.
+/// The increasing levels that divide the finite ones among `values` into `count` + 1 parts of equal size.
 fn quantiles(values: &[f64], count: usize) -> Vec<f64> {
     let mut values: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
     values.sort_unstable_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! The figure of fields, plain and odd.
+//! The figures of fields, both usual and unusual ones.
 
 use super::*;
 use crate::exact::field::spaced;
@@ -25,7 +25,7 @@ fn two_panels_of_eighty_arrows() {
     );
     let [vanilla, natural] = [hue(0), hue(1)].map(|it| {
         let [r, g, b] = it.rgb;
-        count(&figure, &format!("Z\" fill=\"#{r:02X}{g:02X}{b:02X}\"")) // heads
+        count(&figure, &format!("Z\" fill=\"#{r:02X}{g:02X}{b:02X}\"")) // arrowheads
     });
     assert_eq!((vanilla, natural), (80, 80));
     assert!(figure.to_svg().contains("direction 0.61") && figure.to_svg().contains("direction 0.97"));
@@ -54,7 +54,7 @@ fn formulas_are_short() {
     }
 }
 
-/// One point, returns that are infinite in part or everywhere, a world without costs.
+/// Fields with a single point, with returns that are infinite in part or everywhere, and of a world without costs.
 #[test]
 fn odd_fields_are_drawn() {
     let world = Lqr::published();
