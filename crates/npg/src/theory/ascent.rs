@@ -120,7 +120,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "dropped-weights",
-        sentence: "Without the weights gamma^t of the states, as in nearly all deep implementations, it is another direction.",
+        sentence: "Without the weights gamma^t of the states, which nearly all deep implementations drop, the direction is another one.",
         source: "Thomas 2014; Nota and Thomas 2020",
         measured: "mean cosine with the gradient of J, 1,000 MDPs",
         demand: Demand::Within(0.9, 0.9999),

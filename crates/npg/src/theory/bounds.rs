@@ -30,7 +30,7 @@ pub(super) static DRIFT: &[Claim] = &[
     },
     Claim {
         name: "drift-tight",
-        sentence: "The bound is attained: where the other action leads to a state for good, the states differ by all of it.",
+        sentence: "The bound is attained: if the other action leads to an absorbing state, the states differ by exactly this much.",
         source: "an example with two states",
         measured: "largest difference from the bound, t to 20, alpha 0.01, 0.1, 0.5",
         demand: Demand::AtMost(1e-14),
@@ -45,7 +45,7 @@ pub(super) static DRIFT: &[Claim] = &[
     Claim {
         name: "drift-in-l1",
         sentence: "In the L1 norm, which is twice TV, alpha t is no bound.",
-        source: "a slip of study notes",
+        source: "a slip in study notes",
         measured: "L1 distance over alpha t in that example, t = 10, alpha = 0.01",
         demand: Demand::AtLeast(1.5),
         is_about_error: true,

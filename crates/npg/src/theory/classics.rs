@@ -10,7 +10,7 @@ const SOURCE: &str = "Kakade 2001, section 5";
 pub(super) static CLAIMS: &[Claim] = &[
     Claim {
         name: "plateau",
-        sentence: "Two states: the vanilla flow sits on a plateau before it reaches an average reward of 1.9.",
+        sentence: "Two states: the vanilla flow stays on a plateau before it reaches an average reward of 1.9.",
         source: SOURCE,
         measured: "time until then",
         demand: Demand::Within(2.6e6, 2.8e6),
@@ -19,7 +19,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "starved-state",
-        sentence: "For as long the better state starves: vanilla gradients weight it by its visits.",
+        sentence: "On that plateau the better state is hardly visited, and the vanilla gradient weights it by its visits.",
         source: SOURCE,
         measured: "least share of time in that state",
         demand: Demand::AtMost(1e-5),
@@ -28,7 +28,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "no-plateau",
-        sentence: "The natural flow gets there in a few units of time.",
+        sentence: "The natural flow reaches an average reward of 1.9 within a few units of time.",
         source: SOURCE,
         measured: "time until then",
         demand: Demand::AtMost(10.0),
@@ -46,7 +46,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "scaling-vanilla",
-        sentence: "The vanilla flow does.",
+        sentence: "The vanilla flow depends on the scale of the parameters.",
         source: SOURCE,
         measured: "largest difference of the costs under three scalings",
         demand: Demand::AtLeast(0.1),

@@ -34,7 +34,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     Claim {
         name: "stationary-advantage",
         sentence: "With the stationary, discounted advantage the finite-horizon identity fails.",
-        source: "a slip of study notes",
+        source: "a slip in study notes",
         measured: "largest error over 12 steps, 1,000 MDPs",
         demand: Demand::AtLeast(1e-3),
         is_about_error: true,

@@ -27,7 +27,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     Claim {
         name: "tv-below-kl",
         sentence: "TV is not bounded by KL, but by its square root.",
-        source: "a slip of study notes",
+        source: "a slip in study notes",
         measured: "TV / KL of (.5, .5) and (.6, .4)",
         demand: Demand::AtLeast(4.8),
         is_about_error: true,

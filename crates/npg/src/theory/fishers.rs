@@ -24,7 +24,7 @@ pub(super) static INVARIANCE: &[Claim] = &[
     },
     Claim {
         name: "vanilla-varies",
-        sentence: "The vanilla step does not: it depends on how the policy is written down.",
+        sentence: "The vanilla step depends on how the policy is parametrized.",
         source: "Kakade 2001",
         measured: "median difference of a probability after 0.01 nats, random B, 200 MDPs",
         demand: Demand::AtLeast(0.01),
@@ -34,7 +34,7 @@ pub(super) static INVARIANCE: &[Claim] = &[
     Claim {
         name: "damping-varies",
         sentence: "Damping breaks the invariance.",
-        source: "lambda I is no tensor",
+        source: "lambda I is not a tensor",
         measured: "median difference of a probability after 0.01 nats, lambda 0.1, random B, 200 MDPs",
         demand: Demand::AtLeast(1e-3),
         is_about_error: false,
@@ -189,7 +189,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "kfac-hidden-layer",
-        sentence: "In a hidden layer it is tens of per cent off: a preconditioner more than a replacement.",
+        sentence: "In a hidden layer K-FAC is tens of per cent off, so it is a preconditioner rather than a replacement.",
         source: "Martens and Grosse 2015",
         measured: "relative error of that block, a 3-4-2 network on 200 states",
         demand: Demand::AtLeast(0.05),
@@ -200,7 +200,7 @@ pub(super) static CLAIMS: &[Claim] = &[
 
 /// How differently a step of 0.01 nats changes the policy in parameters w and in parameters phi with w = B phi: the largest
 /// difference of a probability, for each of 200 processes. `direction` computes a direction from F and grad J in either
-/// parameters.
+/// set of parameters.
 fn changes(direction: fn(&Mat<f64>, &[f64]) -> Vec<f64>) -> impl Iterator<Item = f64> {
     instances_of_scale(WORLDS, 1.0).map(move |mut at| {
         let features = at.features();

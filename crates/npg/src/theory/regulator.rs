@@ -70,7 +70,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "regulator-update",
-        sentence: "The update of `npg train`, with the regulator as its problem, goes along F^-1 grad J by a KL of eps.",
+        sentence: "The update of `npg train`, with the regulator as its problem, takes a step of KL eps along F^-1 grad J.",
         source: "the update itself, F factorized by Cholesky",
         measured: "largest relative error of the direction and of the measured KL at eps = 1e-10, 40 policies",
         demand: Demand::AtMost(1e-3),
@@ -88,8 +88,8 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "literal-reward",
-        sentence: "With the reward -s^2/2 - a^2/2 and A = B = 1 the optimum is not there.",
-        source: "a slip of study notes",
+        sentence: "With the reward -s^2/2 - a^2/2 and A = B = 1, the optimum is not at k = -1.",
+        source: "a slip in study notes",
         measured: "k* for gamma = 0.9",
         demand: Demand::Within(-0.589, -0.587),
         is_about_error: true,
@@ -101,7 +101,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "picture-vanilla",
-        sentence: "Over the grid of the figure the vanilla gradient points down, at less exploration, more than at the optimum.",
+        sentence: "Over the grid of the figure, the vanilla gradient points down, towards less exploration, rather than at the optimum.",
         source: SOURCE,
         measured: "mean cosine to the direction of the optimum",
         demand: Demand::Within(0.605, 0.615),
@@ -110,7 +110,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "picture-natural",
-        sentence: "The natural gradient points at it.",
+        sentence: "Over the grid of the figure, the natural gradient points almost at the optimum.",
         source: SOURCE,
         measured: "mean cosine to the direction of the optimum",
         demand: Demand::Within(0.965, 0.975),
@@ -128,7 +128,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "second-world-natural",
-        sentence: "There the natural gradient is everywhere parallel to -(1 + k, sigma / 2).",
+        sentence: "In that world, the natural gradient is everywhere parallel to -(1 + k, sigma / 2).",
         source: "A = B = 1, W = 0.01, R = 0, gamma = 0.9, s_0 ~ N(0.3, 0.01)",
         measured: "mean cosine to the direction of the optimum",
         demand: Demand::Within(0.965, 0.975),
@@ -146,7 +146,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "walk-natural",
-        sentence: "Following the natural gradient it arrives.",
+        sentence: "Following the natural gradient, a learner reaches the optimal gain.",
         source: "from (-1.8, 0.4) at unit speed until sigma = 0.02",
         measured: "k at the end",
         demand: Demand::Within(-1.005, -0.995),

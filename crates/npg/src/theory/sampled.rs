@@ -23,7 +23,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "sampled-mdp",
-        sentence: "In a random MDP they do so too.",
+        sentence: "In a random MDP they converge at the same rate.",
         source: SOURCE,
         measured: MEASURED,
         demand: Demand::AtMost(4.0),
@@ -32,7 +32,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "sampled-regulator",
-        sentence: "In the regulator they do, with the chain rule between sigma and log sigma.",
+        sentence: "In the regulator they converge at the same rate, with the chain rule between sigma and log sigma.",
         source: SOURCE,
         measured: MEASURED,
         demand: Demand::AtMost(4.0),
@@ -41,7 +41,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "sampled-bandit",
-        sentence: "In the bandit they do.",
+        sentence: "In the bandit they converge at the same rate.",
         source: SOURCE,
         measured: MEASURED,
         demand: Demand::AtMost(4.0),
@@ -50,7 +50,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "sampled-limit",
-        sentence: "What they converge to is exact: grad J over the discounted life of an episode, F, and (F + lambda I)^-1 g.",
+        sentence: "Their limits are exact: grad J over the discounted life of an episode, F, and (F + lambda I)^-1 g.",
         source: "closed forms in f64",
         measured: "largest error of a mean over 8 batches of 32,000 transitions, over the limit of chance (0.27 %)",
         demand: Demand::AtMost(1.0),

@@ -33,7 +33,7 @@ pub(super) static CONSTRAINED: &[Claim] = &[
     Claim {
         name: "argmin",
         sentence: "The constrained vanilla step is an argmax; the argmin, as it is often printed, makes every policy worse.",
-        source: "a slip of study notes",
+        source: "a slip in study notes",
         measured: "largest gain of that step, 200 MDPs",
         demand: Demand::AtMost(-1e-12),
         is_about_error: true,
@@ -47,7 +47,7 @@ pub(super) static CONSTRAINED: &[Claim] = &[
     Claim {
         name: "dropped-half",
         sentence: "KL is 1/2 d^T F d to second order; without the 1/2 a step uses half of its budget.",
-        source: "a slip of study notes",
+        source: "a slip in study notes",
         measured: "mean measured KL over the budget of 1e-6 nats, 200 MDPs",
         demand: Demand::Within(0.49, 0.51),
         is_about_error: true,
@@ -108,7 +108,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "vanishing-fisher",
-        sentence: "The predicted KL holds for small steps alone: near a deterministic policy F vanishes, and the step that it \
+        sentence: "The predicted KL holds only for small steps: near a deterministic policy F vanishes, and the step that it \
                    allows is not small.",
         source: "closed form: F = p (1 - p) in the logit of one of two actions",
         measured: "measured KL over the budget of 0.01 nats, the step towards an action of probability p = 1e-6",
@@ -147,7 +147,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "update-keeps-budget",
-        sentence: "The update of `npg train` measures its step, and shortens it: it keeps 1.5 budgets there, and the surrogate rises.",
+        sentence: "The update of `npg train` measures and shortens its step, which then stays within 1.5 budgets and raises the surrogate.",
         source: "the definition of the step rule",
         measured: "largest KL over the budget of its steps, conjugate gradients with damping 0.1, logits around 10, 200 MDPs",
         demand: Demand::AtMost(1.5),
@@ -173,7 +173,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     Claim {
         name: "wrong-pairing",
         sentence: "sqrt(2 eps / g^T F g) is the step size of the vanilla direction; on the natural one it overshoots.",
-        source: "a slip of study notes",
+        source: "a slip in study notes",
         measured: "median of predicted KL over the budget, 200 MDPs",
         demand: Demand::AtLeast(10.0),
         is_about_error: true,
@@ -211,7 +211,7 @@ pub(super) static CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "cg-warm-start",
-        sentence: "From a warm start they do not: there only x^T F x tells the KL.",
+        sentence: "From a warm start they do not keep it, so only x^T F x tells the KL.",
         source: "Hestenes and Stiefel 1952",
         measured: "largest relative error over the iterates, 200 MDPs",
         demand: Demand::AtLeast(0.1),
