@@ -1,11 +1,12 @@
-//! Sampled to exact: estimates by the functions that training calls converge to the closed forms as N^-1/2.
+//! Compares sampled estimates with exact quantities: what the functions of training compute from a batch converges to the
+//! closed forms as N^-1/2.
 //!
-//! In each of four [`worlds`](worlds()) a batch of N transitions is sampled, and from it the gradient, a Fisher product
-//! and the natural direction are computed by the trainer's own [`Sampler`], [`advantages`], [`discounted_weights`],
+//! In each of four [`worlds`](worlds()), a batch of N transitions is sampled. From it, the trainer's own functions compute
+//! the gradient, a Fisher product and the natural direction: [`Sampler`], [`advantages`], [`discounted_weights`],
 //! [`policy_gradient`](crate::problem::PolicySnapshot::policy_gradient),
-//! [`fisher_product`](crate::problem::PolicySnapshot::fisher_product) and [`update`]: Monte Carlo advantages (lambda = 1) that
-//! are not normalized, states weighted by gamma^t. Every batch is sampled anew, with its own seed. What the estimates must tend
-//! to is in [`World::exact`].
+//! [`fisher_product`](crate::problem::PolicySnapshot::fisher_product) and [`update`]. The advantages are Monte Carlo
+//! advantages (lambda = 1) and are not normalized; the states are weighted by gamma^t. Every batch is sampled anew, with its
+//! own seed. [`World::exact`] has the limits of the estimates.
 
 mod statistics;
 mod worlds;
@@ -21,25 +22,26 @@ use crate::solve::SolverState;
 use crate::update::update;
 use statistics::{Replicates, exponent, relative_error, worst_z, z_limit};
 
-/// Environments of a sampler.
+/// The number of environments in a sampler.
 const ENVIRONMENTS: usize = 8;
-/// Fewest transitions of a batch, and what all batches are multiples of: an episode of 125 steps in each environment.
+/// The fewest transitions in a batch: an episode of 125 steps in each environment. All batches are multiples of it.
 pub const UNIT: usize = 1000;
-/// Fewest and most transitions of the largest batches: a fit needs three sizes, and 10^7 a few GB.
+/// The smallest and the largest size of the largest batches. A fit needs three sizes, and 10^7 transitions take a few GB.
 const RANGE: [usize; 2] = [10 * UNIT, 10_000 * UNIT];
-/// Rate of false alarms of all comparisons with the exact vectors together: that of a normal number beyond three standard
-/// errors.
+/// The rate of false alarms of all comparisons with exact vectors together. It equals the probability of a normal number
+/// beyond three standard errors.
 const ALARM: f64 = 0.0027;
-/// Curves of all worlds.
+/// The number of curves in all worlds.
 const CURVES: f64 = 12.0;
-/// How far from -1/2 an exponent may be beyond four standard errors: terms of higher order show in small batches.
+/// The distance of an exponent from -1/2 that is allowed in addition to four standard errors, because terms of higher order
+/// show in small batches.
 pub const SLOPE_TOLERANCE: f64 = 0.02;
-/// How many times more of the small batches there are: together they still cost less than the large ones.
+/// There are this many times more small batches than large ones. Together they still cost less than the large ones.
 const MORE: usize = 4;
-/// Sizes whose variances are pooled: the largest, down to a tenth of it.
+/// The number of sizes whose variances are pooled: the largest, down to a tenth of it.
 const POOLED: usize = 3;
 
-/// What is estimated.
+/// An estimated quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
     /// The policy gradient g.
@@ -51,10 +53,10 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// All of them.
+    /// All quantities.
     pub const ALL: [Self; 3] = [Self::Gradient, Self::FisherProduct, Self::NaturalDirection];
 
-    /// Its name.
+    /// The name of the quantity.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gradient => "gradient",
@@ -64,59 +66,59 @@ impl Quantity {
     }
 }
 
-/// How much is sampled.
+/// The amount of sampling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Transitions of the largest batches.
+    /// The number of transitions in the largest batches.
     pub samples: usize,
-    /// Independent batches of that size, and of those above a tenth of it; of smaller ones there are four times as many.
-    /// At least 3.
+    /// The number of independent batches of that size, and of every size above a tenth of it. There are four times as many
+    /// smaller batches. It must be at least 3.
     pub replicates: usize,
-    /// Seed of the samples; worlds and policies do not depend on it.
+    /// The seed of the samples. Worlds and policies do not depend on it.
     pub seed: u64,
 }
 
-/// Error of the estimates from batches of one size.
+/// The error of the estimates from batches of one size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Transitions of a batch, N.
+    /// The number of transitions in a batch, N.
     pub samples: usize,
-    /// Batches of this size.
+    /// The number of batches of this size.
     pub replicates: usize,
-    /// Root mean square over the replicates of ||estimate - exact|| / ||exact||.
+    /// The root mean square over the replicates of ||estimate - exact|| / ||exact||.
     pub error: f64,
-    /// Its standard error.
+    /// The standard error of `error`.
     pub standard_error: f64,
 }
 
-/// How the estimates of one quantity converge in one world.
+/// The convergence of the estimates of one quantity in one world.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// Name of the world.
+    /// The name of the world.
     pub world: &'static str,
-    /// What is estimated.
+    /// The estimated quantity.
     pub quantity: Quantity,
-    /// From the smallest batches to the largest.
+    /// The errors, from the smallest batches to the largest.
     pub points: Vec<Point>,
     /// The exponent p of error ~ N^p, fitted to all points.
     pub slope: f64,
-    /// Its standard error.
+    /// The standard error of the exponent.
     pub slope_error: f64,
-    /// At the largest N, the largest |mean over replicates - exact| of a component, in standard errors of that mean.
+    /// The largest |mean over replicates - exact| of a component at the largest N, in standard errors of that mean.
     pub worst_z: f64,
-    /// What `worst_z` exceeds by chance with a probability of at most 0.0027 / 12: for the twelve curves of four worlds
-    /// together, the rate of false alarms of one normal number beyond three standard errors.
+    /// The limit that `worst_z` exceeds by chance with a probability of at most 0.0027 / 12. For the twelve curves of four
+    /// worlds together, false alarms are as likely as one normal number beyond three standard errors.
     pub z_limit: f64,
 }
 
 impl Curve {
-    /// Whether the error falls as N^-1/2: the exponent is -1/2 within four of its standard errors and
-    /// [`SLOPE_TOLERANCE`]. A false alarm has a probability below 1e-4, as far as logarithms of errors are normal.
+    /// Whether the error falls as N^-1/2: the exponent must be within four of its standard errors and [`SLOPE_TOLERANCE`] of
+    /// -1/2. A false alarm has a probability below 1e-4, as far as logarithms of errors are normal.
     pub fn has_rate(&self) -> bool {
         (self.slope + 0.5).abs() <= SLOPE_TOLERANCE + 4.0 * self.slope_error
     }
 
-    /// Whether the mean over the largest batches is the exact vector, as far as can be told.
+    /// Whether the mean over the largest batches agrees with the exact vector.
     pub fn has_limit(&self) -> bool {
         self.worst_z <= self.z_limit
     }
@@ -128,10 +130,10 @@ impl Curve {
 }
 
 impl Plan {
-    /// Sizes of batches: down from the largest by factors of sqrt(10), rounded to multiples of [`UNIT`].
+    /// The sizes of batches: from the largest downwards by factors of sqrt(10), rounded to multiples of [`UNIT`].
     ///
     /// # Errors
-    /// [`Error::Config`] for fewer than 10,000 or more than 10^7 transitions, and fewer than 3 replicates.
+    /// [`Error::Config`] for fewer than 10,000 or more than 10^7 transitions, and for fewer than 3 replicates.
     pub fn sizes(&self) -> Result<Vec<usize>> {
         let [low, high] = RANGE;
         if !(low..=high).contains(&self.samples) {
@@ -149,22 +151,22 @@ impl Plan {
         Ok(sizes)
     }
 
-    /// Independent batches of one size.
+    /// The number of independent batches of one size.
     pub fn replicates_of(&self, samples: usize) -> usize {
         if 9 * samples < self.samples { MORE * self.replicates } else { self.replicates }
     }
 
     /// The seed of batch `index`.
     fn seed_of(&self, index: usize) -> u64 {
-        // An odd factor: no two seeds share a first batch, and seeds next to each other share none of fewer than 10^18.
+        // An odd factor: no two seeds share a first batch, and the batches of neighboring seeds are more than 10^18 apart.
         self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(index as u64)
     }
 }
 
-/// Samples in all four worlds: twelve curves, world by world.
+/// Samples in all four worlds. Returns twelve curves, world by world.
 ///
 /// # Errors
-/// Those of [`Plan::sizes`], and what environments report.
+/// Those of [`Plan::sizes`], and those that environments report.
 pub fn converge(plan: &Plan) -> Result<Vec<Curve>> {
     let worlds = worlds()?;
     let curves = worlds.iter().enumerate().map(|(index, world)| world.curves(plan, index));
@@ -172,12 +174,12 @@ pub fn converge(plan: &Plan) -> Result<Vec<Curve>> {
 }
 
 impl World {
-    /// A curve for each quantity. Worlds that are `numbered` differently sample with different seeds.
+    /// One curve for each quantity. Worlds that are `numbered` differently sample with different seeds.
     ///
-    /// One batch at a time, so that large ones fit into memory; the trainer's functions use all threads.
+    /// Only one batch exists at a time, so that large ones fit into memory. The trainer's functions use all threads.
     ///
     /// # Errors
-    /// As [`converge`].
+    /// Those of [`converge`].
     pub fn curves(&self, plan: &Plan, numbered: usize) -> Result<Vec<Curve>> {
         let sizes = plan.sizes()?;
         let mut batches = Vec::with_capacity(sizes.len());
@@ -193,7 +195,7 @@ impl World {
         Ok(Quantity::ALL.into_iter().enumerate().map(|(index, quantity)| self.curve(quantity, &of(index))).collect())
     }
 
-    /// The curve of estimates of one quantity, by size of batch.
+    /// The curve of one quantity, from its estimates for each size of batch.
     fn curve(&self, quantity: Quantity, estimates: &[(usize, Replicates)]) -> Curve {
         let exact = self.exact(quantity);
         let points: Vec<Point> =
@@ -204,10 +206,10 @@ impl World {
         Curve { world: self.name, quantity, points, slope, slope_error, worst_z, z_limit }
     }
 
-    /// Estimates of every quantity, in the order of [`Quantity::ALL`], from one batch of `samples` transitions.
+    /// The estimates of every quantity from one batch of `samples` transitions, in the order of [`Quantity::ALL`].
     ///
     /// # Errors
-    /// What the environment reports.
+    /// Those that the environment reports.
     pub fn estimate(&self, samples: usize, seed: u64) -> Result<[Vec<f64>; 3]> {
         let mut sampler = Sampler::new(self.source.as_ref(), ENVIRONMENTS, self.gamma, seed)?;
         let batch = sampler.sample(&self.policy, samples)?;
@@ -220,13 +222,13 @@ impl World {
         let problem = SampledProblem::new(&self.policy, states, surrogate, self.algorithm.fisher_fraction);
         let (gradient, product) = (problem.gradient(), problem.fisher_product(&self.probe));
         let update = update(&problem, &self.algorithm, self.algorithm.kl_step, &mut SolverState::default());
-        // An update that is refused has no direction, which no check takes for a good one.
+        // A rejected update has no direction. It is reported as NaN, so that no check can pass by accident.
         let nothing = || vec![f64::NAN; gradient.len()];
         let direction = update.solution.map_or_else(nothing, |solution| solution.x);
         Ok([gradient, product, direction])
     }
 
-    /// V of each row's one-hot state; 0 in a world without a baseline.
+    /// The value of each row's one-hot state; 0 in a world without a baseline.
     fn baseline(&self, inputs: &Matrix) -> Vec<f64> {
         let Some(values) = &self.values else { return vec![0.0; inputs.rows()] };
         let value = |row: usize| inputs.row(row).iter().zip(values).map(|(x, v)| f64::from(*x) * v).sum();
@@ -260,7 +262,7 @@ mod tests {
         assert_eq!(run(1), run(3));
     }
 
-    /// Seeds are all different: no batch is counted twice, in one run or in that of the next seed.
+    /// All seeds are different, so no batch is counted twice, neither in one run nor in that of the next seed.
     #[test]
     fn no_batch_is_sampled_twice() {
         let seeds = |seed| (0..1000).map(move |index| Plan { seed, ..SMALL }.seed_of(index));
@@ -270,12 +272,12 @@ mod tests {
         assert_eq!(all.len(), 3000);
     }
 
-    /// What the checks are for: estimates that tend to something else are found out.
+    /// The purpose of the checks: estimates that tend to something else are detected.
     #[test]
     fn a_policy_that_is_not_the_worlds_is_found_out() {
         let plan = Plan { samples: 100_000, ..SMALL };
         let mut world = bandit().unwrap();
-        world.policy.theta[2] += 0.1; // log std
+        world.policy.theta[2] += 0.1; // the log std
         for curve in world.curves(&plan, 0).unwrap() {
             assert!(!curve.has_limit(), "{curve:?}");
             assert!(!curve.has_rate(), "{curve:?}");

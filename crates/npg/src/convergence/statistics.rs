@@ -1,10 +1,10 @@
-//! What replicates say: relative errors, the exponent with which they fall, and whether the mean is off.
+//! Statistics over replicates: relative errors, the exponent with which they fall, and whether the mean is biased.
 
 use super::Point;
 use crate::stats::{mean, standard_error, student_t, variance};
 
-/// Error of f32 passes, relative to the norm of the exact vector: where nothing is random (the Fisher information of a
-/// log standard deviation is 2) it is all that is left.
+/// The error of f32 passes, relative to the norm of the exact vector. It is the only error if nothing is random; the Fisher
+/// information of a log standard deviation, for example, is always 2.
 const ROUNDING: f64 = 1e-6;
 
 /// The root mean square over replicates of ||estimate - exact|| / ||exact||, with its standard error.
@@ -19,10 +19,10 @@ pub(super) fn relative_error(samples: usize, estimates: &[Vec<f64>], exact: &[f6
     Point { samples, replicates: estimates.len(), error, standard_error }
 }
 
-/// The exponent p of error ~ N^p by least squares in logarithms, and its standard error.
+/// The exponent p of error ~ N^p, fitted by least squares in logarithms, and its standard error.
 ///
-/// A point counts by its number of replicates. The variance of a logarithm is pooled over the points, as if it were the
-/// same for every replicate: where few replicates happen to be alike, their own variance would be much too small.
+/// Points are weighted by their number of replicates. The variance of a logarithm is pooled over the points, as if it were
+/// the same for every replicate: if a few replicates happen to be similar, their own variance would be much too small.
 pub(super) fn exponent(points: &[Point]) -> (f64, f64) {
     let weights: Vec<f64> = points.iter().map(|point| point.replicates as f64).collect();
     let total: f64 = weights.iter().sum();
@@ -36,13 +36,13 @@ pub(super) fn exponent(points: &[Point]) -> (f64, f64) {
     (slope, (variance / spread).sqrt())
 }
 
-/// Estimates from batches of one size: a vector for each replicate.
+/// The estimates from batches of one size: one vector for each replicate.
 pub(super) type Replicates = Vec<Vec<f64>>;
 
-/// The largest |mean - exact| of a component over the replicates of the last of some sizes, in standard errors of that
-/// mean, and the degrees of freedom of these. NaN if a number is.
+/// The largest |mean - exact| of a component over the replicates of the last size, in standard errors of that mean, and the
+/// degrees of freedom of these standard errors. NaN if any number is NaN.
 ///
-/// Variances fall as 1 / N, so those of all the given sizes are pooled: batches of a tenth of N are cheap.
+/// Variances fall as 1 / N, so those of all given sizes are pooled: batches of a tenth of N are cheap.
 pub(super) fn worst_z(sizes: &[(usize, Replicates)], exact: &[f64]) -> (f64, usize) {
     let degrees = sizes.iter().map(|(_, estimates)| estimates.len() - 1).sum();
     let Some((largest, last)) = sizes.last() else { return (f64::NAN, 0) };
@@ -52,7 +52,7 @@ pub(super) fn worst_z(sizes: &[(usize, Replicates)], exact: &[f64]) -> (f64, usi
         let squares = |(samples, estimates): &(usize, Replicates)| {
             (estimates.len() - 1) as f64 * *samples as f64 * variance(&component(estimates))
         };
-        let pooled = sizes.iter().map(squares).sum::<f64>() / degrees as f64; // of one transition
+        let pooled = sizes.iter().map(squares).sum::<f64>() / degrees as f64; // the variance of one transition
         let error = libm::hypot((pooled / (*largest * last.len()) as f64).sqrt(), rounding);
         (mean(&component(last)) - exact).abs() / error
     };
@@ -60,8 +60,8 @@ pub(super) fn worst_z(sizes: &[(usize, Replicates)], exact: &[f64]) -> (f64, usi
     (worst, degrees)
 }
 
-/// The limit of [`worst_z`] that unbiased normal estimates of `components` numbers exceed with a probability of at most
-/// `alarm` (Bonferroni; Student's t, because the standard errors are estimates too).
+/// The limit of [`worst_z`] for unbiased normal estimates of `components` numbers. It is exceeded with a probability of at
+/// most `alarm` (Bonferroni, with Student's t because the standard errors are estimates too).
 pub(super) fn z_limit(alarm: f64, components: usize, degrees: usize) -> f64 {
     student_t(1.0 - alarm / components as f64, degrees)
 }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::random::{Purpose, Stream};
 
-    /// Means of `samples` normal numbers around (1, -2).
+    /// The means of `samples` normal numbers around (1, -2).
     fn replicates(samples: usize, count: usize, rng: &mut Stream) -> Vec<Vec<f64>> {
         let scale = 1.0 / (samples as f64).sqrt();
         (0..count).map(|_| [1.0, -2.0].map(|center| center + scale * rng.normal()).to_vec()).collect()
@@ -83,7 +83,8 @@ mod tests {
         let points: Vec<Point> = [100, 1000, 10_000, 100_000]
             .map(|samples| relative_error(samples, &replicates(samples, 200, &mut rng), &[1.0, -2.0]))
             .to_vec();
-        // Two unit variances over a square norm of 5. Four standard errors: false alarm below 1e-4, and the seed is fixed.
+        // Two unit variances over a squared norm of 5, within four standard errors. A false alarm has a probability below
+        // 1e-4, and the seed is fixed.
         assert!((points[0].error - (0.4f64 / 100.0).sqrt()).abs() < 4.0 * points[0].standard_error, "{points:?}");
         let (slope, error) = exponent(&points);
         assert!((slope + 0.5).abs() < 4.0 * error && error < 0.01, "{slope} +- {error}");
@@ -108,7 +109,7 @@ mod tests {
         let sizes = [(1000, replicates(1000, 11, &mut rng)), (10_000, replicates(10_000, 10, &mut rng))];
         let (z, degrees) = worst_z(&sizes, &[1.0, -2.0]);
         let limit = z_limit(0.001, 2, degrees);
-        assert!(degrees == 19 && (4.0..4.5).contains(&limit), "{limit}"); // t of 19 degrees at 5e-4
+        assert!(degrees == 19 && (4.0..4.5).contains(&limit), "{limit}"); // t of 19 degrees of freedom at 5e-4
         assert!(z < limit);
         assert!(worst_z(&sizes, &[1.03, -2.0]).0 > limit, "0.03 is nine standard errors");
     }
@@ -121,8 +122,9 @@ mod tests {
         assert!(z([f64::NAN, 1.0]).is_nan());
     }
 
-    /// 2,000 times the largest of two t: the rate of false alarms is what is asked for, 0.05, less the little by which
-    /// Bonferroni is careful. Five standard errors are 0.024: a false alarm below 1e-6, and the seed is fixed.
+    /// Computes the larger one of two t variates 2,000 times. The rate of false alarms is the requested 0.05, minus the
+    /// little by which Bonferroni is conservative. Five standard errors are 0.024. A false alarm of this test has a
+    /// probability below 1e-6, and the seed is fixed.
     #[test]
     fn the_rate_of_false_alarms_is_as_stated() {
         let mut rng = Stream::new(3, Purpose::Test, 0);

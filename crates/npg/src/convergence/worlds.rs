@@ -1,11 +1,10 @@
-//! The worlds in which estimates are compared with closed forms: each has a fixed policy, and what the trainer's
-//! gradient, Fisher product and natural direction tend to there.
+//! The worlds in which estimates are compared with closed forms. Each has a fixed policy, and the limits of the trainer's
+//! gradient, Fisher product and natural direction at that policy.
 //!
-//! The trainer's mean over a batch counts the states of an episode by gamma^t, normalized to a mean weight of 1. As the
-//! batch grows it tends to E[sum_t gamma^t f(s_t, a_t)] / C, the sums over the steps that the episode lives and
-//! C = E[sum_t gamma^t] over the same steps: sum(d) / (1-gamma) in a finite process, whose d has no mass after the end,
-//! 1 / (1-gamma) in one that never ends, 1 where an episode is one step. So g tends to grad J / C, and F to its
-//! expectation under d / sum(d).
+//! The trainer's mean over a batch weights the states of an episode by gamma^t, normalized to a mean weight of 1. As the
+//! batch grows, it tends to E[sum_t gamma^t f(s_t, a_t)] / C. Both the sum and C = E[sum_t gamma^t] are over the steps of the
+//! episode. C is sum(d) / (1-gamma) in a finite process, whose d has no mass after the end, 1 / (1-gamma) in a process that
+//! never ends, and 1 if an episode is one step. So g tends to grad J / C, and F to its expectation under d / sum(d).
 
 use super::Quantity;
 use crate::env::{EnvSource, quadratic, registry};
@@ -18,20 +17,20 @@ use crate::settings::{self, Algorithm, NetworkKind, Solver};
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 
-/// A world with a policy, and the exact quantities.
+/// A world with a policy, and the exact quantities at that policy.
 pub struct World {
-    /// What it is called.
+    /// The name of the world.
     pub name: &'static str,
-    /// Discount.
+    /// The discount factor.
     pub gamma: f64,
     /// The policy at which everything is measured.
     pub policy: Policy,
     /// The vector v of the Fisher product F v.
     pub probe: Vec<f64>,
-    /// How the trainer solves for the natural direction.
+    /// The settings with which the trainer solves for the natural direction.
     pub algorithm: Algorithm,
     pub(super) source: Box<dyn EnvSource>,
-    /// Exact values V of the states 0..S, the baseline; None in a world without one.
+    /// The exact values V of the states 0..S, used as the baseline; `None` in a world without a baseline.
     pub(super) values: Option<Vec<f64>>,
     gradient: Vec<f64>,
     product: Vec<f64>,
@@ -44,41 +43,41 @@ impl std::fmt::Debug for World {
     }
 }
 
-/// lambda of the natural direction, trainer's and exact: F of a softmax is singular without.
+/// lambda of the natural direction, for the trainer and for the exact solution. Without it, F of a softmax is singular.
 const DAMPING: f64 = 0.01;
 
-/// How to make a world of an environment.
+/// How a world is made from an environment.
 struct Recipe {
     name: &'static str,
     id: &'static str,
-    /// The environment's options, as TOML.
+    /// The options of the environment, as TOML.
     options: &'static str,
     gamma: f64,
     solver: Solver,
 }
 
-/// FrozenLake-v1 under a softmax policy. Episodes end in holes and at the goal; a step at the time limit of 100 would
-/// weigh 2e-10. The exact V is the baseline, and the value of episodes that the batch cuts.
+/// FrozenLake-v1 with a softmax policy. Episodes end in holes and at the goal; a step at the time limit of 100 would have a
+/// weight of 2e-10. The exact V is the baseline, and the value of episodes that the batch cuts off.
 ///
 /// # Errors
-/// As [`worlds`].
+/// Those of [`worlds`].
 pub fn frozen_lake() -> Result<World> {
     Recipe { name: "FrozenLake", id: "FrozenLake-v1", options: "", gamma: 0.8, solver: Solver::Cg }.tabular()
 }
 
-/// A random process of 10 states and 3 actions under a softmax policy. It never ends; episodes are cut after 125 steps
+/// A random process of 10 states and 3 actions with a softmax policy. It never ends; episodes are cut off after 125 steps
 /// (gamma^125 = 8e-13). The exact V is the baseline, and the value at the time limit.
 ///
 /// # Errors
-/// As [`worlds`].
+/// Those of [`worlds`].
 pub fn random_mdp() -> Result<World> {
     let options = "states = 10\nactions = 3\nhorizon = 125";
     Recipe { name: "random MDP", id: "Garnet-v0", options, gamma: 0.8, solver: Solver::Cg }.tabular()
 }
 
 /// LQR-v0 in episodes of 125 steps (gamma^125 = 8e-13), without a baseline.
-///
 /// # Errors
+/// Those of [`worlds`].
 /// As [`worlds`].
 pub fn regulator() -> Result<World> {
     let options = "b = 0.7\nr = 0.5\nhorizon = 125";
@@ -87,26 +86,26 @@ pub fn regulator() -> Result<World> {
     recipe.gaussian([-0.6, 0.1, -1.2], |policy| lqr.affine(policy))
 }
 
-/// Bandit-v0, without a baseline. An episode is one step, so that the discount is nowhere.
+/// Bandit-v0, without a baseline. An episode is one step, so the discount does not matter.
 ///
 /// # Errors
-/// As [`worlds`].
+/// Those of [`worlds`].
 pub fn bandit() -> Result<World> {
     let recipe = Recipe { name: "bandit", id: "Bandit-v0", options: "", gamma: 0.0, solver: Solver::Cholesky };
     let bandit = quadratic::bandit(&recipe.options()?)?;
     recipe.gaussian([0.3, 0.2, -0.5], |policy| bandit.at(policy))
 }
 
-/// All of them.
+/// All four worlds.
 ///
 /// # Errors
-/// Those of [`registry::make`], which these options do not raise.
+/// Those of [`registry::make`], which these options do not cause.
 pub fn worlds() -> Result<Vec<World>> {
     Ok(vec![frozen_lake()?, random_mdp()?, regulator()?, bandit()?])
 }
 
 impl World {
-    /// What estimates of `quantity` tend to, one number a parameter.
+    /// The limit of the estimates of `quantity`, one number for each parameter.
     pub fn exact(&self, quantity: Quantity) -> &[f64] {
         match quantity {
             Quantity::Gradient => &self.gradient,
@@ -121,7 +120,7 @@ impl Recipe {
         self.options.parse().map_err(|error| Error::config(self.id, format!("bad options: {error}")))
     }
 
-    /// A softmax policy over the states of a table, on its way from a random one to the best.
+    /// A world with a softmax policy over the states of a table. The policy is between a random one and the best one.
     fn tabular(self) -> Result<World> {
         let refused = |message| Error::config(self.id, message);
         let mdp = registry::table(self.id, &self.options()?)?.mdp(self.gamma).map_err(refused)?;
@@ -151,7 +150,7 @@ impl Recipe {
         Ok(self.world(source, policy, None, (gradient, fisher)))
     }
 
-    /// The environment, and a policy with a linear network in it that sees observations as they are.
+    /// The environment, and a policy with a linear network that reads observations without normalization.
     fn policy(&self, theta: Vec<f64>) -> Result<(Box<dyn EnvSource>, Policy)> {
         let source = registry::make(self.id, &self.options()?)?;
         let linear = settings::Policy { network: NetworkKind::Linear, ..settings::Policy::default() };
@@ -184,10 +183,10 @@ impl Recipe {
     }
 }
 
-/// grad J / C and F under d / sum(d) in the parameters of a linear network over one-hot states.
+/// grad J / C and F under d / sum(d), in the parameters of a linear network over one-hot states.
 ///
-/// Its parameters are W (S x A, row-major), then b (A): the logits of s are row s of W plus b. So the gradient in W is
-/// that in the logits, the gradient in b its sum over states, and F = J^T F_logits J.
+/// The parameters are W (S x A, row-major) and then b (A). The logits of s are row s of W plus b. The gradient in W is
+/// therefore that in the logits, the gradient in b is its sum over states, and F = J^T F_logits J.
 fn in_parameters(mdp: &Mdp, policy: &TabularPolicy, at: &Evaluation) -> (Vec<f64>, Mat<f64>) {
     let alive: f64 = at.occupancy.iter().sum();
     let (logits, actions) = (policy.logits().len(), policy.actions());
@@ -205,7 +204,7 @@ fn in_parameters(mdp: &Mdp, policy: &TabularPolicy, at: &Evaluation) -> (Vec<f64
     (gradient, Mat::from_fn(logits + actions, logits + actions, |i, j| fisher[(i, j)] / alive))
 }
 
-/// M x.
+/// The product M x.
 fn times(m: &Mat<f64>, x: &[f64]) -> Vec<f64> {
     (0..m.nrows()).map(|i| x.iter().enumerate().map(|(j, x)| m[(i, j)] * x).sum()).collect()
 }

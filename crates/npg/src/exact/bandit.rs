@@ -10,17 +10,17 @@ use crate::error::{Error, Mistake, Result};
 /// A bandit with one state and one action.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bandit {
-    /// Slope of the target in the state.
+    /// The slope of the target in the state.
     pub target_gain: f64,
     /// The target at s = 0.
     pub target_bias: f64,
-    /// Cost of the squared distance from the target.
+    /// The cost of the squared distance from the target.
     pub q: f64,
-    /// Cost of the squared action.
+    /// The cost of the squared action.
     pub r: f64,
-    /// Mean of the state.
+    /// The mean of the state.
     pub mean: f64,
-    /// Variance of the state.
+    /// The variance of the state.
     pub var: f64,
 }
 
@@ -61,9 +61,9 @@ impl Bandit {
         if mistakes.is_empty() { Ok(()) } else { Err(Error::Config(mistakes)) }
     }
 
-    /// Everything at a policy, in (k, bias, sigma). J is the expected reward. None if a number overflows.
+    /// The values at a policy, in (k, bias, sigma). J is the expected reward. `None` if a number overflows.
     ///
-    /// At sigma = 0 F is infinite, and only J and its gradient are given.
+    /// At sigma = 0, F is infinite, and only J and its gradient are given.
     pub fn at(&self, policy: &AffineGaussian) -> Option<Local<3>> {
         let AffineGaussian { k, bias, sigma } = *policy;
         let sums = Sums { total: 1.0, first: self.mean, second: self.mean * self.mean + self.var };
@@ -77,7 +77,7 @@ impl Bandit {
         fall.local(-0.5 * missed, &sums, sigma)
     }
 
-    /// The best policy. Its sigma is 0. If nothing has a cost, it is the policy that does nothing.
+    /// The best policy. Its sigma is 0. If nothing costs anything, it is the policy that does nothing.
     pub fn optimum(&self) -> AffineGaussian {
         let share = if self.q > 0.0 { self.q / (self.q + self.r) } else { 0.0 };
         AffineGaussian { k: share * self.target_gain, bias: share * self.target_bias, sigma: 0.0 }
@@ -88,7 +88,7 @@ impl Bandit {
 mod tests {
     use super::*;
 
-    /// Gauss-Hermite quadrature of three nodes: exact for polynomials of degree five under N(0, 1).
+    /// Gauss-Hermite quadrature with three nodes. It is exact for polynomials of degree five under N(0, 1).
     const NODES: [(f64, f64); 3] =
         [(-1.7320508075688772, 1.0 / 6.0), (0.0, 2.0 / 3.0), (1.7320508075688772, 1.0 / 6.0)];
 

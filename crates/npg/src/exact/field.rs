@@ -11,11 +11,11 @@ use crate::settings::Direction;
 pub struct Field {
     /// The world.
     pub lqr: Lqr,
-    /// Gains of the grid, increasing.
+    /// The gains of the grid, increasing.
     pub k: Vec<f64>,
-    /// Standard deviations of the grid, increasing, at least 0.
+    /// The standard deviations of the grid, increasing, at least 0.
     pub sigma: Vec<f64>,
-    /// The values at (`k[i]`, `sigma[j]`), at index `i * sigma.len() + j`; None if J is minus infinity there.
+    /// The values at (`k[i]`, `sigma[j]`), at index `i * sigma.len() + j`; `None` if J is minus infinity there.
     pub local: Vec<Option<Local<2>>>,
     /// The point to which all arrows should point.
     pub optimum: Option<Optimum>,
@@ -82,7 +82,8 @@ impl Field {
         Walks { vanilla: from(Direction::Vanilla), natural: from(Direction::Natural) }
     }
 
-    /// The mean cosine, in (k, sigma), between the direction of learning and that of the optimum. None if no point has both.
+    /// The mean cosine, in (k, sigma), between the direction of learning and that of the optimum. `None` if no point has
+    /// both.
     pub fn cosine(&self, direction: Direction) -> Option<f64> {
         let optimum = self.optimum?;
         let cosine = |(k, sigma, local): (f64, f64, Option<&Local<2>>)| {
@@ -95,7 +96,7 @@ impl Field {
     }
 }
 
-/// The direction of learning, not normalized. None for natural gradients if F is infinite.
+/// The direction of learning, not normalized. `None` for natural gradients if F is infinite.
 pub fn along(local: &Local<2>, direction: Direction) -> Option<[f64; 2]> {
     match direction {
         Direction::Vanilla => Some(local.gradient),
@@ -103,21 +104,21 @@ pub fn along(local: &Local<2>, direction: Direction) -> Option<[f64; 2]> {
     }
 }
 
-/// `x` at length 1; None if it has no direction.
+/// `x` scaled to length 1; `None` if it has no direction.
 pub fn unit(x: [f64; 2]) -> Option<[f64; 2]> {
-    // Scaled first: squares of numbers below 1e-154 are 0.
+    // The components are scaled first, because squares of numbers below 1e-154 are 0.
     let largest = x[0].abs().max(x[1].abs());
     let scaled = x.map(|v| v / largest);
-    let length = libm::hypot(scaled[0], scaled[1]); // NaN if a component is, or both are infinite or 0
+    let length = libm::hypot(scaled[0], scaled[1]); // NaN if a component is NaN, or if both are infinite or 0
     (length.is_finite() && largest.is_finite()).then(|| scaled.map(|v| v / length))
 }
 
 /// The part of the plane in which a learner walks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// Lowest and highest gain.
+    /// The lowest and the highest gain.
     pub k: [f64; 2],
-    /// Lowest and highest standard deviation.
+    /// The lowest and the highest standard deviation.
     pub sigma: [f64; 2],
 }
 
@@ -163,7 +164,7 @@ mod tests {
         let end = |direction| {
             let flow = walk(&Lqr::published(), direction, [-1.8, 0.4], &bounds);
             assert_eq!(flow.end, End::Event);
-            // Unit speed: no point is further from the start than time has passed.
+            // At unit speed, no point is further from the start than the time that has passed.
             assert!(flow.times.iter().zip(&flow.points).all(|(t, x)| (x[0] + 1.8).hypot(x[1] - 0.4) <= t + 1e-9));
             assert!((flow.last().1[1] - 0.02).abs() < 1e-12);
             flow.last().1[0]

@@ -1,27 +1,28 @@
-//! Flows: the solutions of dx/dt = f(x), by the adaptive Runge-Kutta method of Dormand and Prince 1980 ("A family of
-//! embedded Runge-Kutta formulae"): fifth order, with an embedded fourth-order method that estimates the error.
+//! Flows, which are solutions of dx/dt = f(x). They are computed with the adaptive Runge-Kutta method of Dormand and Prince
+//! 1980 ("A family of embedded Runge-Kutta formulae"), of fifth order, whose embedded fourth-order method estimates the
+//! error.
 
 /// The length and the accuracy of a flow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// The latest time at which it ends.
     pub time: f64,
-    /// Longest step, in units of time, at the beginning.
+    /// The longest step at the beginning, in units of time.
     pub longest: f64,
-    /// The fraction of the passed time by which later steps may be longer.
+    /// Later steps may be longer by this fraction of the elapsed time.
     pub growth: f64,
-    /// Error allowed in a step, in units of 1 + |x| for each component.
+    /// The error allowed in a step, in units of 1 + |x| for each component.
     pub tolerance: f64,
-    /// The most steps that are tried.
+    /// The maximum number of steps that are tried.
     pub steps: usize,
 }
 
-/// Why a flow ended.
+/// The reason why a flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The event has happened.
     Event,
-    /// Its time was over.
+    /// The time limit was reached.
     Time,
     /// It could not be followed further, because f is not known there or the steps were used up.
     Stuck,
@@ -30,9 +31,9 @@ pub enum End {
 /// A flow at the times that the method chose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flow<const N: usize> {
-    /// From 0 on, increasing.
+    /// The times, from 0 on, increasing.
     pub times: Vec<f64>,
-    /// The point at each of `times`; at least the start.
+    /// The point at each of `times`. There is at least the start.
     pub points: Vec<[f64; N]>,
     /// Why the flow ended.
     pub end: End,
@@ -45,7 +46,7 @@ impl<const N: usize> Flow<N> {
         (self.times[last], self.points[last])
     }
 
-    /// The point at `time`, on the straight line between two points, or the nearest end.
+    /// The point at `time`, interpolated linearly between two points, or the nearest end.
     pub fn at(&self, time: f64) -> [f64; N] {
         let after = self.times.partition_point(|t| *t <= time);
         if after == 0 {
@@ -59,8 +60,8 @@ impl<const N: usize> Flow<N> {
     }
 }
 
-/// Follows dx/dt = `f` from `start` until `event` is no longer negative. It finds that moment within a step by bisection. `f`
-/// returns None where it is not defined.
+/// Follows dx/dt = `f` from `start` until `event` is no longer negative, and finds that moment within a step by bisection.
+/// `f` returns `None` where it is not defined.
 pub fn follow<const N: usize>(
     f: impl Fn(&[f64; N]) -> Option<[f64; N]>,
     start: [f64; N],
@@ -81,7 +82,7 @@ pub fn follow<const N: usize>(
         }
         length = length.min(limits.longest + limits.growth * time).min(limits.time - time);
         if time + length <= time {
-            return flow; // no number between
+            return flow; // there is no number between the two
         }
         let Some((next, error)) = step(&f, &x, length) else {
             length *= 0.2;
@@ -94,11 +95,11 @@ pub fn follow<const N: usize>(
                 flow.push(time + length, next, End::Event);
                 return flow;
             }
-            // The last step of all ends exactly on time.
+            // The very last step must end exactly on time.
             let now = if length == limits.time - time { limits.time } else { time + length };
             flow.push(now, next, End::Stuck);
         }
-        // It aims below the tolerance, so that few steps are rejected (Hairer, Norsett and Wanner 1993, II.4).
+        // The step length aims below the tolerance, so that few steps are rejected (Hairer, Norsett and Wanner 1993, II.4).
         length *= (0.9 * libm::pow(error, -0.2)).clamp(0.2, 5.0);
     }
     flow
@@ -112,7 +113,7 @@ impl<const N: usize> Flow<N> {
     }
 }
 
-/// The length of the step at whose end `event` has just happened, no longer than `length`, and that end.
+/// The shortest step up to `length` at whose end `event` has just happened, and that end.
 fn first_moment<const N: usize>(
     f: &impl Fn(&[f64; N]) -> Option<[f64; N]>,
     x: &[f64; N],
@@ -128,7 +129,7 @@ fn first_moment<const N: usize>(
     Some((after, step(f, x, after)?.0))
 }
 
-/// Weights of the slopes at which each further slope is taken.
+/// The weights of the earlier slopes for the point of each further slope.
 const STAGES: [&[f64]; 6] = [
     &[1.0 / 5.0],
     &[3.0 / 40.0, 9.0 / 40.0],
@@ -137,11 +138,11 @@ const STAGES: [&[f64]; 6] = [
     &[9017.0 / 3168.0, -355.0 / 33.0, 46732.0 / 5247.0, 49.0 / 176.0, -5103.0 / 18656.0],
     &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
 ];
-/// Weights of the slopes in the difference between fifth and fourth order.
+/// The weights of the slopes in the difference between the fifth-order and the fourth-order result.
 const ERROR: [f64; 7] =
     [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0];
 
-/// One step: its end and its error. None if a slope is not known or not finite.
+/// One step: its end and its error. `None` if a slope is not known or not finite.
 fn step<const N: usize>(
     f: &impl Fn(&[f64; N]) -> Option<[f64; N]>,
     x: &[f64; N],
@@ -153,14 +154,14 @@ fn step<const N: usize>(
     let mut next = *x;
     for (stage, weights) in STAGES.iter().enumerate() {
         let sum = |i: usize| weights.iter().zip(&slopes).map(|(weight, slope)| weight * slope[i]).sum::<f64>();
-        next = std::array::from_fn(|i| x[i] + length * sum(i)); // the last one is the end of the step
+        next = std::array::from_fn(|i| x[i] + length * sum(i)); // the last of these points is the end of the step
         slopes[stage + 1] = slope(&next)?;
     }
     let error = |i: usize| ERROR.iter().zip(&slopes).map(|(weight, slope)| weight * slope[i]).sum::<f64>();
     Some((next, std::array::from_fn(|i| length * error(i))))
 }
 
-/// The largest error of a component, in units of 1 + its size.
+/// The largest error of a component, in units of 1 + the size of the component.
 fn norm<const N: usize>(error: &[f64; N], x: &[f64; N], next: &[f64; N]) -> f64 {
     (0..N).map(|i| error[i].abs() / (1.0 + x[i].abs().max(next[i].abs()))).fold(0.0, f64::max)
 }

@@ -7,11 +7,11 @@ use crate::problem::{PolicySnapshot, States};
 /// The policy a ~ N(k s + bias, sigma^2).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AffineGaussian {
-    /// Gain of the mean.
+    /// The gain of the mean.
     pub k: f64,
     /// The mean at s = 0.
     pub bias: f64,
-    /// Standard deviation, at least 0.
+    /// The standard deviation, at least 0.
     pub sigma: f64,
 }
 
@@ -47,15 +47,15 @@ pub struct Local<const N: usize> {
     pub value: f64,
     /// grad J.
     pub gradient: [f64; N],
-    /// F, under the normalized state distribution. None if it is infinite: at sigma = 0.
+    /// F under the normalized state distribution. `None` if it is infinite, which is at sigma = 0.
     pub fisher: Option<[[f64; N]; N]>,
-    /// F^-1 grad J, the natural gradient. None if F is infinite, or singular without a limit.
+    /// F^-1 grad J, the natural gradient. `None` if F is infinite, or singular without a limit.
     pub natural: Option<[f64; N]>,
 }
 
 impl Local<3> {
-    /// The same in (k, bias, log sigma), where `sigma` is that of the policy. At sigma = 0 the last parameter is
-    /// minus infinity and the last component of the gradient 0.
+    /// The same values in (k, bias, log sigma). `sigma` is that of the policy. At sigma = 0 the last parameter is minus
+    /// infinity, and the last component of the gradient is 0.
     pub fn in_log_sigma(&self, sigma: f64) -> Self {
         let scale = [1.0, 1.0, sigma]; // d sigma / d log sigma = sigma
         let row = |f: [f64; 3], i: usize| std::array::from_fn(|j| scale[i] * scale[j] * f[j]);
@@ -67,10 +67,10 @@ impl Local<3> {
         }
     }
 
-    /// The same in (k, sigma), for a policy whose bias is 0 and stays so.
+    /// The same values in (k, sigma), for a policy whose bias is 0 and stays 0.
     ///
-    /// In [`Lqr::affine`](super::lqr::Lqr::affine) the natural gradient's component along the bias is 0 there, so
-    /// that leaving the parameter out changes no other component.
+    /// In [`Lqr::affine`](super::lqr::Lqr::affine) the component of the natural gradient along the bias is 0 there, so
+    /// leaving the parameter out changes no other component.
     pub(super) fn without_bias(&self) -> Local<2> {
         let kept = |x: [f64; 3]| [x[0], x[2]];
         Local {
@@ -82,7 +82,7 @@ impl Local<3> {
     }
 }
 
-/// Weights of the states, and their products with the state and its square, summed over time: D, M1, M2.
+/// The weights of the states, and their products with the state and its square, each summed over time: D, M1, M2.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sums {
     pub(super) total: f64,
@@ -91,8 +91,8 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// F in (k, bias, sigma) of actions with standard deviation `sigma`: scores are (s, 1) (a - mean) / sigma^2 and
-    /// ((a - mean)^2 / sigma^2 - 1) / sigma. None where an element is not finite.
+    /// F in (k, bias, sigma) for actions with standard deviation `sigma`. The scores are (s, 1) (a - mean) / sigma^2 and ((a
+    /// - mean)^2 / sigma^2 - 1) / sigma. `None` if an element is not finite.
     pub(super) fn fisher(&self, sigma: f64) -> Option<[[f64; 3]; 3]> {
         let precision = 1.0 / (sigma * sigma);
         let [first, second] = [self.first, self.second].map(|moment| moment / self.total * precision);
@@ -111,7 +111,7 @@ pub(super) struct Fall {
 }
 
 impl Fall {
-    /// grad J in (k, bias, sigma). A Gaussian's gradient in its mean is the mean slope, that in sigma is sigma times
+    /// grad J in (k, bias, sigma). A Gaussian's gradient in its mean is the mean slope; its gradient in sigma is sigma times
     /// the mean curvature.
     pub(super) fn gradient(&self, sums: &Sums, sigma: f64) -> [f64; 3] {
         let Fall { state, constant, curvature } = self;
@@ -125,9 +125,9 @@ impl Fall {
         [*state, *constant, 0.5 * sigma * curvature].map(|x| -sigma * sigma * sums.total * x)
     }
 
-    /// Everything at a policy whose J is `value`; None if that or its gradient is not finite.
+    /// The values at a policy whose J is `value`; `None` if that or its gradient is not finite.
     pub(super) fn local(&self, value: f64, sums: &Sums, sigma: f64) -> Option<Local<3>> {
-        let (value, gradient) = (value + 0.0, self.gradient(sums, sigma).map(|x| x + 0.0)); // no minus 0
+        let (value, gradient) = (value + 0.0, self.gradient(sums, sigma).map(|x| x + 0.0)); // turns -0 into 0
         let fisher = sums.fisher(sigma);
         let natural = fisher.map(|_| self.natural(sums, sigma).map(|x| x + 0.0));
         let finite = value.is_finite() && gradient.iter().all(|x| x.is_finite());

@@ -1,4 +1,4 @@
-//! Two experiments of Kakade 2001, "A Natural Policy Gradient", section 5, without sampling: gradients, Fisher
+//! Two experiments of Kakade 2001, "A Natural Policy Gradient", section 5, without sampling. The gradients, the Fisher
 //! matrices and the flows that follow them are exact.
 
 mod lqg;

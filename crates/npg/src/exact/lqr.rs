@@ -1,9 +1,9 @@
-//! The linear-quadratic regulator with one state, whose J, gradient, Fisher matrix and natural gradient are closed
-//! forms: s' = a s + b u + w, w ~ N(0, W), reward -1/2 (q s^2 + r u^2) for the action u.
+//! The linear-quadratic regulator with one state, s' = a s + b u + w with w ~ N(0, W) and reward -1/2 (q s^2 + r u^2) for the
+//! action u. Its J, gradient, Fisher matrix and natural gradient have closed forms.
 //!
-//! Under the policy u ~ N(k s + bias, sigma^2) the state follows s' = c s + e + noise with c = a + b k and
-//! e = b bias; the value function is V(s) = -1/2 (P s^2 + 2 p s + ...). The picture that these formulas draw is
-//! figure 1 of Peters and Schaal 2008, "Reinforcement learning of motor skills with policy gradients".
+//! Under the policy u ~ N(k s + bias, sigma^2), the state follows s' = c s + e + noise with c = a + b k and e = b bias, and
+//! the value function is V(s) = -1/2 (P s^2 + 2 p s + ...). These formulas give figure 1 of Peters and Schaal 2008,
+//! "Reinforcement learning of motor skills with policy gradients".
 
 mod finite;
 mod problem;
@@ -16,30 +16,30 @@ use crate::error::{Error, Mistake, Result};
 /// A linear-quadratic regulator with one state and one action.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lqr {
-    /// Gain of the state: s' = a s + b u + w.
+    /// The gain of the state: s' = a s + b u + w.
     pub a: f64,
-    /// Gain of the action.
+    /// The gain of the action.
     pub b: f64,
-    /// Cost of the state: the reward is -1/2 (q s^2 + r u^2).
+    /// The cost of the state: the reward is -1/2 (q s^2 + r u^2).
     pub q: f64,
-    /// Cost of the action.
+    /// The cost of the action.
     pub r: f64,
-    /// Discount per step.
+    /// The discount factor.
     pub gamma: f64,
-    /// Variance W of the noise w of each step.
+    /// The variance W of the noise w of each step.
     pub noise: f64,
-    /// Mean of the first state.
+    /// The mean of the first state.
     pub start_mean: f64,
-    /// Variance of the first state.
+    /// The variance of the first state.
     pub start_var: f64,
 }
 
-/// The best policy u ~ N(k s, sigma^2). Its sigma is 0; J depends on sigma continuously.
+/// The best policy u ~ N(k s, sigma^2). Its sigma is 0, and J is continuous in sigma.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Optimum {
-    /// Gain.
+    /// The gain.
     pub k: f64,
-    /// J there.
+    /// J of the best policy.
     pub value: f64,
 }
 
@@ -51,7 +51,7 @@ impl Lqr {
     /// The paper does not print its constants. These fit its contours within 1.4 %.
     pub const fn published() -> Self {
         let (a, b, gamma) = (0.9, 0.8, 0.95);
-        // Puts a + b k* at a - b, that is k* at -1, in the Riccati equation with q = 1: 0.0831.
+        // In the Riccati equation with q = 1, this puts a + b k* at a - b, that is, k* at -1. r is 0.0831.
         let r = gamma * b * (a - b) / (1.0 - gamma * a * (a - b));
         Self { a, b, q: 1.0, r, gamma, noise: 0.0, start_mean: 0.0, start_var: 0.0 }
     }
@@ -75,8 +75,8 @@ impl Lqr {
     /// Checks the numbers.
     ///
     /// # Errors
-    /// [`Error::Config`] with a problem for each field that is not finite, for a `gamma` outside [0, 1), and for
-    /// negative costs and variances.
+    /// [`Error::Config`] with a mistake for each field that is not finite, for a `gamma` outside [0, 1), and for negative
+    /// costs and variances.
     pub fn validate(&self) -> Result<()> {
         let Self { a, b, q, r, gamma, noise, start_mean, start_var } = *self;
         let mut mistakes = Vec::new();
@@ -98,10 +98,11 @@ impl Lqr {
         if mistakes.is_empty() { Ok(()) } else { Err(Error::Config(mistakes)) }
     }
 
-    /// Everything at u ~ N(k s, sigma^2), in (k, sigma). None if J is minus infinity: for gamma (a + b k)^2 >= 1.
+    /// The values at u ~ N(k s, sigma^2), in (k, sigma). `None` if J is minus infinity, which is so for gamma (a + b k)^2 >=
+    /// 1.
     ///
-    /// At sigma = 0 F is infinite, and only J and its gradient are given. The natural gradient does not depend on
-    /// noise and start. If these leave the state at 0, so that F is singular, it is the limit from others.
+    /// At sigma = 0, F is infinite, and only J and its gradient are given. The natural gradient does not depend on the noise
+    /// or the start. If these leave the state at 0, so that F is singular, it is the limit from other noises and starts.
     pub fn at(&self, k: f64, sigma: f64) -> Option<Local<2>> {
         Some(self.affine(&AffineGaussian { k, bias: 0.0, sigma })?.without_bias())
     }
@@ -115,7 +116,7 @@ impl Lqr {
         fall.local(-0.5 * (cost * sums.second + self.r * actions), &sums, sigma)
     }
 
-    /// The action value as a function of the action; None if J is minus infinity.
+    /// The action value as a function of the action; `None` if J is minus infinity.
     fn fall(&self, policy: &AffineGaussian) -> Option<Fall> {
         let AffineGaussian { k, bias, .. } = *policy;
         self.sums(policy)?;
@@ -130,8 +131,8 @@ impl Lqr {
         })
     }
 
-    /// The gains between which J is finite, both excluded: gamma (a + b k)^2 < 1. They may be infinite. If there are none, the first
-    /// is the larger one.
+    /// The gains between which J is finite, both excluded: gamma (a + b k)^2 < 1. They may be infinite. If there are no such
+    /// gains, the first number is the larger one.
     pub fn finite_gains(&self) -> [f64; 2] {
         let reach = self.gamma.sqrt().recip();
         let [low, high] = [-1.0, 1.0].map(|sign: f64| (sign * reach - self.a) / self.b);
@@ -142,11 +143,11 @@ impl Lqr {
         }
     }
 
-    /// Discounted sums of the state's moments; None if they diverge.
+    /// The discounted sums of the state's moments; `None` if they diverge.
     fn sums(&self, policy: &AffineGaussian) -> Option<Sums> {
         let (c, drift) = (self.a + self.b * policy.k, self.b * policy.bias);
         if !(self.gamma < 1.0 && self.gamma * c * c < 1.0) {
-            return None; // a number that is not one ends here too
+            return None; // NaN also ends here
         }
         let total = 1.0 / (1.0 - self.gamma); // D
         let first = (self.start_mean + self.gamma * drift * total) / (1.0 - self.gamma * c);
@@ -160,18 +161,18 @@ impl Lqr {
         self.start_mean * self.start_mean + self.start_var
     }
 
-    /// The optimum among policies of finite J, from the Riccati equation. None if every policy's J is minus infinity,
-    /// or the best policy is a limit of which this is true.
+    /// The optimum among policies of finite J, from the Riccati equation. `None` if J of every policy is minus infinity, or
+    /// if this is true of the limit that would be the best policy.
     ///
-    /// P solves gamma b^2 P^2 + (r - gamma b^2 q - gamma a^2 r) P - q r = 0, and then
-    /// k = -gamma a b P / (r + gamma b^2 P), J = -1/2 P (E s_0^2 + gamma W / (1 - gamma)); the bias of the best
-    /// affine policy is 0. If actions have neither cost nor effect, k is 0.
+    /// P solves gamma b^2 P^2 + (r - gamma b^2 q - gamma a^2 r) P - q r = 0. Then k = -gamma a b P / (r + gamma b^2 P) and J
+    /// = -1/2 P (E s_0^2 + gamma W / (1 - gamma)). The bias of the best affine policy is 0. If actions have neither a cost
+    /// nor an effect, k is 0.
     pub fn optimum(&self) -> Option<Optimum> {
         let Self { a, b, q, r, gamma, .. } = *self;
         let square = gamma * b * b;
         let half = 0.5 * (r - square * q - gamma * a * a * r);
         let root = (half * half + square * q * r).sqrt();
-        // The larger root, which stabilizes the state, in the form that does not cancel.
+        // The larger root stabilizes the state. This form of it does not cancel.
         let p = match half {
             _ if square == 0.0 => q / (1.0 - gamma * a * a),
             half if half > 0.0 => q * r / (half + root),

@@ -1,8 +1,8 @@
 //! Named, counter-based streams of random numbers.
 //!
-//! Every random number belongs to a stream named by (seed, purpose, index), and its place in that stream is a
-//! counter. Nothing depends on threads, time or the order in which streams are used, and saving a stream means
-//! saving its position (invariant 4 of ARCHITECTURE.md).
+//! Every random number belongs to a stream, which is named by (seed, purpose, index). Its place in that stream is a counter.
+//! Nothing depends on threads, on time or on the order in which streams are used, and saving a stream means saving its
+//! position (invariant 4 of ARCHITECTURE.md).
 
 mod normal; // the ziggurat
 
@@ -21,7 +21,7 @@ pub enum Purpose {
     Environment = 3,
     /// Actions sampled in training environment `index`.
     Action = 4,
-    /// Order of the critic's minibatches.
+    /// The order of the value baseline's minibatches.
     Minibatch = 5,
     /// Resets and noise inside evaluation episode `index`.
     EvaluationEnvironment = 6,
@@ -37,7 +37,7 @@ pub enum Purpose {
     Prediction = 11,
 }
 
-/// A stream of random numbers: ChaCha with 8 rounds, 2^64 streams for each seed and purpose.
+/// A stream of random numbers from ChaCha with 8 rounds. There are 2^64 streams for each seed and purpose.
 ///
 /// ```
 /// use npg::random::{Purpose, Stream};
@@ -71,27 +71,27 @@ impl Stream {
         self.0.set_word_pos(u128::from(position));
     }
 
-    /// Uniform in [0, 1), a multiple of 2^-53.
+    /// A uniform number in [0, 1), a multiple of 2^-53.
     pub fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// Uniform in [low, high).
+    /// A uniform number in [low, high).
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
-    /// Standard normal.
+    /// A standard normal number.
     pub fn normal(&mut self) -> f64 {
         normal::sample(|| self.0.next_u64())
     }
 
-    /// Uniform in 0..n (bias below n / 2^64). `n` must be positive.
+    /// A uniform integer in 0..n, with a bias below n / 2^64. `n` must be positive.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }
 
-    /// Shuffles in place (Fisher-Yates).
+    /// Shuffles the items in place (Fisher-Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -122,7 +122,8 @@ mod tests {
         assert_eq!(a.below(1000), b.below(1000));
     }
 
-    /// Mean and variance within 5 standard errors: false alarm below 1e-6 for each, and the seed is fixed.
+    /// The mean and the variance are within 5 standard errors. A false alarm has a probability below 1e-6 for each, and the
+    /// seed is fixed.
     #[test]
     fn moments() {
         let mut rng = Stream::new(0, Purpose::Test, 0);

@@ -4,10 +4,10 @@
 
 use std::sync::LazyLock;
 
-/// Layers of equal area under the density.
+/// The number of layers, which have equal areas under the density.
 const LAYERS: usize = 256;
 
-/// The start of the tail, for that many layers.
+/// The start of the tail for this number of layers.
 const TAIL: f64 = 3.654_152_885_361_009;
 
 /// The density without its constant factor.
@@ -16,7 +16,8 @@ fn density(x: f64) -> f64 {
 }
 
 struct Ziggurat {
-    /// Right edges of the layers, from the base (as wide as if the tail were part of the rectangle) to 0 at the top.
+    /// The right edges of the layers. The first edge belongs to the base, which is as wide as if the tail were part of the
+    /// rectangle; the last one is 0, at the top.
     edges: [f64; LAYERS + 1],
     /// The density at each edge.
     heights: [f64; LAYERS + 1],
@@ -46,7 +47,7 @@ pub(super) fn sample(mut words: impl FnMut() -> u64) -> f64 {
     loop {
         let word = words();
         let layer = word as usize % LAYERS;
-        let u = (word >> 12) as f64 * (1.0 / (1u64 << 51) as f64) - 1.0; // other bits than the layer's, in [-1, 1)
+        let u = (word >> 12) as f64 * (1.0 / (1u64 << 51) as f64) - 1.0; // in [-1, 1), from other bits than the layer
         let x = u * edges[layer];
         if x.abs() < edges[layer + 1] {
             return x;
@@ -91,8 +92,8 @@ mod tests {
         }
     }
 
-    /// Counts in bins against the distribution function, the tail beyond the last layer included: each within 5 standard
-    /// errors (false alarm below 1e-5 in all, and the seed is fixed).
+    /// The counts in bins are compared with the distribution function, including the tail beyond the last layer. Each is
+    /// within 5 standard errors (a false alarm has a total probability below 1e-5, and the seed is fixed).
     #[test]
     fn normal_numbers_have_the_normal_distribution() {
         let bounds = [-TAIL, -3.0, -2.0, -1.0, -0.5, -0.1, 0.0, 0.2, 0.7, 1.5, 2.5, 3.3, TAIL, f64::INFINITY];

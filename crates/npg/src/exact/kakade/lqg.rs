@@ -1,9 +1,9 @@
 //! The one-dimensional regulator with Gaussian noise over 20 steps, and the effect of rescaled parameters on learning.
 //!
-//! x' = 0.7 x + u + w, w ~ N(0, 1), cost x^2 per step (Kakade 2001, section 5 and figure 1). The paper prints the
-//! policy as proportional to exp(th1 s1 x^2 + th2 s2 x), which has no action in it; read as
-//! exp(th1 s1 u^2 + th2 s2 x u) it is Gaussian with variance -1 / (2 th1 s1) and gain -th2 s2 / (2 th1 s1). Its start
-//! is the paper's, th1 s1 = th2 s2 = -0.8. Chosen here: x_0 ~ N(0, 1) and the scalings.
+//! x' = 0.7 x + u + w, w ~ N(0, 1), with cost x^2 per step (Kakade 2001, section 5 and figure 1). The paper prints the policy
+//! as proportional to exp(th1 s1 x^2 + th2 s2 x), which contains no action. Read as exp(th1 s1 u^2 + th2 s2 x u), it is
+//! Gaussian with variance -1 / (2 th1 s1) and gain -th2 s2 / (2 th1 s1). The start is that of the paper, th1 s1 = th2 s2 =
+//! -0.8. The distribution x_0 ~ N(0, 1) and the scalings are chosen here.
 
 use crate::exact::flow::{End, Limits, follow};
 use crate::exact::gaussian::{AffineGaussian, Local};
@@ -14,12 +14,12 @@ use crate::settings::Direction;
 pub const SCALINGS: [[f64; 2]; 3] = [[1.0, 1.0], [0.3, 3.0], [3.0, 0.3]];
 /// th1 s1 and th2 s2 at the start: gain -0.5, variance 0.625.
 const START: f64 = -0.8;
-/// Steps of an episode.
+/// The number of steps in an episode.
 const HORIZON: usize = 20;
 /// r = -1/2 (2 x^2); no discount.
 const WORLD: Lqr = Lqr { a: 0.7, b: 1.0, q: 2.0, r: 0.0, gamma: 1.0, noise: 1.0, start_mean: 0.0, start_var: 1.0 };
 
-/// The problem in parameters theta that a policy multiplies by `scales`.
+/// The problem with parameters theta, which the policy multiplies by `scales`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lqg {
     /// s1 and s2, positive.
@@ -27,15 +27,15 @@ pub struct Lqg {
 }
 
 impl Lqg {
-    /// The policy of `theta`; None unless its variance is positive.
+    /// The policy with parameters `theta`; `None` unless its variance is positive.
     pub fn policy(&self, theta: [f64; 2]) -> Option<AffineGaussian> {
         let precision = -2.0 * theta[0] * self.scales[0];
         let k = theta[1] * self.scales[1] / precision;
         (precision > 0.0 && k.is_finite()).then(|| AffineGaussian { k, bias: 0.0, sigma: precision.sqrt().recip() })
     }
 
-    /// Minus the average cost of a step (`value`) at `theta`, its gradient, Fisher matrix and natural gradient in
-    /// theta. All are computed in theta: nothing here assumes that scales cancel.
+    /// Minus the average cost of a step (`value`), its gradient, Fisher matrix and natural gradient, at `theta` and in theta.
+    /// Nothing here assumes that the scales cancel.
     pub fn at(&self, theta: [f64; 2]) -> Option<Local<2>> {
         let policy = self.policy(theta)?;
         let Local { value, gradient, fisher, .. } = WORLD.finite(&policy, HORIZON)?.without_bias();
@@ -78,18 +78,18 @@ impl Lqg {
     }
 }
 
-/// A learner of the regulator at some times. It ends early if it could not be followed.
+/// A learner of the regulator at some times. The times end early if it could not be followed further.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LqgCurve {
-    /// Its parameters' scales.
+    /// The problem, with the scales of its parameters.
     pub lqg: Lqg,
     /// The direction that it follows.
     pub direction: Direction,
-    /// Times, increasing.
+    /// The times, increasing.
     pub times: Vec<f64>,
-    /// Its policy at each time.
+    /// The policy at each time.
     pub policies: Vec<AffineGaussian>,
-    /// Average cost of a step at each time.
+    /// The average cost of a step at each time.
     pub costs: Vec<f64>,
 }
 
@@ -103,7 +103,7 @@ pub fn largest_spread(curves: &[LqgCurve]) -> f64 {
     (0..times).map(spread).fold(0.0, f64::max)
 }
 
-/// F^-1 g for a positive definite matrix of two rows.
+/// F^-1 g for a positive definite 2 x 2 matrix.
 fn solve(f: &[[f64; 2]; 2], g: &[f64; 2]) -> [f64; 2] {
     let determinant = f[0][0] * f[1][1] - f[0][1] * f[1][0];
     [(g[0] * f[1][1] - f[0][1] * g[1]) / determinant, (f[0][0] * g[1] - g[0] * f[1][0]) / determinant]

@@ -1,32 +1,32 @@
-//! Two states, each of which the agent may stay in: staying pays 1 in state i and 2 in state j, crossing pays 0.
-//! pi(stay; s) = sigmoid(theta_s), and the objective is the average reward per step.
+//! Two states, i and j. The agent may stay in a state or cross to the other one. Staying pays 1 in state i and 2 in state j,
+//! and crossing pays 0. pi(stay; s) = sigmoid(theta_s), and the objective is the average reward per step.
 //!
-//! While the agent begins to stay in i, it visits j less and less, and vanilla gradients weight a state by its
-//! visits: they learn to stay in i, and then almost nothing for as long as j is starved.
+//! The more the agent learns to stay in i, the less often it visits j. Vanilla gradients weight a state by its visits: they
+//! learn to stay in i, and then learn almost nothing as long as j is hardly visited.
 
 use crate::exact::flow::{End, Flow, Limits, follow};
 use crate::exact::gaussian::Local;
 use crate::settings::Direction;
 
-/// Probabilities of staying in i and j at the start. Most of the time is spent in i, as in the paper.
+/// The probabilities of staying in i and in j at the start. As in the paper, most of the time is spent in i.
 pub const START: [f64; 2] = [0.8, 0.1];
-/// Average reward that counts as learned; the best is 2.
+/// The average reward that counts as learned. The best is 2.
 pub const TARGET: f64 = 1.9;
 
 /// The world at one policy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TwoStates {
-    /// Stationary probabilities of i and j.
+    /// The stationary probabilities of i and j.
     pub weights: [f64; 2],
-    /// Average reward per step (`value`), its gradient, Fisher matrix under `weights`, and natural gradient, in
-    /// theta.
+    /// The average reward per step (`value`), its gradient, its Fisher matrix under `weights`, and its natural gradient, all
+    /// in theta.
     pub local: Local<2>,
 }
 
 /// The world at the policy pi(stay; s) = sigmoid(`theta`_s).
 pub fn two_states(theta: [f64; 2]) -> TwoStates {
     let stay = theta.map(|x| 1.0 / (1.0 + libm::exp(-x)));
-    let cross = theta.map(|x| 1.0 / (1.0 + libm::exp(x))); // not 1 - stay, which would lose its digits
+    let cross = theta.map(|x| 1.0 / (1.0 + libm::exp(x))); // not 1 - stay, which would lose digits
     let total = cross[0] + cross[1];
     let weights = [cross[1] / total, cross[0] / total];
     let reward = weights[0] * stay[0] + 2.0 * weights[1] * stay[1];
@@ -48,16 +48,16 @@ pub fn two_states(theta: [f64; 2]) -> TwoStates {
 pub struct TwoStateFlow {
     /// The direction that it follows.
     pub direction: Direction,
-    /// Its parameters over time; unless it got stuck, the last ones reach [`TARGET`].
+    /// Its parameters over time. Unless it got stuck, the last ones reach [`TARGET`].
     pub flow: Flow<2>,
-    /// Average reward at each time.
+    /// The average reward at each time.
     pub rewards: Vec<f64>,
-    /// Stationary probability of j at each time.
+    /// The stationary probability of j at each time.
     pub weights_j: Vec<f64>,
 }
 
 impl TwoStateFlow {
-    /// Integrates dtheta/dt = the gradient, or the natural gradient.
+    /// Integrates dtheta/dt, which is the gradient or the natural gradient.
     pub fn new(direction: Direction) -> Self {
         let start = START.map(|p| libm::log(p / (1.0 - p)));
         let slope = |theta: &[f64; 2]| {
@@ -100,7 +100,7 @@ impl TwoStateFlow {
 mod tests {
     use super::*;
 
-    /// The average reward by letting the chain run: its second eigenvalue is 1 - cross_i - cross_j.
+    /// The average reward, computed by running the chain. Its second eigenvalue is 1 - cross_i - cross_j.
     fn simulated(theta: [f64; 2]) -> f64 {
         let stay = theta.map(|x| 1.0 / (1.0 + (-x).exp()));
         let mut weights = [0.5, 0.5];
@@ -123,7 +123,7 @@ mod tests {
                 let difference = (moved(1e-5).local.value - moved(-1e-5).local.value) / 2e-5;
                 assert!((difference - local.gradient[i]).abs() < 1e-9);
                 let stay = 1.0 / (1.0 + (-theta[i]).exp());
-                // E score^2: the score is 1 - stay for staying, -stay for crossing.
+                // E score^2, where the score is 1 - stay for staying and -stay for crossing.
                 let information = stay * (1.0 - stay).powi(2) + (1.0 - stay) * stay * stay;
                 let (fisher, natural) = (local.fisher.unwrap(), local.natural.unwrap());
                 assert!((fisher[i][i] - world.weights[i] * information).abs() < 1e-15);
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// The plateau of the paper's figure 1: vanilla learning stays near reward 1, natural learning passes it.
+    /// The plateau of the paper's figure 1: vanilla learning stays near a reward of 1, and natural learning passes it.
     #[test]
     fn the_vanilla_learner_sits_on_a_plateau() {
         let (vanilla, natural) = (TwoStateFlow::new(Direction::Vanilla), TwoStateFlow::new(Direction::Natural));

@@ -1,15 +1,15 @@
-//! The regulator over a finite number of steps: recursions instead of closed forms.
+//! The regulator over a finite number of steps, by recursions instead of closed forms.
 
 use super::Lqr;
 use crate::exact::gaussian::{AffineGaussian, Fall, Local, Sums};
 
 impl Lqr {
-    /// Everything for J_T = E[sum_{t<T} gamma^t r_t], T = `horizon`, in (k, bias, sigma), for any `gamma` from 0 to
-    /// 1 and any policy. F weights the T states by gamma^t, normalized.
+    /// The values for J_T = E[sum_{t<T} gamma^t r_t] with T = `horizon`, in (k, bias, sigma), for any `gamma` from 0 to 1 and
+    /// any policy. F weights the T states by gamma^t, normalized.
     ///
-    /// Exact: backward over value functions -1/2 (P s^2 + 2 p s + ...), forward over the state's two moments. The
-    /// natural gradient solves F x = grad J and depends on the moments. None where a number overflows, and for
-    /// `horizon` 0.
+    /// The result is exact: it goes backward over value functions -1/2 (P s^2 + 2 p s + ...), and forward over the two
+    /// moments of the state. The natural gradient solves F x = grad J and depends on the moments. `None` if a number
+    /// overflows, or if `horizon` is 0.
     pub fn finite(&self, policy: &AffineGaussian, horizon: usize) -> Option<Local<3>> {
         let falls = self.falls(policy, horizon);
         let (sigma, c, drift) = (policy.sigma, self.a + self.b * policy.k, self.b * policy.bias);
@@ -38,7 +38,7 @@ impl Lqr {
     fn falls(&self, policy: &AffineGaussian, horizon: usize) -> Vec<Fall> {
         let AffineGaussian { k, bias, .. } = *policy;
         let (c, drift, gamma) = (self.a + self.b * k, self.b * bias, self.gamma);
-        let (mut square, mut linear) = (0.0, 0.0); // P and p of the step after
+        let (mut square, mut linear) = (0.0, 0.0); // P and p of the following step
         let mut falls = Vec::with_capacity(horizon);
         for _ in 0..horizon {
             let pull = drift * square + linear;
@@ -53,7 +53,7 @@ impl Lqr {
         falls
     }
 
-    /// The reward expected under the state's moments `now`, times their weight.
+    /// The expected reward under the state's moments `now`, times their weight.
     fn expected_reward(&self, policy: &AffineGaussian, now: &Sums) -> f64 {
         let AffineGaussian { k, bias, sigma } = *policy;
         let actions = k * k * now.second + 2.0 * k * bias * now.first + (bias * bias + sigma * sigma) * now.total;
@@ -61,8 +61,8 @@ impl Lqr {
     }
 }
 
-/// F^-1 g for a matrix whose last parameter is uncorrelated with the others. None if the state has no variance over
-/// the horizon: then k and bias cannot be told apart.
+/// F^-1 g for a matrix whose last parameter is uncorrelated with the others. `None` if the state has no variance over the
+/// horizon, because k and bias cannot be told apart then.
 fn solve(f: &[[f64; 3]; 3], g: &[f64; 3]) -> Option<[f64; 3]> {
     let determinant = f[0][0] * f[1][1] - f[0][1] * f[1][0];
     let k = (g[0] * f[1][1] - f[0][1] * g[1]) / determinant;

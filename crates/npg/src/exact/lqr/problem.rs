@@ -6,8 +6,8 @@ use crate::problem::Problem;
 use crate::solve::Dense;
 use crate::trust_region::Comparison;
 
-/// An affine Gaussian policy in a regulator. Means over states are those of the normalized discounted state distribution; the
-/// gradient is that of J, and the surrogate is in units of J.
+/// An affine Gaussian policy in a regulator. Means over states use the normalized discounted state distribution. The gradient
+/// is that of J, and the surrogate is in units of J.
 #[derive(Clone, Debug)]
 pub struct RegulatorProblem {
     policy: AffineGaussian,
@@ -18,7 +18,7 @@ pub struct RegulatorProblem {
 }
 
 impl RegulatorProblem {
-    /// The problem of improving `policy`. None if J is minus infinity, and for a sigma that is not positive, at which F is infinite.
+    /// The problem of improving `policy`. `None` if J is minus infinity, or if sigma is not positive, where F is infinite.
     pub fn new(lqr: &Lqr, policy: AffineGaussian) -> Option<Self> {
         let (sums, fall) = (lqr.sums(&policy)?, lqr.fall(&policy)?);
         let local = lqr.affine(&policy)?.in_log_sigma(policy.sigma);
@@ -30,7 +30,7 @@ impl RegulatorProblem {
     /// The policy with parameters `theta`.
     ///
     /// # Panics
-    /// If there are not three.
+    /// If there are not three parameters.
     pub fn policy(theta: &[f64]) -> AffineGaussian {
         let &[k, bias, log_sigma] = theta else { panic!("a regulator's policy has 3 parameters, not {}", theta.len()) };
         AffineGaussian { k, bias, sigma: libm::exp(log_sigma) }
@@ -58,15 +58,15 @@ impl Problem for RegulatorProblem {
         self.fisher().iter().map(|row| row.iter().zip(v).map(|(f, v)| f * v).sum()).collect()
     }
 
-    /// Divergences have no largest value over the states, which are unbounded: the maxima are infinite where the means of the
-    /// actions differ by state. The total variation is the bound of Pinsker's inequality.
+    /// The states are unbounded, so divergences have no largest value over them: the maxima are infinite if the difference
+    /// between the mean actions depends on the state. The total variation is the bound of Pinsker's inequality.
     fn compare(&self, theta: &[f64]) -> Comparison {
         let (old, new) = (self.policy, Self::policy(theta));
         let Sums { total, first, second } = self.sums;
         let (dk, shift) = (new.k - old.k, new.bias - old.bias);
         let log_ratio = theta[2] - self.theta[2]; // log sigma' / sigma
         let square = (dk * dk * second + 2.0 * dk * shift * first) / total + shift * shift; // E (mean' - mean)^2
-        // E over a' ~ pi' of A(s, a') is the action value's parabola at the new mean, less what the wider noise costs.
+        // E over a' ~ pi' of A(s, a') is the parabola of the action value at the new mean, minus the cost of the wider noise.
         let slope = self.fall.state * (dk * second + shift * first) + self.fall.constant * (dk * first + shift * total);
         let spread = new.sigma * new.sigma - old.sigma * old.sigma;
         let bend = 0.5 * self.fall.curvature * total * (square + spread);

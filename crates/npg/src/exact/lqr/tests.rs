@@ -14,7 +14,7 @@ fn policy(x: [f64; 3]) -> AffineGaussian {
     AffineGaussian { k: x[0], bias: x[1], sigma: x[2] }
 }
 
-/// Central differences of `value` at `here`.
+/// The central differences of `value` at `here`.
 fn differences<const N: usize>(here: [f64; N], value: impl Fn([f64; N]) -> f64) -> [f64; N] {
     let step = 1e-5;
     std::array::from_fn(|i| {
@@ -68,7 +68,7 @@ fn gradients_are_differences_and_natural_gradients_solve() {
     let value = |x: [f64; 3]| RICH.affine(&policy([x[0], x[1], x[2].exp()])).unwrap().value;
     let expected = differences([here[0], here[1], here[2].ln()], value);
     (0..3).for_each(|i| assert_close(logarithmic.gradient[i], expected[i], 1e-8));
-    assert_close(logarithmic.fisher.unwrap()[2][2], 2.0, 1e-12); // of log sigma, whatever sigma
+    assert_close(logarithmic.fisher.unwrap()[2][2], 2.0, 1e-12); // the Fisher information of log sigma, whatever sigma is
 
     for local in [local, logarithmic, RICH.finite(&POLICY, 7).unwrap()] {
         let (fisher, natural) = (local.fisher.unwrap(), local.natural.unwrap());
@@ -112,17 +112,17 @@ fn finite_horizons_are_series_and_differences() {
         let expected = differences(here, |x| lqr.finite(&policy(x), horizon).unwrap().value);
         (0..3).for_each(|i| assert_close(local.gradient[i], expected[i], 1e-7));
     }
-    // A long horizon is none: gamma^2000 is 1e-63.
+    // A long horizon is like an infinite one: gamma^2000 is 1e-63.
     let (long, endless) = (RICH.finite(&POLICY, 2000).unwrap(), RICH.affine(&POLICY).unwrap());
     assert_close(long.value, endless.value, 1e-12);
     (0..3).for_each(|i| assert_close(long.gradient[i], endless.gradient[i], 1e-12));
     (0..3).for_each(|i| assert_close(long.natural.unwrap()[i], endless.natural.unwrap()[i], 1e-10));
     assert!(RICH.finite(&POLICY, 0).is_none());
-    let fixed = Lqr { start_var: 0.0, ..RICH }; // one state only: k and bias do the same
+    let fixed = Lqr { start_var: 0.0, ..RICH }; // there is only one state, so k and bias have the same effect
     assert!(fixed.finite(&POLICY, 1).unwrap().natural.is_none());
 }
 
-/// 20,000 episodes of 12 steps: within 4 standard errors (false alarm rate 6e-5).
+/// 20,000 episodes of 12 steps. Their mean is within 4 standard errors (a false alarm has a probability of 6e-5).
 #[test]
 fn sampled_returns_have_the_mean_j() {
     let mut rng = Stream::new(7, Purpose::Test, 0);
@@ -148,20 +148,20 @@ fn sampled_returns_have_the_mean_j() {
 fn the_riccati_equation_finds_the_optimum() {
     for lqr in [RICH, Lqr::published(), Lqr { a: 1.7, q: 0.01, r: 5.0, ..RICH }, Lqr { q: 0.0, a: 1.3, ..RICH }] {
         let best = lqr.optimum().unwrap();
-        // dJ/dk is 0 there, for any sigma, and J falls on both sides.
+        // dJ/dk is 0 there for any sigma, and J falls on both sides.
         let local = lqr.at(best.k, 0.1).unwrap();
         assert!(local.gradient[0].abs() < 1e-12 * (1.0 + local.value.abs()), "{lqr:?} {local:?}");
         assert!(lqr.at(best.k + 0.01, 0.1).unwrap().value < local.value);
         assert!(lqr.at(best.k - 0.01, 0.1).unwrap().value < local.value);
         assert_eq!(lqr.at(best.k, 0.0).unwrap().value, best.value);
-        // And an affine policy is no better.
+        // An affine policy is no better.
         assert!(lqr.affine(&AffineGaussian { k: best.k, bias: 0.1, sigma: 0.0 }).unwrap().value < best.value);
     }
     for lqr in [Lqr::published(), Lqr::unique_optimum()] {
         assert_close(lqr.optimum().unwrap().k, -1.0, 1e-14);
     }
     assert_close(Lqr::published().r, 0.0831, 1e-4);
-    // A literal cost of 1 for both does not have its optimum at -1.
+    // With a cost of 1 for both, taken literally, the optimum is not at -1.
     let literal = Lqr { a: 1.0, b: 1.0, q: 1.0, r: 1.0, gamma: 0.9, ..RICH };
     assert_close(literal.optimum().unwrap().k, -0.588, 1e-3);
 }
@@ -171,7 +171,7 @@ fn degenerate_worlds_have_an_answer() {
     let free = Lqr { q: 0.0, r: 0.0, ..RICH };
     assert_eq!(free.optimum().unwrap().value, 0.0);
     assert_eq!(Lqr { b: 0.0, a: 0.5, ..RICH }.optimum().unwrap().k, 0.0);
-    assert_eq!(Lqr { b: 0.0, a: 2.0, ..RICH }.optimum(), None); // nothing holds the state
+    assert_eq!(Lqr { b: 0.0, a: 2.0, ..RICH }.optimum(), None); // nothing stabilizes the state
     assert_eq!(Lqr { gamma: 0.0, ..RICH }.optimum().unwrap().k, 0.0); // the future does not count
     assert_eq!(Lqr { gamma: 0.0, r: 0.0, b: 0.0, ..RICH }.optimum().unwrap().k, 0.0);
     assert_eq!(Lqr { q: 1e308, a: 1e200, ..RICH }.optimum(), None);
@@ -203,7 +203,7 @@ fn at_sigma_0_only_j_and_its_gradient_are_known() {
     assert!(Lqr::published().at(-0.5, 1e-200).unwrap().fisher.is_none()); // 1 / sigma^2 overflows
 }
 
-/// The natural direction depends on neither noise nor start; in the second world it is -(1 + k, sigma / 2).
+/// The natural direction depends neither on the noise nor on the start. In the second world it is -(1 + k, sigma / 2).
 #[test]
 fn natural_directions_of_the_figure() {
     let unique = Lqr::unique_optimum();

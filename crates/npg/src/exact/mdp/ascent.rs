@@ -1,4 +1,4 @@
-//! Exact ascent: vanilla gradient, natural gradient, soft policy iteration.
+//! Exact ascent by the vanilla gradient, the natural gradient or soft policy iteration.
 
 use super::{Evaluation, ExactProblem, Mdp, TabularPolicy};
 use crate::exact::dot;
@@ -10,9 +10,9 @@ use crate::update::{UpdateStatus, update};
 /// The method of improving a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// theta + alpha grad J.
+    /// theta' = theta + alpha grad J.
     Vanilla,
-    /// theta + eta F^+ grad J. States that are never visited do not change.
+    /// theta' = theta + eta F^+ grad J. States that are never visited do not change.
     Natural,
     /// pi' proportional to pi exp(eta A / (1-gamma)) in all states.
     SoftPolicyIteration,
@@ -22,7 +22,7 @@ impl Method {
     /// The names of the methods, in the order of the variants.
     pub const NAMES: [&'static str; 3] = ["vanilla", "natural", "soft-policy-iteration"];
 
-    /// The method of that name.
+    /// The method with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         let all = [Method::Vanilla, Method::Natural, Method::SoftPolicyIteration];
         all.into_iter().zip(Self::NAMES).find(|(_, own)| *own == name).map(|(method, _)| method)
@@ -41,28 +41,28 @@ pub enum StepSize {
 /// The settings of [`Mdp::ascend`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ascent {
-    /// Direction.
+    /// The method that gives the direction.
     pub method: Method,
-    /// Length of the steps.
+    /// The length of the steps.
     pub step: StepSize,
-    /// Number of steps T.
+    /// The number of steps T.
     pub iterations: usize,
 }
 
 /// A policy during the ascent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Iterate {
-    /// 0 is the start.
+    /// The number of the iteration; 0 is the start.
     pub iteration: usize,
-    /// Its J.
+    /// J of the policy.
     pub j: f64,
-    /// KL(before || now) of the step that led here, mean over d of the policy before; 0 at the start.
+    /// KL(before || now) of the step that led here, as a mean over d of the policy before; 0 at the start.
     pub kl: f64,
-    /// The upper bound of J* - J by the convergence theorem, if that applies.
+    /// The upper bound on J* - J by the convergence theorem, if the theorem applies.
     pub bound: Option<f64>,
 }
 
-/// log(A) / (eta T) + 1 / ((1-gamma)^2 T): bounds J* - J after T natural steps of size eta from the uniform policy, for
+/// log(A) / (eta T) + 1 / ((1-gamma)^2 T). It bounds J* - J after T natural steps of size eta from the uniform policy, for
 /// rewards in [0, 1] (Agarwal et al. 2021, theorem 16).
 pub fn convergence_bound(actions: usize, eta: f64, gamma: f64, iterations: usize) -> f64 {
     let t = iterations as f64;
@@ -70,10 +70,10 @@ pub fn convergence_bound(actions: usize, eta: f64, gamma: f64, iterations: usize
 }
 
 impl Mdp {
-    /// Improves `start` by exact steps of the trainer's own [`update`]: T + 1 iterates and the last policy.
+    /// Improves `start` by exact steps of the trainer's own [`update`]. Returns T + 1 iterates and the last policy.
     ///
-    /// A step of a given KL keeps that budget as measured, as in training (`algorithm.kl_tolerance`). If nothing is left to gain,
-    /// the policy does not change.
+    /// A step of a given KL keeps its budget as measured, as in training (`algorithm.kl_tolerance`). If nothing is left to
+    /// gain, the policy does not change.
     ///
     /// # Errors
     /// If a step makes a logit overflow.
@@ -99,12 +99,12 @@ impl Mdp {
         Ok((iterates, policy))
     }
 
-    /// The step size and the direction that the update chooses; None if it does not move the policy.
+    /// The step size and the direction that the update chooses; `None` if it does not move the policy.
     fn step(&self, policy: &TabularPolicy, at: &Evaluation, ascent: Ascent) -> Option<(f64, Vec<f64>)> {
         let (direction, x) = match ascent.method {
             Method::Vanilla => (Direction::Vanilla, self.gradient(policy, at)),
             Method::Natural => (Direction::Natural, self.natural_gradient(policy, at)),
-            // The natural gradient as well, but also in states that are never visited.
+            // This is also the natural gradient, but it includes states that are never visited.
             Method::SoftPolicyIteration => {
                 (Direction::Natural, at.advantage.iter().map(|a| a / (1.0 - self.gamma())).collect())
             }
@@ -127,8 +127,8 @@ impl Mdp {
         }
     }
 
-    /// The step size eta, if the convergence theorem applies: natural steps of fixed size, from the uniform policy,
-    /// rewards in [0, 1].
+    /// The step size eta, if the convergence theorem applies. It needs natural steps of a fixed size from the uniform policy,
+    /// and rewards in [0, 1].
     fn step_of_theorem(&self, start: &TabularPolicy, ascent: Ascent) -> Option<f64> {
         let uniform = start.probabilities().iter().all(|p| (p * self.actions() as f64 - 1.0).abs() < 1e-12);
         let in_unit = self.reward().iter().all(|r| (0.0..=1.0).contains(r));

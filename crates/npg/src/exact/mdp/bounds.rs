@@ -20,14 +20,14 @@ pub struct Divergence {
     pub kl_reverse_mean: f64,
 }
 
-/// The improvement J' - J, and the estimates of it from the old policy's states alone ([`bounds`]).
+/// The improvement J' - J, and bounds on it that use only the states of the old policy ([`bounds`]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LowerBounds {
     /// J' - J.
     pub improvement: f64,
     /// The surrogate Abar.
     pub surrogate: f64,
-    /// Exact series of the drift.
+    /// The exact series of the drift.
     pub series: f64,
     /// TRPO's theorem 1 with alpha = max TV.
     pub trpo: f64,
@@ -90,8 +90,7 @@ impl Mdp {
         }
     }
 
-    /// The lower bound on J' - J over a finite horizon, from the old policy's [`FiniteHorizon`] and
-    /// alpha = max_s TV.
+    /// The lower bound on J' - J over a finite horizon, from the [`FiniteHorizon`] of the old policy and alpha = max_s TV.
     pub fn finite_horizon_bound(&self, old: &TabularPolicy, at: &FiniteHorizon, new: &TabularPolicy) -> f64 {
         let alpha = old.total_variation(new).into_iter().fold(0.0, f64::max);
         let surrogate = at.expected_advantage(self.gamma(), &at.states, new);

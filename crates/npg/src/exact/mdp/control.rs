@@ -7,9 +7,9 @@ use super::{Mdp, TabularPolicy};
 pub struct Optimum {
     /// J* = E_rho V*.
     pub j: f64,
-    /// V*, one number per state.
+    /// V*, one number for each state.
     pub v: Vec<f64>,
-    /// Q*, S x A.
+    /// Q*, S x A numbers.
     pub q: Vec<f64>,
     /// An optimal deterministic policy.
     pub policy: TabularPolicy,
@@ -22,8 +22,8 @@ pub struct Optimum {
 const TIE: f64 = 1e-12;
 
 impl Mdp {
-    /// The optimum by policy iteration (Howard 1960), from the best actions of a few sweeps of value iteration.
-    /// It ends when no action is better by more than rounding.
+    /// The optimum by policy iteration (Howard 1960), which starts from the best actions after a few sweeps of value
+    /// iteration. It ends when no action is better by more than rounding.
     pub fn policy_iteration(&self) -> Optimum {
         let mut q = self.action_values(&vec![0.0; self.states()]);
         for _ in 0..100 {
@@ -49,7 +49,7 @@ impl Mdp {
             let change = v.iter().zip(&next).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             let largest = next.iter().map(|v| v.abs()).fold(0.0, f64::max);
             v = next;
-            // ||V* - v|| <= gamma / (1-gamma) change; it cannot get below rounding.
+            // ||V* - v|| <= gamma / (1-gamma) change. The change cannot get below rounding.
             if change * self.gamma() <= error * (1.0 - self.gamma()) || change <= f64::EPSILON * largest {
                 return v;
             }
@@ -61,7 +61,7 @@ impl Mdp {
         q.chunks(self.actions()).map(|row| row.iter().copied().fold(f64::NEG_INFINITY, f64::max)).collect()
     }
 
-    /// argmax_a Q(s,a): the present choice if it is among the best, and otherwise the first of the best.
+    /// argmax_a Q(s,a). It is the present choice if that is among the best actions, and otherwise the first of the best.
     fn greedy(&self, q: &[f64], present: Option<&[usize]>) -> Vec<usize> {
         let tie = TIE * q.iter().map(|q| q.abs()).fold(0.0, f64::max);
         let best = |(state, row): (usize, &[f64])| {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::random::{Purpose, Stream};
 
-    /// Both ways agree, no deterministic policy of a small process is better, and Bellman's optimality equation holds.
+    /// Both methods agree, no deterministic policy of a small process is better, and Bellman's optimality equation holds.
     #[test]
     fn the_optimum_is_the_best_of_all_policies() {
         let mut rng = Stream::new(2, Purpose::Test, 0);

@@ -5,22 +5,22 @@ use crate::exact::dot;
 use faer::Mat;
 use faer::linalg::solvers::Solve;
 
-/// Up to this many states, linear systems are solved by LU factorization. With more states they are solved by sweeps over the
-/// sparse rows, whose number grows as 1 / (1 - gamma).
+/// Linear systems of up to this many states are solved by LU factorization. Larger ones are solved by sweeps over the sparse
+/// rows, whose number grows as 1 / (1 - gamma).
 pub const DENSE: usize = 1024;
 
 /// The exact values of a policy in a process. Errors are rounding errors: about 1e-14 / (1-gamma) of the largest |V|.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Discount.
+    /// The discount factor.
     pub gamma: f64,
-    /// V(s) = E[sum_t gamma^t r_t | s_0 = s], one number per state.
+    /// V(s) = E[sum_t gamma^t r_t | s_0 = s], one number for each state.
     pub v: Vec<f64>,
     /// Q(s,a) = r(s,a) + gamma E V(s'), S x A.
     pub q: Vec<f64>,
     /// A(s,a) = Q(s,a) - V(s), S x A.
     pub advantage: Vec<f64>,
-    /// d(s) = (1-gamma) sum_t gamma^t P(s_t = s), one number per state. It sums to 1 if no episode ends.
+    /// d(s) = (1-gamma) sum_t gamma^t P(s_t = s), one number for each state. It sums to 1 if no episode ends.
     pub occupancy: Vec<f64>,
     /// J = E_rho V.
     pub j: f64,
@@ -36,7 +36,7 @@ impl Mdp {
         assert_eq!(shape, (self.states(), self.actions()), "the policy is for another process");
         let chain = Chain::new(self, policy);
         let (v, mut occupancy) = if self.states() <= DENSE { chain.solve() } else { (chain.sweep(), chain.push()) };
-        // In states that no path reaches, rounding errors are set to 0.
+        // In states that no path reaches, rounding errors are replaced by 0.
         let reached = self.reachable(|i| policy.probabilities()[i] > 0.0);
         occupancy.iter_mut().zip(reached).filter(|(_, reached)| !reached).for_each(|(d, _)| *d = 0.0);
         let q = self.action_values(&v);
@@ -46,7 +46,8 @@ impl Mdp {
         Evaluation { gamma: self.gamma(), v, q, advantage, occupancy, j }
     }
 
-    /// Whether each state can be reached from the start by actions that may be taken (by their place in S x A).
+    /// Whether each state can be reached from the start by actions that may be taken. Actions are given by their index in S x
+    /// A.
     pub(super) fn reachable(&self, may_be_taken: impl Fn(usize) -> bool) -> Vec<bool> {
         let mut reached: Vec<bool> = self.start().iter().map(|p| *p > 0.0).collect();
         let mut open: Vec<usize> = (0..reached.len()).filter(|s| reached[*s]).collect();
@@ -76,9 +77,9 @@ impl Mdp {
 /// The Markov chain of a policy in a process.
 struct Chain<'a> {
     mdp: &'a Mdp,
-    /// Expected reward of each state.
+    /// The expected reward in each state.
     reward: Vec<f64>,
-    /// The start of the row of each state.
+    /// The start of each state's row.
     offsets: Vec<usize>,
     next: Vec<(usize, f64)>,
 }
@@ -101,7 +102,7 @@ impl<'a> Chain<'a> {
         &self.next[self.offsets[state]..self.offsets[state + 1]]
     }
 
-    /// (I - gamma P) v = r and (I - gamma P)^T d = (1-gamma) rho, each refined once.
+    /// Solves (I - gamma P) v = r and (I - gamma P)^T d = (1-gamma) rho, each with one step of iterative refinement.
     fn solve(&self) -> (Vec<f64>, Vec<f64>) {
         let (states, gamma) = (self.mdp.states(), self.mdp.gamma());
         let mut system = Mat::<f64>::identity(states, states);
@@ -119,12 +120,12 @@ impl<'a> Chain<'a> {
         let mut d = solve(&inflow);
         let pushed = self.pushed(&d, &inflow);
         let correction = solve(&pushed.iter().zip(&d).map(|(pushed, d)| pushed - d).collect::<Vec<_>>());
-        // Rounding must not give a negative mass either.
+        // Rounding must not give a negative mass.
         d.iter_mut().zip(&correction).for_each(|(d, c)| *d = if *d + c > 1e-300 { *d + c } else { 0.0 });
         (v, d)
     }
 
-    /// r + gamma P v - v of one state.
+    /// r + gamma P v - v in one state.
     fn residual(&self, v: &[f64], state: usize) -> f64 {
         let ahead: f64 = self.row(state).iter().map(|(to, p)| p * v[*to]).sum();
         self.reward[state] - (v[state] - self.mdp.gamma() * ahead)
@@ -139,8 +140,8 @@ impl<'a> Chain<'a> {
         pushed
     }
 
-    /// Values by Gauss-Seidel sweeps until only rounding changes them. Each sweep leaves at most gamma of the error, so the number
-    /// of sweeps is limited even if rounding keeps changing them.
+    /// Computes the values by Gauss-Seidel sweeps until only rounding changes them. Each sweep reduces the error at least by
+    /// the factor gamma. The number of sweeps is therefore limited, even if rounding keeps changing the values.
     fn sweep(&self) -> Vec<f64> {
         let mut v = vec![0.0; self.mdp.states()];
         let most = 1.0 + (libm::log(f64::EPSILON) / libm::log(self.mdp.gamma())).ceil();
@@ -159,7 +160,7 @@ impl<'a> Chain<'a> {
         v
     }
 
-    /// Occupancies, by following the start distribution and adding up until nothing more arrives.
+    /// Computes the occupancies: follows the start distribution and adds up the mass until nothing more arrives.
     fn push(&self) -> Vec<f64> {
         let gamma = self.mdp.gamma();
         let nothing = vec![0.0; self.mdp.states()];
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
     use crate::random::{Purpose, Stream};
 
-    /// The Bellman equation, the flow equation and J = sum of d r / (1-gamma), by both ways of solving.
+    /// The Bellman equation, the flow equation and J = sum of d r / (1-gamma) hold with both methods of solving.
     #[test]
     fn equations_hold_by_both_ways() {
         let mut rng = Stream::new(1, Purpose::Test, 0);

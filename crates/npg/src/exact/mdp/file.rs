@@ -1,4 +1,4 @@
-//! Processes and policies as JSON.
+//! Processes and policies in JSON files.
 
 use super::{Mdp, TabularPolicy, Transition};
 use crate::error::{Error, FileFault, Result, nearest};
@@ -12,7 +12,7 @@ use std::path::Path;
 pub struct File {
     /// The process.
     pub mdp: Mdp,
-    /// The policy of the optional logits.
+    /// The policy of the logits, if the file has any.
     pub policy: Option<TabularPolicy>,
 }
 
@@ -55,8 +55,8 @@ impl File {
     }
 }
 
-/// Reads a policy for S states and A actions: `[S][A]` probabilities, or an object with `policy` (probabilities) or
-/// `logits`.
+/// Reads a policy for S states and A actions. The file has `[S][A]` probabilities, or an object with `policy` (probabilities)
+/// or `logits`.
 ///
 /// # Errors
 /// Those of [`File::read`].
@@ -84,7 +84,7 @@ fn read<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result
     text.and_then(parse).map_err(|fault| Error::File { path: path.into(), fault: FileFault::Damaged(fault) })
 }
 
-/// Parses JSON. If it has NaN or an infinity, which JSON does not allow, the message names the key.
+/// Parses JSON. If the text has NaN or an infinity, which JSON does not allow, the message names the key.
 fn json(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| {
         let line: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
@@ -137,7 +137,7 @@ fn list(value: &Value, place: &str) -> Result<Vec<f64>, String> {
     values.map(|(i, x)| number(x, &format!("{place}[{i}]"))).collect()
 }
 
-/// Rows of equal length, and that length.
+/// The numbers of rows of equal length, and that length.
 fn table(value: &Value, place: &str) -> Result<(Vec<f64>, usize), String> {
     let (mut numbers, mut columns) = (Vec::new(), None);
     for (i, row) in array(value, place)?.iter().enumerate() {

@@ -3,7 +3,8 @@
 use super::{Mdp, TabularPolicy};
 use crate::exact::dot;
 
-/// A stationary policy over T steps, t = 0..T: `v[t]` has one number per state, `q[t]` and `advantage[t]` have S x A.
+/// A stationary policy over T steps, t = 0..T. `v[t]` has one number for each state; `q[t]` and `advantage[t]` have S x A
+/// numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FiniteHorizon {
     /// V_t(s) = E[sum_{u=t}^{T-1} gamma^(u-t) r_u | s_t = s].
@@ -19,7 +20,7 @@ pub struct FiniteHorizon {
 }
 
 impl Mdp {
-    /// Everything about `policy` over `horizon` steps, by backward recursion.
+    /// Evaluates `policy` over `horizon` steps by backward recursion.
     pub fn evaluate_finite(&self, policy: &TabularPolicy, horizon: usize) -> FiniteHorizon {
         let mut left = vec![0.0; self.states()];
         let (mut v, mut q, mut advantage) = (Vec::new(), Vec::new(), Vec::new());
@@ -38,7 +39,7 @@ impl Mdp {
         FiniteHorizon { j: dot(self.start(), &left), v, q, advantage, states }
     }
 
-    /// p_t(s) = P(s_t = s) for t = 0..=`horizon`. The sum is less than 1 if episodes have ended.
+    /// p_t(s) = P(s_t = s) for t = 0..=`horizon`. The sum over s is less than 1 if episodes have ended.
     pub fn state_distributions(&self, policy: &TabularPolicy, horizon: usize) -> Vec<Vec<f64>> {
         let mut all = vec![self.start().to_vec()];
         for t in 0..horizon {
@@ -63,14 +64,14 @@ impl FiniteHorizon {
         states.iter().zip(&self.advantage).enumerate().map(term).sum()
     }
 
-    /// max_s |E_{a ~ pi'} A_t(s,a)|, one number per time.
+    /// max_s |E_{a ~ pi'} A_t(s,a)|, one number for each time.
     pub fn largest_expected_advantages(&self, policy: &TabularPolicy) -> Vec<f64> {
         let largest = |a: &Vec<f64>| means(policy, a).iter().map(|x| x.abs()).fold(0.0, f64::max);
         self.advantage.iter().map(largest).collect()
     }
 }
 
-/// E_{a ~ pi} of a table, one number per state.
+/// E_{a ~ pi} of a table, one number for each state.
 pub(super) fn means(policy: &TabularPolicy, table: &[f64]) -> Vec<f64> {
     table.chunks(policy.actions()).enumerate().map(|(state, row)| dot(policy.row(state), row)).collect()
 }

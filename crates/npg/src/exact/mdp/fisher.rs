@@ -4,14 +4,14 @@ use super::{Evaluation, Mdp, TabularPolicy};
 use faer::Mat;
 
 impl Mdp {
-    /// grad J = 1/(1-gamma) d(s) pi(a|s) A(s,a), S x A (Sutton et al. 2000, theorem 1).
+    /// grad J = 1/(1-gamma) d(s) pi(a|s) A(s,a), S x A numbers (Sutton et al. 2000, theorem 1).
     pub fn gradient(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
         let weight = |i: usize| at.occupancy[i / self.actions()] / (1.0 - self.gamma());
         let terms = policy.probabilities().iter().zip(&at.advantage).enumerate();
         terms.map(|(i, (pi, advantage))| weight(i) * pi * advantage).collect()
     }
 
-    /// F v, S x A: in each state d (diag pi - pi pi^T) v.
+    /// F v, S x A numbers: d (diag pi - pi pi^T) v in each state.
     pub fn fisher_product(&self, policy: &TabularPolicy, at: &Evaluation, v: &[f64]) -> Vec<f64> {
         let mut product = Vec::with_capacity(v.len());
         for (state, v) in v.chunks(self.actions()).enumerate() {
@@ -22,8 +22,8 @@ impl Mdp {
         product
     }
 
-    /// The dense F = E_d[diag pi - pi pi^T], S A x S A, with one block per state. It is singular, because adding a number to all
-    /// logits of a state changes nothing.
+    /// The dense F = E_d[diag pi - pi pi^T], S A x S A, with one block for each state. It is singular, because adding a
+    /// number to all logits of a state changes nothing.
     pub fn fisher(&self, policy: &TabularPolicy, at: &Evaluation) -> Mat<f64> {
         let actions = self.actions();
         let mut fisher = Mat::zeros(self.reward().len(), self.reward().len());
@@ -39,13 +39,13 @@ impl Mdp {
         fisher
     }
 
-    /// The natural gradient of least norm, F^+ grad J, S x A: A / (1-gamma) less its mean over the actions of the state,
-    /// and 0 if the state is never visited or the action never taken.
+    /// The natural gradient of least norm, F^+ grad J, S x A numbers. It is A / (1-gamma) minus its mean over the actions of
+    /// the state, and 0 if the state is never visited or the action never taken.
     ///
-    /// Solved in blocks per state, which a dense pseudo-inverse of sharp policies could not do to all digits.
+    /// It is solved in one block for each state. A dense pseudo-inverse would lose digits for sharp policies.
     pub fn natural_gradient(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
         let mut natural = Vec::with_capacity(at.advantage.len());
-        // It uses the logits, because a probability that underflows is not 0, and neither is d after such actions.
+        // This uses the logits, because a probability that underflows is not really 0, and neither is d after such actions.
         let visited = self.reachable(|i| policy.logits()[i] > f64::NEG_INFINITY);
         for (state, advantage) in at.advantage.chunks(self.actions()).enumerate() {
             let logits = &policy.logits()[state * self.actions()..][..self.actions()];
@@ -59,7 +59,7 @@ impl Mdp {
         natural
     }
 
-    /// Compatible weights: the w of least norm that minimizes E[(w^T grad log pi - A)^2], which is (1-gamma) F^+ grad J
+    /// The compatible weights: the w of least norm that minimizes E[(w^T grad log pi - A)^2]. They are (1-gamma) F^+ grad J
     /// (Kakade 2001, theorem 1).
     pub fn compatible_weights(&self, policy: &TabularPolicy, at: &Evaluation) -> Vec<f64> {
         self.natural_gradient(policy, at).iter().map(|x| (1.0 - self.gamma()) * x).collect()

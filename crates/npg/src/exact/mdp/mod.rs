@@ -1,4 +1,4 @@
-//! Finite Markov decision processes: states 0..S, actions 0..A, rewards of a state and an action, a discount.
+//! Finite Markov decision processes, with states 0..S, actions 0..A, rewards that depend on state and action, and a discount.
 //!
 //! ```
 //! use npg::exact::mdp::{Mdp, Transition, TabularPolicy};
@@ -34,23 +34,23 @@ pub use finite::FiniteHorizon;
 pub use policy::TabularPolicy;
 pub use problem::ExactProblem;
 
-/// The most states of an [`Mdp`].
+/// The maximum number of states of an [`Mdp`].
 pub const MAX_STATES: usize = 10_000;
-/// Largest value |r| / (1 - gamma): far enough from overflow for differences and sums.
+/// The largest allowed value |r| / (1 - gamma). It is far enough from overflow for differences and sums.
 const MAX_VALUE: f64 = 1e300;
-/// The most transitions in 1 / (1 - gamma) sweeps: about a minute.
+/// The maximum number of transitions in 1 / (1 - gamma) sweeps, which take about a minute.
 const MAX_WORK: f64 = 1e9;
-/// How far a sum of probabilities may be from 1: only the rounding of printed numbers.
+/// How far a sum of probabilities may be from 1. It allows only for the rounding of printed numbers.
 const SUM_TOLERANCE: f64 = 1e-9;
 
 /// The probability of one next state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transition {
-    /// State s.
+    /// The state s.
     pub state: usize,
-    /// Action a.
+    /// The action a.
     pub action: usize,
-    /// Next state s'.
+    /// The next state s'.
     pub next: usize,
     /// P(s' | s, a).
     pub probability: f64,
@@ -58,8 +58,8 @@ pub struct Transition {
 
 /// A finite Markov decision process with sparse transitions.
 ///
-/// If the probabilities of a state and an action sum to less than 1, the rest is the probability that the episode ends there, and
-/// nothing more is earned. That mass is in no state, so an occupancy then sums to less than 1.
+/// If the probabilities of a state and an action sum to less than 1, the rest is the probability that the episode ends there,
+/// after which nothing more is earned. That mass is in no state, so an occupancy then sums to less than 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mdp {
     gamma: f64,
@@ -75,8 +75,8 @@ pub struct Mdp {
 impl Mdp {
     /// A process that never ends: the probabilities of every state and action sum to 1.
     ///
-    /// `start` is the distribution rho of the first state, `reward` has S x A numbers. Transitions that appear twice
-    /// are added.
+    /// `start` is the distribution rho of the first state, and `reward` has S x A numbers. The probabilities of transitions
+    /// that appear twice are added.
     ///
     /// # Errors
     /// A sentence that names the entry, its value and what it must be.
@@ -90,7 +90,7 @@ impl Mdp {
         let mut mdp = Self::ending(gamma, start, actions, reward, transitions)?;
         for row in 0..mdp.reward.len() {
             let range = mdp.offsets[row]..mdp.offsets[row + 1];
-            let sum = mdp.probability[range.clone()].iter().fold(0.0, |sum, p| sum + p); // not -0 for no entries
+            let sum = mdp.probability[range.clone()].iter().fold(0.0, |sum, p| sum + p); // sum() of no entries would be -0
             if (sum - 1.0).abs() > SUM_TOLERANCE {
                 return Err(format!("transition{} sums to {sum}, but it must be 1", mdp.place(row)));
             }
@@ -158,7 +158,7 @@ impl Mdp {
         Ok(())
     }
 
-    /// Sorts transitions into rows and adds those that appear twice.
+    /// Sorts the transitions into rows, and adds the probabilities of those that appear twice.
     fn fill(&mut self, transitions: &[Transition]) -> Result<(), String> {
         let (states, actions) = (self.states(), self.actions);
         for Transition { state, action, next, probability } in transitions {
@@ -175,7 +175,7 @@ impl Mdp {
             }
         }
         let mut sorted: Vec<&Transition> = transitions.iter().filter(|t| t.probability > 0.0).collect();
-        sorted.sort_by_key(|t| (t.state, t.action, t.next)); // stable: sums do not depend on chance
+        sorted.sort_by_key(|t| (t.state, t.action, t.next)); // a stable sort, so that sums do not depend on chance
         let mut last = None;
         self.offsets.push(0);
         for t in sorted {
@@ -206,17 +206,17 @@ impl Mdp {
         format!("[{}][{}]", row / self.actions, row % self.actions)
     }
 
-    /// Number of states S.
+    /// The number of states S.
     pub fn states(&self) -> usize {
         self.start.len()
     }
 
-    /// Number of actions A.
+    /// The number of actions A.
     pub fn actions(&self) -> usize {
         self.actions
     }
 
-    /// Discount gamma.
+    /// The discount factor gamma.
     pub fn gamma(&self) -> f64 {
         self.gamma
     }
@@ -226,12 +226,12 @@ impl Mdp {
         &self.start
     }
 
-    /// Expected rewards, S x A.
+    /// The expected rewards, S x A numbers.
     pub fn reward(&self) -> &[f64] {
         &self.reward
     }
 
-    /// Next states of `state` after `action`, with their probabilities.
+    /// The next states of `state` after `action`, with their probabilities.
     pub fn next(&self, state: usize, action: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         let row = state * self.actions + action;
         let range = self.offsets[row]..self.offsets[row + 1];
@@ -244,15 +244,15 @@ impl Mdp {
         (0..self.reward.len()).any(|row| sum(row) < 1.0 - SUM_TOLERANCE)
     }
 
-    /// Stored transitions.
+    /// The number of stored transitions.
     pub fn transitions(&self) -> usize {
         self.next.len()
     }
 
-    /// The same process with another discount.
+    /// The same process with another discount factor.
     ///
     /// # Errors
-    /// If `gamma` is not in [0, 1), or too close to 1 for these rewards or so many states.
+    /// If `gamma` is not in [0, 1), or too close to 1 for these rewards or for this many states.
     pub fn with_gamma(mut self, gamma: f64) -> Result<Self, String> {
         if !(0.0..1.0).contains(&gamma) {
             return Err(format!("gamma is {gamma}, but it must be at least 0 and below 1"));
@@ -263,7 +263,7 @@ impl Mdp {
     }
 }
 
-/// Checks that all are finite and none is negative.
+/// Checks that all probabilities are finite and none is negative.
 fn check_probabilities(name: &str, probabilities: &[f64]) -> Result<(), String> {
     match probabilities.iter().position(|p| !(0.0..=1.0 + SUM_TOLERANCE).contains(p)) {
         None => Ok(()),

@@ -2,9 +2,9 @@
 
 use super::Evaluation;
 
-/// pi(a|s) = softmax of the logits of state s: the policy class in which every distribution over actions is possible.
+/// pi(a|s) = softmax of the logits of state s. Every distribution over actions is possible in this class of policies.
 ///
-/// A logit may be minus infinity (probability 0), but not all of a state.
+/// A logit may be minus infinity (probability 0), but not all logits of a state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TabularPolicy {
     actions: usize,
@@ -16,7 +16,7 @@ impl TabularPolicy {
     /// The policy with these logits, S x A numbers.
     ///
     /// # Errors
-    /// If a state's logits are not numbers below infinity with at least one above minus infinity.
+    /// If a logit is NaN or infinity, or if all logits of a state are minus infinity.
     pub fn softmax(actions: usize, logits: Vec<f64>) -> Result<Self, String> {
         check_shape("logits", actions, &logits)?;
         let mut probabilities = logits.clone();
@@ -32,7 +32,7 @@ impl TabularPolicy {
         Ok(Self { actions, logits, probabilities })
     }
 
-    /// The policy with these probabilities, S x A numbers; the logits are their logarithms.
+    /// The policy with these probabilities, S x A numbers. The logits are their logarithms.
     ///
     /// # Errors
     /// If a row is not a distribution.
@@ -50,13 +50,13 @@ impl TabularPolicy {
         Ok(Self { actions, logits, probabilities })
     }
 
-    /// All actions equally likely everywhere.
+    /// The policy in which all actions are equally likely everywhere.
     pub fn uniform(states: usize, actions: usize) -> Self {
         let probabilities = vec![1.0 / actions as f64; states * actions];
         Self { actions, logits: vec![0.0; states * actions], probabilities }
     }
 
-    /// Always action `choice[s]` in state s.
+    /// The policy that always takes action `choice[s]` in state s.
     pub fn deterministic(actions: usize, choice: &[usize]) -> Self {
         let mut probabilities = vec![0.0; choice.len() * actions];
         choice.iter().enumerate().for_each(|(state, action)| probabilities[state * actions + action] = 1.0);
@@ -64,8 +64,8 @@ impl TabularPolicy {
         Self { actions, logits, probabilities }
     }
 
-    /// The policy of a network, in each of the states 0..S of a discrete observation. None if its action space or its observation
-    /// space is not discrete.
+    /// The policy of a network in each of the states 0..S of a discrete observation. `None` if its action space or its
+    /// observation space is not discrete.
     pub fn of(policy: &crate::policy::Policy) -> Option<Self> {
         use crate::env::Space;
         use crate::network::kernels::Matrix;
@@ -84,27 +84,27 @@ impl TabularPolicy {
         Self::softmax(actions, logits).ok()
     }
 
-    /// Number of actions A.
+    /// The number of actions A.
     pub fn actions(&self) -> usize {
         self.actions
     }
 
-    /// Number of states S.
+    /// The number of states S.
     pub fn states(&self) -> usize {
         self.probabilities.len() / self.actions
     }
 
-    /// Logits theta, S x A.
+    /// The logits theta, S x A numbers.
     pub fn logits(&self) -> &[f64] {
         &self.logits
     }
 
-    /// pi(a|s), S x A.
+    /// pi(a|s), S x A numbers.
     pub fn probabilities(&self) -> &[f64] {
         &self.probabilities
     }
 
-    /// pi(.|s).
+    /// pi(.|s), one number for each action.
     pub fn row(&self, state: usize) -> &[f64] {
         &self.probabilities[state * self.actions..][..self.actions]
     }
@@ -117,9 +117,9 @@ impl TabularPolicy {
         Self::softmax(self.actions, self.logits.iter().zip(x).map(|(z, x)| alpha.mul_add(*x, *z)).collect())
     }
 
-    /// Exact natural gradient step of size eta in all states, also those that are never visited:
-    /// pi'(a|s) proportional to pi(a|s) exp(eta A(s,a) / (1-gamma)), soft policy iteration by multiplicative weights
-    /// (Kakade 2001; Agarwal et al. 2021, lemma 15).
+    /// An exact natural gradient step of size eta in all states, including those that are never visited: pi'(a|s) is
+    /// proportional to pi(a|s) exp(eta A(s,a) / (1-gamma)). This is soft policy iteration by multiplicative weights (Kakade
+    /// 2001; Agarwal et al. 2021, lemma 15).
     ///
     /// # Errors
     /// If a logit overflows.
@@ -136,17 +136,17 @@ impl TabularPolicy {
         (0..self.states()).map(of).collect()
     }
 
-    /// Total variation 1/2 sum |p - q| in each state.
+    /// The total variation 1/2 sum |p - q| in each state.
     pub fn total_variation(&self, other: &Self) -> Vec<f64> {
         self.by_state(other, |p, q| 0.5 * (p - q).abs()).collect()
     }
 
-    /// Entropy in each state, nats.
+    /// The entropy in each state, in nats.
     pub fn entropy(&self) -> Vec<f64> {
         self.by_state(self, |p, _| if p > 0.0 { -p * libm::log(p) } else { 0.0 }).collect()
     }
 
-    /// log pi(.|s), also if pi underflows.
+    /// log pi(.|s), even if pi underflows.
     fn log_row(&self, state: usize) -> Vec<f64> {
         let row = &self.logits[state * self.actions..][..self.actions];
         let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -167,7 +167,7 @@ fn check_shape(name: &str, actions: usize, table: &[f64]) -> Result<(), String> 
     }
 }
 
-/// p log(p/q) - p + q from the logarithms of p and q: no term is negative, and small steps lose no digits.
+/// p log(p/q) - p + q, computed from the logarithms of p and q. No term is negative, and small steps lose no digits.
 fn kl_term(log_p: f64, log_q: f64) -> f64 {
     let (p, step) = (libm::exp(log_p), log_q - log_p);
     match step {

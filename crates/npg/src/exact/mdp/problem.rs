@@ -1,12 +1,12 @@
-//! A finite process as the problem of the trainer's own update: every expectation is a sum over states and actions.
+//! A finite process as the problem of the trainer's own update. Every expectation is a sum over states and actions.
 
 use super::{Evaluation, Mdp, TabularPolicy};
 use crate::problem::Problem;
 use crate::solve::Dense;
 use crate::trust_region::Comparison;
 
-/// A softmax policy in a process. The parameters theta are displacements of the policy's logits, S x A, so the current policy is
-/// at theta = 0; logits of minus infinity stay as they are.
+/// A softmax policy in a process. The parameters theta are displacements of the policy's logits, S x A numbers, so the
+/// current policy is at theta = 0. Logits of minus infinity stay as they are.
 ///
 /// Means over states are sums weighted by the occupancy d of the policy, as in F. The gradient is that of J, and the surrogate
 /// is in units of J too.
@@ -27,28 +27,28 @@ impl<'a> ExactProblem<'a> {
         Self::with_direction(mdp, policy, at, mdp.natural_gradient(policy, at))
     }
 
-    /// Like [`ExactProblem::new`], with another solution of F x = grad J. Because F is singular, solutions differ in states that are
-    /// never visited and in shifts of all logits of a state.
+    /// Like [`ExactProblem::new`], with another solution of F x = grad J. F is singular, so solutions may differ in states
+    /// that are never visited, and by shifts of all logits of a state.
     pub fn with_direction(mdp: &'a Mdp, policy: &'a TabularPolicy, at: &'a Evaluation, direction: Vec<f64>) -> Self {
         Self { mdp, policy, at, unit: 1.0, direction, theta: vec![0.0; policy.logits().len()] }
     }
 
-    /// Measures J in another unit, a power of two near the largest element of the direction `x`: squares of numbers below 1e-154
-    /// would be 0, and those of numbers above 1e154 infinite. A KL budget undoes the unit.
+    /// Measures J in another unit, a power of two near the largest element of the direction `x`. Otherwise squares of numbers
+    /// below 1e-154 would be 0, and those of numbers above 1e154 infinite. The unit cancels if steps have a KL budget.
     pub(super) fn in_unit_of(self, x: &[f64]) -> Self {
         let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
         let unit = if largest > 0.0 && largest.is_finite() { power_of_two_near(largest) } else { 1.0 };
         Self { unit, ..self }
     }
 
-    /// The policy at parameters `theta`, or None if a logit overflows.
+    /// The policy at parameters `theta`; `None` if a logit overflows.
     fn moved(&self, theta: &[f64]) -> Option<TabularPolicy> {
         self.policy.moved(1.0, theta).ok()
     }
 
     /// The sum over visited states of d(s) times the value of `of` in state s.
     fn mean(&self, of: &[f64]) -> f64 {
-        // An unvisited state does not count, whatever its divergence is: 0 times infinity is not a number.
+        // An unvisited state does not count, whatever its divergence is. (0 times infinity would be NaN.)
         self.at.occupancy.iter().zip(of).filter(|(d, _)| **d > 0.0).map(|(d, x)| d * x).sum()
     }
 

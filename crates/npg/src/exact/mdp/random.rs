@@ -4,9 +4,9 @@ use super::{Mdp, TabularPolicy, Transition};
 use crate::random::Stream;
 
 impl Mdp {
-    /// A Garnet process (Archibald, McKinnon and Thomas 1995; Bhatnagar et al. 2009): each state and action leads to
-    /// `branching` different states, at most all, with probabilities that are the spacings of sorted uniform numbers.
-    /// Rewards are uniform in [0, 1); the start is uniform over all states.
+    /// A Garnet process (Archibald, McKinnon and Thomas 1995; Bhatnagar et al. 2009). Each state and action leads to
+    /// `branching` different states, or to all if there are fewer. The probabilities are the spacings of sorted uniform
+    /// numbers. Rewards are uniform in [0, 1), and the start is uniform over all states.
     ///
     /// # Panics
     /// If a size is 0, there are more than [`super::MAX_STATES`] states, or gamma is not in [0, 1).
