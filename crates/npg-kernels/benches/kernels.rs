@@ -1,5 +1,6 @@
-//! Speed of the kernels: products as a fraction of this core's FMA peak, beside the crate `gemm`; elementwise functions in
-//! ns an element, beside std. `cargo bench -p npg-kernels --bench kernels`; another instruction set with NPG_BENCH_PATH=avx2.
+//! The speed of the kernels. Products are given as a fraction of this core's FMA peak and compared with the crate `gemm`.
+//! Elementwise functions are given in ns per element and compared with std. Run `cargo bench -p npg-kernels --bench kernels`,
+//! with NPG_BENCH_PATH=avx2 for another instruction set.
 #![allow(missing_docs, clippy::print_stdout)]
 
 use criterion::Criterion;
@@ -26,12 +27,13 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Numbers in -1..1 without pattern.
+/// Numbers in -1..1 without a pattern.
 fn values(length: usize) -> Vec<f32> {
     (0..length).map(|i| (i as f32 * 1.618_034).fract() * 2.0 - 1.0).collect()
 }
 
-/// A product of `rows` x `depth` by `depth` x `columns`; of a gradient if `sum` is there, the left operand read transposed.
+/// A product of `rows` x `depth` by `depth` x `columns`. If there is a `sum`, it is that of a gradient, and the left operand
+/// is read transposed.
 struct Shape {
     name: &'static str,
     rows: usize,
@@ -64,7 +66,7 @@ impl Shape {
         }
     }
 
-    /// The same product, without the sum in f64.
+    /// The same product by the crate `gemm`, without the sum in f64.
     fn run_gemm(&mut self) {
         let (row_stride, k_stride) = self.strides();
         let (rows, columns, stride) = (self.rows, self.columns, self.c.stride() as isize);
@@ -144,7 +146,7 @@ fn elementwise(name: &str, own: impl FnMut(&mut [f32]), std: impl Fn(f32) -> f32
     println!("{name:<28} {own:8.3} {std:8.3}");
 }
 
-/// For each of 4096 elements within -4..4, that are first copied.
+/// The time for each of 4096 elements within -4..4, including the time to copy them first.
 fn nanoseconds(mut function: impl FnMut(&mut [f32])) -> f64 {
     let from: Vec<f32> = values(4096).into_iter().map(|x| 4.0 * x).collect();
     let mut to = from.clone();

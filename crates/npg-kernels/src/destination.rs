@@ -1,12 +1,12 @@
-//! Where the tiles of a product come from and go to.
+//! The destinations of products: where the tiles come from and go to.
 #![allow(clippy::needless_range_loop, reason = "the indices of a tile read like the formula")]
 
 use super::gemm::Start;
 use super::matrix::{LANE, Matrix};
 use super::simd::{LANE64, Vector, Vector64};
 
-/// `for r in 0..R`, for at most six, unrolled here: left to the compiler, builds with debug assertions keep the tile in
-/// memory, at a third of the speed.
+/// `for r in 0..R`, for at most six, unrolled here. If this is left to the compiler, builds with debug assertions keep the
+/// tile in memory, at a third of the speed.
 macro_rules! unrolled {
     ($r:ident < $R:ident, $body:block) => {
         unrolled!($r < $R, $body, 0 1 2 3 4 5)
@@ -20,7 +20,7 @@ macro_rules! unrolled {
 }
 pub(super) use unrolled;
 
-/// Where a tile of a product comes from and goes to.
+/// The place from which a tile of a product is read, and to which it is written.
 pub(super) trait Destination: Copy {
     /// The tile at row `i`, column `j`, before the product is added.
     ///
@@ -30,11 +30,11 @@ pub(super) trait Destination: Copy {
     /// Stores the tile.
     ///
     /// # Safety
-    /// As for `begin`.
+    /// The same conditions as for `begin`.
     unsafe fn finish<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: [[V; N]; R]);
 }
 
-/// To f32, with a start. Holds rows of `stride` writable f32, and a bias of `stride` f32.
+/// Writes to f32 and starts from a [`Start`]. It has rows of `stride` writable f32, and a bias of `stride` f32.
 #[derive(Clone, Copy)]
 pub(super) struct Store<'a> {
     start: Start<'a>,
@@ -43,7 +43,7 @@ pub(super) struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// Panics where a bias is too short.
+    /// Panics if a bias is too short.
     pub(super) fn new(start: Start<'a>, to: &mut Matrix) -> Self {
         let stride = to.stride();
         if let Start::Bias(bias) = start {
@@ -94,7 +94,7 @@ impl Destination for Store<'_> {
     }
 }
 
-/// Added to f64, in rows of `columns` without padding.
+/// Adds to f64, in rows of `columns` without padding.
 #[derive(Clone, Copy)]
 pub(super) struct AddTo {
     sum: *mut f64,
@@ -102,7 +102,7 @@ pub(super) struct AddTo {
 }
 
 impl AddTo {
-    /// Panics where `sum` is too small for `rows` rows.
+    /// Panics if `sum` is too small for `rows` rows.
     pub(super) fn new(rows: usize, columns: usize, sum: &mut [f64]) -> Self {
         let fits = rows.checked_mul(columns).is_some_and(|length| length <= sum.len());
         assert!(fits, "the sum that a product is added to is too small");
@@ -135,7 +135,7 @@ impl Destination for AddTo {
 /// Adds the first `length` lanes of `x`, or all sixteen, to `to`.
 ///
 /// # Safety
-/// As many f64 are there.
+/// `to` must point to that many f64.
 #[inline(always)]
 unsafe fn add_to<V: Vector>(to: *mut f64, length: usize, x: V) {
     let (low, high) = x.widen();

@@ -1,4 +1,4 @@
-//! Which instruction set the kernels use: looked up once, at the first call.
+//! The choice of the instruction set. It is made once, at the first call.
 
 #[cfg(target_arch = "aarch64")]
 use super::simd::neon::Neon;
@@ -7,7 +7,7 @@ use super::simd::{Simd, scalar::Scalar};
 use super::simd::{avx2::Avx2, avx512::Avx512};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// An instruction set that the kernels are compiled for. All give the same bits.
+/// An instruction set for which the kernels are compiled. All of them give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
     /// AVX-512 (F, VL, DQ), on x86-64.
@@ -16,15 +16,15 @@ pub enum Path {
     Avx2,
     /// NEON, on 64-bit ARM.
     Neon,
-    /// None: any CPU.
+    /// Plain Rust, for any CPU.
     Scalar,
 }
 
 impl Path {
-    /// All, the fastest first.
+    /// All instruction sets, the fastest first.
     pub const ALL: [Path; 4] = [Path::Avx512, Path::Avx2, Path::Neon, Path::Scalar];
 
-    /// Whether this CPU has it.
+    /// Whether this CPU has the instruction set.
     pub fn available(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -65,7 +65,7 @@ fn detect() -> Path {
     path
 }
 
-/// Makes all threads use `path`, for tests and measurements; panics where the CPU lacks it. Results do not change.
+/// Makes all threads use `path`, for tests and measurements. Results do not change. Panics if the CPU lacks it.
 #[doc(hidden)]
 pub fn force_path(path: Path) {
     assert!(path.available(), "this CPU lacks {path:?}");
@@ -73,9 +73,9 @@ pub fn force_path(path: Path) {
     IN_USE.store(index as u8, Ordering::Relaxed);
 }
 
-/// A computation, written once for all instruction sets.
+/// A computation that is written once for all instruction sets.
 pub(super) trait Task {
-    /// What it gives.
+    /// The result of the computation.
     type Output;
 
     /// # Safety

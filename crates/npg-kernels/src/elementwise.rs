@@ -1,4 +1,4 @@
-//! Activations and other functions of one value each: a value's result does not depend on its neighbors.
+//! Activations and other functions of one value each. The result for a value does not depend on its neighbors.
 
 use super::dispatch::{Task, run};
 use super::functions::{Exp, Function, Gelu, Relu, Sigmoid, Silu, Sine, Slope, Tanh};
@@ -6,7 +6,7 @@ use super::matrix::LANE;
 use super::simd::{Simd, Vector};
 use std::marker::PhantomData;
 
-/// Nonlinearity of a hidden layer.
+/// The nonlinearity of a hidden layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// Hyperbolic tangent.
@@ -30,8 +30,7 @@ impl Activation {
         }
     }
 
-    /// Replaces every value by its activation and writes the derivative at it to `slopes`. Panics where the lengths
-    /// differ.
+    /// Replaces every value by its activation, and writes the derivatives to `slopes`. Panics if the lengths differ.
     pub fn apply_with_slopes(self, values: &mut [f32], slopes: &mut [f32]) {
         assert_eq!(values.len(), slopes.len(), "numbers of values and slopes disagree");
         match self {
@@ -43,28 +42,30 @@ impl Activation {
     }
 }
 
-/// Replaces every value by its sine: within 3 units of the last place up to |x| = 1e5; beyond, only within -1..=1.
+/// Replaces every value by its sine. It is accurate to 3 units in the last place up to |x| = 1e5. For larger values, the
+/// result is only known to be within -1..=1.
 pub fn sine(values: &mut [f32]) {
     apply::<Sine>(values);
 }
 
-/// Replaces every value by e to its power, within 2 units of the last place.
+/// Replaces every value by its exponential, to within 2 units in the last place.
 pub fn exp(values: &mut [f32]) {
     apply::<Exp>(values);
 }
 
-/// Replaces every value by its logistic function 1 / (1 + e^-x), within 3 units of the last place down to x = -87.
+/// Replaces every value by its logistic function 1 / (1 + e^-x), to within 3 units in the last place down to x = -87.
 pub fn sigmoid(values: &mut [f32]) {
     apply::<Sigmoid>(values);
 }
 
-/// values\[i\] *= factors\[i\]. Panics where the lengths differ.
+/// values\[i\] *= factors\[i\]. Panics if the lengths differ.
 pub fn multiply(values: &mut [f32], factors: &[f32]) {
     assert_eq!(values.len(), factors.len(), "numbers of values and factors disagree");
     run(Multiply { values, factors });
 }
 
-/// values\[i\] *= 1 - tanhs\[i\]^2, the derivative of the tangent that gave tanhs\[i\]. Panics where the lengths differ.
+/// values\[i\] *= 1 - tanhs\[i\]^2, which is the derivative of tanh at the value that gave tanhs\[i\]. Panics if the lengths
+/// differ.
 pub fn multiply_by_tanh_slopes(values: &mut [f32], tanhs: &[f32]) {
     assert_eq!(values.len(), tanhs.len(), "numbers of values and tangents disagree");
     run(MultiplyByTanhSlopes { values, tanhs });

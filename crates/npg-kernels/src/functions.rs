@@ -1,29 +1,29 @@
-//! Functions of one vector, without branches. Coefficients are own minimax fits.
+//! Functions of one vector, without branches. The coefficients are npg's own minimax fits.
 //!
-//! Largest errors, in units of the last place of an f32, of every third to fifth float there is: tanh 5.7, exp 1.1,
+//! The largest errors, in units in the last place of an f32, over every third to fifth float that exists: tanh 5.7, exp 1.1,
 //! sigmoid 2.5 (down to x = -87), sine 2.1 (up to |x| = 1e5). The tests of `elementwise` check a sample.
 
 use super::simd::Vector;
 
-/// 1.5 * 2^23: a float of this size has no places after the point, so adding it rounds to an integer, in the low bits.
+/// 1.5 * 2^23. A float of this size has no fractional bits, so adding it rounds to an integer, which ends up in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
 /// A function of one value.
 pub(super) trait Function {
-    /// The function at every lane.
+    /// The function, applied to every lane.
     fn value<V: Vector>(x: V) -> V;
 }
 
 /// A function and its derivative.
 pub(super) trait Slope: Function {
-    /// Both, at every lane.
+    /// The function and its derivative, applied to every lane.
     fn value_and_slope<V: Vector>(x: V) -> (V, V);
 }
 
 pub(super) struct Tanh;
 
 impl Function for Tanh {
-    /// x P(x^2) / Q(x^2), which is at least 1 where x is cut off.
+    /// x P(x^2) / Q(x^2). It is at least 1 where x is clamped.
     #[inline(always)]
     fn value<V: Vector>(x: V) -> V {
         let x = x.clamp(-9.45, 9.45);
@@ -58,7 +58,7 @@ impl Slope for Relu {
     }
 }
 
-/// x times the logistic function of c1 x + c2 x^3, which is the tanh form without its cancellation.
+/// x times the logistic function of c1 x + c2 x^3. It equals the tanh form, but does not cancel.
 pub(super) struct Gelu;
 
 impl Gelu {
@@ -76,7 +76,7 @@ impl Function for Gelu {
 impl Slope for Gelu {
     #[inline(always)]
     fn value_and_slope<V: Vector>(x: V) -> (V, V) {
-        let c = x.clamp(-16.0, 16.0); // beyond, the logistic factor is 0 or 1
+        let c = x.clamp(-16.0, 16.0); // for larger values, the logistic factor is 0 or 1
         let z = c.mul(c);
         let s = Sigmoid::value(c.mul(z.mul_add(x.set(Self::C2), x.set(Self::C1))));
         let inner = z.mul_add(x.set(3.0 * Self::C2), x.set(Self::C1));
@@ -97,7 +97,7 @@ impl Function for Silu {
 impl Slope for Silu {
     #[inline(always)]
     fn value_and_slope<V: Vector>(x: V) -> (V, V) {
-        let c = x.clamp(-110.0, 110.0); // beyond, the logistic factor is 0 or 1
+        let c = x.clamp(-110.0, 110.0); // for larger values, the logistic factor is 0 or 1
         let s = Sigmoid::value(c);
         let slope = s.mul(c.mul_add(x.set(1.0).sub(s), x.set(1.0)));
         (x.set(-110.0).max(x).mul(s), slope)
@@ -117,10 +117,10 @@ impl Function for Sigmoid {
 pub(super) struct Exp;
 
 impl Function for Exp {
-    /// 2^n e^r with |r| <= ln(2) / 2; the power in two factors, so that results over- and underflow gradually.
+    /// 2^n e^r with |r| <= ln(2) / 2. The power is applied in two factors, so that results overflow and underflow gradually.
     #[inline(always)]
     fn value<V: Vector>(x: V) -> V {
-        let x = x.clamp(-104.0, 89.0); // beyond, the result is 0 or infinite
+        let x = x.clamp(-104.0, 89.0); // for other values, the result is 0 or infinite
         let round = x.set(ROUND);
         let n = x.mul_add(x.set(std::f32::consts::LOG2_E), round).sub(round);
         let r = n.mul_add(x.set(1.904_654_2e-9), n.mul_add(x.set(-std::f32::consts::LN_2), x));
@@ -136,7 +136,7 @@ impl Function for Exp {
 pub(super) struct Sine;
 
 impl Function for Sine {
-    /// (-1)^n sin(x - n pi), with pi in three parts. Beyond |x| = 1e5 only -1..=1 is certain.
+    /// (-1)^n sin(x - n pi), with pi in three parts. For |x| above 1e5, the result is only known to be within -1..=1.
     #[inline(always)]
     fn value<V: Vector>(x: V) -> V {
         let round = x.set(ROUND);

@@ -1,8 +1,8 @@
 //! Products of small matrices.
 //!
-//! A tile of the result, up to six rows by four vectors (one vector, where registers are few or narrow), stays in
-//! registers while k runs. So each element is one chain of fused multiply-adds, and a tile of any other size would
-//! give the same bits.
+//! A tile of the result stays in registers while k runs. It has up to six rows by four vectors, or by one vector if registers
+//! are few or narrow. Each element is therefore one chain of fused multiply-adds, and a tile of any other size would give the
+//! same bits.
 #![allow(clippy::needless_range_loop, reason = "the indices of a tile read like the formula")]
 
 use super::destination::{AddTo, Destination, Store, unrolled};
@@ -10,45 +10,46 @@ use super::dispatch::{Task, run};
 use super::matrix::{LANE, Matrix, padded};
 use super::simd::{Simd, Vector};
 
-/// This many f32 are added up before the sum continues in f64.
+/// This many f32 products are accumulated in f32 before the sum continues in f64.
 pub const CHAIN: usize = 64;
 
-/// What a product is added to.
+/// The initial value of a product.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
     /// Zero.
     Zero,
     /// The same row (of padded length) for every row of the result.
     Bias(&'a [f32]),
-    /// What the result holds already.
+    /// The current values of the result.
     Accumulate,
 }
 
-/// Left operand: element (i, k) is `values[i * row_stride + k * k_stride]`, so it may be read transposed.
+/// The left operand. Element (i, k) is `values[i * row_stride + k * k_stride]`, so it can be read transposed.
 #[derive(Clone, Copy, Debug)]
 pub struct Left<'a> {
     /// The values.
     pub values: &'a [f32],
-    /// Distance of neighbors in i.
+    /// The distance of neighbors in i.
     pub row_stride: usize,
-    /// Distance of neighbors in k.
+    /// The distance of neighbors in k.
     pub k_stride: usize,
 }
 
 impl<'a> Left<'a> {
-    /// The matrix as it is: element (i, k) is in its row i.
+    /// The matrix as it is: element (i, k) is in row i.
     pub fn rows(matrix: &'a Matrix) -> Self {
         Self { values: matrix.as_slice(), row_stride: matrix.stride(), k_stride: 1 }
     }
 
-    /// The transposed matrix: element (i, k) is in its row k.
+    /// The transposed matrix: element (i, k) is in row k of the matrix.
     pub fn columns(matrix: &'a Matrix) -> Self {
         Self { values: matrix.as_slice(), row_stride: 1, k_stride: matrix.stride() }
     }
 }
 
-/// c\[i\]\[j\] = start + sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows` and every padded column j of `b`.
-/// One FMA chain over k in order. `c` and `b` have as many padded columns. Panics where an operand is too small.
+/// c\[i\]\[j\] = start + the sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows` and every padded column j of `b`.
+/// Each element is one FMA chain over k, in order. `c` and `b` must have equally many padded columns. Panics if an operand is
+/// too small.
 pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Start<'_>, c: &mut Matrix) {
     let columns = padded(b.columns());
     assert!(padded(c.columns()) == columns && c.rows() >= rows, "shapes of a product disagree");
@@ -57,22 +58,22 @@ pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Sta
     run(Product { rows, vectors: columns / LANE, operands, chain: usize::MAX, to });
 }
 
-/// sum\[i * columns + j\] += sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows`, j < `columns`: chains over at most
-/// [`CHAIN`] k in f32, their additions to `sum` in order, in f64. Panics where an operand is too small.
+/// sum\[i * columns + j\] += the sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows` and j < `columns`. Chains
+/// over at most [`CHAIN`] k are computed in f32 and added to `sum` in order, in f64. Panics if an operand is too small.
 pub fn add_product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, columns: usize, sum: &mut [f64]) {
     assert!(columns <= padded(b.columns()), "shapes of a product disagree");
     let (operands, to) = (Operands::new(rows, depth, left, b), AddTo::new(rows, columns, sum));
     run(Product { rows, vectors: columns.div_ceil(LANE), operands, chain: CHAIN, to });
 }
 
-/// sum\[j\] += sum of column j over the first `rows` rows, for j < `columns`: chains over at most [`CHAIN`] rows in f32,
-/// their additions in order, in f64. Panics where an operand is too small.
+/// sum\[j\] += the sum of column j over the first `rows` rows, for j < `columns`. Chains over at most [`CHAIN`] rows are
+/// computed in f32 and added in order, in f64. Panics if an operand is too small.
 pub fn add_column_sums(rows: usize, b: &Matrix, columns: usize, sum: &mut [f64]) {
     assert!(rows <= b.rows() && columns <= padded(b.columns()), "shapes of column sums disagree");
     run(ColumnSums { rows, b, to: AddTo::new(1, columns, sum) });
 }
 
-/// Both operands, checked: every element that a product of this size reads is there.
+/// Both operands, after the check that every element which a product of this size reads exists.
 #[derive(Clone, Copy)]
 struct Operands {
     depth: usize,
@@ -99,7 +100,7 @@ impl Operands {
     }
 }
 
-/// How many to take of `left` items at once, at most `max`: never a large piece followed by a tiny one.
+/// The number of the remaining `left` items to take at once, at most `max`. It never leaves a tiny piece after a large one.
 #[inline(always)]
 fn piece(left: usize, max: usize) -> usize {
     if left <= max {
@@ -111,12 +112,12 @@ fn piece(left: usize, max: usize) -> usize {
     }
 }
 
-/// The whole product: `rows` rows by `vectors` vectors, all within the operands and the destination.
+/// The whole product: `rows` rows by `vectors` vectors, all of them within the operands and the destination.
 struct Product<D> {
     rows: usize,
     vectors: usize,
     operands: Operands,
-    /// The longest chain; the destination takes the next one at the same place.
+    /// The longest chain. The destination gets the next chain at the same place.
     chain: usize,
     to: D,
 }
@@ -209,7 +210,7 @@ impl<D: Destination> Product<D> {
     }
 }
 
-/// The sums of the columns of `to`, over `rows` rows of `b`, all of which exist.
+/// The sums of the columns of `to` over `rows` rows of `b`, all of which exist.
 struct ColumnSums<'a> {
     rows: usize,
     b: &'a Matrix,

@@ -4,20 +4,20 @@
 use super::dispatch::{Task, run};
 use super::simd::{LANE64, Simd, Vector64};
 
-/// Left operand: element (i, k) is `values[i * row_stride + k * k_stride]`, so it may be read transposed.
+/// The left operand. Element (i, k) is `values[i * row_stride + k * k_stride]`, so it can be read transposed.
 #[derive(Clone, Copy, Debug)]
 pub struct Left64<'a> {
     /// The values.
     pub values: &'a [f64],
-    /// Distance of neighbors in i.
+    /// The distance of neighbors in i.
     pub row_stride: usize,
-    /// Distance of neighbors in k.
+    /// The distance of neighbors in k.
     pub k_stride: usize,
 }
 
-/// c\[i * stride + j\] += sum over k < `depth` of left(i, k) b\[k * stride + j\] for i < `rows`, j < `columns`; `b` and `c` come with
-/// their strides, and `columns` is a multiple of 8. Each element is one chain of fused multiply-adds over k in order. Panics
-/// where an operand is too small.
+/// c\[i * stride + j\] += the sum over k < `depth` of left(i, k) b\[k * stride + j\], for i < `rows` and j < `columns`. `b`
+/// and `c` are given with their strides, and `columns` is a multiple of 8. Each element is one chain of fused multiply-adds
+/// over k, in order. Panics if an operand is too small.
 pub fn add_product64(
     (rows, depth, columns): (usize, usize, usize),
     left: Left64<'_>,

@@ -1,12 +1,12 @@
 //! The inner loops: products of small f32 matrices and of f64 matrices, activations, and f64 vector updates.
 //!
-//! Every element of a product is one chain of fused multiply-adds over k in order, whatever the number of rows,
-//! the vector width or the number of threads; activations are fused multiply-add polynomials without branches; sums
-//! have a fixed order. So the same inputs give the same bits everywhere, with every instruction set (only which NaN
-//! comes out of NaNs is left open). The instruction set is chosen at run time ([`path`]).
+//! Every element of a product is one chain of fused multiply-adds over k in order, whatever the number of rows, the vector
+//! width or the number of threads. Activations are polynomials of fused multiply-adds without branches. Sums have a fixed
+//! order. The same inputs therefore give the same bits everywhere, with every instruction set. (The only exception is which
+//! NaN results from NaNs.) The instruction set is chosen at run time ([`path`]).
 //!
 //! Columns are padded with zeros to a multiple of [`LANE`], so no kernel needs masks.
-//!
+//! The kernels are written once, over the trait `simd::Vector` of sixteen f32, and compiled for each instruction set.
 //! Kernels are written once, over the trait `simd::Vector` of sixteen f32, and compiled for each instruction set.
 
 mod matrix; // what the kernels work on
@@ -17,7 +17,7 @@ mod gemm64; // products of f64
 
 mod narrow; // products of few columns
 
-mod destination; // where products go
+mod destination; // the destinations of products
 
 mod elementwise; // activations
 
@@ -29,7 +29,7 @@ mod dispatch; // the choice of the instruction set
 
 mod simd; // the instruction sets
 
-mod peak; // what the CPU could do
+mod peak; // the peak speed of the CPU
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
-//! Matrices of f32 whose rows are whole cache lines, and the ways to fill them from weights.
+//! Matrices of f32 whose rows are whole cache lines, and functions that fill them from weights.
 
 use super::dispatch::{Task, run};
 use super::simd::{LANE64, Simd, Vector, Vector64};
 
-/// Columns of every matrix are padded to a multiple of this many f32.
+/// The columns of every matrix are padded to a multiple of this many f32.
 pub const LANE: usize = 16;
 
 /// `columns` rounded up to a multiple of [`LANE`].
@@ -11,8 +11,9 @@ pub const fn padded(columns: usize) -> usize {
     columns.div_ceil(LANE) * LANE
 }
 
-/// Distance of rows of `columns` columns, in f32: padded, and a line more where rows would lie a multiple of 2 KiB apart.
-/// Blocks of columns would then share an eighth or less of the first cache's sets.
+/// The distance between rows of `columns` columns, in f32. It is the padded length, and one cache line more if rows would
+/// otherwise be a multiple of 2 KiB apart: blocks of columns would then share an eighth or less of the sets of the
+/// first-level cache.
 const fn stride(columns: usize) -> usize {
     let padded = padded(columns);
     if padded > 0 && padded.is_multiple_of(512) { padded + LANE } else { padded }
@@ -22,7 +23,7 @@ const fn stride(columns: usize) -> usize {
 #[repr(C, align(64))]
 struct Line([f32; LANE]);
 
-/// A row-major f32 matrix, aligned to cache lines, its columns padded with zeros to at least a multiple of [`LANE`].
+/// A row-major f32 matrix, aligned to cache lines. Its columns are padded with zeros to at least a multiple of [`LANE`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matrix {
     rows: usize,
@@ -31,12 +32,12 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// All zeros.
+    /// A matrix of zeros.
     pub fn zeros(rows: usize, columns: usize) -> Self {
         Self { rows, columns, data: vec![Line([0.0; LANE]); rows * stride(columns) / LANE] }
     }
 
-    /// The rows of all `parts`, which have `columns` columns, one below the other. Panics where one has not.
+    /// The rows of all `parts`, in order. Each part must have `columns` columns; otherwise it panics.
     pub fn concatenate<'a>(columns: usize, parts: impl Iterator<Item = &'a Matrix> + Clone) -> Self {
         let rows = parts.clone().map(Matrix::rows).sum();
         let mut data = Vec::with_capacity(rows * stride(columns) / LANE);
@@ -47,40 +48,40 @@ impl Matrix {
         Self { rows, columns, data }
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Number of columns without padding.
+    /// The number of columns, without padding.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Distance of one row from the next, in f32: at least the padded number of columns.
+    /// The distance from one row to the next, in f32. It is at least the padded number of columns.
     pub fn stride(&self) -> usize {
         stride(self.columns)
     }
 
-    /// All values, padding included.
+    /// All values, including padding.
     pub fn as_slice(&self) -> &[f32] {
         // SAFETY: Line is repr(C) and holds LANE f32 without padding bytes, so the vector's lines are
         // rows * stride contiguous, initialized f32.
         unsafe { std::slice::from_raw_parts(self.data.as_ptr().cast(), self.data.len() * LANE) }
     }
 
-    /// All values, padding included. The padding must stay zero.
+    /// All values, including padding. The padding must stay zero.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         // SAFETY: as in `as_slice`, and the borrow is exclusive.
         unsafe { std::slice::from_raw_parts_mut(self.data.as_mut_ptr().cast(), self.data.len() * LANE) }
     }
 
-    /// Row `row` without padding.
+    /// Row `row`, without padding.
     pub fn row(&self, row: usize) -> &[f32] {
         &self.as_slice()[row * self.stride()..][..self.columns]
     }
 
-    /// Row `row` without padding.
+    /// Row `row`, mutable and without padding.
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
         let (stride, columns) = (self.stride(), self.columns);
         &mut self.as_mut_slice()[row * stride..][..columns]
@@ -93,30 +94,30 @@ impl Matrix {
     }
 }
 
-/// The first `columns` columns of to = weights, rounded to f32, the others zero; `weights` is row-major without padding.
-/// Panics where the sizes disagree.
+/// Fills the first `columns` columns of `to` with weights, rounded to f32, and the other columns with zeros. `weights` is
+/// row-major without padding. Panics if the sizes disagree.
 pub fn pack(weights: &[f64], columns: usize, to: &mut Matrix) {
     let agree = columns <= to.columns && weights.len() == to.rows * columns;
     assert!(agree, "size of the weights and of their matrix disagree");
     run(Pack { from: Unpadded { values: weights, columns }, to });
 }
 
-/// to = transpose of weights, rounded to f32; `weights` is row-major without padding, with as many columns as `to` has
-/// rows. Panics where the sizes disagree.
+/// Fills `to` with the transpose of weights, rounded to f32. `weights` is row-major without padding, and has as many columns
+/// as `to` has rows. Panics if the sizes disagree.
 pub fn pack_transposed(weights: &[f64], to: &mut Matrix) {
     assert_eq!(weights.len(), to.rows * to.columns, "size of the weights and of their matrix disagree");
     run(Transpose { from: Unpadded { values: weights, columns: to.rows }, to });
 }
 
-/// to = transpose of from. Panics where the shapes disagree.
+/// Fills `to` with the transpose of `from`. Panics if the shapes disagree.
 pub fn transpose(from: &Matrix, to: &mut Matrix) {
     assert_eq!((from.rows, from.columns), (to.columns, to.rows), "shapes of a transpose disagree");
     run(Transpose { from, to });
 }
 
-/// Rows to read, a vector at a time.
+/// A source of rows, which are read one vector at a time.
 trait Rows: Copy {
-    /// Columns `j` to `j` + 15 of row `i`, zeros beyond the last column. Panics beyond the last row.
+    /// Columns `j` to `j` + 15 of row `i`, with zeros beyond the last column. Panics beyond the last row.
     ///
     /// # Safety
     /// The CPU has the instruction set of `V`.
@@ -132,7 +133,7 @@ impl Rows for &Matrix {
     }
 }
 
-/// Row-major f64 without padding.
+/// Row-major f64 numbers without padding.
 #[derive(Clone, Copy)]
 struct Unpadded<'a> {
     values: &'a [f64],
@@ -211,8 +212,8 @@ impl<R: Rows> Task for Transpose<'_, R> {
     }
 }
 
-/// The transposed block: each round moves the top bit of an element's row number to the bottom of its lane number, and
-/// the top bit of the lane number to the bottom of the row number.
+/// The transposed block. Each round moves the top bit of an element's row number to the bottom of its lane number, and the
+/// top bit of the lane number to the bottom of the row number.
 #[inline(always)]
 fn transposed<V: Vector>(mut block: [V; LANE]) -> [V; LANE] {
     for _ in 0..4 {

@@ -1,12 +1,12 @@
-//! Products of few columns, with rows and columns exchanged: vectors then lie along the rows, of which there are more. The bits
-//! are those of the plain products.
+//! Products with few columns, in which rows and columns are exchanged. Vectors then lie along the rows, of which there are
+//! more. The bits are the same as those of plain products.
 
 use super::gemm::{CHAIN, Left, Start, product};
 use super::matrix::{Matrix, transpose};
 
-/// More columns than this fill vectors well enough.
+/// With more columns than this, vectors are filled well enough.
 const MOST_COLUMNS: usize = 8;
-/// For products of fewer terms the exchange takes longer than it saves.
+/// For products of fewer terms, the exchange takes longer than it saves.
 const LEAST_DEPTH: usize = 32;
 
 /// Working memory for products of matrices of [`CHAIN`] rows with weights that have few columns.
@@ -21,12 +21,12 @@ pub struct Narrow {
 }
 
 impl Narrow {
-    /// Whether products with weights of this shape run faster so.
+    /// Whether products with weights of this shape are faster this way.
     pub fn suits(depth: usize, columns: usize) -> bool {
         columns <= MOST_COLUMNS && depth >= LEAST_DEPTH
     }
 
-    /// Room for weights of `depth` x `columns`; the result may have more columns, which hold the bias.
+    /// Room for weights of `depth` x `columns`. The result may have more columns, which get the bias.
     pub fn new(depth: usize, columns: usize, result_columns: usize) -> Self {
         Self {
             left: Matrix::zeros(depth, CHAIN),
@@ -35,13 +35,13 @@ impl Narrow {
         }
     }
 
-    /// Whether there is room for operands of so many rows.
+    /// Whether the operands have the number of rows that this needs.
     pub fn takes(&self, operands: &[&Matrix]) -> bool {
         operands.iter().all(|matrix| matrix.rows() == CHAIN)
     }
 
-    /// to = bias + sum of left * weights over all `terms`, which are pairs of a left operand and transposed weights. Panics where
-    /// the weights have another shape.
+    /// to = bias + the sum of left * weights over all `terms`, which are pairs of a left operand and transposed weights.
+    /// Panics if the weights have another shape.
     pub fn product<'a>(
         &mut self,
         bias: &[f32],
@@ -66,7 +66,8 @@ impl Narrow {
         transpose(&self.result, to);
     }
 
-    /// As [`add_product`](super::add_product) of the transposed `left` with `right`, over the first `rows` <= [`CHAIN`] rows.
+    /// Like [`add_product`](super::add_product) of the transposed `left` with `right`, over the first `rows` <= [`CHAIN`]
+    /// rows.
     pub fn add_product(&mut self, rows: usize, left: &Matrix, right: &Matrix, sum: &mut [f64]) {
         assert!(rows <= CHAIN, "a chain of a narrow product is too long");
         let columns = self.sums.rows();

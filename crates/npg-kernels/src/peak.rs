@@ -1,18 +1,19 @@
-//! The fastest that this core can go, to compare the kernels with.
+//! The peak speed of this core, to which the kernels are compared.
 
 use super::dispatch::{Task, run};
 use super::simd::{Simd, Vector};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Measures how many f32 operations a second one core does in fused multiply-adds (two operations each) on registers,
-/// with the instruction set in use: the best of many short runs, so that a busy machine disturbs little.
+/// Measures how many f32 operations per second one core performs in fused multiply-adds (two operations each) on registers,
+/// with the instruction set in use. It takes the best of many short runs, so that a busy machine has little influence.
 #[doc(hidden)]
 pub fn fma_peak() -> f64 {
     (0..200).map(|_| run(Chains { steps: 10_000 })).fold(0.0, f64::max)
 }
 
-/// Seconds that one call takes: the best of many batches, so that a busy machine disturbs little. For benches.
+/// The seconds that one call takes. It takes the best of many batches, so that a busy machine has little influence. For
+/// benchmarks.
 #[doc(hidden)]
 pub fn seconds(mut call: impl FnMut()) -> f64 {
     let start = Instant::now();

@@ -1,36 +1,38 @@
-//! Vectors of f64: parameters, gradients, and what solvers hold.
+//! Vectors of f64: parameters, gradients, and the vectors of solvers.
 
 use super::dispatch::{Task, run};
 use super::simd::{LANE64, Simd, Vector64};
 
-/// Dot product over eight interleaved partial sums, added in a fixed order. Panics where the lengths differ.
+/// The dot product, computed with eight interleaved partial sums that are added in a fixed order. Panics if the lengths
+/// differ.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len(), "lengths of a dot product disagree");
     run(Dot { a, b })
 }
 
-/// y += a x, rounded once per element. Panics where the lengths differ.
+/// y += a x, rounded once for each element. Panics if the lengths differ.
 pub fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
     assert_eq!(x.len(), y.len(), "lengths of a vector sum disagree");
     run(Axpy { a, x, y });
 }
 
-/// What one step of Adam needs besides vectors (Kingma & Ba 2015, algorithm 1).
+/// The settings of one step of Adam (Kingma & Ba 2015, algorithm 1).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
-    /// Step size alpha.
+    /// The step size alpha.
     pub learning_rate: f64,
-    /// Decay of the mean of gradients.
+    /// The decay rate of the mean of gradients.
     pub beta1: f64,
-    /// Decay of the mean of squared gradients.
+    /// The decay rate of the mean of squared gradients.
     pub beta2: f64,
-    /// What keeps the division finite; added to sqrt(v hat), as in algorithm 1.
+    /// Keeps the division finite. It is added to sqrt(v hat), as in algorithm 1.
     pub epsilon: f64,
-    /// Number t of this step, from 1.
+    /// The number t of this step, from 1.
     pub step: u64,
 }
 
-/// One step of Adam against `gradient`: updates the moments `m` and `v`, then `theta`. Panics where the lengths differ.
+/// Takes one step of Adam against `gradient`: updates the moments `m` and `v`, and then `theta`. Panics if the lengths
+/// differ.
 pub fn adam(theta: &mut [f64], gradient: &[f64], m: &mut [f64], v: &mut [f64], step: &AdamStep) {
     let length = theta.len();
     let agree = gradient.len() == length && m.len() == length && v.len() == length;
@@ -42,7 +44,7 @@ pub fn adam(theta: &mut [f64], gradient: &[f64], m: &mut [f64], v: &mut [f64], s
     run(Adam { theta, gradient, m, v, constants });
 }
 
-/// x to the power n by repeated squaring: `powi` may differ from one platform to another.
+/// x to the power n, by repeated squaring. `powi` may differ from one platform to another.
 fn power(mut x: f64, mut n: u64) -> f64 {
     let mut product = 1.0;
     while n > 0 {
@@ -55,7 +57,7 @@ fn power(mut x: f64, mut n: u64) -> f64 {
     product
 }
 
-/// `rest`, at most eight elements, and zeros.
+/// The elements of `rest`, at most eight, followed by zeros.
 #[inline(always)]
 fn eight(rest: &[f64]) -> [f64; LANE64] {
     let mut line = [0.0; LANE64];

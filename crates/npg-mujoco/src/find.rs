@@ -1,6 +1,6 @@
-//! Where libmujoco may lie: the one that the user names, the Python package, the loader's own path.
+//! The places where libmujoco may be: the library that the user names, the Python package, and the loader's own path.
 //!
-//! Python is never started: its package is looked for in the file system.
+//! Python is never started. Its package is searched for in the file system.
 
 use std::env;
 use std::fmt;
@@ -12,12 +12,12 @@ use crate::{Library, Version};
 /// The environment variable that names the library.
 pub const VARIABLE: &str = "NPG_MUJOCO_LIB";
 
-/// No usable libmujoco: where it was looked for, and what was wrong with what was there.
+/// No usable libmujoco was found. It tells which files were tried, and what was wrong with each of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Missing {
-    /// Each with its reason.
+    /// The files that were tried, each with its reason.
     pub tried: Vec<(PathBuf, String)>,
-    /// Whether the user named the library: then nothing else is tried.
+    /// How the user named the library, if so. Nothing else is tried then.
     pub named_by: Option<&'static str>,
 }
 
@@ -38,17 +38,17 @@ impl fmt::Display for Missing {
     }
 }
 
-/// The environment of the Python that this process is, if it is one.
+/// The prefix of the Python environment that this process runs in, if it is a Python.
 static PYTHON: OnceLock<PathBuf> = OnceLock::new();
 
-/// Says that this process is a Python whose packages lie below `prefix`: its package `mujoco` comes before others'. Only the
-/// first call has an effect.
+/// Says that this process is a Python whose packages are below `prefix`. Its package `mujoco` is then preferred to those of
+/// other environments. Only the first call has an effect.
 pub fn use_python(prefix: PathBuf) {
     let _ = PYTHON.set(prefix); // a later call changes nothing, as documented
 }
 
-/// Finds and opens libmujoco: `named` (a file, or a folder that holds it), else what [`VARIABLE`] names, else the
-/// package `mujoco` of the active Python, else the system loader's libmujoco.
+/// Finds and opens libmujoco. It tries `named` (a file, or a folder that contains it), or else the library that [`VARIABLE`]
+/// names, or else the package `mujoco` of the active Python, or else the libmujoco of the system's loader.
 ///
 /// # Errors
 /// [`Missing`] with everything that was tried.
@@ -77,7 +77,7 @@ pub fn find(named: Option<&Path>) -> Result<&'static Library, Missing> {
     Err(missing)
 }
 
-/// The Python package's libraries, those of the active environment first; at last the loader's.
+/// The libraries of Python packages, with those of the active environment first, and the loader's library last.
 fn everywhere() -> Vec<PathBuf> {
     let (mut paths, mut seen) = (Vec::new(), Vec::new()); // lib64 is often a link to lib
     for prefix in prefixes() {
@@ -102,8 +102,8 @@ fn everywhere() -> Vec<PathBuf> {
     paths
 }
 
-/// Folders below which Python environments keep their packages: the active environment, those of the interpreters on
-/// PATH, the user's own.
+/// The folders below which Python environments keep their packages: the active environment, the environments of the
+/// interpreters on PATH, and the user's own folder.
 fn prefixes() -> Vec<PathBuf> {
     let variables = ["VIRTUAL_ENV", "CONDA_PREFIX"].iter().filter_map(env::var_os).map(PathBuf::from);
     let mut prefixes: Vec<PathBuf> = PYTHON.get().cloned().into_iter().collect();
@@ -129,7 +129,7 @@ fn prefixes() -> Vec<PathBuf> {
     prefixes
 }
 
-/// The folders of installed packages below `prefix`, of the newest Python first.
+/// The folders of installed packages below `prefix`, with the newest Python first.
 fn sites(prefix: &Path) -> Vec<PathBuf> {
     let mut sites = Vec::new();
     for lib in ["lib", "lib64", "Lib"] {
@@ -142,7 +142,7 @@ fn sites(prefix: &Path) -> Vec<PathBuf> {
     sites
 }
 
-/// The files in `folder` that are called as libmujoco is, the newest first.
+/// The files in `folder` that are named like libmujoco, with the newest first.
 fn libraries_in(folder: &Path) -> Vec<PathBuf> {
     let mut found = entries(folder, |name| {
         let base = name.strip_prefix("lib").unwrap_or(name);
@@ -157,7 +157,7 @@ fn entries(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     listed.filter(|entry| entry.file_name().to_str().is_some_and(&wanted)).map(|entry| entry.path()).collect()
 }
 
-/// The whole numbers in a file's name, in order: `libmujoco.so.3.17.0` is 3, 17, 0.
+/// The whole numbers in a file name, in order. Those of `libmujoco.so.3.17.0` are 3, 17 and 0.
 fn numbers(path: &Path) -> Vec<u64> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()

@@ -1,11 +1,11 @@
 //! MuJoCo for npg: libmujoco, opened at run time, and simulations of a model.
 //!
-//! Three nouns. A [`Library`] is libmujoco, found by [`find`] or opened from a path; it stays open. A [`Model`] is
-//! compiled from MJCF. A [`Simulation`] is one copy of its state that is stepped; fields are read by name.
+//! There are three nouns. A [`Library`] is libmujoco, found by [`find`] or opened from a path; it stays open. A [`Model`] is
+//! compiled from MJCF. A [`Simulation`] is one state of a model, which can be stepped; its fields are read by name.
 //!
-//! Only the batch API of MuJoCo 3.17 and later (`mjbatch.h`) and functions on opaque handles are used: the layouts of
-//! `mjModel` and `mjData` change with every release, and nothing here depends on them. All `unsafe` code that touches
-//! MuJoCo is in this crate.
+//! Only the batch API of MuJoCo 3.17 and later (`mjbatch.h`) and functions on opaque handles are used. The layouts of
+//! `mjModel` and `mjData` change with every release, and nothing here depends on them. All `unsafe` code that touches MuJoCo
+//! is in this crate.
 //!
 //! ```no_run
 //! let library = npg_mujoco::find(None)?;
@@ -16,34 +16,34 @@
 //! # Ok::<(), npg_mujoco::Error>(())
 //! ```
 
-mod find; // where libmujoco may lie
+mod find; // the places where libmujoco may be
 mod library; // libmujoco
-mod model; // what is simulated
-mod simulation; // one state of it
+mod model; // a compiled model
+mod simulation; // one state of a model
 
 pub use find::{Missing, VARIABLE, find, use_python};
 pub use library::{Library, Version};
 pub use model::{Kind, Model};
 pub use simulation::{Layout, Simulation};
 
-/// What MuJoCo or the way to it reports.
+/// An error from MuJoCo, or from the search for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// There is no usable library.
     #[error(transparent)]
     Missing(#[from] Missing),
-    /// MJCF that MuJoCo does not take.
+    /// MuJoCo refuses the MJCF.
     #[error("MuJoCo refuses the model: {0}")]
     Model(String),
-    /// A field that the model or the simulation does not have.
+    /// The model or the simulation has no such field.
     #[error("MuJoCo {version} has no field `{name}` of real numbers for this model")]
     Field {
-        /// Its name in `mjModel` or `mjData`.
+        /// The name of the field in `mjModel` or `mjData`.
         name: String,
-        /// Which MuJoCo.
+        /// The version of MuJoCo.
         version: Version,
     },
-    /// A call failed while simulating.
+    /// A call failed during the simulation.
     #[error("MuJoCo: {0}")]
     Simulation(String),
 }

@@ -1,4 +1,4 @@
-//! libmujoco itself: its version and the functions that are called.
+//! libmujoco itself: its version, and the functions that npg calls.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::fmt;
@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 pub struct Version(pub u32, pub u32, pub u32);
 
 impl Version {
-    /// The first that has the batch API.
+    /// The first version with the batch API.
     pub const OLDEST: Version = Version(3, 17, 0);
 
-    /// From `mj_version()`: 3017000 is 3.17.0. Before the batch API it had other forms, all of them smaller.
+    /// The version that `mj_version()` returns as a number: 3017000 is 3.17.0. Before the batch API, the number had other
+    /// forms, all of which are smaller.
     fn of(number: c_int) -> Self {
         let number = number.unsigned_abs();
         Version(number / 1_000_000, number / 1000 % 1000, number % 1000)
@@ -25,11 +26,11 @@ impl fmt::Display for Version {
     }
 }
 
-/// libmujoco. It is opened once and never closed: models and simulations need it as long as they live.
+/// The library libmujoco. It is opened once and never closed, because models and simulations need it as long as they live.
 pub struct Library {
-    /// Where it was found.
+    /// The path where it was found.
     pub path: PathBuf,
-    /// Which it is.
+    /// The version of the library.
     pub version: Version,
     pub(crate) api: Api,
 }
@@ -40,7 +41,7 @@ impl fmt::Debug for Library {
     }
 }
 
-/// `mjModel`, `mjData`, `mjSpec` and `mjBatch`, whose layouts are MuJoCo's own business.
+/// Declares `mjModel`, `mjData`, `mjSpec` and `mjBatch`, whose layouts only MuJoCo knows.
 macro_rules! opaque {
     ($($name:ident)*) => {$(
         #[repr(C)]
@@ -52,12 +53,12 @@ macro_rules! opaque {
 
 opaque! { RawModel RawData RawSpec RawBatch }
 
-/// `mjBatchConfig` of mjbatch.h, with room for what later versions may append.
+/// `mjBatchConfig` of mjbatch.h, with room for fields that later versions may append.
 #[repr(C)]
 pub(crate) struct BatchConfig {
-    /// Threads, including the caller's.
+    /// The number of threads, including the caller's.
     pub(crate) nthread: c_int,
-    /// One `mjData` for each simulation.
+    /// Whether each simulation has its own `mjData`.
     pub(crate) persistent: bool,
     pub(crate) later: [u64; 16],
 }
@@ -70,21 +71,21 @@ pub(crate) struct WarningStat {
     pub(crate) number: c_int,
 }
 
-/// `mjfBatchFunc`. "C-unwind", here and below: MuJoCo's errors pass through such functions.
+/// `mjfBatchFunc`. It is "C-unwind", here and below, because MuJoCo's errors pass through such functions.
 pub(crate) type BatchFunc =
     unsafe extern "C-unwind" fn(model: *const RawModel, data: *mut RawData, sim: c_int, arg: *mut c_void);
 
-/// Declares the functions of libmujoco that are used, and how they are looked up.
+/// Declares the functions of libmujoco that npg uses, and how they are looked up.
 macro_rules! api {
     ($($name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
-        /// The functions in use, as declared in mujoco.h and mjbatch.h.
+        /// The functions that npg uses, as declared in mujoco.h and mjbatch.h.
         #[allow(non_snake_case)] // MuJoCo's names
         pub(crate) struct Api {
             $(pub(crate) $name: unsafe extern "C-unwind" fn($($argument),*) $(-> $result)?,)*
         }
 
         impl Api {
-            /// Looks all of them up, or says which one is not there.
+            /// Looks up all functions, or says which one is missing.
             #[allow(non_snake_case)]
             fn load(library: &libloading::Library) -> Result<Self, String> {
                 $(
@@ -129,15 +130,15 @@ api! {
     mjb_expand: fn(*mut RawBatch, *const c_char, *mut c_int, *mut c_int) -> *mut c_void;
 }
 
-/// MuJoCo's messages go nowhere: by default each warning is printed and appended to a file in the current folder. What
-/// matters of them, diverged states and failed calls, is read from counters and return values.
+/// Discards MuJoCo's messages. By default each warning is printed and appended to a file in the current folder. What matters,
+/// which is diverged states and failed calls, is read from counters and return values.
 unsafe extern "C" fn silent(_message: *const c_void) {}
 
 impl Library {
-    /// Opens the library at `path`, a file or a name that the system's loader knows.
+    /// Opens the library at `path`, which is a file or a name that the system's loader knows.
     ///
     /// # Errors
-    /// Why it cannot be used, as a phrase: not there, no library, too old.
+    /// A phrase that says why it cannot be used: it is missing, it is not a library, or it is too old.
     pub fn open(path: &Path) -> Result<&'static Library, String> {
         // SAFETY: what runs on opening is the library's own initialization; that the file is libmujoco is up to the user,
         // who named or installed it.
@@ -160,7 +161,7 @@ impl Library {
     }
 }
 
-/// What a loader's error comes down to.
+/// A short form of the loader's error.
 fn reason(path: &Path, error: &libloading::Error) -> String {
     if path.components().count() > 1 && !path.exists() {
         return "there is no such file".into();

@@ -1,4 +1,4 @@
-//! A compiled model: what is simulated.
+//! Compiled models.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::library::{RawBatch, RawModel};
 use crate::simulation::make_batch;
 use crate::{Error, Library};
 
-/// Kinds of named objects, with their numbers in `mjtObj`.
+/// The types of named objects, with their numbers in `mjtObj`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Kind {
@@ -21,7 +21,7 @@ pub enum Kind {
     Site = 6,
 }
 
-/// A compiled model. It is not changed after that, so all simulations of it share it.
+/// A compiled model. It does not change after that, so all its simulations share it.
 #[derive(Debug)]
 pub struct Model {
     pub(crate) lib: &'static Library,
@@ -40,17 +40,17 @@ impl Drop for Model {
     }
 }
 
-/// MuJoCo's compiler sets the locale of the whole process for a while.
+/// Locked while a model is compiled, because MuJoCo's compiler temporarily sets the locale of the whole process.
 static COMPILER: Mutex<()> = Mutex::new(());
 
-/// Room for an error message of MuJoCo's.
+/// The length of the buffer for MuJoCo's error messages.
 pub(crate) const MESSAGE: usize = 1000;
 
 impl Model {
-    /// Compiles MJCF that refers to no files.
+    /// Compiles MJCF that does not refer to files.
     ///
     /// # Errors
-    /// [`Error::Model`] with what MuJoCo says.
+    /// [`Error::Model`] with MuJoCo's message.
     pub fn from_xml(library: &'static Library, xml: &str) -> Result<Arc<Model>, Error> {
         let text = CString::new(xml).map_err(|_| Error::Model("it contains a zero byte".into()))?;
         let mut message = [0; MESSAGE];
@@ -72,10 +72,10 @@ impl Model {
         }
     }
 
-    /// Compiles the MJCF file at `path`; the files that it names are searched in the same folder.
+    /// Compiles the MJCF file at `path`. Files that it names are searched for in the same folder.
     ///
     /// # Errors
-    /// [`Error::Model`] with what MuJoCo says.
+    /// [`Error::Model`] with MuJoCo's message.
     pub fn from_file(library: &'static Library, path: &Path) -> Result<Arc<Model>, Error> {
         let unreadable = || Error::Model(format!("{} is not a path that MuJoCo can read", path.display()));
         let name = path.to_str().and_then(|path| CString::new(path).ok()).ok_or_else(unreadable)?;
@@ -91,12 +91,12 @@ impl Model {
         if raw.is_null() { Err(Error::Model(said)) } else { Ok(Arc::new(Self { lib: library, raw })) }
     }
 
-    /// The library that compiled it.
+    /// The library that compiled the model.
     pub fn lib(&self) -> &'static Library {
         self.lib
     }
 
-    /// The index of the object of that name.
+    /// The index of the object with this name.
     pub fn index(&self, kind: Kind, name: &str) -> Option<usize> {
         let name = CString::new(name).ok()?;
         // SAFETY: the model is alive and `name` ends in 0.
@@ -104,15 +104,15 @@ impl Model {
         usize::try_from(id).ok()
     }
 
-    /// The values of a field of real numbers of `mjModel`, such as `body_mass`; those of `mjOption` are called
-    /// `opt.timestep` and so on.
+    /// The values of a field of real numbers in `mjModel`, such as `body_mass`. Those of `mjOption` are named `opt.timestep`
+    /// and so on.
     ///
     /// # Errors
-    /// [`Error::Field`] if there is no such field; [`Error::Simulation`] if MuJoCo has no memory.
+    /// [`Error::Field`] if there is no such field, and [`Error::Simulation`] if MuJoCo has no memory.
     pub fn constants(&self, name: &str) -> Result<Vec<f64>, Error> {
         let missing = || Error::Field { name: name.into(), version: self.lib.version };
         let field = CString::new(name).map_err(|_| missing())?;
-        let batch = make_batch(self)?; // expanding a field of a batch gives access to it, whatever the layout
+        let batch = make_batch(self)?; // expanding a field of a batch gives access to it, whatever its layout
         let (mut size, mut width) = (0, 0);
         // SAFETY: `batch` is alive; the field's storage holds `size` numbers of one simulation and is copied before the
         // batch is freed. Eight bytes are an f64: the integers of `mjModel` that are as wide are sizes, not fields.
@@ -133,12 +133,12 @@ impl Model {
     }
 }
 
-/// A size that MuJoCo reports.
+/// Converts a size that MuJoCo reports.
 pub(crate) fn length(size: c_int) -> usize {
     usize::try_from(size).expect("sizes are not negative")
 }
 
-/// A message in a buffer, up to its 0.
+/// The message in a buffer, up to the terminating 0.
 pub(crate) fn text_of(message: &[c_char; MESSAGE]) -> String {
     let bytes: Vec<u8> = message.iter().take_while(|&&c| c != 0).map(|&c| c as u8).collect();
     String::from_utf8_lossy(&bytes).trim().to_owned()

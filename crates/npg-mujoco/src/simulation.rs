@@ -1,7 +1,7 @@
 //! One simulation of a model, with its own `mjData`.
 //!
-//! A batch of many on one thread does the same calls in a loop, so nothing is lost, and no stride between simulations
-//! depends on MuJoCo's sizes.
+//! MuJoCo's batch of many simulations on one thread makes the same calls in a loop, so batches of one lose nothing. No stride
+//! between simulations depends on MuJoCo's sizes then.
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ops::Range;
@@ -13,26 +13,26 @@ use crate::library::{BatchConfig, RawBatch, RawData, RawModel};
 use crate::model::{MESSAGE, length, text_of};
 use crate::{Error, Library, Model};
 
-/// Where the parts of a state lie: ranges of [`Simulation::state`].
+/// The places of the parts of a state, as ranges of [`Simulation::state`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Generalized positions.
+    /// The generalized positions.
     pub qpos: Range<usize>,
-    /// Generalized velocities.
+    /// The generalized velocities.
     pub qvel: Range<usize>,
-    /// Controls.
+    /// The controls.
     pub ctrl: Range<usize>,
-    /// All.
+    /// The length of the whole state.
     pub len: usize,
 }
 
-/// A field of `mjData` that is read: its storage in the batch and its length.
+/// A field of `mjData` that can be read: its storage in the batch, and its length.
 struct Output {
     values: *const f64,
     len: usize,
 }
 
-/// One simulation. Its state is MuJoCo's *integration state*: it determines all that follows, bit for bit.
+/// One simulation. Its state is MuJoCo's *integration state*, which determines everything that follows, bit for bit.
 pub struct Simulation {
     model: Arc<Model>,
     batch: *mut RawBatch,
@@ -66,15 +66,15 @@ const CTRL: c_int = 1 << 6;
 /// `mjSTAGE_NONE` of `mjtStage`: compute nothing.
 const NO_STAGE: c_int = 0;
 
-/// `mjWARN_BADQPOS` to `mjWARN_BADCTRL` of `mjtWarning`: numbers that are not finite or beyond 1e10.
+/// `mjWARN_BADQPOS` to `mjWARN_BADCTRL` of `mjtWarning`. They mean numbers that are not finite or beyond 1e10.
 const BAD_NUMBERS: Range<usize> = 3..7;
 
 impl Simulation {
-    /// A simulation in the model's first state. `fields` are the fields of `mjData`, beside those of the state, that
+    /// A simulation in the model's initial state. `fields` are the fields of `mjData`, besides those of the state, that
     /// [`Simulation::field`] will read.
     ///
     /// # Errors
-    /// [`Error::Field`] for a field that is not there, [`Error::Simulation`] if MuJoCo makes no batch.
+    /// [`Error::Field`] for a field that does not exist, and [`Error::Simulation`] if MuJoCo cannot make a batch.
     pub fn new(model: &Arc<Model>, fields: &[&str]) -> Result<Self, Error> {
         let batch = make_batch(model)?;
         let layout = Layout { qpos: 0..0, qvel: 0..0, ctrl: 0..0, len: 0 };
@@ -88,7 +88,7 @@ impl Simulation {
         new.layout.qvel = new.component(QVEL);
         new.layout.ctrl = new.component(CTRL);
         for pass in 0..2 {
-            // In a second pass because a new output may move the storage of others.
+            // This takes a second pass, because a new output may move the storage of others.
             let outputs: Vec<Output> = fields.iter().map(|name| new.output(name)).collect::<Result<_, _>>()?;
             if pass == 1 {
                 new.outputs = outputs;
@@ -126,64 +126,63 @@ impl Simulation {
         Ok(Output { values: values.cast(), len: length(size) })
     }
 
-    /// The model.
+    /// The model that is simulated.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
     }
 
-    /// Where the parts of the state lie.
+    /// The places of the parts of the state.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// The state: all that the next step depends on.
+    /// The state: everything that the next step depends on.
     pub fn state(&self) -> &[f64] {
         // SAFETY: the row of the batch's only simulation, which lives as long as the batch; written by calls that take
         // `&mut self` alone.
         unsafe { slice::from_raw_parts(self.state, self.layout.len) }
     }
 
-    /// The state, to be written. Fields follow at the next [`Simulation::step`] or [`Simulation::forward`].
+    /// The state, for writing. Fields are updated by the next [`Simulation::step`] or [`Simulation::forward`].
     pub fn state_mut(&mut self) -> &mut [f64] {
         // SAFETY: as in `state`.
         unsafe { slice::from_raw_parts_mut(self.state, self.layout.len) }
     }
 
-    /// Generalized positions.
+    /// The generalized positions.
     pub fn qpos(&self) -> &[f64] {
         &self.state()[self.layout.qpos.clone()]
     }
 
-    /// Generalized velocities.
+    /// The generalized velocities.
     pub fn qvel(&self) -> &[f64] {
         &self.state()[self.layout.qvel.clone()]
     }
 
-    /// Generalized positions and velocities, to be written.
+    /// The generalized positions and velocities, for writing.
     pub fn positions_and_velocities_mut(&mut self) -> (&mut [f64], &mut [f64]) {
         let ranges = [self.layout.qpos.clone(), self.layout.qvel.clone()];
         let [qpos, qvel] = self.state_mut().get_disjoint_mut(ranges).expect("parts of a state do not overlap");
         (qpos, qvel)
     }
 
-    /// Controls.
+    /// The controls.
     pub fn ctrl(&self) -> &[f64] {
         &self.state()[self.layout.ctrl.clone()]
     }
 
-    /// Controls, to be written.
+    /// The controls, for writing.
     pub fn ctrl_mut(&mut self) -> &mut [f64] {
         let range = self.layout.ctrl.clone();
         &mut self.state_mut()[range]
     }
 
-    /// The values of the field that was the `index`-th of [`Simulation::new`].
+    /// The values of field `index` in the list that was given to [`Simulation::new`].
     ///
-    /// As with `mj_step` in C: after a step, what is derived from positions is that of the state *before* the last
-    /// substep.
+    /// As with `mj_step` in C, quantities that are derived from positions are those of the state *before* the last substep.
     ///
     /// # Panics
-    /// For an index that was not given there.
+    /// If there is no field with this index.
     pub fn field(&self, index: usize) -> &[f64] {
         let output = &self.outputs[index];
         if output.len == 0 {
@@ -194,34 +193,34 @@ impl Simulation {
         unsafe { slice::from_raw_parts(output.values, output.len) }
     }
 
-    /// Back to the model's first state (`mj_resetData`), with fields at 0 and no warnings.
+    /// Returns to the model's initial state (`mj_resetData`). Fields are 0 and there are no warnings.
     ///
     /// # Errors
-    /// [`Error::Simulation`] with what MuJoCo says.
+    /// [`Error::Simulation`] with MuJoCo's message.
     pub fn reset(&mut self) -> Result<(), Error> {
         // SAFETY: the batch is alive; null means all simulations and no keyframe.
         let failed = unsafe { (self.lib().api.mjb_reset)(self.batch, ptr::null(), 0, ptr::null(), NO_STAGE) };
         self.checked(failed)
     }
 
-    /// `substeps` times `mj_step`, then the forces on bodies (`mj_rnePostConstraint`).
+    /// Calls `mj_step` `substeps` times, and then computes the forces on bodies (`mj_rnePostConstraint`).
     ///
     /// # Errors
-    /// [`Error::Simulation`] with what MuJoCo says; the state is then that before the call.
+    /// [`Error::Simulation`] with MuJoCo's message. The state is then the one before the call.
     pub fn step(&mut self, substeps: u32) -> Result<(), Error> {
         self.apply(advance, substeps)
     }
 
-    /// Computes what follows from the state (`mj_forward`), without a step.
+    /// Computes everything that follows from the state (`mj_forward`), without a step.
     ///
     /// # Errors
-    /// As [`Simulation::step`].
+    /// Those of [`Simulation::step`].
     pub fn forward(&mut self) -> Result<(), Error> {
         self.apply(derive, 0)
     }
 
-    /// Whether MuJoCo has met numbers in the state or the controls that are not finite, or huge, since the last reset. It
-    /// then resets the state by itself and goes on.
+    /// Whether MuJoCo has found numbers in the state or the controls that are not finite, or huge, since the last reset.
+    /// MuJoCo resets the state by itself in that case and goes on.
     pub fn has_diverged(&self) -> bool {
         // SAFETY: the counters of the only simulation; there are more than `BAD_NUMBERS.end` of them.
         let counters = unsafe { slice::from_raw_parts((self.lib().api.mjb_warning)(self.batch), BAD_NUMBERS.end) };
@@ -235,7 +234,7 @@ impl Simulation {
         // SAFETY: the batch is alive; `function` gets `call`, which outlives the call, and is run on this thread.
         let failed = unsafe { (api.mjb_apply)(self.batch, ptr::null(), 0, function, argument, 1) };
         self.checked(failed)?;
-        // `mjb_apply` leaves outputs behind (3.17.0, 4.0.0): a call that computes nothing brings them up to date.
+        // `mjb_apply` does not update the outputs (in 3.17.0 and 4.0.0). A call that computes nothing updates them.
         // SAFETY: as above.
         let failed = unsafe { (api.mjb_forward)(self.batch, ptr::null(), 0, NO_STAGE) };
         self.checked(failed)
@@ -251,13 +250,13 @@ impl Simulation {
     }
 }
 
-/// What the functions below get as their argument.
+/// The argument of the functions below.
 struct Call {
     lib: &'static Library,
     substeps: u32,
 }
 
-/// Steps; the argument is a [`Call`].
+/// Takes steps. The argument is a [`Call`].
 unsafe extern "C-unwind" fn advance(model: *const RawModel, data: *mut RawData, _: c_int, call: *mut c_void) {
     // SAFETY: `apply` gives a `Call`; model and data are the batch's, for the time of the call.
     unsafe {
@@ -269,7 +268,7 @@ unsafe extern "C-unwind" fn advance(model: *const RawModel, data: *mut RawData, 
     }
 }
 
-/// Derives everything from the state; the argument is a [`Call`].
+/// Computes everything that follows from the state. The argument is a [`Call`].
 unsafe extern "C-unwind" fn derive(model: *const RawModel, data: *mut RawData, _: c_int, call: *mut c_void) {
     // SAFETY: as in `advance`.
     unsafe {
@@ -278,7 +277,7 @@ unsafe extern "C-unwind" fn derive(model: *const RawModel, data: *mut RawData, _
     }
 }
 
-/// A batch of one simulation on the calling thread, which keeps its own `mjData`.
+/// A batch of one simulation on the calling thread, with its own `mjData`.
 pub(crate) fn make_batch(model: &Model) -> Result<*mut RawBatch, Error> {
     let api = &model.lib.api;
     let mut config = BatchConfig { nthread: 0, persistent: false, later: [0; 16] };
@@ -291,7 +290,7 @@ pub(crate) fn make_batch(model: &Model) -> Result<*mut RawBatch, Error> {
         if batch.is_null() {
             return Err(Error::Simulation(text_of(&message)));
         }
-        // Should the configuration's layout ever change, it is noticed here.
+        // If the layout of the configuration ever changes, this check notices it.
         if (api.mjb_persistent)(batch) != 1 || (api.mjb_nthread)(batch) != 1 {
             (api.mjb_deleteBatch)(batch);
             let version = model.lib.version;

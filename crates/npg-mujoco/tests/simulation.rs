@@ -1,11 +1,12 @@
-//! Simulations through the batch API, with whichever libmujoco is found; `./test` runs this with several.
+//! Tests simulations through the batch API, with whichever libmujoco is found. `./test` runs this with several versions.
 
 #![allow(clippy::unwrap_used)]
 
 use npg_mujoco::{Error, Kind, Model, Simulation};
 use std::sync::Arc;
 
-/// A mass on a spring and a slide: 2 kg, 8 N/m, no gravity, so angular frequency 2 rad/s; the pendulum beside it is free.
+/// A mass on a spring and a slide: 2 kg, 8 N/m and no gravity, so its angular frequency is 2 rad/s. The pendulum beside it is
+/// free.
 const SPRING: &str = r#"<mujoco>
   <option timestep="0.001" integrator="RK4" gravity="0 0 0"/>
   <worldbody>
@@ -15,7 +16,7 @@ const SPRING: &str = r#"<mujoco>
   <actuator><motor joint="slide" ctrlrange="-3 5" ctrllimited="true"/></actuator>
 </mujoco>"#;
 
-/// None where MuJoCo is not installed: then there is nothing to test. `./test` installs it and names it.
+/// `None` if MuJoCo is not installed; there is nothing to test then. `./test` installs it and sets its path.
 fn spring() -> Option<Arc<Model>> {
     match npg_mujoco::find(None) {
         Ok(library) => Some(Model::from_xml(library, SPRING).unwrap()),
@@ -55,14 +56,14 @@ fn constants_and_names() {
     assert_eq!((model.index(Kind::Site, "tip"), model.index(Kind::Body, "tip")), (Some(0), None));
 }
 
-/// The state determines everything: what is saved in the middle goes on with the same bits, elsewhere.
+/// The state determines everything: a saved state continues with the same bits in another simulation.
 #[test]
 fn a_saved_state_goes_on_with_the_same_bits() {
     let Some(model) = spring() else { return };
     let [mut a, mut b] = [0, 1].map(|_| Simulation::new(&model, &["cfrc_ext"]).unwrap());
     a.ctrl_mut()[0] = 1.5;
     a.step(7).unwrap();
-    b.step(3).unwrap(); // a past of its own
+    b.step(3).unwrap(); // b has a different past
     b.state_mut().copy_from_slice(a.state());
     for simulation in [&mut a, &mut b] {
         simulation.step(20).unwrap();
@@ -112,7 +113,7 @@ fn what_is_wrong_is_said() {
     assert!(error.contains("no/such.xml"), "{error}");
 }
 
-/// What MuJoCo calls a fatal error (by default it ends the process) comes back, and leaves the simulation as it was.
+/// An error that MuJoCo calls fatal (by default it ends the process) is returned, and leaves the simulation as it was.
 #[test]
 fn a_call_that_fails_is_an_error() {
     let Some(model) = spring() else { return };
@@ -137,7 +138,7 @@ fn simulations_work_on_any_thread() {
     run(&mut here);
     let others: Vec<Simulation> = std::thread::scope(|scope| {
         let start = || {
-            let mut there = Simulation::new(&model, &[]).unwrap(); // made here, run there, read here
+            let mut there = Simulation::new(&model, &[]).unwrap(); // made here, run there, and read here
             there.ctrl_mut()[0] = 1.0;
             scope.spawn(move || {
                 run(&mut there);

@@ -145,7 +145,7 @@ impl Vector for F32x16 {
     }
 }
 
-/// Lanes alternately of `a` and `b`.
+/// The lanes of `a` and `b`, alternating.
 #[inline(always)]
 fn zip_register(a: __m256, b: __m256) -> F32x16 {
     // SAFETY: only `zip` calls this, on values, and where they exist the CPU has AVX2 and FMA.

@@ -1,8 +1,8 @@
-//! Sixteen f32, or eight f64, at a time: the one vocabulary in which the kernels are written.
+//! Vectors of sixteen f32 or eight f64, in terms of which all kernels are written.
 //!
-//! The number of lanes is the same for every instruction set; what differs is how many registers hold them. So a
-//! kernel is written once, and since each operation rounds as IEEE 754 says, it gives the same bits everywhere.
-//! (Which NaN comes out of an operation on NaNs is left open.)
+//! The number of lanes is the same for every instruction set; only the number of registers that hold them differs. A kernel
+//! is therefore written once. Each operation rounds as IEEE 754 requires, so the kernel gives the same bits everywhere. (The
+//! only exception is which NaN results from an operation on NaNs.)
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
@@ -14,34 +14,34 @@ pub(super) mod scalar;
 
 use super::LANE;
 
-/// Values at any address, read and written in one plain move. (What std offers for unaligned access goes through the
-/// stack in builds with debug assertions, which would cost the kernels two thirds of their speed there.)
+/// A value at any address, which is read and written in one plain move. (The functions of std for unaligned access go through
+/// the stack in builds with debug assertions, which would cost the kernels two thirds of their speed there.)
 #[derive(Clone, Copy)]
 #[repr(C, packed)]
 struct Unaligned<T>(T);
 
-/// Number of f64 that are taken at a time; columns of f64 products come in multiples of it.
+/// The number of f64 that are processed at a time. The number of columns in f64 products is a multiple of it.
 pub const LANE64: usize = 8;
 
 /// An instruction set.
 pub(super) trait Simd {
-    /// Sixteen f32.
+    /// The type of sixteen f32.
     type F32: Vector<Wide = Self::F64>;
-    /// Eight f64.
+    /// The type of eight f64.
     type F64: Vector64;
-    /// How many vectors across a tile of a product is: with six rows, what the registers hold.
+    /// The width of a product's tile in vectors. With six rows, such a tile fills the registers.
     const TILE: usize;
 }
 
 /// Sixteen f32.
 ///
-/// A value exists only where the CPU has the instructions, because its makers `splat` and `load` are unsafe; so all
-/// that is done with values is safe.
+/// A value can exist only if the CPU has the instructions, because the functions that make one, `splat` and `load`, are
+/// unsafe. All operations on values are therefore safe.
 pub(super) trait Vector: Copy {
-    /// Eight f64.
+    /// The type of eight f64.
     type Wide: Vector64;
 
-    /// All lanes `x`.
+    /// A vector with `x` in all lanes.
     ///
     /// # Safety
     /// The CPU has the instruction set.
@@ -53,7 +53,7 @@ pub(super) trait Vector: Copy {
     /// `to` is valid for writing sixteen f32.
     unsafe fn store(self, to: *mut f32);
 
-    /// All lanes `x`.
+    /// A vector with `x` in all lanes.
     #[inline(always)]
     fn set(self, x: f32) -> Self {
         // SAFETY: `self` exists, so the CPU has the instruction set.
@@ -69,9 +69,9 @@ pub(super) trait Vector: Copy {
     fn mul(self, other: Self) -> Self;
     /// self / other
     fn div(self, other: Self) -> Self;
-    /// self > other ? self : other; so `other` where either is NaN.
+    /// self > other ? self : other. The result is `other` if either is NaN.
     fn max(self, other: Self) -> Self;
-    /// self < other ? self : other; so `other` where either is NaN.
+    /// self < other ? self : other. The result is `other` if either is NaN.
     fn min(self, other: Self) -> Self;
     /// self > 0 ? 1 : 0
     fn is_positive(self) -> Self;
@@ -79,16 +79,16 @@ pub(super) trait Vector: Copy {
     fn bits_shl<const N: u32>(self) -> Self;
     /// The sum of the bits as integers, wrapping.
     fn bits_add(self, other: Self) -> Self;
-    /// Exclusive or of the bits.
+    /// The exclusive or of the bits.
     fn bits_xor(self, other: Self) -> Self;
-    /// Lanes 0 to 7, and 8 to 15.
+    /// Lanes 0 to 7, and lanes 8 to 15.
     fn widen(self) -> (Self::Wide, Self::Wide);
     /// Lanes 0 to 7 and 8 to 15, rounded to f32.
     fn narrow(low: Self::Wide, high: Self::Wide) -> Self;
-    /// Lanes alternately of `self` and `other`: the first sixteen, the last sixteen.
+    /// The lanes of `self` and `other`, alternating: the first sixteen, and the last sixteen.
     fn zip(self, other: Self) -> (Self, Self);
 
-    /// self limited to low..=high; NaN stays NaN.
+    /// self limited to low..=high. NaN stays NaN.
     #[inline(always)]
     fn clamp(self, low: f32, high: f32) -> Self {
         self.set(low).max(self.set(high).min(self))
@@ -104,7 +104,7 @@ pub(super) trait Vector: Copy {
     }
 }
 
-/// Eight f64; safe to use for the same reason as [`Vector`].
+/// Eight f64. They are safe to use for the same reason as a [`Vector`].
 pub(super) trait Vector64: Copy {
     /// # Safety
     /// The CPU has the instruction set.
@@ -124,7 +124,7 @@ pub(super) trait Vector64: Copy {
     fn mul(self, other: Self) -> Self;
     /// self / other
     fn div(self, other: Self) -> Self;
-    /// Square root.
+    /// The square root.
     fn sqrt(self) -> Self;
 }
 

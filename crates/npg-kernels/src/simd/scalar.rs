@@ -1,5 +1,5 @@
-//! Any CPU: arrays, and `mul_add`, which is a library call where the CPU has no fused multiply-add. Slow there, but
-//! with the same bits.
+//! Arrays, for any CPU. `mul_add` is a library call if the CPU has no fused multiply-add, which is slow, but gives the same
+//! bits.
 
 use super::{LANE64, Simd, Vector, Vector64};
 use crate::LANE;

@@ -4,21 +4,21 @@ use super::{Random, bits};
 
 const ACTIVATIONS: [Activation; 4] = [Activation::Tanh, Activation::Relu, Activation::Gelu, Activation::Silu];
 
-/// Zeros, the smallest, the largest, infinities, NaN, and what lies between, of both signs.
+/// Zeros, the smallest and largest numbers, infinities and NaN, and numbers in between, of both signs.
 fn special() -> Vec<f32> {
     let sizes = [0.0, f32::from_bits(1), f32::MIN_POSITIVE, 1e-20, 1e-4, 0.5, 1.0, 9.01, 9.45, 20.0, 87.5, 88.8, 103.9];
     let sizes = sizes.into_iter().chain([104.1, 1e5, 1e10, 2e19, f32::MAX, f32::INFINITY, f32::NAN]);
     sizes.flat_map(|x| [x, -x]).collect()
 }
 
-/// About a hundred values of every binade of both signs, and evenly spaced ones within +-limit.
+/// About a hundred values in every binade of both signs, and evenly spaced values within +-limit.
 fn sweep(limit: f32) -> Vec<f32> {
     let every_binade = (0..u32::MAX / 83_777).map(|i| f32::from_bits(i * 83_777)).filter(|x| x.is_finite());
     let even = (0..=400_000).map(|i| limit * (i as f32 / 200_000.0 - 1.0));
     every_binade.chain(even).collect()
 }
 
-/// Largest error within +-limit, in units of the last place of the exact value.
+/// The largest error within +-limit, in units in the last place of the exact value.
 fn largest_error(function: impl Fn(&mut [f32]), exact: impl Fn(f64) -> f64, limit: f32) -> f64 {
     let mut x = sweep(limit);
     x.retain(|x| x.abs() <= limit);

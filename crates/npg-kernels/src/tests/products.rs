@@ -6,7 +6,7 @@ use super::super::{
 use super::{Random, bits, bits64};
 use std::ops::Range;
 
-/// One product: shapes, operands and what they start from.
+/// One product: its shape, its operands, and its initial values.
 struct Case {
     rows: usize,
     depth: usize,
@@ -61,12 +61,12 @@ impl Case {
         (sum, column_sums)
     }
 
-    /// The definition: element (i, j) of the product over the k in `range`, in one chain from `start`.
+    /// The definition: element (i, j) of the product over the k in `range`, computed as one chain from `start`.
     fn chain(&self, range: Range<usize>, i: usize, j: usize, start: f32) -> f32 {
         range.fold(start, |sum, k| self.left[i * self.row_stride + k * self.k_stride].mul_add(self.b.row(k)[j], sum))
     }
 
-    /// The pieces that sums are cut into.
+    /// The ranges into which sums are cut.
     fn chains(&self) -> impl Iterator<Item = Range<usize>> {
         (0..self.depth).step_by(CHAIN).map(|first| first..self.depth.min(first + CHAIN))
     }
@@ -94,7 +94,7 @@ fn every_path_gives_the_bits_of_the_definition() {
     }
 }
 
-/// Rows of such widths lie further apart than their columns ask for.
+/// Rows of these widths are further apart than their columns require.
 #[test]
 fn wide_rows_have_a_stride_of_their_own() {
     let mut random = Random(8);
@@ -232,7 +232,7 @@ fn no_rows_no_depth_no_columns() {
     add_column_sums(0, &Matrix::zeros(0, 5), 5, &mut [0.0; 5]);
 }
 
-/// Calls `product` with 3 rows, depth 4, 5 columns and these numbers of values.
+/// Calls `product` with 3 rows, depth 4 and 5 columns, and operands of these sizes.
 fn sized(left: usize, stride: usize, b_rows: usize, bias: usize, c_rows: usize, c_columns: usize) {
     let left = vec![0.0; left];
     let left = Left { values: &left, row_stride: stride, k_stride: 1 };
@@ -288,7 +288,7 @@ fn a_narrow_result_panics() {
     );
 }
 
-/// The strides are the same.
+/// Both have the same stride.
 #[test]
 #[should_panic(expected = "shapes")]
 fn a_result_wider_by_the_added_line_panics() {
@@ -309,7 +309,8 @@ fn column_sums_of_missing_rows_panic() {
     add_column_sums(2, &Matrix::zeros(1, 5), 5, &mut [0.0; 5]);
 }
 
-/// Each element is one chain over k, whatever the tile that it is computed in; what is not in the product stays.
+/// Each element is one chain over k, whatever the tile in which it is computed. Everything outside the product stays
+/// unchanged.
 #[test]
 fn products_of_f64_have_the_same_bits_on_every_path() {
     let mut random = Random(15);
