@@ -23,7 +23,7 @@ mod simulation; // one state of a model
 
 pub use find::{Missing, VARIABLE, find, use_python};
 pub use library::{Library, Version};
-pub use model::{Kind, Model};
+pub use model::{Model, ObjectType};
 pub use simulation::{Layout, Simulation};
 
 /// An error from MuJoCo, or from the search for it.

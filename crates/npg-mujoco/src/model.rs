@@ -12,7 +12,7 @@ use crate::{Error, Library};
 /// The types of named objects, with their numbers in `mjtObj`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
-pub enum Kind {
+pub enum ObjectType {
     /// A body.
     Body = 1,
     /// A joint.
@@ -97,7 +97,7 @@ impl Model {
     }
 
     /// The index of the object with this name.
-    pub fn index(&self, kind: Kind, name: &str) -> Option<usize> {
+    pub fn index(&self, kind: ObjectType, name: &str) -> Option<usize> {
         let name = CString::new(name).ok()?;
         // SAFETY: the model is alive and `name` ends in 0.
         let id = unsafe { (self.lib.api.mj_name2id)(self.raw, kind as c_int, name.as_ptr()) };

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use npg_mujoco::{Error, Kind, Model, Simulation};
+use npg_mujoco::{Error, Model, ObjectType, Simulation};
 use std::sync::Arc;
 
 /// A mass on a spring and a slide: 2 kg, 8 N/m and no gravity, so its angular frequency is 2 rad/s. The pendulum beside it is
@@ -52,8 +52,8 @@ fn constants_and_names() {
     assert_eq!(model.constants("body_mass").unwrap(), [0.0, 2.0]);
     assert_eq!(model.constants("opt.timestep").unwrap(), [0.001]);
     assert_eq!(model.constants("actuator_ctrlrange").unwrap(), [-3.0, 5.0]);
-    assert_eq!((model.index(Kind::Body, "mass"), model.index(Kind::Joint, "slide")), (Some(1), Some(0)));
-    assert_eq!((model.index(Kind::Site, "tip"), model.index(Kind::Body, "tip")), (Some(0), None));
+    assert_eq!((model.index(ObjectType::Body, "mass"), model.index(ObjectType::Joint, "slide")), (Some(1), Some(0)));
+    assert_eq!((model.index(ObjectType::Site, "tip"), model.index(ObjectType::Body, "tip")), (Some(0), None));
 }
 
 /// The state determines everything: a saved state continues with the same bits in another simulation.

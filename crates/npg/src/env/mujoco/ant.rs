@@ -57,7 +57,7 @@ pub(super) const ENTRY: Entry = Entry {
 /// The index of a body that is given by name or index.
 fn main_body(model: &Model, body: &str) -> Result<usize> {
     let bodies = model.constants("body_mass")?.len();
-    let named = model.index(npg_mujoco::Kind::Body, body);
+    let named = model.index(npg_mujoco::ObjectType::Body, body);
     match named.or_else(|| body.parse().ok().filter(|index| *index < bodies)) {
         Some(index) => Ok(index),
         None => {

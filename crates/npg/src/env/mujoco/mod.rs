@@ -26,7 +26,7 @@ mod reacher;
 mod pusher;
 
 pub use environment::{MujocoEnv, MujocoSource, Settings};
-pub use npg_mujoco::{Kind as Named, Library, Model};
+pub use npg_mujoco::{Library, Model, ObjectType};
 pub use task::{StepReward, Task, View};
 
 use super::registry::Entry;

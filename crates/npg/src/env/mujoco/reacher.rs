@@ -11,7 +11,7 @@ use super::task::{StepReward, Task, View, add_uniform, distance, squares};
 use crate::env::registry::Entry;
 use crate::error::{Error, Result};
 use crate::random::Stream;
-use npg_mujoco::{Kind, Model};
+use npg_mujoco::{Model, ObjectType};
 
 pub(super) const ENTRY: Entry = Entry {
     id: "Reacher-v5",
@@ -39,7 +39,7 @@ pub(super) const ENTRY: Entry = Entry {
 /// The index of the body `name`.
 pub(super) fn body(model: &Model, name: &str) -> Result<usize> {
     let missing = || Error::config("env.xml_file", format!("the model has no body `{name}`, which the task reads"));
-    model.index(Kind::Body, name).ok_or_else(missing)
+    model.index(ObjectType::Body, name).ok_or_else(missing)
 }
 
 struct Reacher {
