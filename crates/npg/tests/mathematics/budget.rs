@@ -1,4 +1,4 @@
-//! The KL budget is kept as measured, also where the quadratic model fails: policies that are nearly deterministic.
+//! The budget of the measured KL is kept even where the quadratic model fails: for policies that are nearly deterministic.
 
 use npg::config::{Algorithm, Config, Direction, StepRule};
 use npg::env::tabular::{Table, TableOutcome, TabularEnv};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 const BUDGET: f64 = 0.01;
 
-/// Two states, each with one right action of two, which pays 1; episodes of 20 steps.
+/// Two states. In each, one of the two actions is right and pays 1. Episodes have 20 steps.
 fn bits() -> Arc<Table> {
     let to = |reward: f64| {
         let next = |next| TableOutcome { probability: 0.5, next, reward, terminated: false };
@@ -17,15 +17,15 @@ fn bits() -> Arc<Table> {
     Arc::new(Table::new(vec![0.5, 0.5], 2, vec![to(1.0), to(0.0), to(0.0), to(1.0)]).unwrap())
 }
 
-/// One state, in which action 1 ends the episode, and action 0 pays 1.
+/// One state. Action 1 ends the episode, and action 0 pays 1.
 fn fragile() -> Arc<Table> {
     let stay = TableOutcome { probability: 1.0, next: 0, reward: 1.0, terminated: false };
     let end = TableOutcome { terminated: true, ..stay };
     Arc::new(Table::new(vec![1.0], 2, vec![vec![stay], vec![end]]).unwrap())
 }
 
-/// Trains with all defaults but these; the largest measured KL of a step, how many steps were shortened or given up, and the
-/// least probability of a right action at the end.
+/// Trains with the defaults except for the given settings. Returns the largest measured KL of a step, the number of steps
+/// that were shortened or given up, and the smallest probability of a right action at the end.
 fn trained(table: &Arc<Table>, seed: u64, algorithm: Algorithm) -> (f64, f64, f64) {
     let mut config = Config { algorithm, ..Config::default() };
     config.run.seed = seed;
@@ -44,7 +44,7 @@ fn trained(table: &Arc<Table>, seed: u64, algorithm: Algorithm) -> (f64, f64, f6
     (largest, shortened, (0..policy.states()).map(right).fold(1.0, f64::min))
 }
 
-/// With the textbook step all four seeds of the first task end below 0.9, after steps of up to 1e9 nats.
+/// With the textbook step, all four seeds of the first task end below 0.9, after steps of up to 1e9 nats.
 #[test]
 fn solved_policies_stay_solved() {
     for (table, seeds) in [(bits(), 0..3), (fragile(), 0..2)] {

@@ -1,5 +1,5 @@
-//! Every policy family on a small random problem: the library's policy, the oracle of the same policy, states, actions
-//! and advantages.
+//! Every policy family on a small random problem: the policy of the library, the oracle of the same policy, and states,
+//! actions and advantages.
 
 use crate::oracle::{Heads, LogStd, Oracle};
 use npg::config::{self, ActivationName, Algorithm, Direction, NetworkKind, Solver, Std, StepRule};
@@ -11,7 +11,7 @@ use npg::random::{Purpose, Stream};
 use npg::solve::SolverState;
 use npg::update::Update;
 
-/// The update of a policy from a sample, where the last direction was `last`.
+/// The update of a policy from a sample. `last` is the solution of the update before, if there was one.
 pub(crate) fn update(
     policy: &Policy,
     states: States<'_>,
@@ -33,7 +33,7 @@ pub(crate) struct Family {
     pub(crate) config: config::Policy,
 }
 
-/// Observations of every case.
+/// The number of observations of every case.
 pub(crate) const INPUTS: usize = 3;
 
 /// Every kind of action space, log std, network and activation.
@@ -74,7 +74,7 @@ pub(crate) fn families() -> Vec<Family> {
         family("gaussian, sde, linear", reals(1), &[], Tanh, Sde),
         normalized(family("categorical, layer norm", Space::Discrete(3), &[7, 5], Tanh, StateIndependent)),
         normalized(family("gaussian, sde, layer norm", reals(2), &[8], Silu, Sde)),
-        // Few outputs of a wide layer have a path of their own through the products.
+        // Products with the few outputs of a wide layer have code of their own.
         family("categorical, wide", Space::Discrete(2), &[33], Silu, StateIndependent),
         family("gaussian, wide", reals(1), &[34], Tanh, StateIndependent),
         family("gaussian, sde, wide", reals(1), &[32], Gelu, Sde),
@@ -91,17 +91,17 @@ pub(crate) struct Case {
     pub(crate) policy: Policy,
     pub(crate) oracle: Oracle,
     pub(crate) inputs: Matrix,
-    /// `inputs`, row by row.
+    /// `inputs`, row by row, in f64.
     pub(crate) states: Vec<Vec<f64>>,
     pub(crate) actions: ActionRows,
     pub(crate) advantages: Vec<f64>,
-    /// Positive, with mean one.
+    /// Positive weights with mean one.
     pub(crate) weights: Vec<f64>,
-    /// As many ones.
+    /// As many weights, all of them one.
     pub(crate) ones: Vec<f64>,
 }
 
-/// `x` as f32 can hold it.
+/// `x`, rounded to f32.
 pub(crate) fn single(x: f64) -> f64 {
     f64::from(x as f32)
 }
@@ -111,7 +111,8 @@ pub(crate) fn spec(observation: Space, action: Space) -> Spec {
 }
 
 impl Case {
-    /// A problem of `rows` states. Parameters and states are f32 numbers, so that library and oracle see the same.
+    /// A problem of `rows` states. Parameters and states are f32 numbers, so that the library and the oracle see the same
+    /// ones.
     pub(crate) fn new(family: &Family, rows: usize, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::Test, 0);
         let plain = config::Normalize { observations: false, ..config::Normalize::default() };
@@ -144,7 +145,7 @@ impl Case {
             policy.distribution.sample(at.outputs(row), &mut rng, actions.row_mut(row));
         }
         drop(at);
-        // Advantages that depend on the action: there is something to learn beside the noise.
+        // The advantages depend on the action, so there is something to learn besides the noise.
         let advantages = (0..rows).map(|row| rng.normal() + plain_action(&actions, row)[0]).collect();
         let raw: Vec<f64> = (0..rows).map(|_| rng.uniform(0.2, 2.0)).collect();
         let mean = raw.iter().sum::<f64>() / rows as f64;
@@ -168,7 +169,7 @@ impl Case {
         Surrogate { actions: &self.actions, advantages: &self.advantages, entropy: 0.0, discounts: None }
     }
 
-    /// Action of row `row` as the oracle takes it.
+    /// The action of row `row` in the form that the oracle takes.
     pub(crate) fn action(&self, row: usize) -> Vec<f64> {
         plain_action(&self.actions, row)
     }
@@ -177,12 +178,12 @@ impl Case {
         Stream::new(77, Purpose::Test, self.rows() as u64)
     }
 
-    /// A random direction in parameters.
+    /// A random direction in parameter space.
     pub(crate) fn direction(&self, rng: &mut Stream) -> Vec<f64> {
         self.policy.theta.iter().map(|_| rng.normal()).collect()
     }
 
-    /// 1/2 d^T F d of a step to `theta`, by the oracle.
+    /// 1/2 d^T F d of a step to `theta`, computed by the oracle.
     pub(crate) fn quadratic_kl(&self, theta: &[f64], weights: &[f64]) -> f64 {
         let d: Vec<f64> = theta.iter().zip(&self.policy.theta).map(|(new, old)| new - old).collect();
         0.5 * self.oracle.fisher_norm(&self.policy.theta, &d, &self.states, weights)
@@ -202,7 +203,7 @@ pub(crate) fn plain_action(actions: &ActionRows, row: usize) -> Vec<f64> {
     action.integers().iter().map(|x| *x as f64).chain(action.reals().iter().copied()).collect()
 }
 
-/// NPG with a solver and a damping.
+/// Natural gradients with a solver and a damping.
 pub(crate) fn natural(solver: Solver, damping: f64) -> Algorithm {
     Algorithm {
         direction: Direction::Natural,

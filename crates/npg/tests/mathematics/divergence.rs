@@ -1,11 +1,11 @@
-//! The measured KL of a step: what it is, and how near the prediction it comes.
+//! The measured KL of a step: what it is, and how close to the prediction it comes.
 
 use crate::cases::{Case, families, natural, update, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
 use npg::problem::PolicySnapshot;
 use npg::update::UpdateStatus;
 
-/// Every number of a comparison is what the oracle says, for steps small and large.
+/// Every number of a comparison is what the oracle gives, for small and for large steps.
 #[test]
 fn a_comparison_is_what_it_says() {
     for family in families() {
@@ -32,7 +32,8 @@ fn a_comparison_is_what_it_says() {
                 gain += weight * (ratio - 1.0) * case.advantages[row];
             }
             gain += 0.3 * (entropy - entropy_old);
-            // f32 outputs: 1e-7 of the log probabilities is left in first-order numbers, less in KL.
+            // The outputs are f32, so first-order numbers have an error of 1e-7 of the log probabilities, and the KL has
+            // less.
             let near = |actual: f64, expected: f64, what: &str| {
                 let floor = if what.contains("KL") { 1e-7 } else { 1e-6 };
                 let error = (actual - expected).abs();
@@ -52,7 +53,7 @@ fn a_comparison_is_what_it_says() {
     }
 }
 
-/// OmniSafe's NPG logs the KL between a policy and itself, always 0. Here it is 0 for no step, and only then.
+/// OmniSafe's NPG logs the KL between a policy and itself, which is always 0. Here the KL is 0 only if no step was made.
 #[test]
 fn the_measured_kl_is_between_two_policies() {
     for family in families() {
@@ -80,8 +81,8 @@ fn the_measured_kl_is_within_5_percent_of_a_budget_of_1e_3() {
     }
 }
 
-/// The ratio differs from 1 by the square root of the budget (a tenth for a hundredth of the budget), down to 1e-6 at least:
-/// f32 outputs resolve it.
+/// The ratio differs from 1 by about the square root of the budget: a hundredth of the budget has a tenth of the difference.
+/// This holds down to 1e-6 at least, which f32 outputs resolve.
 #[test]
 fn measured_over_predicted_kl_tends_to_one() {
     for family in families() {

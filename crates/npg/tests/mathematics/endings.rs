@@ -1,4 +1,4 @@
-//! Environments that misbehave: divergence, and numbers that are not finite.
+//! Environments that misbehave: they diverge or return numbers that are not finite.
 
 use crate::scripted::{At, Plan, Script, outcome, policy};
 use npg::Error;
@@ -16,7 +16,7 @@ fn totals(batch: &Batch) -> Vec<(f64, u32)> {
     batch.episodes.iter().map(|e| (e.total, e.length)).collect()
 }
 
-/// The bad step is dropped, the episode is truncated at the last finite observation, and it is counted.
+/// The bad step is dropped. The episode is truncated at its last finite observation, and it is counted.
 #[test]
 fn a_diverged_step_is_no_transition() {
     let script = Script::new(None, |at, observation| {
@@ -42,7 +42,7 @@ fn a_diverged_step_is_no_transition() {
     assert!(batch.observation_moments().mean.iter().all(|m| m.is_finite()));
 }
 
-/// At an episode's first step there is nothing to keep, and no episode to count.
+/// At the first step of an episode there is nothing to keep and no episode to count.
 #[test]
 fn a_divergence_at_the_first_step_leaves_nothing() {
     let script = Script::new(Some(3), |at, _| {
@@ -55,7 +55,8 @@ fn a_divergence_at_the_first_step_leaves_nothing() {
     assert!(batch.segments.iter().all(|segment| !segment.rows.is_empty()));
 }
 
-/// The rows before it are in an earlier batch, cut and bootstrapped there: only the episode is left to count.
+/// The rows before the divergence are in an earlier batch, where they were cut and bootstrapped. Only the episode is left to
+/// count.
 #[test]
 fn a_divergence_at_the_first_step_of_a_batch() {
     let script = Script::new(None, |at, _| {
@@ -80,7 +81,7 @@ fn a_simulator_that_only_diverges_is_an_error() {
     assert!(error.to_string().contains("diverged"), "{error}");
 }
 
-/// Environment, episode, step, field and value of what is wrong.
+/// The error names the environment, the episode, the step, the field and the bad value.
 #[test]
 fn numbers_that_are_not_finite_are_errors() {
     let faults: [(&str, Plan, &str); 7] = [
@@ -124,7 +125,8 @@ fn spoil(at: At, observation: &mut [f64], value: f64) -> Result<npg::env::Outcom
     outcome(1.0, end(at))
 }
 
-/// Step 0 is the reset, step 1 the first step: for what the sampler finds and for what the environment says itself.
+/// Step 0 is the reset and step 1 is the first step. This holds both for errors that the sampler finds and for errors that
+/// the environment reports.
 #[test]
 fn errors_tell_a_reset_from_the_first_step() {
     let plans: [(u64, Plan); 4] = [
@@ -152,7 +154,7 @@ fn broken_at(at: At, step: u32) -> Result<npg::env::Outcome, String> {
     if (at.env, at.episode, at.step) == (1, 3, step) { Err("it broke".into()) } else { outcome(1.0, Ending::Running) }
 }
 
-/// The environment gets the executed action; the batch keeps the raw one, of which the log probability is right.
+/// The environment gets the executed action. The batch keeps the raw action, whose log probability is the right one.
 #[test]
 fn raw_and_executed_actions_are_kept_apart() {
     struct Echo;

@@ -1,4 +1,4 @@
-//! State-dependent exploration: its noise is held, and has the variance that the log std says.
+//! State-dependent exploration: its noise is held for some steps, and has the variance that the log std gives.
 
 use crate::scripted::{Script, outcome};
 use npg::config::{self, NetworkKind, Std};
@@ -25,8 +25,8 @@ fn policy(network: NetworkKind, sde_steps: usize, inputs: usize, actions: usize)
     policy
 }
 
-/// The observation is constant, so the action is as long as the noise is: for exactly `sde_steps` steps, less at the
-/// end of an episode. Batches cut it nowhere.
+/// The observation is constant, so the action changes exactly when the noise does: after `sde_steps` steps and at the start
+/// of an episode, but not at the end of a batch.
 #[test]
 fn noise_is_held_for_its_steps_and_drawn_anew_with_every_episode() {
     let script = Script {
@@ -61,10 +61,10 @@ fn noise_is_held_for_its_steps_and_drawn_anew_with_every_episode() {
     }
 }
 
-/// Over matrices of noise, an action in a state is normal with the outputs' mean and log std, and its dimensions are
-/// independent: n = 40,000 draws, mean within 5 sigma / sqrt n, variance within 5 sigma^2 sqrt(2 / n), correlation
-/// within 5 / sqrt n, mean log probability within 5 sqrt(d / 2 n) of minus the entropy. Each has a false-alarm rate
-/// below 6e-7, and the seed is fixed.
+/// Over draws of the noise matrix, an action in a state is normal with the outputs' mean and log std, and its dimensions are
+/// independent. With n = 40,000 draws, the tolerances are 5 sigma / sqrt n for the mean, 5 sigma^2 sqrt(2 / n) for the
+/// variance, 5 / sqrt n for the correlation, and 5 sqrt(d / 2 n) for the mean log probability, which is minus the entropy.
+/// Each false alarm is rarer than 6e-7, and the seed is fixed.
 #[test]
 fn samples_have_the_variance_that_the_log_std_says() {
     let n = 40_000;
@@ -100,7 +100,7 @@ fn samples_have_the_variance_that_the_log_std_says() {
     }
 }
 
-/// A matrix of another shape (from a damaged file) is replaced, not read out of bounds.
+/// A matrix of another shape, which a damaged file may contain, is replaced and not read out of bounds.
 #[test]
 fn noise_of_a_wrong_shape_is_drawn_anew() {
     let policy = policy(NetworkKind::Mlp, 8, 3, 2);

@@ -1,5 +1,5 @@
-//! The Fisher matrix in four ways: products, dense, by its definition (outer products of scores, summed over actions),
-//! and as the Hessian of KL; and what must hold of it.
+//! The Fisher matrix in four ways: by products, as a dense matrix, by its definition (outer products of scores, summed over
+//! actions), and as the Hessian of the KL. Also the properties that it must have.
 
 use crate::cases::{Case, families, family, matrix};
 use crate::oracle::{add_outer, distance, dot, image, moved, norm};
@@ -84,7 +84,8 @@ fn products_are_symmetric_and_positive_semi_definite() {
     }
 }
 
-/// A softmax does not change when all its logits grow alike: F is singular there, and must not become negative.
+/// A softmax does not change if all its logits grow alike. F is singular along these directions, and must not become
+/// negative.
 #[test]
 fn the_flat_directions_of_a_softmax_have_no_curvature() {
     for name in ["categorical, linear", "categorical", "multi-discrete"] {
@@ -99,7 +100,7 @@ fn the_flat_directions_of_a_softmax_have_no_curvature() {
     }
 }
 
-/// Often left out: with a state-independent log std its block is 2 I, and no other parameter mixes with it.
+/// This block is often left out. For a state-independent log std it is 2 I, and it has no cross terms with other parameters.
 #[test]
 fn log_std_parameters_are_part_of_it() {
     for (name, dimensions) in [("gaussian", 2), ("gaussian, linear", 2), ("gaussian, rbf", 1)] {
@@ -114,7 +115,7 @@ fn log_std_parameters_are_part_of_it() {
             assert!(norm(&moved(&product, -1.0, &expected)) < 1e-6, "{name}: {product:?}");
         }
     }
-    // State-dependent ones: nothing of the log std's part vanishes.
+    // A state-dependent log std: no diagonal entry of its part vanishes.
     for name in ["gaussian, state-dependent", "gaussian, sde", "gaussian, sde, linear"] {
         let case = Case::new(&family(name), 70, 6);
         let diagonal = PolicySnapshot::new(&case.policy, case.states(), 1.0).dense_fisher();
@@ -123,8 +124,8 @@ fn log_std_parameters_are_part_of_it() {
     }
 }
 
-/// Some programs call the outer product of one sampled score, of rank one, the Fisher matrix. Summed over actions one
-/// state gives the rank of the distribution's metric: one for each logit or bit, less one for each softmax, two for each
+/// Some programs take the outer product of one sampled score for the Fisher matrix; it has rank one. Summed over actions, one
+/// state gives the rank of the distribution's metric: one for each logit or bit, minus one for each softmax, and two for each
 /// normal.
 #[test]
 fn its_rank_on_one_state_is_that_of_the_metric() {
@@ -137,7 +138,8 @@ fn its_rank_on_one_state_is_that_of_the_metric() {
     }
 }
 
-/// Bit equality with a batch that was thinned by hand, and whose weights have mean one like those of a whole batch.
+/// The result equals, bit for bit, that of a batch that is thinned by hand. Its weights have mean one, as those of a whole
+/// batch have.
 #[test]
 fn a_fraction_of_the_states_is_evenly_spread() {
     let case = Case::new(&family("gaussian"), 200, 8);
@@ -181,8 +183,8 @@ fn scores_are_derivatives_of_log_probabilities() {
     }
 }
 
-/// The empirical Fisher S^T S / N tends to the exact one: every entry within six standard errors of its samples, which
-/// has a false-alarm rate below 2e-9 an entry and 1e-6 a family. The seed is fixed.
+/// The empirical Fisher matrix S^T S / N tends to the exact one. Every entry is within six standard errors of its samples.
+/// False alarms are rarer than 2e-9 for each entry and 1e-6 for each family. The seed is fixed.
 #[test]
 fn the_empirical_fisher_converges_to_the_exact_one() {
     for name in ["categorical, linear", "multi-binary, linear", "gaussian, linear", "gaussian, sde, linear"] {

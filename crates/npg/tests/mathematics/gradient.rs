@@ -4,7 +4,7 @@ use crate::cases::{Case, families};
 use crate::oracle::distance;
 use npg::problem::PolicySnapshot;
 
-/// Mean over states of w (pi'/pi A + c H(pi')), the function whose gradient at theta' = theta is g.
+/// The mean over states of w (pi'/pi A + c H(pi')). Its gradient at theta' = theta is g.
 fn surrogate(case: &Case, theta: &[f64], weights: &[f64], entropy: f64) -> f64 {
     let oracle = &case.oracle;
     let of = |row: usize| {

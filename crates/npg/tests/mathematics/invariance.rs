@@ -1,7 +1,7 @@
-//! The natural step does not depend on how the policy is parametrized (THEORY.md, section 9): theta = B phi.
+//! The natural step does not depend on how the policy is parametrized (THEORY.md, section 9), as in theta = B phi.
 //!
-//! Feeding the first layer A s instead of s parametrizes the same functions anew: its weights become A^-T W. For both
-//! parametrizations of one policy, on one batch, an undamped natural step must change the outputs alike.
+//! If the first layer is fed A s instead of s, the same functions have new parameters: its weights become A^-T W. For both
+//! parametrizations of one policy, on one batch, an undamped natural step must change the outputs in the same way.
 
 use crate::cases::{Case, INPUTS, family, matrix, natural, single, update, vanilla};
 use crate::oracle::distance;
@@ -9,11 +9,11 @@ use npg::config::{Algorithm, Solver, StepRule};
 use npg::problem::{PolicySnapshot, States};
 use npg::update::UpdateStatus;
 
-/// A, far from orthogonal; its entries and those of A^-1 are exact in f32.
+/// A, which is far from orthogonal. Its entries and those of A^-1 are exact in f32.
 const A: [[f64; INPUTS]; INPUTS] = [[4.0, 1.0, 0.0], [0.0, 0.5, 2.0], [0.0, 0.0, 1.0]];
 const INVERSE: [[f64; INPUTS]; INPUTS] = [[0.25, -0.5, 1.0], [0.0, 2.0, -4.0], [0.0, 0.0, 1.0]];
 
-/// The same policy on the same states, with inputs A s.
+/// The same policy on the same states, with the inputs A s.
 fn transformed(case: &Case) -> Case {
     let mut other = Case::new(&family(case.name), case.rows(), 0);
     let first_width = match case.name {

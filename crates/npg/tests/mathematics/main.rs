@@ -1,6 +1,6 @@
-//! The mathematics of npg, and the sampling that feeds it, against plain second writings of both.
+//! The mathematics of npg and its sampling, compared with a second, plain implementation of both.
 //!
-//! Where public code makes mistakes, these tests would see them:
+//! Each row names a mistake of public code and the test that would catch it:
 //!
 //! | mistake | test |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! | time limits as termination, wrong bootstrap, leaks | `sampling::time_limits_are_not_termination_and_nothing_leaks` |
 //! | normalizer moved between sampling and updating | `sampling::nothing_moves_between_sampling_and_updating` |
 //! | a failed line search keeps what it tried | `refusals::a_line_search_that_fails` |
-//! | `abs` around g^T x | `refusals::a_direction_that_is_no_ascent` |
+//! | `abs` around g^T x | `refusals::a_direction_that_points_downhill` |
 //! | NaN replaced by 0 | `refusals::advantages_that_are_not_finite` |
 //! | advantages normalized in each worker | `sampling::advantages_are_normalized_over_the_whole_batch` |
 

@@ -1,48 +1,49 @@
-//! A policy written a second time, plainly and in f64: forward pass from the flat parameter vector, log probabilities,
-//! sums over actions, differences for derivatives. It shares no code with the library beyond names of activations.
+//! A second, plain implementation of a policy in f64: the forward pass from the flat parameter vector, log probabilities,
+//! sums over actions, and finite differences for derivatives. It shares no code with the library except the names of
+//! activations.
 
 use npg::config::ActivationName;
 
 /// What the outputs mean.
 #[derive(Clone, Debug)]
 pub(crate) enum Heads {
-    /// One softmax a part.
+    /// One softmax for each part.
     Classes(Vec<usize>),
-    /// Independent bits.
+    /// Independent bits, one for each output.
     Bits(usize),
-    /// Independent normals: means, then log stds.
+    /// Independent normals: first the means, then the log stds.
     Normals(usize),
 }
 
 /// Where the log stds of normals come from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum LogStd {
-    /// Parameters behind the last layer's biases.
+    /// They are parameters, after the biases of the last layer.
     Constant,
-    /// Outputs of the last layer.
+    /// They are outputs of the last layer.
     Affine,
-    /// 1/2 log sum_i h_i^2 exp(2 L_ij), with h = 1 appended to the last layer's inputs.
+    /// They are 1/2 log sum_i h_i^2 exp(2 L_ij), where h is the inputs of the last layer with a 1 appended.
     Exploration,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Oracle {
     pub(crate) inputs: usize,
-    /// Fixed weights row-major [inputs x features], then phases.
+    /// The fixed weights, row-major [inputs x features], then the phases.
     pub(crate) features: Option<Vec<f32>>,
     pub(crate) hidden: Vec<usize>,
     pub(crate) activation: ActivationName,
-    /// Sums of hidden units are normalized before the activation.
+    /// Whether the sums of the hidden units are normalized before the activation.
     pub(crate) layer_norm: bool,
     pub(crate) heads: Heads,
     pub(crate) log_std: LogStd,
 }
 
-/// Step of first differences.
+/// The step of first differences.
 const H: f64 = 1e-5;
 
 impl Oracle {
-    /// Outputs of one state: all that the distribution needs.
+    /// The outputs for one state, which are all that the distribution needs.
     pub(crate) fn outputs(&self, theta: &[f64], state: &[f64]) -> Vec<f64> {
         let mut h = state.to_vec();
         if let Some(constants) = &self.features {
@@ -118,8 +119,9 @@ impl Oracle {
         }
     }
 
-    /// Actions with their probabilities. All of a finite space; for normals three Gauss-Hermite nodes a dimension,
-    /// which integrate polynomials of degree five exactly: outer products of scores (4), log ratios (2).
+    /// Actions with their probabilities: all of them for a finite space, and three Gauss-Hermite nodes per dimension for
+    /// normals. The nodes integrate polynomials of degree five exactly; outer products of scores have degree 4, and log
+    /// ratios degree 2.
     pub(crate) fn actions(&self, outputs: &[f64]) -> Vec<(Vec<f64>, f64)> {
         let axes: Vec<Vec<(f64, f64)>> = match &self.heads {
             Heads::Classes(sizes) => sizes.iter().map(|n| (0..*n).map(|i| (i as f64, 0.0)).collect()).collect(),
@@ -153,7 +155,7 @@ impl Oracle {
         self.actions(p).iter().map(|(a, w)| w * (self.log_prob(p, a) - self.log_prob(q, a))).sum()
     }
 
-    /// Mean over states of w KL(theta || other).
+    /// The mean over states of w KL(theta || other).
     pub(crate) fn mean_kl(&self, theta: &[f64], other: &[f64], states: &[Vec<f64>], weights: &[f64]) -> f64 {
         let kl = |s: &[f64]| self.kl(&self.outputs(theta, s), &self.outputs(other, s));
         states.iter().zip(weights).map(|(s, w)| w * kl(s)).sum::<f64>() / states.len() as f64
@@ -176,7 +178,7 @@ impl Oracle {
         scores
     }
 
-    /// The Fisher matrix by its definition: mean over states of w E_a[score score^T].
+    /// The Fisher matrix by its definition: the mean over states of w E_a[score score^T].
     pub(crate) fn fisher(&self, theta: &[f64], states: &[Vec<f64>], weights: &[f64]) -> Vec<Vec<f64>> {
         let mut fisher = vec![vec![0.0; theta.len()]; theta.len()];
         for (state, weight) in states.iter().zip(weights) {
@@ -189,7 +191,7 @@ impl Oracle {
         fisher
     }
 
-    /// d^T F d without F: mean over states of w E_a[(d^T score)^2].
+    /// d^T F d without F: the mean over states of w E_a[(d^T score)^2].
     pub(crate) fn fisher_norm(&self, theta: &[f64], d: &[f64], states: &[Vec<f64>], weights: &[f64]) -> f64 {
         let h = H / norm(d);
         let (up, down) = (moved(theta, h, d), moved(theta, -h, d));
@@ -202,7 +204,7 @@ impl Oracle {
     }
 }
 
-/// weights row-major [inputs x outputs], then biases.
+/// One layer. `theta` holds the weights, row-major [inputs x outputs], and then the biases.
 fn affine(theta: &mut &[f64], h: &[f64], outputs: usize) -> Vec<f64> {
     let weights = take(theta, h.len() * outputs);
     let mut z = take(theta, outputs).to_vec();
@@ -214,7 +216,7 @@ fn affine(theta: &mut &[f64], h: &[f64], outputs: usize) -> Vec<f64> {
     z
 }
 
-/// Brought to mean 0 and variance 1, then gains and biases.
+/// One layer normalization: to mean 0 and variance 1, and then gains and biases.
 fn normalized(theta: &mut &[f64], z: &[f64]) -> Vec<f64> {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let center = mean(z);
@@ -265,7 +267,7 @@ pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
     norm(&moved(a, -1.0, b)) / norm(b)
 }
 
-/// (matrix + damping I)^-1 g, by elimination with row pivots.
+/// (matrix + damping I)^-1 g, by elimination with row pivoting.
 pub(crate) fn solved(matrix: &[Vec<f64>], damping: f64, g: &[f64]) -> Vec<f64> {
     let n = g.len();
     let mut rows: Vec<Vec<f64>> = matrix.iter().zip(g).map(|(row, g)| [&row[..], &[*g]].concat()).collect();

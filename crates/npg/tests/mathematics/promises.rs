@@ -1,4 +1,4 @@
-//! What a step promises and delivers: against plain sums, and in a task whose J is known.
+//! The gains that a step promises and delivers, compared with plain sums and with a task whose J is known.
 
 use crate::cases::{Case, INPUTS, families, matrix};
 use crate::oracle::Oracle;
@@ -10,7 +10,7 @@ use npg::random::Stream;
 use npg::train::{Iteration, Trainer};
 use npg::trust_region::{Episodes, Promise};
 
-/// Total variation as it is measured: of classes, or the bound of everything else.
+/// The total variation as npg measures it: exact for classes, and a bound for everything else.
 fn total_variation(oracle: &Oracle, p: &[f64], q: &[f64], exact: bool) -> f64 {
     if exact {
         let probability = |outputs: &[f64], action: &[f64]| oracle.log_prob(outputs, action).exp();
@@ -21,7 +21,7 @@ fn total_variation(oracle: &Oracle, p: &[f64], q: &[f64], exact: bool) -> f64 {
     (kl / 2.0).sqrt().min((1.0 - (-kl).exp()).sqrt())
 }
 
-/// Every number of a promise, for all kinds of policies, by sums that are written out here.
+/// Every number of a promise, for all families of policies, compared with sums that are written out here.
 #[test]
 fn a_promise_is_what_plain_sums_give() {
     for family in families() {
@@ -50,7 +50,7 @@ fn a_promise_is_what_plain_sums_give() {
         let promise = Promise::new(&measured, &episodes);
 
         let exact = family.name.starts_with("categorical");
-        let (mut gain, mut tv, mut kl) = (0.0, 0.0, 0.0); // sums of gamma^t over an episode, divided by its length D
+        let (mut gain, mut tv, mut kl) = (0.0, 0.0, 0.0); // sums of gamma^t over an episode, divided by its discounted length
         let (mut alpha, mut kl_max, mut kl_reverse_max) = (0.0f64, 0.0f64, 0.0f64);
         for (row, state) in case.states.iter().enumerate() {
             let (p, q) = (oracle.outputs(old, state), oracle.outputs(&new, state));
@@ -78,7 +78,8 @@ fn a_promise_is_what_plain_sums_give() {
             (promise.series, surrogate - 4.0 * alpha * eps_max * drifts.sum::<f64>(), "series"),
             (promise.trpo, surrogate - 4.0 * gamma * eps_max * (alpha / d).powi(2), "TRPO"),
             (promise.trpo_kl, surrogate - 2.0 * gamma * eps_max * kl_max / d.powi(2), "TRPO with KL"),
-            // E over d is (1 - gamma) D times the mean over an episode's states.
+            // CPO's mean is over the discounted distribution of states. It is (1 - gamma) times the discounted length times
+            // the mean over an episode's states.
             (promise.cpo, surrogate - 4.0 * gamma * alpha * eps_max * length * tv / d, "CPO"),
             (
                 promise.cpo_kl,
@@ -86,12 +87,12 @@ fn a_promise_is_what_plain_sums_give() {
                 "CPO with KL",
             ),
         ] {
-            // f32 outputs leave 1e-7 of log probabilities; a root of a KL doubles what is lost of the KL.
+            // The outputs are f32, so log probabilities are known to 1e-7. The root of a small KL has a larger error.
             let error = (actual - expected).abs();
             assert!(error < 1e-3 * expected.abs() + 1e-4, "{}, {what}: {actual} {expected}", case.name);
         }
         assert_eq!(measured.tv_exact, exact, "{}: a bound must be called one", case.name);
-        // A bound on the TV may be above what the KL alone gives, an exact one may not.
+        // A bound on the TV may exceed what the KL alone gives. An exact TV may not.
         assert!(promise.series >= promise.trpo && promise.cpo >= promise.trpo);
         assert!(!exact || (promise.trpo >= promise.trpo_kl && promise.cpo >= promise.cpo_kl), "{promise:?}");
     }
@@ -117,7 +118,7 @@ fn a_policy_that_stays_promises_nothing() {
                 let promise = Promise::new(&none, &episodes);
                 let bounds = [promise.series, promise.trpo, promise.trpo_kl, promise.cpo, promise.cpo_kl];
                 assert_eq!((promise.surrogate, promise.drift, bounds), (0.0, 0.0, [0.0; 5]), "{}", case.name);
-                // Without discount only the sum up to a time limit is finite for a policy that moves.
+                // Without a discount, only the sum up to a time limit is finite for a policy that moves.
                 let new: Vec<f64> = case.policy.theta.iter().map(|t| t + 0.1).collect();
                 let moved = Promise::new(&at.compare(&new, surrogate), &episodes);
                 assert!(moved.drift > 0.0 && moved.surrogate.is_finite());
@@ -129,15 +130,15 @@ fn a_policy_that_stays_promises_nothing() {
 }
 
 const GAMMA: f64 = 0.9;
-/// Probability that an episode goes on after a step.
+/// The probability that an episode goes on after a step.
 const GOES_ON: f64 = 0.9;
-/// Reward of action a in state s.
+/// The reward of action a in state s.
 const REWARDS: [[f64; 2]; 3] = [[1.0, 0.0], [20.0, 0.0], [0.0, 50.0]];
-/// Next state of action a in state s, if the episode goes on.
+/// The distribution of the next state after action a in state s, if the episode goes on.
 const NEXT: [[[f64; 3]; 2]; 3] =
     [[[0.8, 0.1, 0.1], [0.2, 0.2, 0.6]], [[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], [[0.4, 0.5, 0.1], [0.7, 0.2, 0.1]]];
 
-/// Three rooms, seen as unit vectors; begins in the first.
+/// Three rooms, observed as unit vectors. Episodes begin in the first.
 struct Rooms(usize);
 
 impl Env for Rooms {
@@ -173,7 +174,7 @@ impl Env for Rooms {
     }
 }
 
-/// Probabilities of the two actions in each room.
+/// The probabilities of the two actions in each room.
 fn probabilities(policy: &Policy) -> [[f64; 2]; 3] {
     let rooms: Vec<Vec<f64>> =
         (0..INPUTS).map(|s| (0..INPUTS).map(|j| f64::from(u8::from(s == j))).collect()).collect();
@@ -185,7 +186,7 @@ fn probabilities(policy: &Policy) -> [[f64; 2]; 3] {
     })
 }
 
-/// Q of each action, by iterating the Bellman equation to its fixed point; V(0) is J.
+/// Q of each action, by iterating the Bellman equation to its fixed point. V(0) is J.
 fn action_values(pi: &[[f64; 2]; 3]) -> [[f64; 2]; 3] {
     let mut q = [[0.0; 2]; 3];
     for _ in 0..500 {
@@ -203,7 +204,7 @@ fn value(pi: &[[f64; 2]; 3], q: &[[f64; 2]; 3], s: usize) -> f64 {
     pi[s][0] * q[s][0] + pi[s][1] * q[s][1]
 }
 
-/// Abar: old states, new actions.
+/// The true surrogate: the mean advantage of the new policy's actions in the old policy's states.
 fn surrogate(old: &[[f64; 2]; 3], new: &[[f64; 2]; 3]) -> f64 {
     let q = action_values(old);
     let (mut visits, mut total) = ([1.0, 0.0, 0.0], 0.0);
@@ -234,8 +235,9 @@ fn rooms(steps: u64, batch_steps: usize) -> Trainer {
     Trainer::new(config, Box::new(|| Rooms(0))).unwrap()
 }
 
-/// Ten updates with both normalizers of rewards on, which the report must undo: rewards of order 10, returns of 100.
-/// Tolerance of a gain: four of its own standard errors; false alarms 6e-5 for each, and the seed is fixed.
+/// Ten updates with both normalizers of rewards on, which the report must undo. Rewards are of order 10 and returns of order
+/// 100. The tolerance of a gain is four of its own standard errors. False alarms are rarer than 6e-5 each, and the seed is
+/// fixed.
 #[test]
 fn gains_are_those_of_a_task_that_can_be_solved() {
     let mut trainer = rooms(220_000, 20_000);
@@ -251,7 +253,8 @@ fn gains_are_those_of_a_task_that_can_be_solved() {
         let j = |pi: &[[f64; 2]; 3]| value(pi, &action_values(pi), 0);
         let (actual, se) =
             (metric(k, "trust_region/discounted_return"), metric(k, "trust_region/discounted_return_se"));
-        // The first baseline has learned nothing, and stands for what is beyond 40 cuts of 2,000 episodes.
+        // The first baseline has learned nothing. It must estimate the rest of the 40 episodes, out of 2,000, that the end of
+        // the batch cuts off.
         assert!((actual - j(&policies[k])).abs() < 4.0 * se + 0.5, "J {k}: {actual} {}", j(&policies[k]));
         assert!(se < 0.03 * actual);
         if k + 1 == iterations.len() {
@@ -268,12 +271,12 @@ fn gains_are_those_of_a_task_that_can_be_solved() {
         }
     }
     assert!(metric(0, "trust_region/realized_gain").is_nan(), "there is nothing before the first update");
-    // The length of an episode is estimated from 100 of them, to 5 % or so, and the step fits the noise of its batch.
+    // The length of an episode is estimated from 100 of them, to about 5 %. The step also fits the noise of its batch.
     assert!((promised / abar - 1.0).abs() < 0.15, "promised {promised}, true surrogate {abar}");
 }
 
-/// A step fits the noise of its batch too, and the surrogate is measured on that batch: a hundredth of the states makes
-/// promises that the same steps cannot keep. The true surrogate and the true gain agree.
+/// A step also fits the noise of its batch, and the surrogate is measured on that same batch. With a hundredth of the states,
+/// the steps promise more than they can keep. The true surrogate and the true gain agree.
 #[test]
 fn small_batches_promise_too_much() {
     let mut trainer = rooms(10_000, 200);

@@ -1,4 +1,4 @@
-//! Updates that must not happen: the parameters stay as they are, bit for bit, and the reason is said.
+//! Updates that must not happen. The parameters stay as they are, bit for bit, and the update names the reason.
 
 use crate::cases::{Case, families, family, natural, update, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
@@ -14,7 +14,7 @@ fn updated(case: &Case, algorithm: &Algorithm, advantages: &[f64], warm_start: O
 fn assert_untouched(case: &Case, update: &Update) {
     assert_eq!(update.theta, case.policy.theta, "{:?}", update.status);
     assert_eq!((update.alpha, update.kl_predicted), (0.0, 0.0));
-    // The policy against itself: no divergence, but an entropy.
+    // The policy is compared with itself: every divergence is 0, but the entropy is not.
     let measured = Comparison { entropy: 0.0, entropy_old: 0.0, tv_exact: false, ..update.comparison };
     assert_eq!(measured, Comparison::default());
 }
@@ -25,7 +25,7 @@ fn assert_refused(case: &Case, update: &Update, reason: &str) {
     assert_untouched(case, update);
 }
 
-/// One bad number among many is not replaced by 0.
+/// One bad number among many must not be replaced by 0.
 #[test]
 fn advantages_that_are_not_finite() {
     for family in families() {
@@ -51,9 +51,9 @@ fn actions_and_weights_that_are_not_finite() {
     assert_refused(&case, &updated(&case, &vanilla(), &case.advantages, None), "the gradient is not finite");
 }
 
-/// g^T x <= 0 is no matter of its sign: `abs` would take a step uphill in the other direction.
+/// g^T x <= 0 must be refused. With `abs` around it, the step would go downhill.
 #[test]
-fn a_direction_that_is_no_ascent() {
+fn a_direction_that_points_downhill() {
     let case = Case::new(&family("gaussian"), 100, 43);
     let algorithm = Algorithm { cg_iterations: 1, cg_warm_start: true, ..natural(Solver::Cg, 0.1) };
     let cold = updated(&case, &algorithm, &case.advantages, None);
@@ -114,7 +114,7 @@ fn steps_into_nowhere() {
     }
 }
 
-/// No signal is an event of its own: neither a step nor an error. An entropy bonus is a signal.
+/// A batch without a signal is neither a step nor an error. An entropy bonus is a signal.
 #[test]
 fn no_signal() {
     for family in families() {
@@ -130,14 +130,14 @@ fn no_signal() {
         assert_eq!(update.status, UpdateStatus::Stepped);
         assert!(update.comparison.entropy > update.comparison.entropy_old);
     }
-    // Equal advantages, normalized over the batch, are no signal either.
+    // Equal advantages that are normalized over the batch are no signal either.
     let case = Case::new(&family("categorical"), 100, 48);
     let mut equal = vec![0.1 + 0.2; 100];
     npg::advantage::normalize(&mut equal, &npg::reduce::Reducer::of_rows(100));
     assert_eq!(updated(&case, &natural(Solver::Cg, 0.1), &equal, None).status, UpdateStatus::NoSignal);
 }
 
-/// A failed search keeps the old parameters (several programs keep the last tried ones).
+/// A failed search keeps the old parameters. Several programs keep the last ones that they tried.
 #[test]
 fn a_line_search_that_fails() {
     for family in families() {
@@ -167,7 +167,7 @@ fn a_line_search_that_fails() {
     }
 }
 
-/// The old parameters' linearisation is not touched by a comparison with new ones.
+/// Comparing the old parameters with new ones does not change their linearization.
 #[test]
 fn a_comparison_changes_nothing() {
     let case = Case::new(&family("gaussian"), 100, 50);
@@ -178,7 +178,7 @@ fn a_comparison_changes_nothing() {
     assert_eq!(at.fisher_product(&v), before);
 }
 
-/// A log without the entropy of a policy that stays would have holes where it is looked at most.
+/// If a policy stays, its entropy is still logged. Otherwise the log would have holes exactly where people look.
 #[test]
 fn a_policy_that_stays_has_its_entropy() {
     for family in families() {

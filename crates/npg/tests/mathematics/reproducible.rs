@@ -1,4 +1,4 @@
-//! The same bits for any number of threads, and across a save and a load.
+//! Results are the same, bit for bit, for any number of threads and across a save and a load.
 
 use crate::cases::{Case, families, natural, update};
 use crate::scripted::{Script, assert_same, outcome, policy};
@@ -75,7 +75,7 @@ fn updates_do_not_depend_on_threads() {
     }
 }
 
-/// Different environments of one run, and different seeds, see different things.
+/// Different environments of one run, and runs with different seeds, get different random numbers.
 #[test]
 fn streams_are_apart() {
     let (mut a, policy) = sampler("Pendulum-v1", 6);
@@ -89,7 +89,7 @@ fn streams_are_apart() {
     assert_ne!(other.observations, batch.observations);
 }
 
-/// Episodes of one environment do not depend on how many others there are.
+/// The episodes of one environment do not depend on how many other environments there are.
 #[test]
 fn an_environment_does_not_see_its_company() {
     let (mut alone, policy) = sampler("Pendulum-v1", 1);
@@ -102,7 +102,8 @@ fn an_environment_does_not_see_its_company() {
     assert_eq!(alone.rewards[..], many.rewards[..50]);
 }
 
-/// At every cut point: before the first batch, in the middle of episodes, at their ends, with noise held half way.
+/// The sampler is saved at every kind of cut point: before the first batch, within episodes, at their ends, and while noise
+/// is held.
 #[test]
 fn a_loaded_sampler_continues_bit_by_bit() {
     for (id, _) in TASKS {
@@ -119,7 +120,7 @@ fn a_loaded_sampler_continues_bit_by_bit() {
             .collect();
         for (cut, snapshot) in snapshots.iter().enumerate() {
             let (mut resumed, _) = sampler(id, 5);
-            resumed.sample(&policy, 23).unwrap(); // whatever it did before is forgotten
+            resumed.sample(&policy, 23).unwrap(); // what it did before must be forgotten
             resumed.load(snapshot).unwrap();
             assert_eq!(resumed.save().unwrap(), *snapshot);
             for (steps, expected) in sizes[cut..].iter().zip(&batches[cut..]) {
@@ -129,7 +130,7 @@ fn a_loaded_sampler_continues_bit_by_bit() {
     }
 }
 
-/// What is left for environments that cannot save: their streams go on, their episodes start anew.
+/// The best that is possible for environments that cannot save: their streams go on, and their episodes start anew.
 #[test]
 fn streams_alone_restart_the_episodes() {
     let script = Script::new(Some(9), |_, _| outcome(1.0, Ending::Running));

@@ -1,4 +1,4 @@
-//! Sampling against a plain simulation of scripted environments: every row, segment, final observation and episode.
+//! Sampling, compared with a plain simulation of scripted environments: every row, segment, final observation and episode.
 
 use crate::scripted::{At, GAMMA, Script, outcome, policy};
 use npg::advantage::{self, SegmentEnd};
@@ -8,7 +8,7 @@ use npg::normalize::Moments;
 use npg::policy::Policy;
 use npg::rollout::{Batch, Sampler};
 
-/// Episodes of 1 to 5 steps, of which the fifth is beyond the time limit; every other one terminates.
+/// Episodes of 1 to 5 steps. The fifth step is past the time limit. Every other episode terminates.
 fn varied(at: At) -> (f64, Ending) {
     let length = 1 + (3 * at.env + 2 * at.episode) as u32 % 5;
     let ending = match (at.step == length, (at.env + at.episode) % 2) {
@@ -26,7 +26,7 @@ fn script() -> Script {
     })
 }
 
-/// What a sampler of `script()` must give: an environment at a time, a step at a time.
+/// What a sampler of `script()` must return. It goes one environment at a time and one step at a time.
 #[derive(Default)]
 struct Simulation {
     at: Vec<At>,
@@ -39,9 +39,9 @@ struct Expected {
     rows: Vec<At>,
     rewards: Vec<f64>,
     returns: Vec<f64>,
-    /// First row, one past the last, step of the first, how it ended, and where.
+    /// The first row, one past the last row, the step of the first row, how the segment ended, and where.
     segments: Vec<(usize, usize, u32, &'static str, At)>,
-    /// Time, environment, total, length.
+    /// The time, the environment, the total reward and the length.
     episodes: Vec<(usize, usize, f64, u32)>,
 }
 
@@ -142,7 +142,8 @@ trait ByRow {
 }
 
 impl ByRow for Batch {
-    /// Groups step their environments together, so segments of one group come in order of time.
+    /// The segments in the order of their rows. Groups step their environments together, so the segments of a group come in
+    /// the order of time.
     fn segments_by_row(&self) -> std::vec::IntoIter<npg::advantage::Segment> {
         let mut segments = self.segments.clone();
         segments.sort_by_key(|segment| segment.rows.start);
@@ -150,8 +151,9 @@ impl ByRow for Batch {
     }
 }
 
-/// Exactly the requested steps, the remainder to the first environments, the true final observations, episodes and
-/// returns that go on in the next batch: for numbers of environments and steps that divide each other badly.
+/// A batch has exactly the requested number of steps, and the first environments take the remainder. Final observations are
+/// the true ones. Episodes and returns go on in the next batch. The numbers of environments and steps are chosen so that they
+/// divide each other badly.
 #[test]
 fn batches_are_what_a_plain_simulation_gives() {
     let script = script();
@@ -164,7 +166,7 @@ fn batches_are_what_a_plain_simulation_gives() {
     }
 }
 
-/// Rows of the batch belong to one segment each.
+/// Every row of a batch belongs to exactly one segment.
 #[test]
 fn segments_cover_the_batch() {
     let script = script();
@@ -179,9 +181,10 @@ fn segments_cover_the_batch() {
     assert_eq!(next, 150);
 }
 
-/// A reward of 1 for ever is worth 1 / (1 - gamma) everywhere: a time limit, or the end of a batch, that counted as the
-/// end of the rewards (baselines, garage, mjrl) would show as a negative advantage; so would a bootstrap from the state
-/// after the reset (worth 0 in this value function), or an advantage that leaks into the episode before.
+/// A reward of 1 forever is worth 1 / (1 - gamma) everywhere. The advantage would be negative if a time limit or the end of a
+/// batch counted as the end of the rewards (as in baselines, garage and mjrl). It would also be negative if npg bootstrapped
+/// from the state after the reset, which is worth 0 in this value function, or if an advantage leaked into the episode
+/// before.
 #[test]
 fn time_limits_are_not_termination_and_nothing_leaks() {
     let script = Script::new(Some(5), |at, _| {
@@ -193,7 +196,7 @@ fn time_limits_are_not_termination_and_nothing_leaks() {
     let worth = 1.0 / (1.0 - GAMMA);
     for steps in [17, 33, 10] {
         let batch = sampler.sample(&policy, steps).unwrap();
-        // The first observation of an episode is worth nothing, so that a bootstrap from a reset would be seen.
+        // The first observation of an episode has the value 0, so that a bootstrap from a reset would show.
         let values: Vec<f64> = batch.steps.iter().map(|step| if *step == 0 { 0.0 } else { worth }).collect();
         let finals: Vec<f64> = (0..batch.finals.rows())
             .map(|row| {
@@ -205,7 +208,7 @@ fn time_limits_are_not_termination_and_nothing_leaks() {
             let advantages = advantage::advantages(&batch.segments, &batch.rewards, &values, &finals, GAMMA, lambda);
             for segment in &batch.segments {
                 for row in segment.rows.clone() {
-                    // The only loss there is: the rewards beyond the one termination, seen through lambda.
+                    // The only loss is that of the rewards after the one termination, weighted by gamma and lambda.
                     let distance = (segment.rows.end - 1 - row) as i32;
                     let lost = match segment.end {
                         SegmentEnd::Terminated => GAMMA * worth * (GAMMA * lambda).powi(distance),
@@ -222,7 +225,7 @@ fn time_limits_are_not_termination_and_nothing_leaks() {
     }
 }
 
-/// Some programs normalize in each worker: then no worker's advantages have a mean other than 0.
+/// Some programs normalize in each worker. Then the advantages of every worker have mean 0.
 #[test]
 fn advantages_are_normalized_over_the_whole_batch() {
     let script = script();
@@ -246,14 +249,14 @@ fn advantages_are_normalized_over_the_whole_batch() {
     assert!(moments(&advantages[..56]).0 < -0.5, "the first environment's rewards are the smallest");
 }
 
-/// A policy does not change by being sampled; what its network saw is what the update will see; and the ratio of new to
-/// old probabilities begins at exactly 1.
+/// Sampling does not change a policy. The update sees the same inputs that the network saw. The ratio of new to old
+/// probabilities begins at exactly 1.
 #[test]
 fn nothing_moves_between_sampling_and_updating() {
     let source = npg::env::registry::make("Pendulum-v1", &toml::Table::new()).unwrap();
     let mut policy = policy(&source.spec(), Std::StateIndependent, true);
     let mut sampler = Sampler::new(source.as_ref(), 5, GAMMA, 2).unwrap();
-    // The policy and the inputs that the last batch's cuts bootstrapped from.
+    // The policy of the last batch, and the inputs from which its cut segments bootstrapped.
     let mut last: Option<(Policy, Vec<Vec<f32>>)> = None;
     for _ in 0..3 {
         let before = policy.clone();
@@ -273,14 +276,15 @@ fn nothing_moves_between_sampling_and_updating() {
             npg::problem::Surrogate { actions: &batch.actions, advantages: &advantages, entropy: 0.0, discounts: None };
         let same = at.compare(&policy.theta, surrogate);
         assert_eq!((same.surrogate, same.kl), (0.0, 0.0));
-        // The mean over the batch of the raw actions' log probabilities is near minus the entropy: they are the actions
-        // of these inputs. Four standard errors of a normal's log probability: false alarm below 1e-4, fixed seed.
+        // The mean log probability of the raw actions over the batch is close to minus the entropy, so they are the actions
+        // of these inputs. The tolerance is four standard errors of a normal's log probability. False alarms are rarer than
+        // 1e-4, and the seed is fixed.
         let log_prob =
             (0..batch.len()).map(|row| policy.distribution.log_prob(at.outputs(row), batch.actions.row(row)));
         let mean = log_prob.sum::<f64>() / batch.len() as f64;
         assert!((mean + same.entropy).abs() < 4.0 * (0.5 / batch.len() as f64).sqrt(), "{mean} {}", same.entropy);
 
-        // What a cut bootstraps from is the observation at which the next batch begins, under the old statistics.
+        // A cut segment bootstraps from the observation with which the next batch begins, under the old statistics.
         if let Some((old, finals)) = last {
             for (env, inputs) in finals.iter().enumerate() {
                 let first = env * 40 + env.min(3);

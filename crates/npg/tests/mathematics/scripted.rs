@@ -1,4 +1,4 @@
-//! Environments that follow a script, policies for them, and whole samplings of native environments.
+//! Environments that follow a script, policies for them, and a comparison of whole batches.
 
 use npg::config;
 use npg::env::{Action, Ending, Env, EnvSource, Outcome, Space, Spec};
@@ -7,16 +7,16 @@ use npg::random::Stream;
 use npg::rollout::{Batch, Sampler};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Where a scripted environment stands.
+/// The point at which a scripted environment is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct At {
     pub(crate) env: usize,
     pub(crate) episode: usize,
-    /// Steps done in the episode; 0 at the reset.
+    /// The number of steps done in the episode. It is 0 after the reset.
     pub(crate) step: u32,
 }
 
-/// What happens on arrival at a step (0: the reset). It may spoil the observation, which is (env, episode, step).
+/// What happens on arrival at a step; step 0 is the reset. The plan may spoil the observation, which is (env, episode, step).
 pub(crate) type Plan = fn(At, &mut [f64]) -> Result<Outcome, String>;
 
 #[derive(Clone)]
@@ -41,12 +41,12 @@ impl Script {
         Self { plan, limit, action: Space::Discrete(2) }
     }
 
-    /// Environments numbered in the order in which they are made.
+    /// Makes environments that are numbered in the order in which they are made.
     pub(crate) fn source(&self) -> impl EnvSource + use<> {
         let (script, made) = (self.clone(), AtomicUsize::new(0));
         move || {
             let made = made.fetch_add(1, Ordering::SeqCst);
-            // The first one is only asked for its spec.
+            // The first environment is only made to ask for its spec.
             Scripted { script: script.clone(), at: At { env: made.wrapping_sub(1), ..At::default() }, started: false }
         }
     }
@@ -60,7 +60,7 @@ impl Script {
     }
 }
 
-/// Discount of the returns whose moments are collected.
+/// The discount of the returns whose moments are collected.
 pub(crate) const GAMMA: f64 = 0.9;
 
 impl Scripted {
@@ -94,14 +94,14 @@ impl Env for Scripted {
     }
 }
 
-/// A small policy for a task; its observations are normalized if asked for, with no statistics yet.
+/// A small policy for a task. If asked for, its observations are normalized, and there are no statistics yet.
 pub(crate) fn policy(spec: &Spec, std: config::Std, normalized: bool) -> Policy {
     let config = config::Policy { hidden: vec![8], output_gain: 1.0, std, ..config::Policy::default() };
     let normalize = config::Normalize { observations: normalized, ..config::Normalize::default() };
     Policy::new(&config, &normalize, spec, 3)
 }
 
-/// Panics at the first difference of two batches, all fields bit by bit.
+/// Panics at the first difference between two batches. All fields are compared bit by bit.
 pub(crate) fn assert_same(a: &Batch, b: &Batch) {
     let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     assert_eq!(a.inputs, b.inputs);

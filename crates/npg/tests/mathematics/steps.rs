@@ -1,4 +1,4 @@
-//! Whole updates: the solvers against each other and against dense f64 solves, and what a KL budget predicts.
+//! Whole updates: the solvers are compared with each other and with dense f64 solves, and a KL budget with what it predicts.
 
 use crate::cases::{Case, families, family, natural, update, vanilla};
 use crate::oracle::{add_outer, distance, dot, image, moved, norm, solved};
@@ -6,7 +6,7 @@ use npg::config::{Algorithm, Solver, StepRule};
 use npg::problem::{PolicySnapshot, States};
 use npg::update::{Update, UpdateStatus};
 
-/// Whether F has full rank: a softmax makes it singular, and so may hidden layers.
+/// Whether F has full rank. A softmax makes it singular, and hidden layers may do so too.
 fn is_regular(case: &Case) -> bool {
     matches!(case.name, "multi-binary, linear" | "gaussian, linear" | "gaussian, sde, linear")
 }
@@ -47,8 +47,8 @@ fn conjugate_gradients_and_cholesky_are_the_dense_solve() {
     }
 }
 
-/// MushroomRL's conjugate gradients share p's and r's storage: after ten iterations they report a residual that x does
-/// not have. Here the reported residual is the true one, by the oracle's F.
+/// In MushroomRL's conjugate gradients, p and r share their storage. After ten iterations they report a residual that x does
+/// not have. Here the reported residual must be the true one, which the oracle's F gives.
 #[test]
 fn the_reported_residual_is_the_true_one() {
     for family in families() {
@@ -66,7 +66,8 @@ fn the_reported_residual_is_the_true_one() {
     }
 }
 
-/// Singular F, no damping: of all solutions the shortest, without the flat directions that raise all logits alike.
+/// F is singular and there is no damping. Of all solutions, the result is the shortest: it has no part along the flat
+/// directions, which raise all logits alike.
 #[test]
 fn undamped_conjugate_gradients_find_the_shortest_solution_of_a_softmax() {
     let case = Case::new(&family("categorical, linear"), 300, 11);
@@ -84,7 +85,7 @@ fn undamped_conjugate_gradients_find_the_shortest_solution_of_a_softmax() {
     assert!(matches!(cholesky.status, UpdateStatus::Refused(_)), "{:?}", cholesky.status);
 }
 
-/// Woodbury solves with S^T S / N, the scores from differences of log probabilities.
+/// Woodbury solves with S^T S / N. The scores here are differences of log probabilities.
 #[test]
 fn woodbury_is_the_dense_solve_with_the_empirical_fisher() {
     for family in families() {
@@ -107,8 +108,8 @@ fn woodbury_is_the_dense_solve_with_the_empirical_fisher() {
     }
 }
 
-/// kl_step is the predicted KL 1/2 d^T F d of the step d = theta' - theta, the oracle's undamped F: not twice it (mjrl),
-/// not alpha (Tianshou's `trust_region_size`), and with damping neither g^T x nor x^T (F + damping I) x.
+/// kl_step is the predicted KL 1/2 d^T F d of the step d = theta' - theta, with the oracle's undamped F. It is not twice that
+/// (mjrl), not alpha (Tianshou's `trust_region_size`), and with damping it is neither g^T x nor x^T (F + damping I) x.
 #[test]
 fn a_budget_is_the_predicted_kl_of_the_step() {
     for family in families() {
@@ -137,7 +138,7 @@ fn a_budget_is_the_predicted_kl_of_the_step() {
     }
 }
 
-/// With a fraction of the states the budget is that of the sampled part; the measured KL is that of the whole batch.
+/// With a fraction of the states, the predicted KL is that of the fraction, and the measured KL is that of the whole batch.
 #[test]
 fn a_fraction_predicts_on_its_part_and_measures_on_the_whole() {
     let case = Case::new(&family("gaussian"), 200, 14);
@@ -155,7 +156,7 @@ fn a_fraction_predicts_on_its_part_and_measures_on_the_whole() {
     assert!((on_part / case.quadratic_kl(&update.theta, &case.ones) - 1.0).abs() > 1e-3, "part and whole differ");
 }
 
-/// THEORY.md, section 8: at every iterate from zero x^T (F + damping I) x = g^T x; so g^T x is not x^T F x.
+/// THEORY.md, section 8: at every iterate that starts from zero, x^T (F + damping I) x = g^T x. So g^T x is not x^T F x.
 #[test]
 fn the_identity_of_conjugate_gradients_holds_and_is_not_used_for_the_budget() {
     let case = Case::new(&family("gaussian"), 200, 15);
@@ -197,7 +198,8 @@ fn a_warm_start_at_the_solution_is_used_if_asked_for() {
     assert!(again(true) <= 1);
 }
 
-/// (F + lambda I) x = g + lambda mu x', against the dense solve; an x' that leads down is left aside.
+/// Momentum solves (F + lambda I) x = g + lambda mu x'. The result is compared with the dense solve. An x' that points
+/// downhill is ignored.
 #[test]
 fn momentum_pulls_along_the_last_direction_while_that_ascends() {
     for family in families() {

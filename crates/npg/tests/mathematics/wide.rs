@@ -1,4 +1,4 @@
-//! Wide observations, which a batch keeps in their own type, against the same as a matrix that is ready: equal bits.
+//! Wide observations: a batch keeps them in their own type. The results must equal those of a ready matrix bit for bit.
 
 use npg::config::{self, Config, NetworkKind, Std, ValueKind};
 use npg::env::{ActionMut, ActionRows, Space, Spec};
