@@ -1,10 +1,10 @@
-//! The program from outside: what it prints, and its exit codes.
+//! What the program prints, and its exit codes.
 
 mod common;
 
 use std::process::{Command, Output};
 
-/// `npg` with the words of `line`, in an empty environment as far as output is concerned, without MuJoCo.
+/// `npg` with the words of `line`, without MuJoCo, and with no environment variables that change the output.
 fn npg(line: &str) -> Output {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("npg"));
     command.env_remove("NO_COLOR").env_remove("TERM").env_remove("COLUMNS");
@@ -12,7 +12,7 @@ fn npg(line: &str) -> Output {
     command.args(line.split_whitespace()).output().expect("npg starts")
 }
 
-/// Exit code, standard output and standard error, as one text.
+/// The exit code, standard output and standard error, as one text.
 fn shown(line: &str) -> String {
     let output = npg(line);
     let text = |bytes| String::from_utf8(bytes).expect("npg prints UTF-8");
@@ -538,8 +538,8 @@ fn a_reader_that_has_gone_is_no_error() {
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }
 
-/// The program is started often by scripts and completions, so it must not read or compute much first. The least
-/// of 20 starts is taken, so that other work on the machine does not matter.
+/// Scripts and completions start the program often, so it must not read or compute much before it answers. The test takes the
+/// fastest of 20 starts, so that other work on the machine does not matter.
 #[test]
 fn starting_takes_less_than_20_milliseconds() {
     let timed = |_| {

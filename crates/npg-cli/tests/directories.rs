@@ -1,4 +1,4 @@
-//! What a run directory is promised: one process at a time, nothing through links, nothing lost, nothing silent.
+//! What a run directory guarantees: one process at a time, nothing through links, nothing lost, nothing silent.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
@@ -39,7 +39,7 @@ fn wait_for_a_checkpoint(place: &Place, run: &str) {
     wait("a checkpoint", || place.path(&folder).exists() && place.names(&folder).iter().any(is_later));
 }
 
-/// A child that is killed when the test is over, however it ends.
+/// A child process that is killed when the test ends, however it ends.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -70,7 +70,7 @@ fn a_run_belongs_to_one_process_and_others_are_told_which() {
         );
     }
     place.done("eval o --episodes 1");
-    drop(first); // kill -9: the lock goes with the process, and what it had trained is there
+    drop(first); // kill -9: the lock goes with the process, and the checkpoint stays
     let again = endless(&place, "resume o --json");
     wait_for(&place, "o/seed-0/provenance.json");
     kill(Pid::from_raw(again.0.id() as i32), Signal::SIGTERM).unwrap();
@@ -115,7 +115,8 @@ fn what_was_passed_over_is_kept() {
     place.done("eval o --episodes 1");
 }
 
-/// As if the process had been killed there: what a resume goes by is written first.
+/// The resume ends before its first step, as if it had been killed there. The new total must be stored by then, because the
+/// next resume reads it.
 #[test]
 fn a_new_total_is_kept_when_the_resume_ends_before_its_first_step() {
     let place = Place::with_run("o", "");
@@ -160,7 +161,7 @@ fn seeds_that_were_never_begun_are_named_with_the_command_that_begins_them() {
 #[test]
 fn nothing_is_removed_or_written_through_a_link() {
     let place = Place::with_run("o", "");
-    // A directory of checkpoints that is somebody else's.
+    // A directory of checkpoints that belongs to somebody else.
     fs::rename(place.path("o/seed-0/checkpoints"), place.path("theirs")).unwrap();
     symlink("../../theirs", place.path("o/seed-0/checkpoints")).unwrap();
     fs::write(place.path("theirs/.half.npg-tmp"), "").unwrap();
@@ -171,7 +172,7 @@ fn nothing_is_removed_or_written_through_a_link() {
         assert!(ended.err.contains("o/seed-0/checkpoints: it is a symbolic link"), "{}", ended.err);
         assert_eq!(place.names("theirs"), before);
     }
-    // A seed's directory that is.
+    // A seed's directory that belongs to somebody else.
     symlink("../o/seed-0", place.path("p")).unwrap();
     fs::create_dir(place.path("q")).unwrap();
     symlink("../o/seed-0", place.path("q/seed-0")).unwrap();
@@ -186,7 +187,7 @@ fn what_is_done_to_old_checkpoints_does_not_end_training() {
     let place = Place::new();
     let child = endless(&place, &format!("{ENDLESS} --out o --set run.checkpoint_seconds=0"));
     wait_for_a_checkpoint(&place, "o/seed-0");
-    // One that cannot be removed, and then none at all.
+    // First a checkpoint that cannot be removed, and then none at all.
     fs::create_dir(place.path("o/seed-0/checkpoints/step-000000000001.safetensors")).unwrap();
     let told = "an old checkpoint could not be removed: cannot remove ";
     wait(told, || place.read("o/seed-0/log.txt").contains(told));
@@ -199,7 +200,8 @@ fn what_is_done_to_old_checkpoints_does_not_end_training() {
     place.done("eval o --episodes 1");
 }
 
-/// `nohup` has SIGHUP ignored: such a run outlives its terminal. `trap "" INT` does so with SIGINT. Any other is saved.
+/// `nohup` makes a run ignore SIGHUP, so that it outlives its terminal. `trap "" INT` does the same with SIGINT. At any other
+/// signal the run is saved.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_was_ignored_from_the_start_stays_ignored_and_any_other_has_the_run_saved() {
@@ -257,7 +259,7 @@ fn output_that_cannot_be_written_is_not_a_success() {
     }
 }
 
-/// The system sends a signal with it, which ends a program that does not expect it.
+/// The system also sends a signal, which ends a program that does not expect it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_limit_on_the_size_of_files_is_an_error_that_is_told() {
@@ -273,7 +275,7 @@ fn a_limit_on_the_size_of_files_is_an_error_that_is_told() {
 #[test]
 fn a_run_that_has_changed_nothing_says_so() {
     let place = Place::new();
-    // One transition has the mean advantage, so its normalized advantage is 0.
+    // The mean advantage of a single transition is its own, so its normalized advantage is 0.
     let ended = place.done("train CartPole-v1 --steps 20 --envs 1 --set rollout.batch_steps=1 --out o --quiet");
     assert_eq!(
         ended.err,
@@ -289,7 +291,7 @@ fn rewards_that_would_overflow_the_statistics_are_the_environments_error() {
     let told = "error: environment 0, episode 0, step 1: the reward is -";
     assert!(ended.err.starts_with(told) && ended.err.contains("at most 1e100"), "{}", ended.err);
     assert!(ended.err.contains("scale the reward"), "{}", ended.err);
-    // The largest that is taken is saved and loaded.
+    // The largest value that is accepted is saved and loaded.
     place.done("train LQR-v0 --steps 4096 --set env.r=1e90 --out p --quiet --set run.eval_episodes=2");
     place.done("resume p --steps 8192 --quiet");
     for setting in ["policy.output_gain=1e300", "policy.rbf_bandwidth=1e-300", "normalize.clip=1e300"] {
@@ -328,7 +330,7 @@ fn a_checkpoint_cannot_have_a_module_imported() {
         let ended = place.npg(line);
         assert_eq!(ended.code, Some(2), "{}", ended.err);
         assert!(ended.err.ends_with("name the environment yourself: --env gym:evil:Thing-v0\n"), "{}", ended.err);
-        // Named, it is only Python that is missing here.
+        // If the user names the environment, only Python is missing here.
         assert_eq!(place.npg(&format!("{line} --env gym:evil:Thing-v0")).code, Some(5));
         assert_eq!(place.npg(&format!("{line} --env gym:other:Thing-v0")).code, Some(2));
     }

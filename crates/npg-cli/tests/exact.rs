@@ -1,4 +1,4 @@
-//! `npg mdp`, `npg theory` and `npg convergence` from outside.
+//! `npg mdp`, `npg theory` and `npg convergence` as users see them.
 
 mod common;
 
@@ -6,7 +6,7 @@ use common::Place;
 use serde_json::Value;
 use std::path::Path;
 
-/// Two states, two actions; everything about it can be done by hand.
+/// Two states and two actions. Everything about this process can be computed by hand.
 const TWO: &str = r#"{"gamma": 0.5, "transition": [[[1, 0], [0, 1]], [[1, 0], [0, 1]]], "reward": [[0, 0], [1, 1]],
     "start": [1, 0]}"#;
 
@@ -27,7 +27,8 @@ fn close(found: &Value, expected: &[f64]) {
     assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-14), "{found:?} {expected:?}");
 }
 
-/// Action 1 goes to state 1, whose reward is 1; uniform: V(0) = x / 2, V(1) = 1 + x / 2, x = (V(0) + V(1)) / 2.
+/// Action 1 goes to state 1, whose reward is 1. For the uniform policy V(0) = x / 2 and V(1) = 1 + x / 2, where x = (V(0) +
+/// V(1)) / 2.
 #[test]
 fn a_small_process_by_hand() {
     let place = Place::new();
@@ -50,7 +51,7 @@ fn a_small_process_by_hand() {
     assert_eq!(ascent.len(), 4);
     assert_eq!((&ascent[0]["iteration"], &ascent[0]["J"]), (&0.into(), &0.5.into()));
     assert!(ascent[0]["bound"].is_null());
-    // In both states the logits move by -+ eta A / (1-gamma) = 0.125, and then J = p of action 1.
+    // In both states the logits move by -+ eta A / (1-gamma) = 0.125. Then J is the probability of action 1.
     let j = 1.0 / (1.0 + (-0.25f64).exp());
     assert!((ascent[1]["J"].as_f64().unwrap() - j).abs() < 1e-14, "{} {j}", ascent[1]);
     // log 2 / (0.25 T) + 1 / (0.25 T)
@@ -78,7 +79,7 @@ fn steps_of_a_given_kl_and_policies_of_a_file() {
     assert_eq!(json(&place, "mdp two.json --json --policy optimal --gamma 0.75")["J"], 3.0);
 }
 
-/// The optimum of the slippery lake, 0.542 at gamma = 0.99, and what a trained policy reaches.
+/// The optimum of the slippery lake is 0.542 at gamma = 0.99. A trained policy must come close to it.
 #[test]
 fn an_environment_and_a_policy_trained_in_it() {
     let place = Place::new();
@@ -159,8 +160,8 @@ fn claims_are_checked_and_shown() {
     assert!(claim["value"].as_f64().unwrap() < 1e-12);
 }
 
-/// Sessions in the chapter on theory: "$ npg ...", then lines of its output in order. `...` stands for lines, and at the
-/// end of one for its rest.
+/// The sessions in the chapter on theory: "$ npg ...", and then lines of its output in order. A line `...` stands for any
+/// lines, and `...` at the end of a line stands for the rest of it.
 #[test]
 fn the_chapter_shows_what_is_printed() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
@@ -183,7 +184,7 @@ fn the_chapter_shows_what_is_printed() {
     }
 }
 
-/// Batches of up to 10,000 transitions: the table, the figure and the JSON say the same.
+/// Uses batches of up to 10,000 transitions. The table, the figure and the JSON must agree.
 #[test]
 fn estimates_converge_to_exact_values() {
     let place = Place::new();

@@ -20,7 +20,7 @@ fn assert_close(a: f64, b: f64) {
     assert!((a - b).abs() <= 1e-13 * (1.0 + b.abs()), "{a} {b}");
 }
 
-/// The closed forms, written down once more.
+/// The closed forms, written a second time.
 #[test]
 fn numbers_are_the_closed_forms() {
     let place = Place::new();
@@ -114,7 +114,7 @@ fn figures_are_written() {
             && std::fs::metadata(place.path("c.gif")).unwrap().len() < 2_000_000
     );
     let shown = place.done("kakade").out;
-    let (shown, last) = shown.rsplit_once(' ').unwrap(); // the last number is rounding error
+    let (shown, last) = shown.rsplit_once(' ').unwrap(); // the last number is a rounding error
     insta::assert_snapshot!(shown, @r#"
     kakade.svg
     two states, time to average reward 1.9: vanilla 2.684e6, natural 2.257

@@ -111,7 +111,7 @@ fn policies_that_cannot_be_evaluated() {
     "#);
 }
 
-/// Any change of a byte and any cut must be noticed.
+/// The program must notice any changed byte and any cut.
 #[test]
 fn damaged_checkpoints() {
     let place = Place::with_run("o", "--set run.checkpoint_iterations=1");
@@ -132,7 +132,7 @@ fn damaged_checkpoints() {
             assert!(ended.err.starts_with("error: cannot use x.safetensors: it is "), "{}", ended.err);
         }
     }
-    // The newest checkpoint is damaged: the one before stands in, and the program says so.
+    // The newest checkpoint is damaged. The one before it is used, and the program says so.
     place.damage(FILE, |bytes| bytes.truncate(1000));
     let ended = place.done("eval o --episodes 2 --json");
     assert!(ended.out.contains("step-000000001500.safetensors"), "{}", ended.out);
@@ -192,7 +192,7 @@ fn figures() {
     --- stderr
     error: there is no run at nowhere
     "#);
-    // A run that has only begun.
+    // A run that has only just begun.
     std::fs::write(place.path("t/seed-0/metrics.jsonl"), "").unwrap();
     insta::assert_snapshot!(place.npg("plot o t").shown(), @r#"
     exit code 2

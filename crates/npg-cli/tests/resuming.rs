@@ -1,4 +1,4 @@
-//! Runs that are interrupted, killed, damaged or made longer, and `npg resume`.
+//! Runs that are interrupted, killed, damaged or prolonged, and `npg resume`.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
@@ -14,7 +14,7 @@ use common::{Ended, Place, SMALL, json_lines};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// 40 iterations of many milliseconds, so that a signal comes in time, with every part of a run's state in use.
+/// 40 iterations that take many milliseconds each, so that a signal comes in time. The run uses every part of its state.
 const LONG: &str = "train Pendulum-v1 --steps 20100 --json --set rollout.batch_steps=500 --set policy.hidden=[8] \
                     --set policy.std=sde --set algorithm.cg_warm_start=true --set algorithm.kl_step_schedule=linear \
                     --set value.epochs=120 --set run.eval_every=2000 --set run.eval_episodes=3";
@@ -23,7 +23,7 @@ fn send(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id() as i32), signal).unwrap();
 }
 
-/// Starts a run, and sends it a signal once it has printed so many iterations.
+/// Starts a run and sends it a signal after it has printed this many iterations.
 fn interrupted(place: &Place, line: &str, iterations: usize, signal: Signal) -> Ended {
     let mut child = place.start(line);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -68,7 +68,7 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() {
     let place = Place::new();
     place.done(&format!("{LONG} --out whole"));
     let whole = place.results("whole/seed-0");
-    // The second run has only the checkpoints by time, the third one every third as well.
+    // The second run has only the checkpoints by time. The third run has those of every third iteration as well.
     for (every, after) in [(1, 7), (0, 5), (3, 9)] {
         let out = format!("killed-{every}");
         let line = format!("{LONG} --out {out} --set run.checkpoint_iterations={every}");
@@ -108,7 +108,7 @@ fn a_second_signal_ends_it_at_once() {
     };
     assert_eq!(status.signal(), Some(2), "{status}");
     assert!(sent > 1);
-    // What was there before it began is enough to begin again.
+    // What was there before the run began is enough to begin again.
     assert_eq!(place.names("o/seed-0/checkpoints"), ["step-000000000000.safetensors"]);
 }
 
@@ -177,7 +177,7 @@ fn a_longer_run() {
     assert!(seconds(&resumed) > before, "the time before counts");
     let config: toml::Table = place.read("o/seed-0/config.toml").parse().unwrap();
     assert_eq!(config["run"]["steps"].as_integer(), Some(3200));
-    // Nothing in this run depends on the total, so it is the run that had it from the beginning.
+    // Nothing in this run depends on the total, so the result equals that of a run that had this total from the beginning.
     place.done(&format!("{SMALL} --steps 3200 --out whole --quiet"));
     let (extended, whole) = (place.results("o/seed-0"), place.results("whole/seed-0"));
     assert!(extended.metrics == whole.metrics && extended.last == whole.last);
@@ -249,7 +249,7 @@ fn runs_that_lack_files() {
     let config: toml::Table = place.read("o/seed-0/config.toml").parse().unwrap();
     assert_eq!(config["run"]["steps"].as_integer(), Some(3000));
 
-    // Another environment's checkpoint has no business here.
+    // A checkpoint of another environment does not belong here.
     place.done("train Pendulum-v1 --steps 5000 --out p --quiet --set run.eval_episodes=1");
     let foreign = "p/seed-0/checkpoints/step-000000005000.safetensors";
     std::fs::copy(place.path(foreign), place.path("o/seed-0/checkpoints/step-000000005000.safetensors")).unwrap();

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use common::{Place, SMALL};
 use nix::pty::{Winsize, openpty};
 
-/// What `npg` with the words of `line` writes to a terminal of that width.
+/// What `npg` with the words of `line` writes to a terminal that is `width` columns wide.
 fn on_terminal(place: &Place, line: &str, width: u16, variables: &[(&str, &str)]) -> String {
     let size = Winsize { ws_row: 24, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 };
     let pty = openpty(&size, None).unwrap();
@@ -20,14 +20,14 @@ fn on_terminal(place: &Place, line: &str, width: u16, variables: &[(&str, &str)]
     command.env("TERM", "xterm-256color").envs(variables.iter().copied());
     let end = |end: &std::os::fd::OwnedFd| Stdio::from(end.try_clone().unwrap());
     let mut child = command.stdin(end(&pty.slave)).stdout(end(&pty.slave)).stderr(end(&pty.slave)).spawn().unwrap();
-    drop((command, pty.slave)); // so that the program holds the only ends
+    drop((command, pty.slave)); // now only the program holds these ends
     let mut bytes = Vec::new();
-    let _ = File::from(pty.master).read_to_end(&mut bytes); // Linux ends with an error
+    let _ = File::from(pty.master).read_to_end(&mut bytes); // on Linux the end is an error
     assert!(child.wait().unwrap().success());
     String::from_utf8(bytes).unwrap().replace("\r\n", "\n")
 }
 
-/// The lines that are left on the screen: what stands above a cursor that goes up is taken back.
+/// The lines that are left on the screen. What the cursor goes up over is removed.
 fn screen(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
     let mut rest = text;

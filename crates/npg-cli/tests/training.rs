@@ -1,4 +1,4 @@
-//! `npg train`: what it prints, what it leaves, which settings it takes.
+//! `npg train`: what it prints, what it writes, and which settings it takes.
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
@@ -121,7 +121,7 @@ fn for_programs() {
     assert_eq!(done["final_return_mean"], evaluations[2]["return_mean"]);
     let best = evaluations[..3].iter().map(|e| e["return_mean"].as_f64().unwrap()).fold(f64::MIN, f64::max);
     assert_eq!(number("best_return_mean"), best);
-    // The same numbers in the run's own files.
+    // The run's own files have the same numbers.
     let rows = common::json_lines(&place.read("o/seed-4/metrics.jsonl"));
     assert_eq!(rows.len(), 4);
     for (row, event) in rows.iter().zip(&iterations) {
@@ -178,13 +178,13 @@ fn a_run_that_is_there_is_refused_or_replaced() {
     assert_eq!(place.names("o"), ["seed-0", "seed-1", "seed-2"]);
     assert_eq!(common::json_lines(&place.read("o/seed-1/metrics.jsonl")).len(), 1);
     assert_eq!(place.names("o/seed-1/checkpoints").len(), 3);
-    // What a trainer refuses leaves nothing either.
+    // If the trainer refuses a run, nothing is left of it either.
     assert_eq!(place.npg("train Pendulum-v1 --out p --init o --steps 100").code, Some(4));
     assert_eq!(place.npg("train CartPole-v1 --out p --init nowhere").code, Some(2));
     assert_eq!(place.npg("train CartPole-v1 --out p --init o --set policy.hidden=[7]").code, Some(2));
     assert_eq!(place.npg("train CartPole-v1 --out p --set algorithm.damping=-1").code, Some(2));
     assert!(!place.path("p").exists());
-    // A file in the way.
+    // A file is in the way.
     assert_eq!(place.npg(&format!("{SMALL} --steps 500 --out o/seed-1/config.toml")).code, Some(2));
 }
 
@@ -204,7 +204,7 @@ fn until_a_return_is_reached() {
     let (last, before) = rows.split_last().unwrap();
     assert!(reached(last) && !before.iter().any(reached) && last["steps"].as_u64().unwrap() < 40_000);
     let steps = last["steps"].as_u64().unwrap();
-    // It is done, and goes on only if more steps are asked for.
+    // The run is finished, and goes on only if more steps are asked for.
     let resumed = place.done("resume o --json");
     assert_eq!((resumed.events("iteration").len(), &resumed.events("done")[0]["steps"]), (0, &steps.into()));
     let resumed = place.done(&format!("resume o --steps {}", steps + 3000));
@@ -346,7 +346,7 @@ fn settings_in_their_order() {
     assert_eq!((at("algorithm", "kl_step"), at("algorithm", "damping")), ("0.03".into(), "0.3".into()));
     assert_eq!((at("run", "steps"), at("policy", "hidden")), ("1000".into(), "[5]".into()));
     assert_eq!(at("advantage", "lambda"), "0.98", "from the preset");
-    // What a run has stored makes the same run again.
+    // The stored settings of a run make the same run again.
     place.done("train CartPole-v1 --config o/seed-0/config.toml -q --out again");
     place.results("o/seed-0").assert_same(&place.results("again/seed-0"), "a run and its repetition");
 }
@@ -371,7 +371,7 @@ fn a_reader_that_has_gone_does_not_stop_it() {
     assert!(place.read("o/seed-0/log.txt").contains("done after 1000 steps"));
 }
 
-/// Logs never stop a run; checkpoints must.
+/// A failure to write logs never stops a run. A failure to write checkpoints must.
 #[cfg(target_os = "linux")]
 #[test]
 fn logs_that_cannot_be_written() {

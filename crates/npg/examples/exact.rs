@@ -1,10 +1,10 @@
-//! Trains on worlds that are known exactly, and values each final policy exactly: no sampling, no time limit.
+//! Trains in worlds that are known exactly, and values each final policy exactly: without sampling and without a time limit.
 //!
 //!     cargo run --release -p npg --example exact -- FrozenLake-v1 0..10
 //!     cargo run --release -p npg --example exact -- Taxi-v4 100..103 algorithm.kl_step=0.05 run.steps=300000
 //!
 //! Prints J of the final stochastic policy of each seed, the optimum J* of its class, and (J* - J) / |J*|, with the run's
-//! discount. Settings are those of the preset, if there is one, and the given ones.
+//! discount. The settings are those of the preset, if there is one, and the given ones.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it finds")]
 
@@ -15,10 +15,10 @@ use npg::exact::mdp::TabularPolicy;
 use npg::policy::Policy;
 use npg::train::Trainer;
 
-/// What a final policy should not lose, as a share of |J*|.
+/// The largest share of |J*| that a final policy may lose.
 const GOAL: f64 = 0.02;
 
-/// J of `policy` and the optimum; None if it is not of the class that the world's closed forms are about.
+/// J of `policy` and the optimum. None if the world's closed forms do not cover the class of the policy.
 fn values(id: &str, config: &Config, policy: &Policy) -> Result<Option<(f64, f64)>, Box<dyn std::error::Error>> {
     let gamma = config.advantage.gamma;
     if id != "LQR-v0" {

@@ -54,7 +54,7 @@ impl Env for Cart {
     }
 }
 
-/// Trains a policy; its mean return before and after.
+/// Trains a policy. Returns its mean return before and after.
 fn train(steps: u64) -> npg::Result<(f64, f64)> {
     let mut config = Config::default();
     config.run.steps = steps;

@@ -1,4 +1,4 @@
-//! Your own robot: its model in MJCF, its reward in Rust, and a policy for it. Needs MuJoCo (`pip install mujoco`).
+//! Your own robot: its model in MJCF, its reward in Rust, and a policy for it. This needs MuJoCo (`pip install mujoco`).
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use npg::env::mujoco::{Model, MujocoSource, Settings, StepReward, Task, View, library};

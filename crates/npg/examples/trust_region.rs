@@ -1,14 +1,15 @@
-//! Whether steps keep their budget, and policies what they have learned: twenty random tasks whose optimum is deterministic.
+//! Whether steps keep their budget, and whether policies keep what they have learned. Twenty random tasks, whose optimum is
+//! deterministic.
 //!
 //!     cargo run --release -p npg --example trust_region
 //!     cargo run --release -p npg --example trust_region -- algorithm.kl_tolerance=none
 //!     cargo run --release -p npg --example trust_region -- --steps 500000 algorithm.name=trpo
 //!
-//! Trains each task on ten seeds with npg's defaults (and the given settings) for twice as long as it takes to come within
-//! 2 % of the best return there is, or for `--steps`. Returns are exact: the mean return of an episode of the stochastic policy, by
-//! recursion over the table. Prints for each task the worst seed's final return as a part of its own best, the largest measured KL of
-//! a step in units of the budget, and how many updates were shortened or found no step. Exits 1 if a seed keeps less than 98 % or a
-//! step measures more than twice its budget.
+//! Trains each task on ten seeds with npg's defaults and the given settings. Training takes `--steps` steps, or else twice as
+//! long as it takes to come within 2 % of the best possible return. Returns are exact: the mean return of an episode of the
+//! stochastic policy, by recursion over the table. Prints for each task the worst seed's final return relative to that seed's
+//! own best, the largest measured KL of a step in units of the budget, and the number of updates that were shortened or found
+//! no step. Exits with 1 if a seed keeps less than 98 %, or if a step measures more than twice its budget.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it finds")]
 
@@ -23,9 +24,9 @@ use npg::train::Trainer;
 use npg::update::UpdateStatus;
 
 const SEEDS: u64 = 10;
-/// A policy this close to the best return has solved its task.
+/// A policy this close to the best possible return has solved its task.
 const SOLVED: f64 = 0.98;
-/// What a policy must keep of its own best, and a step of its budget.
+/// The share of its own best return that a policy must keep, and the number of budgets that a step may measure.
 const KEPT: f64 = 0.98;
 const LARGEST_KL: f64 = 2.0;
 
@@ -35,7 +36,7 @@ struct Task {
     horizon: u32,
 }
 
-/// Each state has one right action, which pays 1; the next state is any.
+/// In each state one action is right and pays 1. The next state is random.
 fn guess(index: u64, rng: &mut Stream) -> Task {
     let (states, actions) = (2 + rng.below(5), 2 + rng.below(4));
     let next = |reward: f64| -> Vec<TableOutcome> {
@@ -51,7 +52,7 @@ fn guess(index: u64, rng: &mut Stream) -> Task {
     Task { name: format!("guess {index}: {states} x {actions}"), table: Arc::new(table), horizon: 20 }
 }
 
-/// Each step pays 1, and each state has a wrong action, which ends the episode.
+/// Each step pays 1. In each state one action is wrong and ends the episode.
 fn survive(index: u64, rng: &mut Stream) -> Task {
     let (states, actions) = (1 + rng.below(5), 2 + rng.below(3));
     let mut rows = Vec::new();

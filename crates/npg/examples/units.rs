@@ -1,11 +1,11 @@
-//! Whether learning depends on the units of rewards and observations, or on a constant in them. It must not.
+//! Whether learning depends on the units of rewards and observations, or on a constant that is added to them. It must not.
 //!
 //!     cargo run --release -p npg --example units
 //!
 //! Trains four tasks of fixed length with a constant added to all rewards, four tasks with rewards in other units, and four
-//! tasks with shifted and scaled observations, five seeds each, with the tasks' presets where there are some. Prints the mean deterministic return
-//! of the final policies, in the task's own unit. Exits 1 where a change costs more than a tenth of what was learned: of the way from the
-//! untrained policy to the unchanged task's result.
+//! tasks with shifted and scaled observations. Each is trained with five seeds and with the task's preset, if it has one.
+//! Prints the mean deterministic return of the final policies in the task's own unit. Exits with 1 if a change costs more
+//! than a tenth of what was learned, that is, of the difference between the unchanged task's result and the untrained policy.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it finds")]
 
@@ -20,7 +20,7 @@ use npg::train::Trainer;
 const SEEDS: u64 = 5;
 const TOLERANCE: f64 = 0.1;
 
-/// r -> factor r + constant, and the same of observations.
+/// A reward r becomes factor r + constant, and observations change likewise. Each pair is (factor, constant).
 #[derive(Clone, Copy, PartialEq)]
 struct Units {
     reward: (f64, f64),
@@ -96,7 +96,8 @@ impl EnvGroup for ChangedGroup {
     }
 }
 
-/// Shows one of two bits and pays 1 for the action that equals it; an episode terminates after 20 steps, which nothing tells.
+/// Shows one of two bits, and pays 1 for the action that equals it. An episode terminates after 20 steps, and no observation
+/// announces that.
 struct Countdown {
     bit: usize,
     left: u32,
@@ -135,7 +136,7 @@ fn source(id: &str, config: &npg::config::Config) -> Result<Box<dyn EnvSource>, 
     registry::make(id, &config.env)
 }
 
-/// The mean return of the final policies in the task's own unit, and that of the untrained ones.
+/// The mean return of the final policies and that of the untrained ones, in the task's own unit.
 fn learned(id: &str, units: Units, settings: &[&str]) -> Result<(f64, f64), Box<dyn Error>> {
     let (mut last, mut first) = (Vec::new(), Vec::new());
     for seed in 0..SEEDS {
@@ -160,7 +161,7 @@ fn learned(id: &str, units: Units, settings: &[&str]) -> Result<(f64, f64), Box<
     Ok((stats::mean(&last), stats::mean(&first)))
 }
 
-/// An environment and its settings; a change and its name.
+/// An environment and its settings, and a change with its name.
 type Task<'a> = (&'a str, &'a [&'a str]);
 type Change<'a> = (&'a str, Units);
 

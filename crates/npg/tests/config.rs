@@ -1,11 +1,11 @@
-//! The configuration from outside: layers, their errors, and its text.
+//! The configuration as users see it: its layers, its errors and its text.
 
 use npg::Error;
 use npg::config::{Config, Direction, KEYS, Key, Kind, Layers, StepRule, reference};
 use proptest::prelude::*;
 use toml::Value;
 
-/// Key and message of every problem.
+/// The key and the message of every problem.
 fn problems(layers: &Layers) -> Vec<String> {
     match layers.resolve() {
         Ok(_) => Vec::new(),
@@ -110,7 +110,7 @@ fn a_key_path_of_any_depth_is_told() {
     assert_eq!(problems(&layers), [format!("--set: {told}"), format!("settings: {told}")]);
 }
 
-/// A device may never end.
+/// A device such as /dev/zero may never end.
 #[cfg(unix)]
 #[test]
 fn a_configuration_that_does_not_end_is_not_read_for_ever() {
@@ -202,7 +202,7 @@ fn the_default_as_text() {
     assert_eq!(Config::from_toml("resolved", &text).unwrap(), Config::default());
 }
 
-/// `UPDATE_DOCS=1 cargo test -p npg --test config` writes the page anew.
+/// `UPDATE_DOCS=1 cargo test -p npg --test config` rewrites the page.
 #[test]
 fn the_reference_page_is_up_to_date() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");

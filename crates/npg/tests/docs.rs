@@ -1,4 +1,4 @@
-//! The pages in docs/ against the code, and their links.
+//! Checks the pages in docs/ against the code, and checks their links.
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
@@ -13,7 +13,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// All metrics as a page of Markdown.
+/// All metrics as a Markdown page.
 fn metrics_page() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
@@ -33,7 +33,7 @@ fn metrics_page() -> String {
     page
 }
 
-/// `UPDATE_DOCS=1 cargo test -p npg --test docs` writes the page anew.
+/// `UPDATE_DOCS=1 cargo test -p npg --test docs` rewrites the page.
 #[test]
 fn the_metrics_page_is_up_to_date() {
     let path = root().join("docs/metrics.md");
@@ -78,7 +78,7 @@ fn the_book_shows_the_example() {
     assert!(ours.starts_with(shown.trim_end()), "docs/environments.md shows another environment than the example");
 }
 
-/// The chapter on theory, quotation marks and line breaks removed.
+/// The chapter on theory, without quotation marks and line breaks.
 fn theory() -> String {
     let page = std::fs::read_to_string(root().join("docs/theory.md")).unwrap();
     page.lines().map(|line| line.trim_start_matches("> ")).collect::<Vec<_>>().join(" ")
@@ -102,7 +102,8 @@ fn the_chapter_on_theory_has_every_claim_and_no_other() {
     }
 }
 
-/// "`npg theory NAME` prints NUMBER", four digits of it; of every error that circulates.
+/// The chapter says "`npg theory NAME` prints NUMBER". The number must be right to four digits. Every claim about an error in
+/// circulation must have one.
 #[test]
 fn the_chapter_on_theory_shows_what_is_printed() {
     let page = theory();
@@ -118,7 +119,7 @@ fn the_chapter_on_theory_shows_what_is_printed() {
     }
 }
 
-/// All pages for people.
+/// All pages that people read.
 fn pages() -> Vec<PathBuf> {
     let mut pages = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
     pages.extend([root().join("CONTRIBUTING.md"), root().join("CHANGELOG.md")]);
@@ -129,7 +130,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// Heading -> the anchor that GitHub and mdBook give it.
+/// The anchors that GitHub and mdBook give to the headings.
 fn anchors(text: &str) -> Vec<String> {
     let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
     let anchor = |heading: &str| -> String {

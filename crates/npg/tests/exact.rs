@@ -1,4 +1,5 @@
-//! Presets against exact optima: each final policy is valued in closed form, without sampling and without a time limit.
+//! Trains with presets and compares the final policies with exact optima. Each policy is valued in closed form, without
+//! sampling and without a time limit.
 //!
 //! `benchmarks/exact.sh` does the same for ten seeds.
 
@@ -41,7 +42,7 @@ fn frozen_lake_is_crossed_as_well_as_can_be() {
 
 #[test]
 fn cliff_walking_ends_on_the_shortest_way() {
-    let loss = tabular_loss("CliffWalking-v1", 1); // about one seed in twenty ends on a longer way
+    let loss = tabular_loss("CliffWalking-v1", 1); // about one seed in twenty ends on a longer path
     assert!((0.0..0.02).contains(&loss), "{loss}");
 }
 

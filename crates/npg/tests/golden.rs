@@ -1,7 +1,7 @@
-//! Short runs of many configurations, recorded as digests of all that they leave: parameters, baselines, statistics, random
-//! streams and environments. The digests hold on every CPU, for every path of the kernels and any number of threads. A commit
-//! that changes one affects results: `UPDATE_GOLDEN=1 cargo test -p npg --test golden` records the new ones, and CHANGELOG.md
-//! says so.
+//! Short runs of many configurations. Digests of all their results are recorded: of parameters, baselines, statistics, random
+//! streams and environments. The digests hold on every CPU, for every path of the kernels and for any number of threads. A
+//! commit that changes one of them changes results. `UPDATE_GOLDEN=1 cargo test -p npg --test golden` records the new
+//! digests, and CHANGELOG.md must mention the change.
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
@@ -12,11 +12,11 @@ use npg::random::Stream;
 use npg::train::Trainer;
 use std::path::PathBuf;
 
-/// Settings of runs whose networks are large.
+/// Settings for runs with large networks.
 const LESS: &str = "run.steps=600";
 const FEWER: &str = "rollout.batch_steps=200";
 
-/// Name, environment, settings. Each has at least three iterations.
+/// The name, the environment and the settings of each run. Each has at least three iterations.
 const RUNS: &[(&str, &str, &[&str])] = &[
     ("categorical", "CartPole-v1", &[]),
     ("gaussian", "Pendulum-v1", &[]),
@@ -65,7 +65,7 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("long-parameters", "Walk-box", &["policy.hidden=[130, 130]", "policy.std=sde", "value.epochs=1", LESS, FEWER]),
 ];
 
-/// A point that moves by plain arithmetic, for kinds of spaces that no built-in environment has.
+/// A point that moves by plain arithmetic. It has kinds of spaces that no built-in environment has.
 #[derive(Clone)]
 struct Walk {
     action: Space,
@@ -133,12 +133,12 @@ impl Env for Walk {
     }
 }
 
-/// FNV-1a.
+/// The FNV-1a hash.
 fn digest(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-/// The digests of what each iteration leaves.
+/// The digests of the state after each iteration.
 fn run(environment: &str, settings: &[&str], threads: usize) -> Vec<String> {
     let mut layers = Layers::default();
     let common = ["run.steps=1500", "rollout.batch_steps=500", "rollout.n_envs=10", "run.seed=7"];
@@ -158,7 +158,7 @@ fn run(environment: &str, settings: &[&str], threads: usize) -> Vec<String> {
     while let Some(iteration) = trainer.step() {
         iteration.unwrap();
         let mut archive = trainer.save();
-        archive.header = serde_json::Value::Null; // it has times in it
+        archive.header = serde_json::Value::Null; // it contains times
         digests.push(format!("{:016x}", digest(&archive.to_bytes())));
     }
     digests
@@ -172,7 +172,7 @@ fn recorded() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden.txt")
 }
 
-/// One test, because which path the kernels take is the whole process's.
+/// This is one test, because the choice of the kernels' path holds for the whole process.
 #[test]
 fn runs_leave_the_recorded_bits_on_every_path_of_the_kernels() {
     let paths: Vec<Path> = Path::ALL.into_iter().filter(|path| path.available()).collect();

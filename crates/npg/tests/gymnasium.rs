@@ -1,6 +1,6 @@
-//! Classic control against Gymnasium 1.4: every recorded transition, whole episodes, and the specs.
+//! Compares classic control with Gymnasium 1.4: every recorded transition, whole episodes and the specs.
 //!
-//! `scripts/record_gymnasium.py` made the recordings and says what is in them.
+//! `scripts/record_gymnasium.py` made the recordings and describes them.
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
@@ -20,7 +20,7 @@ struct Recording {
 
 /// One transition.
 struct Row {
-    /// Whether the state was set or reset, so that the row does not continue the one before.
+    /// Whether the state was set or reset. Such a row does not continue the one before.
     start: bool,
     before: Vec<f64>,
     action: f64,
@@ -31,7 +31,7 @@ struct Row {
 }
 
 impl Recording {
-    /// All ten: the five environments with their default options, then with others.
+    /// All ten recordings: the five environments with their default options, and then with other options.
     fn all() -> Vec<Self> {
         let index = std::fs::read_to_string(format!("{FOLDER}/recordings.json")).unwrap();
         let index: Vec<Value> = serde_json::from_str(&index).unwrap();
@@ -39,7 +39,7 @@ impl Recording {
         index.into_iter().map(Self::read).collect()
     }
 
-    /// The five with default options.
+    /// The five recordings with default options.
     fn defaults() -> Vec<Self> {
         Self::all().into_iter().filter(|recording| recording.options.is_empty()).collect()
     }
@@ -73,7 +73,7 @@ impl Row {
     }
 }
 
-/// One environment of npg's, as the trainer would step it.
+/// One of npg's environments, stepped as the trainer steps it.
 struct Ours {
     group: Box<dyn EnvGroup>,
     spec: Spec,
@@ -101,13 +101,13 @@ impl Ours {
     }
 }
 
-/// |ours - theirs| relative to theirs, or to 1e-3 where theirs is smaller: rounding errors of sums scale with the
-/// summands, not with a result near 0.
+/// |ours - theirs| relative to |theirs|, or to 1e-3 if that is larger. The rounding error of a sum scales with its summands,
+/// so a result near 0 is no scale for it.
 fn error(ours: f64, theirs: f64) -> f64 {
     (ours - theirs).abs() / theirs.abs().max(1e-3)
 }
 
-/// The largest error in state or reward, and that in the observation as f32.
+/// The largest error in a state or a reward, and the largest error in an observation as f32.
 #[derive(Debug, Default)]
 struct Errors {
     exact: f64,
@@ -132,8 +132,8 @@ fn expected_ending(row: &Row) -> Ending {
     if row.terminated { Ending::Terminated } else { Ending::Running }
 }
 
-/// Measured: 1e-13 for Acrobot's Runge-Kutta step, 4e-16 for the others, 0 for MountainCarContinuous, and equal
-/// observations. MountainCarContinuous is f32 inside, so only equal roundings can pass at 1e-12.
+/// The measured errors are 1e-13 for Acrobot's Runge-Kutta step, 0 for MountainCarContinuous and 4e-16 for the others.
+/// Observations are equal. MountainCarContinuous computes in f32, so it passes at 1e-12 only if every rounding is equal.
 #[test]
 fn every_transition() {
     for recording in Recording::all() {
@@ -151,8 +151,8 @@ fn every_transition() {
     }
 }
 
-/// From the first state of each recorded episode on, only the actions are given, so errors grow as the equations
-/// let them: a pendulum near the top doubles them every four steps, hence only 100 of its 200 steps.
+/// Only the first state of each recorded episode and the actions are given, so errors grow as the equations allow. A pendulum
+/// near the top doubles them every four steps, so only 100 of its 200 steps are compared.
 #[test]
 fn whole_episodes() {
     for recording in Recording::defaults() {
@@ -199,7 +199,7 @@ fn specs() {
     }
 }
 
-/// A space as recorded; an infinite bound is null.
+/// A recorded space. An infinite bound is null.
 fn space(recorded: &Value) -> Space {
     if let Some(n) = recorded["discrete"].as_u64() {
         return Space::Discrete(n as usize);
@@ -210,7 +210,7 @@ fn space(recorded: &Value) -> Space {
     Space::Box { low: bounds("low", f64::NEG_INFINITY), high: bounds("high", f64::INFINITY) }
 }
 
-/// The recordings reach what they must: many states, all actions, ends within rollouts, speed limits and walls.
+/// The recordings cover what they must: many states, all actions, ends within rollouts, speed limits and walls.
 #[test]
 fn recordings_cover_the_tasks() {
     for recording in Recording::defaults() {

@@ -1,5 +1,5 @@
-//! Checkpoints with a sound checksum and senseless content: every loader gives a value or an error, and what it gives
-//! can be used without a panic.
+//! Checkpoints with a correct checksum and senseless content. Every loader must return a value or an error, and the value
+//! must be usable without a panic.
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
@@ -9,7 +9,7 @@ use npg::env::registry;
 use npg::train::{Trainer, load_policy, saved_config};
 use serde_json::{Value, json};
 
-/// A checkpoint after one iteration, with every part of a state in use.
+/// A checkpoint after one iteration of a run that uses every part of the state.
 fn checkpoint(id: &str) -> Archive {
     let mut config = Config::default();
     config.rollout.n_envs = 2;
@@ -29,7 +29,7 @@ fn checkpoint(id: &str) -> Archive {
     archive
 }
 
-/// Does everything that the program does with a checkpoint; Err says what refused it.
+/// Does everything that the program does with a checkpoint. The error says what refused it.
 fn use_all(archive: &Archive) -> Result<(), String> {
     let archive = Archive::from_bytes(&archive.to_bytes()).map_err(|fault| fault.to_string())?;
     let config = saved_config(&archive).map_err(|fault| fault.to_string())?;
@@ -89,7 +89,7 @@ fn headers() {
     }
 }
 
-/// A configuration must not make the loader allocate or compute what the file does not hold.
+/// A configuration must not make the loader allocate or compute more than the file contains.
 #[test]
 fn configurations() {
     let whole = checkpoint("Pendulum-v1");
@@ -145,7 +145,7 @@ fn tensors() {
                     let _ = use_all(&archive);
                 }
             }
-            // Lengths with the right sum.
+            // Lengths whose sum is right.
             if let Ok(mut lengths) = whole.u64(name, &shape)
                 && name.ends_with("/lengths")
                 && lengths[0] > 0

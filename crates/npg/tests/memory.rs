@@ -6,7 +6,7 @@ use npg::config::Config;
 use npg::env::registry;
 use npg::train::Trainer;
 
-/// Resident memory of this process, KiB.
+/// The resident memory of this process in KiB.
 fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

@@ -1,8 +1,8 @@
-//! The MuJoCo tasks: against Gymnasium itself, saved and loaded, trained, and where a simulation diverges.
+//! The MuJoCo tasks: compared with Gymnasium itself, saved and loaded, trained, and with simulations that diverge.
 //!
-//! These need libmujoco and do nothing where none is found; where `NPG_MUJOCO_LIB` names one, it must work. With
-//! `NPG_MUJOCO_PYTHON` set to a Python that has gymnasium 1.4 and the same MuJoCo, scripts/mujoco_episodes.py plays
-//! episodes in Gymnasium, which are compared here step by step. `./test` sets both, for two versions of MuJoCo.
+//! These tests need libmujoco. They do nothing if none is found, but if `NPG_MUJOCO_LIB` names one, it must work. If
+//! `NPG_MUJOCO_PYTHON` names a Python that has gymnasium 1.4 and the same MuJoCo, scripts/mujoco_episodes.py plays episodes
+//! in Gymnasium, and the tests compare them step by step. `./test` sets both variables, for two versions of MuJoCo.
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
@@ -16,7 +16,7 @@ mod behavior;
 use npg::Error;
 use npg::env::mujoco;
 
-/// Whether there is a MuJoCo to test with.
+/// Whether a MuJoCo was found to test with.
 fn has_mujoco() -> bool {
     match mujoco::library() {
         Ok(_) => true,

@@ -1,7 +1,7 @@
-//! A run that is killed in the middle of a row and resumed, as other programs read it.
+//! A run is killed in the middle of a row and resumed. Other programs must read its log as that of one run.
 //!
-//! With `NPG_TENSORBOARD_PYTHON` set to a Python that has the package `tensorboard`, its event files are checked by
-//! scripts/check_tensorboard.py as well.
+//! If `NPG_TENSORBOARD_PYTHON` names a Python that has the package `tensorboard`, scripts/check_tensorboard.py checks the
+//! event files as well.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use npg::logs::RunLog;
 use npg::run_dir::{RunDir, create_at};
 
-/// Iterations of 64 steps, some numbers non-finite, an evaluation after every fifth.
+/// Iterations of 64 steps. Some numbers are not finite, and every fifth iteration has an evaluation.
 fn write(log: &mut RunLog, iterations: std::ops::RangeInclusive<u64>) {
     for k in iterations {
         let x = k as f64;
@@ -45,7 +45,7 @@ fn a_killed_and_resumed_run_reads_as_one() {
             tear(&path).unwrap();
         }
     }
-    // The last checkpoint was after iteration 20; then killed and resumed once more, at the end of iteration 40.
+    // The last checkpoint was after iteration 20. The run is then killed and resumed once more, at the end of iteration 40.
     let mut log = RunLog::resume(&run, 20 * 64);
     write(&mut log, 21..=40);
     write(&mut RunLog::resume(&run, 40 * 64), 41..=50);
@@ -67,7 +67,7 @@ fn a_killed_and_resumed_run_reads_as_one() {
         assert!(agrees, "{said}");
         assert!(said.contains("EventAccumulator: 280 of 280 scalars of 8 tags agree"), "{said}");
         assert!(said.contains("the web page: 280 of 280 scalars of 8 tags agree"), "{said}");
-        // And it does notice a difference.
+        // The script must notice a difference.
         std::fs::write(run.metrics(), metrics.replacen("\"npg/kl\":0.01", "\"npg/kl\":0.02", 1)).unwrap();
         let (agrees, said) = check(&run);
         assert!(!agrees && said.contains("npg/kl: (64, "), "{said}");

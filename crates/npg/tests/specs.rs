@@ -1,4 +1,4 @@
-//! Environments whose spec cannot be: each is a configuration error that names what is wrong, not a panic later on.
+//! Environments with impossible specs. Each must give a configuration error that names the fault, and not a panic later on.
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
@@ -101,7 +101,7 @@ fn unusual_specs_train() {
     }
 }
 
-/// Raw actions far beyond any bound are executed inside.
+/// Raw actions far outside the bounds are executed within them.
 #[test]
 fn executed_actions_are_finite_and_inside() {
     let huge = [f64::NEG_INFINITY, -f64::MAX, -1e308, -5.0, 0.0, 5.0, 1e308, f64::MAX, f64::INFINITY];

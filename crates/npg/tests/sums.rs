@@ -1,17 +1,17 @@
-//! Sums over samples and episodes are added in one place, `reduce`. Sums that are written elsewhere are listed here, each with what it is
-//! over, so that a new one is looked at.
+//! All sums over samples and episodes are computed in one place, `reduce`. Sums that are computed elsewhere are listed here
+//! with what they sum over, so that somebody looks at every new one.
 #![allow(clippy::unwrap_used)] // a test
 
 use std::path::{Path, PathBuf};
 
-/// Where samples and episodes are at hand.
+/// The files and directories that handle samples and episodes.
 const PARTS: &[&str] =
     &["advantage.rs", "normalize.rs", "update.rs", "problem", "rollout", "step.rs", "train", "trust_region", "value"];
 
-/// How a sum or a largest value looks.
+/// The code of a sum or a maximum contains one of these.
 const SUMS: &[&str] = &[".sum()", ".sum::<", ".fold(", "::mean(", "::variance(", "::mean_interval("];
 
-/// File, a part of the line, and what is summed.
+/// The file, a part of the line, and what the line sums over.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("rollout/group.rs", "counts.iter().sum()", "numbers of rows"),
     ("train/memory.rs", "need.bytes", "parts of the memory"),

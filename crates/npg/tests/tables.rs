@@ -1,6 +1,6 @@
-//! Tables against Gymnasium 1.4, entry by entry, and what is sampled from a table against the table.
+//! Compares tables with those of Gymnasium 1.4, entry by entry, and samples from a table with the table.
 //!
-//! `scripts/record_tables.py` made the recordings and says what is in them.
+//! `scripts/record_tables.py` made the recordings and describes them.
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
@@ -21,7 +21,7 @@ fn options(entry: &Value) -> toml::Table {
     serde_json::from_value(entry["options"].clone()).unwrap()
 }
 
-/// The rows of a recorded file, state by state and action by action.
+/// The rows of a recorded file, ordered by state and then by action.
 fn rows(entry: &Value) -> Vec<Vec<TableOutcome>> {
     let text = std::fs::read_to_string(format!("{FOLDER}/{}", entry["file"].as_str().unwrap())).unwrap();
     let mut lines = text.lines();
@@ -38,7 +38,8 @@ fn rows(entry: &Value) -> Vec<Vec<TableOutcome>> {
     lines.map(|line| line.split(',').map(outcome).collect()).collect()
 }
 
-/// Every entry of every table: the same outcomes in the same order; probabilities within rounding, the rest equal.
+/// Every entry of every table has the same outcomes in the same order. Probabilities are equal up to rounding, and the rest
+/// is equal exactly.
 #[test]
 fn every_entry_is_gymnasiums() {
     let recordings = recordings();
@@ -81,8 +82,9 @@ fn specs() {
     }
 }
 
-/// Whether counts are those of draws with these probabilities. Each next state's count is held against Chernoff's bound,
-/// P(count >= q n) <= exp(-n KL(q || p)), for either side: a true table fails with less than 1 in 10^9 a next state.
+/// Whether these counts can be those of draws with these probabilities. Each next state's count is checked against Chernoff's
+/// bound, P(count >= q n) <= exp(-n KL(q || p)), on both sides. A true table fails with a probability below 10^-9 for each
+/// next state.
 fn plausible(probabilities: &BTreeMap<usize, f64>, counts: &BTreeMap<usize, f64>) -> bool {
     let n: f64 = counts.values().sum();
     let term = |q: f64, p: f64| if q > 0.0 { q * (q / p).ln() } else { 0.0 };
@@ -102,7 +104,7 @@ fn counts_of_another_table_are_not_plausible() {
     assert!(!plausible(&even, &[(0, 500.0), (1, 499.0), (2, 1.0)].into()), "the third cannot come");
 }
 
-/// The probabilities of next states, those of the same one added, and the impossible left out.
+/// The probabilities of the next states. Those of the same state are added, and impossible states are left out.
 fn next_states(table: &Table, state: usize, action: usize) -> BTreeMap<usize, f64> {
     let mut next = BTreeMap::new();
     for outcome in table.outcomes(state, action).iter().filter(|outcome| outcome.probability > 0.0) {
@@ -111,8 +113,8 @@ fn next_states(table: &Table, state: usize, action: usize) -> BTreeMap<usize, f6
     next
 }
 
-/// What Gymnasium's fickle passengers did, against our table of them, which has no counterpart in Gymnasium's. The
-/// counts are fixed; fewer than 100 next states.
+/// What Gymnasium's fickle passengers did, compared with npg's table of them. Gymnasium has no such table. The counts are
+/// recorded, and there are fewer than 100 next states.
 #[test]
 fn fickle_passengers_do_as_gymnasiums() {
     let options: toml::Table = "fickle_passenger = true".parse().unwrap();
@@ -131,8 +133,9 @@ fn fickle_passengers_do_as_gymnasiums() {
     }
 }
 
-/// What environments do, by the trainer's own path, against their tables: next states, rewards and endings of every state
-/// and action, and starts. Seeded; about 10^4 next states, so another seed would fail with a probability of 10^-5 at most.
+/// What environments do on the trainer's own path, compared with their tables: the next states, rewards and endings of every
+/// state and action, and the first states. The seed is fixed. There are about 10^4 next states, so another seed would fail
+/// with a probability of at most 10^-5.
 #[test]
 fn what_is_sampled_is_what_the_table_says() {
     let rain = "is_rainy = true\nrainy_probability = 0.5";

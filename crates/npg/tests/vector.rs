@@ -1,5 +1,5 @@
-//! Environments that can only step all together, and begin an episode by a step of its own, as Gymnasium's vector
-//! environments do.
+//! Environments that can only step all together and that begin an episode with a step of its own, as vector environments of
+//! Gymnasium do.
 
 #![allow(clippy::unwrap_used)] // a test
 
@@ -12,15 +12,15 @@ use npg::random::Stream;
 use npg::rollout::Sampler;
 use npg::train::Trainer;
 
-/// Length of the episodes of each environment; those of the second one are truncated.
+/// The length of each environment's episodes. Those of the second environment are truncated.
 const LENGTHS: [u32; 3] = [3, 5, 100];
 
-/// Environments whose observation is (environment, episode, step), and whose reward is the number of the step, from 1.
+/// Environments whose observation is (environment, episode, step) and whose reward is the number of the step, counted from 1.
 struct Counting {
     episodes: Vec<u32>,
     steps: Vec<u32>,
     begins: Vec<bool>,
-    /// Whether an episode is over, so that a step needs a reset before it.
+    /// Whether an episode has ended, so that a step needs a reset first.
     is_over: Vec<bool>,
     calls: u64,
     /// The call in which all simulations diverge.
@@ -94,7 +94,7 @@ impl EnvGroup for Counting {
     }
 }
 
-/// Whether batches are sampled ahead.
+/// Whether the next batch is sampled ahead.
 struct Ahead(bool);
 
 impl EnvSource for Ahead {
@@ -139,7 +139,7 @@ impl EnvSource for Source {
     }
 }
 
-/// Environments of which all diverge in one call.
+/// Environments that all diverge in the same call.
 struct Diverging(u64);
 
 impl EnvSource for Diverging {
@@ -207,8 +207,8 @@ fn every_row_is_a_transition_of_its_episode() {
     assert!(episodes > 50);
 }
 
-/// An environment whose part of the batch is full goes on unrecorded while others fill theirs. If it diverges then, that ends no
-/// rows again: those it has recorded are in a segment already.
+/// An environment whose part of the batch is full goes on unrecorded while the others fill theirs. If it diverges then, its
+/// rows must not be ended again, because they are in a segment already.
 #[test]
 fn a_divergence_after_a_full_part_leaves_each_row_in_one_segment() {
     let config = config();
@@ -230,13 +230,13 @@ fn what_environments_measure_is_a_metric() {
     assert_eq!(iteration.steps, 64);
 }
 
-/// Everything but times, and the parameters.
+/// Compares all metrics except the times, and the parameters.
 #[test]
 fn sampling_ahead_changes_nothing() {
     let run = |ahead| {
         let mut config = config();
         config.normalize.observations = true;
-        config.run.steps = 500; // a last batch that is shorter
+        config.run.steps = 500; // the last batch is shorter
         let mut trainer = Trainer::new(config, Box::new(Ahead(ahead))).unwrap();
         let rows: Vec<Vec<(&str, u64)>> = (&mut trainer)
             .map(|iteration| {
@@ -252,7 +252,7 @@ fn sampling_ahead_changes_nothing() {
     assert_eq!((rows, theta, steps), run(false));
 }
 
-/// The environments have taken its steps, whatever the total is now.
+/// The environments have already taken the steps of that batch, whatever the total is now.
 #[test]
 fn a_batch_that_was_sampled_ahead_is_used_after_the_total_has_changed() {
     let ends = |total, new_total| {
@@ -268,7 +268,7 @@ fn a_batch_that_was_sampled_ahead_is_used_after_the_total_has_changed() {
     assert_eq!(ends(256, 100), [128], "64 steps were sampled ahead");
 }
 
-/// Native environments, which can be saved, from a source that samples on one thread.
+/// Native environments, which can be saved. Their source samples on one thread.
 struct OneThread;
 
 impl EnvSource for OneThread {
@@ -289,7 +289,7 @@ fn native() -> Box<dyn EnvSource> {
     npg::env::registry::make("CartPole-v1", &toml::Table::new()).unwrap()
 }
 
-/// A batch sampled ahead is not in a checkpoint, so the environments must not stand after it.
+/// A batch that was sampled ahead is not in a checkpoint, so the saved environments must be in the state before it.
 #[test]
 fn a_run_on_one_thread_is_resumed_as_the_uninterrupted_one() {
     let end = |trainer: &mut Trainer| {
@@ -307,7 +307,7 @@ fn a_run_on_one_thread_is_resumed_as_the_uninterrupted_one() {
     }
 }
 
-/// Those that are done go on beside it, as environments do: an episode that is over begins anew.
+/// Environments that have finished go on meanwhile, as environments do: they begin a new episode.
 #[test]
 fn evaluation_waits_for_the_longest_episode() {
     let config = config();
@@ -329,7 +329,7 @@ fn an_evaluation_says_how_many_episodes_diverged() {
     assert!(note.starts_with("2 of 3 evaluation episodes ended because the simulation diverged"), "{note}");
 }
 
-/// An episode begins in the given state, and the first observation is of that state.
+/// An episode begins in the given state, and its first observation is of that state.
 #[test]
 fn native_environments_begin_in_given_states() {
     let observation = |id: &str, state: &[f64]| {

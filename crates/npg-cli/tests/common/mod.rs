@@ -1,4 +1,4 @@
-//! The program in a directory of its own, and what it leaves there.
+//! Runs the program in a directory of its own, and reads what it leaves there.
 
 #![allow(dead_code)] // each test binary uses a part
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
@@ -9,11 +9,11 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
-/// A small and fast run on CartPole-v1: 8 environments, 500 steps an iteration.
+/// A small and fast run on CartPole-v1 with 8 environments and 500 steps per iteration.
 pub(crate) const SMALL: &str = "train CartPole-v1 --set rollout.batch_steps=500 --set policy.hidden=[8] --set value.hidden=[8] \
                          --set value.epochs=2 --set run.eval_episodes=3";
 
-/// The search path with the folder of the tested program in front.
+/// The search path, with the folder of the tested program in front.
 pub(crate) fn with_npg_on_path() -> std::ffi::OsString {
     let npg = Path::new(assert_cmd::cargo::cargo_bin!("npg"));
     let rest = std::env::var_os("PATH").unwrap_or_default();
@@ -29,7 +29,7 @@ impl Place {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// A place with a finished [`SMALL`] run in `out`.
+    /// A directory with a finished [`SMALL`] run in `out`.
     pub(crate) fn with_run(out: &str, flags: &str) -> Self {
         let place = Self::new();
         place.done(&format!("{SMALL} --steps 2000 --out {out} --quiet {flags}"));
@@ -40,14 +40,14 @@ impl Place {
         self.0.path().join(inside)
     }
 
-    /// `npg` with the words of `line`, on the path as a user has it.
+    /// `npg` with the words of `line`. It is on the search path, as users have it.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = self.command_off_path(line);
         command.env("PATH", with_npg_on_path());
         command
     }
 
-    /// As [`Place::command`], where no shell would find it by its name.
+    /// Like [`Place::command`], but a shell would not find the program by its name.
     pub(crate) fn command_off_path(&self, line: &str) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("npg"));
         for name in ["NO_COLOR", "TERM", "COLUMNS", "RUST_BACKTRACE"] {
@@ -57,26 +57,26 @@ impl Place {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs `npg` to its end.
     pub(crate) fn npg(&self, line: &str) -> Ended {
         Ended::from(self.command(line).output().unwrap())
     }
 
-    /// Runs it to its end, which must be a good one.
+    /// Runs `npg` to its end, which must be a success.
     pub(crate) fn done(&self, line: &str) -> Ended {
         let ended = self.npg(line);
         assert_eq!(ended.code, Some(0), "npg {line}\n{}\n{}", ended.out, ended.err);
         ended
     }
 
-    /// Starts it with pipes. It heeds SIGINT, also where this test is a background job and ignores it.
+    /// Starts `npg` with pipes. It reacts to SIGINT even if this test is a background job that ignores it.
     pub(crate) fn start(&self, line: &str) -> Child {
         let mut command =
             if cfg!(target_os = "linux") { self.signaled("--default-signal=INT", line) } else { self.command(line) };
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// As [`Place::command`], with a signal ignored or not from the start, as `how` tells `env`.
+    /// Like [`Place::command`]. `how` tells `env` whether a signal is ignored from the start.
     pub(crate) fn signaled(&self, how: &str, line: &str) -> Command {
         let npg = self.command(line);
         let mut command = Command::new("env");
@@ -92,7 +92,7 @@ impl Place {
         std::fs::read_to_string(self.path(path)).unwrap()
     }
 
-    /// Names in a directory, sorted.
+    /// The names in a directory, sorted.
     pub(crate) fn names(&self, path: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(path)).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -100,8 +100,8 @@ impl Place {
         names
     }
 
-    /// Everything that a run computed and that may not depend on time, threads or interruptions: its metrics, its
-    /// evaluations, and the tensors of its last and best checkpoints.
+    /// Every result of a run that must not depend on time, threads or interruptions: its metrics, its evaluations, and the
+    /// tensors of its last and best checkpoints.
     pub(crate) fn results(&self, run: &str) -> Results {
         let last = self.names(&format!("{run}/checkpoints")).into_iter().filter(|name| name.starts_with("step-")).max();
         Results {
@@ -129,7 +129,7 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// As `==`, saying what differs.
+    /// Like `==`, but says what differs.
     pub(crate) fn assert_same(&self, other: &Results, what: &str) {
         for (a, b) in self.metrics.iter().zip(&other.metrics) {
             assert_eq!(a, b, "{what}");
@@ -144,7 +144,7 @@ impl Results {
 /// How a program ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// None: by a signal.
+    /// None if a signal ended it.
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -158,7 +158,7 @@ impl From<Output> for Ended {
 }
 
 impl Ended {
-    /// Exit code, standard output and standard error, as one text.
+    /// The exit code, standard output and standard error, as one text.
     pub(crate) fn shown(&self) -> String {
         let end = self.code.map_or("ended by a signal".into(), |code| format!("exit code {code}"));
         format!("{end}\n{}{}{}", self.out, if self.err.is_empty() { "" } else { "--- stderr\n" }, self.err)
@@ -179,7 +179,7 @@ fn without_times(mut row: Map<String, Value>) -> Map<String, Value> {
     row
 }
 
-/// Names, types, shapes and places of the tensors, and their bytes; without the header, which tells a time.
+/// The names, types, shapes and places of the tensors, and their bytes. The header is left out, because it has a time in it.
 fn tensors(path: &Path) -> (Value, Vec<u8>) {
     let bytes = std::fs::read(path).unwrap();
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -188,8 +188,8 @@ fn tensors(path: &Path) -> (Value, Vec<u8>) {
     (header, bytes[8 + length..].to_vec())
 }
 
-/// Hides in a snapshot what differs from run to run or with every change of the numerics: times, rates, returns, and
-/// the rows of the table.
+/// Replaces in a snapshot what differs from run to run or with every change of the numerics: times, rates, returns and the
+/// rows of the table.
 pub(crate) fn with_numbers_hidden(text: &str) -> String {
     let hidden = |line: &str| -> String {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! What holds of every MuJoCo environment, whatever Gymnasium does.
+//! Properties that every MuJoCo environment must have, whatever Gymnasium does.
 
 use super::{has_mujoco, tasks};
 use npg::Error;
@@ -34,14 +34,14 @@ impl One {
 
     fn step(&mut self) -> Result<Outcome, String> {
         let mut outcomes = [Outcome { reward: f64::NAN, ending: Ending::Running }];
-        self.action.iter_mut().for_each(|a| *a = -*a); // as strong as it gets
+        self.action.iter_mut().for_each(|a| *a = -*a); // the strongest action, in alternating directions
         let actions = Actions::of_reals(&self.action, self.action.len());
         let stepped = self.group.step(&[0], actions, &mut self.rng, &mut self.observation, &mut outcomes);
         stepped.map_err(|fault| fault.message)?;
         Ok(outcomes[0])
     }
 
-    /// Observations and rewards of some steps, as bits.
+    /// The observations and rewards of some steps, as bits.
     fn bits(&mut self, steps: usize) -> Vec<u64> {
         let mut bits = Vec::new();
         for _ in 0..steps {
@@ -52,7 +52,7 @@ impl One {
     }
 }
 
-/// Also where contacts are, and in an environment that has been elsewhere before.
+/// This must also hold during contacts, and in an environment that was in another state before.
 #[test]
 fn a_state_that_is_saved_goes_on_with_the_same_bits() {
     if !has_mujoco() {
@@ -77,7 +77,7 @@ fn a_state_that_is_saved_goes_on_with_the_same_bits() {
     }
 }
 
-/// Metrics and parameters of a run, as bits, from where it stands to its end.
+/// The metrics and parameters of a run, as bits, from its current state to its end.
 fn trace(trainer: &mut Trainer) -> Vec<u64> {
     let mut bits = Vec::new();
     while let Some(iteration) = trainer.step() {
@@ -124,7 +124,7 @@ fn a_diverged_simulation_ends_its_episode_or_the_run() {
         for (options, stops) in [("", false), ("on_divergence = 'error'", true)] {
             let mut one = One::new(id, options, 1);
             let mut state = one.group.save(0).unwrap();
-            state[1 + nq + 3] = 9e9; // a velocity: time and positions stand before
+            state[1 + nq + 3] = 9e9; // a velocity; the time and the positions come before it
             one.group.load(0, &state).unwrap();
             match one.step() {
                 Ok(outcome) => assert!(outcome.ending == Ending::Diverged && !stops, "{id}: {outcome:?}"),

@@ -1,9 +1,10 @@
-//! Episodes that scripts/mujoco_episodes.py has played in Gymnasium.
+//! Episodes that scripts/mujoco_episodes.py plays in Gymnasium.
 
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// What to play: a task, its options as TOML, how many episodes of at most how many steps, how many first observations.
+/// What to play: a task, its options as TOML, the number of episodes, the largest number of steps of each, and the number of
+/// first observations.
 pub(crate) struct Case {
     pub(crate) id: &'static str,
     pub(crate) options: toml::Table,
@@ -12,20 +13,20 @@ pub(crate) struct Case {
     pub(crate) resets: usize,
 }
 
-/// What Gymnasium made of a case.
+/// What Gymnasium returned for a case.
 pub(crate) struct Played {
     pub(crate) limit: Option<u64>,
     pub(crate) threshold: Option<f64>,
-    /// Bounds of actions.
+    /// The bounds of the actions.
     pub(crate) bounds: [Vec<f64>; 2],
     pub(crate) episodes: Vec<Vec<Step>>,
     /// Observations after resets.
     pub(crate) firsts: Vec<Vec<f64>>,
 }
 
-/// One step of Gymnasium's.
+/// One step in Gymnasium.
 pub(crate) struct Step {
-    /// MuJoCo's integration state before the step, and the position whose velocity is rewarded: what npg saves.
+    /// What npg saves: MuJoCo's integration state before the step, and the position whose velocity is rewarded.
     pub(crate) before: Vec<f64>,
     pub(crate) action: Vec<f64>,
     pub(crate) observation: Vec<f64>,
@@ -33,7 +34,7 @@ pub(crate) struct Step {
     pub(crate) terminated: bool,
 }
 
-/// Lets Gymnasium play all cases. Gives which libmujoco it used, too.
+/// Lets Gymnasium play all cases. Returns also which libmujoco it used.
 pub(crate) fn play(python: &Path, cases: &[Case]) -> (Value, Vec<Played>) {
     let folder = tempfile::tempdir().unwrap();
     let list: Vec<Value> = cases.iter().map(request).collect();
@@ -43,7 +44,7 @@ pub(crate) fn play(python: &Path, cases: &[Case]) -> (Value, Vec<Played>) {
     let output = std::process::Command::new(python)
         .arg(script)
         .args([&file, folder.path()])
-        .current_dir(folder.path()) // MuJoCo's log goes there
+        .current_dir(folder.path()) // MuJoCo writes its log there
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! Every task against Gymnasium's own, live, on the same libmujoco.
+//! Compares every task with Gymnasium's own, live, on the same libmujoco.
 
 use super::episodes::{Case, Played, Step, play};
 use super::tasks;
@@ -7,10 +7,10 @@ use npg::env::{Actions, Ending, EnvGroup, Outcome, Space, mujoco};
 use npg::random::{Purpose, Stream};
 use std::path::PathBuf;
 
-/// Largest difference that is taken for rounding: sums of squares, sines and norms are not computed in the same order.
+/// The largest difference that counts as rounding. Sums of squares, sines and norms are not computed in the same order.
 const ROUNDING: f64 = 1e-12;
 
-/// Options of each task other than the defaults, all at once.
+/// Options of each task that differ from the defaults, all at once.
 const OTHERS: &[(&str, &str)] = &[
     ("HalfCheetah-v5", "frame_skip = 3, forward_reward_weight = 2.0, ctrl_cost_weight = 0.3, reset_noise_scale = 0.5"),
     ("Hopper-v5", "terminate_when_unhealthy = false, healthy_reward = 0.5, healthy_z_range = [1.1, 1.3]"),
@@ -39,7 +39,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("Pusher-v5", "frame_skip = 3, reward_near_weight = 2.0, reward_dist_weight = 0.2, reward_control_weight = 1.0"),
 ];
 
-/// Ten whole episodes of each task with its defaults; two short ones with other options.
+/// Ten whole episodes of each task with its defaults, and two short ones with other options.
 fn cases() -> Vec<Case> {
     let defaults = tasks().map(|entry| {
         let options = toml::Table::new();
@@ -57,13 +57,13 @@ fn cases() -> Vec<Case> {
     defaults.chain(others).collect()
 }
 
-/// The environment of a case, which is stepped alone.
+/// The environment of a case. It is stepped alone.
 struct Replay {
     group: Box<dyn EnvGroup>,
     rng: [Stream; 1],
 }
 
-/// What npg made of a step.
+/// What npg returned for a step.
 struct Made {
     observation: Vec<f64>,
     outcome: Outcome,
@@ -133,7 +133,7 @@ fn every_task_is_that_of_gymnasium() {
                 replay.load(step);
                 each.compare(step, &replay.step(step), &format!("{}, episode {number}, step {count}", case.id));
             }
-            // Without setting the state: the same bits of the whole state for the first 20 steps.
+            // Here the state is not set. All bits of the state must be the same for the first 20 steps.
             replay.load(&episode[0]);
             for (count, step) in episode.iter().take(20).enumerate() {
                 let place = format!("{}, episode {number}, free step {count}", case.id);
@@ -148,9 +148,9 @@ fn every_task_is_that_of_gymnasium() {
     }
 }
 
-/// Means and standard deviations of first observations, within 6 standard errors, or 1e-9 where nothing is random. Seeds
-/// are fixed on both sides. The variance of a sample's variance is taken for that of a normal distribution times 4:
-/// inertias and forces have heavier tails.
+/// The means and standard deviations of first observations must agree within 6 standard errors, or within 1e-9 if nothing is
+/// random. Seeds are fixed on both sides. The variance of a sample's variance is taken as 4 times that of a normal
+/// distribution, because inertias and forces have heavier tails.
 fn starts_are_alike(case: &Case, played: &Played, replay: &mut Replay) {
     let n = played.firsts.len() as f64;
     let mut rng = Stream::new(3, Purpose::Test, 1);
