@@ -129,7 +129,7 @@ impl Values {
         self.0[name].as_str().expect("the table of options says string")
     }
 
-    /// The least and the greatest value of the range `name`.
+    /// The smallest and the largest value of the range `name`.
     pub fn range(&self, name: &str) -> [f64; 2] {
         let bounds = self.0[name].as_array().and_then(|bounds| {
             let [low, high] = bounds.as_slice() else { return None };
@@ -144,7 +144,7 @@ impl Values {
     }
 }
 
-/// What to say of the option `name`, which is none of `options`.
+/// The message about the option `name`, which is not one of `options`.
 fn unknown(id: &str, options: &[EnvOption], name: &str) -> String {
     let names: Vec<_> = options.iter().map(|option| option.name).collect();
     match nearest(name, names.iter().copied()) {

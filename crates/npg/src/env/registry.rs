@@ -1,6 +1,6 @@
-//! The native environments: which there are, what options they take, and making them by id.
+//! The native environments: which ones there are, which options they take, and how they are made by id.
 //!
-//! Each family lists its environments in its own module; a new family is a new line in `FAMILIES`.
+//! Each family lists its environments in its own module. A new family needs one new line in `FAMILIES`.
 
 use super::options::{EnvOption, Values};
 use super::tabular::Table;
@@ -38,8 +38,8 @@ pub struct Entry {
 /// ```
 ///
 /// # Errors
-/// [`Error::UnknownEnvironment`] with the nearest id, or [`Error::Config`] with every option that is unknown,
-/// of a wrong type or out of range; [`Error::Library`] for an environment of Gymnasium without Python.
+/// [`Error::UnknownEnvironment`] with the nearest id. [`Error::Config`] with every option that is unknown, of a wrong type or
+/// out of range. [`Error::Library`] for an environment of Gymnasium without Python.
 pub fn make(id: &str, options: &toml::Table) -> Result<Box<dyn EnvSource>> {
     if let Some(id) = id.strip_prefix(GYMNASIUM_SCHEME) {
         return make_gymnasium(id, options);
@@ -67,17 +67,17 @@ pub fn table(id: &str, options: &toml::Table) -> Result<Table> {
     table(&Values::read(entry.id, entry.options, options)?)
 }
 
-/// Makes an environment of a scheme from what stands behind the colon and from its options.
+/// Makes an environment that is not native from the part of its id after the colon and from its options.
 pub type MakeForeign = fn(&str, &toml::Table) -> Result<Box<dyn EnvSource>>;
 
-/// Who makes environments of a scheme that is not native.
+/// The function that makes Gymnasium's environments.
 static GYMNASIUM: OnceLock<MakeForeign> = OnceLock::new();
 
-/// What the ids of Gymnasium's environments begin with, such as `gym:LunarLander-v3`.
+/// The prefix of the ids of Gymnasium's environments, such as `gym:LunarLander-v3`.
 pub const GYMNASIUM_SCHEME: &str = "gym:";
 
-/// Lets `make` make Gymnasium's environments, which need Python: the Python package calls this. Only the first call has
-/// an effect.
+/// Lets `make` make Gymnasium's environments, which need Python. The Python package calls this. Only the first call has an
+/// effect.
 pub fn use_gymnasium(make: MakeForeign) {
     let _ = GYMNASIUM.set(make); // a later call changes nothing, as documented
 }
@@ -87,11 +87,12 @@ pub fn has_gymnasium() -> bool {
     GYMNASIUM.get().is_some()
 }
 
-/// As [`make`], for an id that stands in a file. Gymnasium's id `module:Name` imports a Python module, and no file may
-/// have that done: the user must have named the same environment (`named`).
+/// Like [`make`], for an id that was read from a file. Gymnasium's id `module:Name` imports a Python module, and no file may
+/// cause that. So the user must have named the same environment, which is `named`.
 ///
 /// # Errors
-/// As [`make`]; [`Error::Run`] when the id imports a module and was not named, and when another one was.
+/// Those of [`make`]. [`Error::Run`] if the id imports a module and the user named no environment, or if the user named
+/// another one.
 pub fn make_saved(id: &str, options: &toml::Table, named: Option<&str>) -> Result<Box<dyn EnvSource>> {
     match (named, imported_module(id)) {
         (Some(named), _) if named != id => Err(Error::Run(format!("the run is of {id}, and {named} was asked for"))),
@@ -143,7 +144,8 @@ mod tests {
     use crate::random::{Purpose, Stream};
     use crate::setting::Kind;
 
-    /// The environment with its defaults; None if it needs a library that is not installed, and says how to get it.
+    /// The environment with its defaults. None if it needs a library that is not installed; the error must then say how to
+    /// install it.
     fn installed(id: &str) -> Option<Box<dyn EnvSource>> {
         match make(id, &toml::Table::new()) {
             Ok(source) => Some(source),
@@ -155,7 +157,7 @@ mod tests {
         }
     }
 
-    /// Every environment of the table can be made, reset, stepped, saved and loaded, and says its own id.
+    /// Every environment of the table can be made, reset, stepped, saved and loaded, and reports its own id.
     #[test]
     fn every_entry_works_with_its_defaults() {
         for entry in entries() {
@@ -212,7 +214,7 @@ mod tests {
         assert!(text.contains("module `evil`") && text.ends_with("--env gym:evil:Thing-v0"), "{text}");
         assert!(message("gym:a:evil:Thing-v0", None).contains("module `a:evil`"));
         assert!(message("gym:evil:Thing-v0", Some("gym:good:Thing-v0")).contains("gym:good:Thing-v0 was asked for"));
-        // Named by the user, it gets as far as this program can go.
+        // With the environment named by the user, only Python is missing.
         assert!(message("gym:evil:Thing-v0", Some("gym:evil:Thing-v0")).contains("needs Python"));
         assert!(message("gym:Thing-v0", None).contains("needs Python"));
         assert!(make_saved("CartPole-v1", &none, None).is_ok());

@@ -1,8 +1,8 @@
 //! Acrobot-v1: a double pendulum with a motor at the elbow; swing its tip above the bar.
 //!
-//! State: angle theta1 of the first link (rad, 0 hangs down), angle theta2 of the second relative to the first,
-//! and their velocities. The torque at the elbow is -1, 0 or 1 N m (actions 0, 1, 2). Both links have length 1 m,
-//! mass 1 kg, center of mass in the middle and moment of inertia 1 kg m^2; with g = 9.8 m/s^2,
+//! The state is the angle theta1 of the first link (rad, 0 hangs down), the angle theta2 of the second link relative to the
+//! first, and their velocities. The torque at the elbow is -1, 0 or 1 N m for the actions 0, 1 and 2. Both links have length
+//! 1 m, mass 1 kg, their center of mass in the middle and moment of inertia 1 kg m^2. With g = 9.8 m/s^2, the equations are
 //!
 //! ```text
 //! d1   = 3.5 + cos theta2          d2 = 1.25 + 0.5 cos theta2
@@ -12,10 +12,10 @@
 //! theta1'' = -(d2 theta2'' + phi1) / d1
 //! ```
 //!
-//! in one Runge-Kutta step (fourth order) of 0.2 s; then the angles are wrapped to [-pi, pi] and the velocities
-//! clipped to +-4 pi and +-9 pi rad/s. The episode terminates when the tip's height -cos theta1 -
-//! cos(theta1 + theta2) exceeds 1; each step earns -1, the last one 0. The observation is (cos theta1, sin theta1,
-//! cos theta2, sin theta2, theta1', theta2'). It starts uniformly in [-0.1, 0.1] in all four.
+//! They are integrated with one Runge-Kutta step (fourth order) of 0.2 s. Then the angles are wrapped to [-pi, pi] and the
+//! velocities are clipped to +-4 pi and +-9 pi rad/s. The episode terminates when the tip's height -cos theta1 - cos(theta1 +
+//! theta2) exceeds 1. Each step earns -1, and the last one 0. The observation is (cos theta1, sin theta1, cos theta2, sin
+//! theta2, theta1', theta2'). An episode starts uniformly in [-0.1, 0.1] in all four state variables.
 //!
 //! Source: Sutton, "Generalization in reinforcement learning" (NIPS 1995); Sutton and Barto's book, which has the
 //! term in theta1'^2 that the paper's equations lack (`book_or_nips = "nips"` leaves it out, as in Gymnasium).
@@ -41,7 +41,7 @@ pub struct Acrobot {
 /// The options of an [`Acrobot`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AcrobotOptions {
-    /// The equations of the NIPS paper instead of the book's.
+    /// Whether to use the equations of the NIPS paper instead of the book's.
     pub nips: bool,
     /// The largest uniform noise that is added to each torque (N m).
     pub torque_noise_max: f64,
@@ -140,10 +140,10 @@ impl Env for Acrobot {
     }
 }
 
-/// `angle` in [-pi, pi], by whole turns.
+/// `angle` in [-pi, pi], moved by whole turns.
 fn wrapped(mut angle: f64) -> f64 {
     if angle.abs() > 100.0 {
-        angle %= 2.0 * PI; // only from a loaded state; one step turns less than twice
+        angle %= 2.0 * PI; // only needed for a loaded state; one step turns less than twice
     }
     while angle > PI {
         angle -= 2.0 * PI;

@@ -1,8 +1,8 @@
 //! CartPole-v1: a pole hinged on a cart that runs on a track without friction.
 //!
-//! State: position x (m) and velocity of the cart, angle theta (rad, 0 is upright) and angular velocity of the
-//! pole. With the force F = -10 N (action 0) or 10 N (action 1), total mass M = 1.1 kg, pole mass m = 0.1 kg and
-//! half the pole's length l = 0.5 m,
+//! The state is the position x (m) and the velocity of the cart, and the angle theta (rad, 0 is upright) and the angular
+//! velocity of the pole. The force F is -10 N for action 0 and 10 N for action 1. With the total mass M = 1.1 kg, the pole's
+//! mass m = 0.1 kg and half the pole's length l = 0.5 m, the equations are
 //!
 //! ```text
 //! t       = (F + m l theta'^2 sin theta) / M
@@ -10,8 +10,8 @@
 //! x''     = t - m l theta'' cos theta / M
 //! ```
 //!
-//! in explicit Euler steps of 0.02 s. The episode terminates when |x| > 2.4 m or |theta| > 12 degrees. Each step
-//! earns 1, the last one too. It starts uniformly in [-0.05, 0.05] in all four.
+//! They are integrated with explicit Euler steps of 0.02 s. The episode terminates when |x| > 2.4 m or |theta| > 12 degrees.
+//! Each step earns 1, and so does the last one. An episode starts uniformly in [-0.05, 0.05] in all four state variables.
 //!
 //! Source: Barto, Sutton and Anderson, "Neuronlike adaptive elements that can solve difficult learning control
 //! problems" (1983), with the equations of Florian (2007) without friction, as in Gymnasium.
@@ -52,7 +52,7 @@ impl Env for CartPole {
     fn spec(&self) -> Spec {
         Spec {
             id: "CartPole-v1".into(),
-            // Twice the limits, so that the observation at the fall is inside.
+            // These are twice the limits, so that the observation at the fall is within the bounds.
             observation: symmetric(&[2.0 * POSITION_LIMIT, f64::INFINITY, 2.0 * ANGLE_LIMIT, f64::INFINITY]),
             action: Space::Discrete(2),
             max_episode_steps: Some(500),

@@ -1,8 +1,8 @@
 //! Classic control: the dynamics, spaces, rewards and limits of Gymnasium 1.4, step for step.
 //!
-//! Where Gymnasium's numbers pass through f32 (bounds, some states and actions), they do so here as well;
-//! `tests/gymnasium.rs` replays recorded transitions. Observations are given in f64, before the cast to f32.
-//! Resets draw from the same distributions but from npg's own streams, so episodes differ from Gymnasium's.
+//! Gymnasium rounds some numbers to f32: bounds, some states and some actions. They are rounded here as well.
+//! `tests/gymnasium.rs` replays recorded transitions. Observations are given in f64, before the cast to f32. Resets draw from
+//! the same distributions but from npg's own streams, so episodes differ from Gymnasium's.
 
 mod acrobot;
 mod cartpole;

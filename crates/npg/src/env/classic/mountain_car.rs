@@ -1,16 +1,16 @@
 //! MountainCar-v0: a car too weak for the hill must swing back and forth to reach the flag.
 //!
-//! State and observation: position (m, in [-1.2, 0.6]) and velocity (m per step, in [-0.07, 0.07]). Actions 0, 1, 2
-//! push left, not at all, right. In each step,
+//! The state is the position (m, in [-1.2, 0.6]) and the velocity (m per step, in [-0.07, 0.07]), and both are observed. The
+//! actions 0, 1 and 2 push left, not at all, and right. Each step computes
 //!
 //! ```text
 //! velocity += 0.001 (action - 1) - 0.0025 cos(3 position)
 //! position += velocity
 //! ```
 //!
-//! both clipped to their ranges; at the left wall the car stops. The episode terminates when the position is at
-//! least 0.5 and the velocity at least `goal_velocity` (option, 0). Each step earns -1. It starts at rest,
-//! uniformly in [-0.6, -0.4].
+//! Both are clipped to their ranges, and the car stops at the left wall. The episode terminates when the position is at least
+//! 0.5 and the velocity at least `goal_velocity` (option, 0). Each step earns -1. An episode starts at rest, uniformly in
+//! [-0.6, -0.4].
 //!
 //! Source: Moore, "Efficient memory-based learning for robot control" (1990), in the form of Sutton and Barto's
 //! book and Gymnasium 1.4.

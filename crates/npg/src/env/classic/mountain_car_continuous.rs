@@ -1,7 +1,7 @@
 //! MountainCarContinuous-v0: the mountain car with a force of any strength, and a cost for it.
 //!
-//! State and observation: position (m, in [-1.2, 0.6]) and velocity (m per step, in [-0.07, 0.07]). With the action
-//! a and the force f, which is a clipped to [-1, 1],
+//! The state is the position (m, in [-1.2, 0.6]) and the velocity (m per step, in [-0.07, 0.07]), and both are observed. The
+//! force f is the action a clipped to [-1, 1]. Each step computes
 //!
 //! ```text
 //! velocity += 0.0015 f - 0.0025 cos(3 position)
@@ -9,12 +9,13 @@
 //! reward    = -0.1 a^2, and 100 more at the goal      (a is not clipped here)
 //! ```
 //!
-//! both clipped to their ranges; at the left wall the car stops. The episode terminates when the position is at
-//! least 0.45 and the velocity at least `goal_velocity` (option, 0). It starts at rest, uniformly in [-0.6, -0.4].
+//! Position and velocity are clipped to their ranges, and the car stops at the left wall. The episode terminates when the
+//! position is at least 0.45 and the velocity at least `goal_velocity` (option, 0). An episode starts at rest, uniformly in
+//! [-0.6, -0.4].
 //!
-//! Source: Gymnasium 1.4 (after Sigaud, de Broissia, Schaul and Martin H.). There the action is f32 and so is the
-//! state after a step, whose arithmetic and comparisons are then in f32; only a reset leaves an f64 state. The
-//! same roundings are made here.
+//! Source: Gymnasium 1.4 (after Sigaud, de Broissia, Schaul and Martin H.). There the action is f32, and so is the state
+//! after a step. Its arithmetic and comparisons are then in f32. Only a reset leaves an f64 state. The same roundings are
+//! made here.
 
 use super::mountain_car::{GRAVITY, MAX_SPEED, POSITIONS, START};
 use super::{bounds, restored, single};
@@ -28,7 +29,7 @@ const GOAL_POSITION: f64 = 0.45; // m
 #[derive(Clone, Debug)]
 pub struct MountainCarContinuous {
     goal_velocity: f64,
-    /// Position, velocity: f32 numbers unless a reset was the last.
+    /// The position and the velocity. They are f32 numbers, except right after a reset.
     state: [f64; 2],
 }
 
@@ -59,7 +60,7 @@ impl Env for MountainCarContinuous {
     fn step(&mut self, action: Action<'_>, _rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
         let action = action.reals()[0] as f32;
         let [position, velocity] = self.state;
-        // One operation in f64, then rounded, is the operation in f32 (double rounding is harmless for + and x).
+        // An operation in f64 that is then rounded equals the operation in f32. Double rounding is harmless for + and x.
         let in_single = self.state.iter().all(|&x| x == single(x));
         let round = |x: f64| if in_single { single(x) } else { x };
 
@@ -67,7 +68,7 @@ impl Env for MountainCarContinuous {
         let push = if action.abs() <= 1.0 {
             f64::from(action * POWER as f32 - slope as f32)
         } else {
-            f64::from(action.clamp(-1.0, 1.0)) * POWER - slope // A clipped force is a Python float.
+            f64::from(action.clamp(-1.0, 1.0)) * POWER - slope // In Gymnasium a clipped force is a Python float.
         };
         let max_speed = round(MAX_SPEED);
         let velocity = round(velocity + round(push)).clamp(-max_speed, max_speed);

@@ -1,18 +1,19 @@
 //! Pendulum-v1: swing up a rigid pendulum with a torque that is too weak to lift it, and hold it there.
 //!
-//! State: angle theta (rad, 0 is upright, not wrapped) and angular velocity (rad/s). With the torque u, clipped to
-//! +-2 N m, gravity g (10 m/s^2 unless the option `g` says otherwise), mass m = 1 kg and length l = 1 m,
+//! The state is the angle theta (rad, 0 is upright, not wrapped) and the angular velocity (rad/s). The torque u is clipped to
+//! +-2 N m. Gravity g is 10 m/s^2 unless the option `g` says otherwise. With the mass m = 1 kg and the length l = 1 m, the
+//! equation and the reward are
 //!
 //! ```text
 //! theta'' = 3 g / (2 l) sin theta + 3 / (m l^2) u
 //! reward  = -(theta^2 + 0.1 theta'^2 + 0.001 u^2)      theta in [-pi, pi), before the step
 //! ```
 //!
-//! in semi-implicit Euler steps of 0.05 s: velocity first (clipped to +-8 rad/s), then the angle. The observation
-//! is (cos theta, sin theta, theta'). It never terminates and starts uniformly with theta in [-pi, pi] and theta'
-//! in [-1, 1].
+//! The equation is integrated with semi-implicit Euler steps of 0.05 s: first the velocity (clipped to +-8 rad/s), then the
+//! angle. The observation is (cos theta, sin theta, theta'). The episode never terminates. It starts uniformly with theta in
+//! [-pi, pi] and theta' in [-1, 1].
 //!
-//! Source: Gymnasium 1.4, whose actions are f32: the torque is rounded to f32 and its terms are computed in f32.
+//! Source: Gymnasium 1.4. Its actions are f32, so the torque is rounded to f32 and its terms are computed in f32.
 
 use std::f64::consts::PI;
 

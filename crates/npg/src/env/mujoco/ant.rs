@@ -1,10 +1,10 @@
 //! Ant-v5: a body on four legs walks forward.
 //!
-//! Observation: positions (13 of 15: without x and y), velocities (14) and the external forces and torques on 13 bodies
-//! (78), each clipped to -1..1. Action: 8 torques. Reward: forward velocity of the main body (of x, m/s), plus 1 where
-//! healthy, minus 0.5 times the squared controls, minus 5e-4 times the squared clipped forces. Healthy: a finite state
-//! and a height between 0.2 and 1 m; else the episode terminates. Start: the model's pose, positions with uniform,
-//! velocities with normal noise of 0.1.
+//! Observation: the positions (13 of 15, without x and y), the velocities (14), and the external forces and torques on 13
+//! bodies (78), each clipped to -1..1. Action: 8 torques. Reward: the forward velocity of the main body (along x, m/s), plus
+//! 1 while it is healthy, minus 0.5 times the squared controls, minus 5e-4 times the squared clipped forces. It is healthy if
+//! its state is finite and its height is between 0.2 and 1 m. Otherwise the episode terminates. An episode starts in the
+//! model's pose, with uniform noise of 0.1 on the positions and normal noise of 0.1 on the velocities.
 //! Source: Schulman, Moritz, Levine, Jordan & Abbeel 2016 (the body), Gymnasium 1.4 `ant_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, INCLUDE_CFRC_EXT, ON_DIVERGENCE, TERMINATE};
@@ -82,7 +82,7 @@ struct Ant {
 }
 
 impl Ant {
-    /// External forces on all bodies, the world first, 6 numbers each.
+    /// The external forces on all bodies, 6 numbers each. The world is the first body.
     fn forces<'a>(&self, now: &View<'a>) -> impl Iterator<Item = f64> + use<'a> {
         let [low, high] = self.forces;
         now.get("cfrc_ext").iter().map(move |force| force.clamp(low, high))
@@ -113,7 +113,7 @@ impl Task for Ant {
 
     fn reward(&self, now: &View<'_>, velocity: f64, action: &[f64]) -> StepReward {
         let [low, high] = self.heights;
-        let healthy = (low..=high).contains(&now.qpos()[2]); // an infinite state is a diverged one
+        let healthy = (low..=high).contains(&now.qpos()[2]); // an infinite state counts as diverged
         let rewards = velocity * self.forward + if healthy { self.healthy } else { 0.0 };
         let contact: f64 = self.forces(now).map(|force| force * force).sum();
         let costs = self.control * squares(action) + self.contact * contact;

@@ -7,16 +7,16 @@ use crate::random::Stream;
 use npg_mujoco::{Model, Simulation};
 use std::sync::Arc;
 
-/// The fixed properties of an environment other than its task and its model.
+/// The fixed properties of an environment, except its task and its model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Its id.
+    /// The id of the environment.
     pub id: String,
-    /// Steps of the physics in a step of the environment.
+    /// The number of physics steps in a step of the environment.
     pub frame_skip: u32,
-    /// Time limit in steps of the environment.
+    /// The time limit in steps of the environment.
     pub max_episode_steps: Option<u32>,
-    /// Mean return at which it counts as solved.
+    /// The mean return at which the task counts as solved.
     pub reward_threshold: Option<f64>,
     /// Whether a diverged simulation stops the run, instead of ending the episode.
     pub divergence_stops: bool,
@@ -35,7 +35,7 @@ struct Shared {
     settings: Settings,
     fields: Vec<&'static str>,
     spec: Spec,
-    /// Seconds in a step of the environment.
+    /// The duration of a step of the environment in seconds.
     dt: f64,
 }
 
@@ -103,7 +103,7 @@ impl EnvSource for MujocoSource {
     }
 }
 
-/// The controls of a model within their bounds, which pass through f32 as in Gymnasium.
+/// The controls of a model within their bounds. The bounds are rounded to f32, as in Gymnasium.
 fn actions(model: &Model) -> Result<Space> {
     let bounds = model.constants("actuator_ctrlrange")?;
     let single = |x: f64| f64::from(x as f32);
@@ -152,7 +152,7 @@ impl MujocoEnv {
         Ok(())
     }
 
-    /// Begins an episode where positions and velocities are.
+    /// Begins an episode at the current positions and velocities.
     fn begin(&mut self, observation: &mut [f64]) -> Result<(), String> {
         self.simulation.forward().map_err(|error| error.to_string())?;
         if self.has_diverged() {
@@ -162,7 +162,7 @@ impl MujocoEnv {
         self.observe(observation)
     }
 
-    /// Whether MuJoCo had to reset a state with bad numbers, or one stands in the state now.
+    /// Whether MuJoCo had to reset a state with bad numbers, or the state has one now.
     fn has_diverged(&self) -> bool {
         self.simulation.has_diverged() || !self.simulation.state().iter().all(|x| x.is_finite())
     }

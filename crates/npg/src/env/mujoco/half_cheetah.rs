@@ -1,8 +1,8 @@
 //! HalfCheetah-v5: a planar cheetah with two legs runs forward.
 //!
-//! Observation: positions (8 of 9: without x) and velocities (9) of the joints. Action: 6 torques, geared by the model.
-//! Reward: forward velocity (of x, m/s) minus 0.1 times the squared controls. It never terminates. Start: the model's
-//! pose, positions with uniform, velocities with normal noise of scale 0.1.
+//! Observation: the positions (8 of 9, without x) and the velocities (9) of the joints. Action: 6 torques, geared by the
+//! model. Reward: the forward velocity (along x, m/s) minus 0.1 times the squared controls. The episode never terminates. It
+//! starts in the model's pose, with uniform noise of 0.1 on the positions and normal noise of 0.1 on the velocities.
 //! Source: Wawrzynski 2009 (the body), Gymnasium 1.4 `half_cheetah_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE};

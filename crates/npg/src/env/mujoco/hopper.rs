@@ -1,9 +1,9 @@
 //! Hopper-v5: a planar leg hops forward.
 //!
-//! Observation: positions (5 of 6: without x) and velocities (6), the latter clipped to -10..10. Action: 3 torques. Reward:
-//! forward velocity (of x, m/s), plus 1 where healthy, minus 0.001 times the squared controls. Healthy: height above
-//! 0.7 m, torso within 0.2 rad, every other position and velocity within 100; else the episode terminates. Start: the
-//! model's pose, with uniform noise of 0.005.
+//! Observation: the positions (5 of 6, without x) and the velocities (6), clipped to -10..10. Action: 3 torques. Reward: the
+//! forward velocity (along x, m/s), plus 1 while the body is healthy, minus 0.001 times the squared controls. It is healthy
+//! if its height is above 0.7 m, its torso is within 0.2 rad, and every other position and velocity is within 100. Otherwise
+//! the episode terminates. An episode starts in the model's pose, with uniform noise of 0.005.
 //! Source: Erez, Tassa & Todorov 2011 (the body), Gymnasium 1.4 `hopper_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE, TERMINATE};

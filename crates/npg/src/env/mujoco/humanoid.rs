@@ -1,10 +1,10 @@
 //! Humanoid-v5: a human figure walks forward.
 //!
-//! Observation (348): positions (22 of 24: without x and y), velocities (23), and of the 13 bodies their inertias (130),
-//! velocities (78) and external forces (78), and the joints' actuator forces (17). Action: 17 torques. Reward: 1.25
-//! times the forward velocity of the center of mass (of x, m/s), plus 5 where healthy, minus 0.1 times the squared
-//! controls, minus 5e-7 times the squared forces, at most 10. Healthy: height between 1 and 2 m; else the episode
-//! terminates. Start: the model's pose, with uniform noise of 0.01.
+//! Observation (348): the positions (22 of 24, without x and y) and the velocities (23); the inertias (130), velocities (78)
+//! and external forces (78) of the 13 bodies; and the joints' actuator forces (17). Action: 17 torques. Reward: 1.25 times
+//! the forward velocity of the center of mass (along x, m/s), plus 5 while the figure is healthy, minus 0.1 times the squared
+//! controls, minus 5e-7 times the squared forces, of which at most 10 is subtracted. It is healthy if its height is between 1
+//! and 2 m. Otherwise the episode terminates. An episode starts in the model's pose, with uniform noise of 0.01.
 //! Source: Tassa, Erez & Todorov 2012 (the body), Gymnasium 1.4 `humanoid_v5.py`.
 
 use super::settings::{self, EXCLUDE, INCLUDE_CFRC_EXT, ON_DIVERGENCE, TERMINATE};
@@ -85,7 +85,7 @@ impl Figure {
         }
     }
 
-    /// Without the world's rows (10 numbers of inertia, 6 of velocity and force) and the root joint's 6 forces.
+    /// The world's rows (10 numbers of inertia, 6 of velocity and of force) and the 6 forces of the root joint are left out.
     pub(super) fn observe(&self, now: &View<'_>, observation: &mut Vec<f64>) {
         observation.extend(without(now.qpos(), 2, self.exclude));
         observation.extend(now.qvel());
@@ -112,7 +112,7 @@ struct Humanoid {
     heights: [f64; 2],
     noise: f64,
     figure: Figure,
-    /// Of all bodies, the world first, in kg.
+    /// The masses of all bodies in kg. The world is the first.
     masses: Vec<f64>,
 }
 
@@ -129,7 +129,7 @@ impl Task for Humanoid {
         self.figure.observe(now, observation);
     }
 
-    /// The center of mass.
+    /// The x of the center of mass.
     fn position(&self, now: &View<'_>) -> f64 {
         let moments = self.masses.iter().zip(now.get("xipos").chunks_exact(3)).map(|(mass, center)| mass * center[0]);
         moments.sum::<f64>() / self.masses.iter().sum::<f64>()

@@ -1,9 +1,9 @@
 //! HumanoidStandup-v5: a human figure that lies on its back stands up.
 //!
-//! Observation: as Humanoid-v5. Action: 17 torques. Reward: the height of the torso in m over the time of a step of the
-//! physics in s, plus 1, minus 0.1 times the squared controls, minus 5e-7 times the squared external forces, at most
-//! 10. It never terminates. Start: the model's pose, with uniform noise of 0.01. `uph_cost_weight` is an option of
-//! Gymnasium's that has no effect there, and has none here.
+//! Observation: as in Humanoid-v5. Action: 17 torques. Reward: the height of the torso in m, divided by the time step of the
+//! physics in s, plus 1, minus 0.1 times the squared controls, minus 5e-7 times the squared external forces, of which at most
+//! 10 is subtracted. The episode never terminates. It starts in the model's pose, with uniform noise of 0.01. Gymnasium has
+//! an option `uph_cost_weight` without an effect; it has none here either.
 //! Source: Tassa, Erez & Todorov 2012 (the body), Gymnasium 1.4 `humanoidstandup_v5.py`.
 
 use super::humanoid::{Figure, INCLUDE_CINERT, INCLUDE_CVEL, INCLUDE_QFRC_ACTUATOR};
@@ -51,7 +51,7 @@ struct HumanoidStandup {
     impact_range: [f64; 2],
     noise: f64,
     figure: Figure,
-    /// Of the physics, in s.
+    /// The time step of the physics in s.
     timestep: f64,
 }
 

@@ -1,10 +1,10 @@
 //! InvertedDoublePendulum-v5: two poles, one on the other, are balanced on a cart.
 //!
-//! Observation (9): position of the cart (m), sines and cosines of the two angles, the three velocities and the cart's
-//! constraint force, the last four clipped to -10..10. Action: a force of -1..1, geared by the model. Reward: 10 for
-//! every step that does not terminate, minus 0.01 x^2 + (y - 2)^2 of the tip (m), minus 0.001 and 0.005 times the squared
-//! angular velocities (rad/s). It terminates when the tip is not above 1 m. Start: all at 0, positions with uniform,
-//! velocities with normal noise of 0.1.
+//! Observation (9): the position of the cart (m), the sines and cosines of the two angles, the three velocities, and the
+//! cart's constraint force. The last four are clipped to -10..10. Action: a force of -1..1, geared by the model. Reward: 10
+//! for every step that does not terminate, minus 0.01 x^2 + (y - 2)^2 of the tip (m), minus 0.001 and 0.005 times the squared
+//! angular velocities (rad/s). The episode terminates when the tip is not above 1 m. It starts with everything at 0, with
+//! uniform noise of 0.1 on the positions and normal noise of 0.1 on the velocities.
 //! Source: Barto, Sutton & Anderson 1983 (the task), Gymnasium 1.4 `inverted_double_pendulum_v5.py`.
 
 use super::settings::{self, ON_DIVERGENCE};
@@ -56,7 +56,7 @@ impl Task for InvertedDoublePendulum {
     }
 
     fn reward(&self, now: &View<'_>, _: f64, _: &[f64]) -> StepReward {
-        let [x, _, y] = now.point("site_xpos", 0); // the tip: the plane of the motion is x and z
+        let [x, _, y] = now.point("site_xpos", 0); // the tip moves in the plane of x and z
         let (v1, v2) = (now.qvel()[1], now.qvel()[2]);
         let terminated = y <= 1.0;
         let bonus = if terminated { 0.0 } else { self.healthy };

@@ -1,8 +1,8 @@
 //! InvertedPendulum-v5: a pole is balanced on a cart.
 //!
-//! Observation: position of the cart (m), angle of the pole (rad), their velocities. Action: a force of -3..3, geared by
-//! the model. Reward: 1 for every step that does not terminate. It terminates beyond an angle of 0.2 rad. Start: all at
-//! 0, with uniform noise of 0.01.
+//! Observation: the position of the cart (m), the angle of the pole (rad) and their velocities. Action: a force of -3..3,
+//! geared by the model. Reward: 1 for every step that does not terminate. The episode terminates when the angle exceeds 0.2
+//! rad. It starts with everything at 0, with uniform noise of 0.01.
 //! Source: Barto, Sutton & Anderson 1983 (the task), Gymnasium 1.4 `inverted_pendulum_v5.py`.
 
 use super::settings::{self, ON_DIVERGENCE};

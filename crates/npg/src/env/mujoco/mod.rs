@@ -1,12 +1,12 @@
 //! MuJoCo: the eleven tasks of Gymnasium 1.4 (version v5), and your own models.
 //!
-//! libmujoco is opened when the first environment is made ([`library`]); without it everything else works. A task is a
-//! [`Task`]: where episodes start, what is observed, what a step is worth. [`MujocoSource`] makes environments of a
-//! task and a [`Model`]; everything that the tasks share is there. The physics is [`npg_mujoco`]'s, in f64 throughout.
+//! libmujoco is opened when the first environment is made ([`library`]). Without it, everything else still works. A [`Task`]
+//! says where episodes start, what is observed and what a step earns. [`MujocoSource`] makes environments of a task and a
+//! [`Model`]; it has everything that the tasks share. [`npg_mujoco`] computes the physics, in f64 throughout.
 //!
-//! Observations, rewards, endings, starts, limits and options are those of Gymnasium's classes; `tests/mujoco.rs`
-//! compares them with Gymnasium itself. Cameras and rendering have no options here. Starts come from the same distributions
-//! but from npg's own streams. One thing differs: where MuJoCo meets numbers that are not finite or huge, it resets the
+//! Observations, rewards, endings, first states, limits and options are those of Gymnasium's classes, and `tests/mujoco.rs`
+//! compares them with Gymnasium itself. There are no options for cameras and rendering. First states come from the same
+//! distributions, but from npg's own streams. One thing differs: if numbers become infinite, NaN or huge, MuJoCo resets the
 //! state by itself and Gymnasium goes on. npg ends the episode before that step (`on_divergence`).
 
 mod task;
@@ -52,22 +52,22 @@ pub(super) static ENTRIES: &[Entry] = &[
 static NAMED: OnceLock<PathBuf> = OnceLock::new();
 static OPENED: Mutex<Option<&'static Library>> = Mutex::new(None);
 
-/// Names the libmujoco that [`library`] opens: a file, or a folder that holds it. Only the first call, before any MuJoCo
-/// environment is made, has an effect.
+/// Names the libmujoco that [`library`] opens: a file, or a folder that contains it. Only the first call has an effect, and
+/// only before any MuJoCo environment is made.
 pub fn use_library(path: PathBuf) {
     let _ = NAMED.set(path); // a later call changes nothing, as documented
 }
 
-/// Says that this process is a Python whose packages lie below `prefix`, see [`npg_mujoco::use_python`].
+/// Tells npg that this process is a Python whose packages lie below `prefix`; see [`npg_mujoco::use_python`].
 pub fn use_python(prefix: PathBuf) {
     npg_mujoco::use_python(prefix);
 }
 
-/// libmujoco: the one of [`use_library`], of the environment variable `NPG_MUJOCO_LIB`, of the active Python's package
-/// `mujoco`, or the system's. Python is not started to find it.
+/// Opens libmujoco: the one that [`use_library`] names, or that of the environment variable `NPG_MUJOCO_LIB`, or that of the
+/// active Python's package `mujoco`, or the system's. Python is not started to find it.
 ///
 /// # Errors
-/// [`Error::Library`] with everything that was tried, and the command that gets it.
+/// [`Error::Library`] with everything that was tried and the command that installs it.
 pub fn library() -> Result<&'static Library, Error> {
     let mut opened = OPENED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     match *opened {

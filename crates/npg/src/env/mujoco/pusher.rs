@@ -1,10 +1,10 @@
 //! Pusher-v5: an arm with seven joints pushes an object to a goal.
 //!
-//! Observation (23): angles (7) and angular velocities (7) of the arm, positions of its tip, of the object and of the goal
-//! (m). Action: 7 torques. Reward: minus the distance from object to goal (m), minus half the distance from tip to object,
-//! minus 0.1 times the squared controls. It never terminates. Start: the arm in the model's pose, the object uniform in
-//! -0.3..0 by -0.2..0.2 m but not within 0.17 m of the goal, the goal in its place; velocities of the arm with uniform
-//! noise of 0.005.
+//! Observation (23): the angles (7) and angular velocities (7) of the arm, and the positions of its tip, of the object and of
+//! the goal (m). Action: 7 torques. Reward: minus the distance from the object to the goal (m), minus half the distance from
+//! the tip to the object, minus 0.1 times the squared controls. The episode never terminates. It starts with the arm in the
+//! model's pose, with uniform noise of 0.005 on its velocities. The object is uniform in -0.3..0 by -0.2..0.2 m, but not
+//! within 0.17 m of the goal. The goal is in its place.
 //! Source: Gymnasium 1.4 `pusher_v5.py`.
 
 use super::reacher::body;

@@ -1,9 +1,9 @@
 //! Reacher-v5: an arm with two joints reaches for a target.
 //!
-//! Observation (10): cosines and sines of the two angles, the target's x and y (m), the two angular velocities (rad/s), x and
-//! y from the target to the fingertip. Action: 2 torques. Reward: minus the distance from the target (m), minus the
-//! squared controls. It never terminates. Start: the arm near 0 (uniform noise of 0.1 rad, and of 0.005 on velocities),
-//! the target uniform in a disc of 0.2 m, at rest.
+//! Observation (10): the cosines and sines of the two angles, the target's x and y (m), the two angular velocities (rad/s),
+//! and x and y from the target to the fingertip. Action: 2 torques. Reward: minus the distance from the target (m), minus the
+//! squared controls. The episode never terminates. It starts with the arm near 0 (uniform noise of 0.1 rad, and of 0.005 on
+//! the velocities) and with the target at rest, uniform in a disc of 0.2 m.
 //! Source: Gymnasium 1.4 `reacher_v5.py`.
 
 use super::settings::{self, ON_DIVERGENCE};

@@ -1,4 +1,4 @@
-//! What the eleven tasks share: their options, their models, and making them.
+//! What the eleven tasks share: their options, their models, and how they are made.
 
 use super::environment::{MujocoSource, Settings};
 use super::task::Task;
@@ -10,7 +10,7 @@ use std::path::Path;
 
 macro_rules! models {
     ($($name:literal)*) => {
-        /// The models that come with npg: those of Gymnasium 1.4, whose license stands beside them.
+        /// The models that come with npg. They are those of Gymnasium 1.4, and its license is in the same folder.
         const MODELS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../../assets/mujoco/", $name)))),*];
     };
 }
@@ -29,11 +29,11 @@ models! {
     "walker2d_v5.xml"
 }
 
-/// The source of a task with the shared options in `options`; `task` is made with the compiled model.
+/// Makes the source of a task with the shared options in `options`. `task` makes the task from the compiled model.
 ///
 /// # Errors
-/// [`Error::Library`](crate::Error::Library) without MuJoCo, [`Error::Config`](crate::Error::Config) for a model that
-/// cannot be read or lacks what the task needs.
+/// [`Error::Library`](crate::Error::Library) without MuJoCo. [`Error::Config`](crate::Error::Config) for a model that cannot
+/// be read or that lacks what the task needs.
 pub(super) fn source<T: Task + 'static>(
     (id, limit, threshold): (&str, u32, Option<f64>),
     options: &Values,
@@ -82,7 +82,7 @@ pub(super) const fn reset_noise_scale(default: f64) -> EnvOption {
 
 pub(super) const FORWARD: EnvOption = weight("forward_reward_weight", 1.0, "Reward for a forward velocity of 1 m/s.");
 
-/// The option `name`, a real number.
+/// An option `name` that is a real number.
 pub(super) const fn weight(name: &'static str, default: f64, sentence: &'static str) -> EnvOption {
     EnvOption::real(name, default, Kind::ANY_NUMBER, sentence)
 }
@@ -95,7 +95,7 @@ pub(super) const fn healthy_reward(default: f64) -> EnvOption {
     weight("healthy_reward", default, "Reward of a step that leaves the body healthy.")
 }
 
-/// The option `name`, a range.
+/// An option `name` that is a range.
 pub(super) const fn range(name: &'static str, low: f64, high: f64, sentence: &'static str) -> EnvOption {
     EnvOption::range(name, [low, high], sentence)
 }
@@ -117,7 +117,7 @@ pub(super) const EXCLUDE: EnvOption = EnvOption::flag(
     "Whether the observation leaves out where the body is along the ground.",
 );
 
-/// The option `name`, whether something is part of the observation.
+/// An option `name` that says whether something is part of the observation.
 pub(super) const fn include(name: &'static str, sentence: &'static str) -> EnvOption {
     EnvOption::flag(name, true, sentence)
 }

@@ -1,7 +1,8 @@
 //! Swimmer-v5: a chain of three links swims forward in the plane.
 //!
-//! Observation: positions (3 of 5: without x and y) and velocities (5). Action: 2 torques. Reward: forward velocity (of
-//! x, m/s) minus 1e-4 times the squared controls. It never terminates. Start: all at 0, with uniform noise of 0.1.
+//! Observation: the positions (3 of 5, without x and y) and the velocities (5). Action: 2 torques. Reward: the forward
+//! velocity (along x, m/s) minus 1e-4 times the squared controls. The episode never terminates. It starts with everything at
+//! 0, with uniform noise of 0.1.
 //! Source: Coulom 2002 (the body), Gymnasium 1.4 `swimmer_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE};

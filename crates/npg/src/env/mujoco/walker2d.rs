@@ -1,8 +1,9 @@
 //! Walker2d-v5: a planar body on two legs walks forward.
 //!
-//! Observation: positions (8 of 9: without x) and velocities (9), the latter clipped to -10..10. Action: 6 torques. Reward:
-//! forward velocity (of x, m/s), plus 1 where healthy, minus 0.001 times the squared controls. Healthy: height between
-//! 0.8 and 2 m, torso within 1 rad; else the episode terminates. Start: the model's pose, with uniform noise of 0.005.
+//! Observation: the positions (8 of 9, without x) and the velocities (9), clipped to -10..10. Action: 6 torques. Reward: the
+//! forward velocity (along x, m/s), plus 1 while the body is healthy, minus 0.001 times the squared controls. It is healthy
+//! if its height is between 0.8 and 2 m and its torso is within 1 rad. Otherwise the episode terminates. An episode starts in
+//! the model's pose, with uniform noise of 0.005.
 //! Source: Erez, Tassa & Todorov 2011 (the body), Gymnasium 1.4 `walker2d_v5.py`.
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE, TERMINATE};

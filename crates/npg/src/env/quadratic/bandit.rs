@@ -1,13 +1,13 @@
 //! Bandit-v0: one step of the Gaussian linear-quadratic bandit.
 //!
-//! Observation s ~ N(mean, var); action u, any real; reward -(q (u - target_gain s - target_bias)^2 + r u^2) / 2. The
-//! episode terminates with its first step. The defaults are those of [`Bandit`].
+//! The observation is s ~ N(mean, var), the action u is any real number, and the reward is -(q (u - target_gain s -
+//! target_bias)^2 + r u^2) / 2. The episode terminates with its first step. The defaults are those of [`Bandit`].
 
 use crate::env::{Action, Ending, Env, Outcome, Space, Spec, restored};
 use crate::exact::bandit::Bandit;
 use crate::random::Stream;
 
-/// The bandit, sampled.
+/// The bandit as an environment that samples.
 #[derive(Clone, Debug)]
 pub struct BanditEnv {
     bandit: Bandit,
@@ -66,8 +66,8 @@ mod tests {
     use crate::exact::gaussian::AffineGaussian;
     use crate::random::Purpose;
 
-    /// The mean reward of a policy over 10,000 episodes, within 5 standard errors of its J: false alarm below 1e-6, and
-    /// the seed is fixed.
+    /// The mean reward of a policy over 10,000 episodes is within 5 standard errors of its J. False alarms are rarer than
+    /// 1e-6, and the seed is fixed.
     #[test]
     fn sampled_rewards_are_those_of_the_closed_form() {
         let bandit = Bandit::default();

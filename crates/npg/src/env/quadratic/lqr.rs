@@ -1,17 +1,17 @@
 //! LQR-v0: the linear-quadratic regulator with one state.
 //!
-//! State and observation s; action u, any real: s' = a s + b u + w with w ~ N(0, noise), reward -(q s^2 + r u^2) / 2 of the
-//! state before the step. An episode starts at s ~ N(start_mean, start_var) and never ends by itself. The defaults are
-//! [`Lqr::unique_optimum`], whose best policy is u = -s.
+//! The state s is observed, and the action u is any real number. A step leads to s' = a s + b u + w with w ~ N(0, noise), and
+//! earns -(q s^2 + r u^2) / 2 of the state before it. An episode starts at s ~ N(start_mean, start_var) and never ends by
+//! itself. The defaults are [`Lqr::unique_optimum`], whose best policy is u = -s.
 
 use crate::env::{Action, Ending, Env, Outcome, Space, Spec, restored};
 use crate::exact::lqr::Lqr;
 use crate::random::Stream;
 
-/// Largest magnitude of a state: its square, a cost, must fit into f32.
+/// The largest magnitude of a state. Its square, which is a cost, must fit into f32.
 const LARGEST: f64 = 1e19;
 
-/// The regulator, sampled.
+/// The regulator as an environment that samples.
 #[derive(Clone, Debug)]
 pub struct LqrEnv {
     lqr: Lqr,
@@ -75,8 +75,8 @@ mod tests {
     use crate::exact::gaussian::AffineGaussian;
     use crate::random::Purpose;
 
-    /// The mean discounted return of a policy over 10,000 episodes, within 5 standard errors of its J: false alarm below
-    /// 1e-6, and the seed is fixed.
+    /// The mean discounted return of a policy over 10,000 episodes is within 5 standard errors of its J. False alarms are
+    /// rarer than 1e-6, and the seed is fixed.
     #[test]
     fn sampled_returns_are_those_of_the_closed_form() {
         let lqr = Lqr { r: 0.5, b: 0.7, ..Lqr::unique_optimum() };

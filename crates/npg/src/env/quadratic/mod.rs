@@ -1,7 +1,7 @@
-//! Linear-quadratic worlds with one state, sampled: what [`crate::exact::lqr`] and [`crate::exact::bandit`] have in closed
-//! form.
+//! Linear-quadratic worlds with one state as environments that sample. [`crate::exact::lqr`] and [`crate::exact::bandit`]
+//! have their closed forms.
 //!
-//! States and actions are unbounded reals, so a linear network with a Gaussian is the policy of the closed forms,
+//! States and actions are unbounded real numbers. So a linear network with a Gaussian is the policy of the closed forms,
 //! [`AffineGaussian::of`](crate::exact::gaussian::AffineGaussian::of).
 
 mod bandit;
@@ -64,11 +64,10 @@ const BANDIT: &[EnvOption] = &[
     EnvOption::real("var", 1.0, Kind::NON_NEGATIVE, "Variance of the state."),
 ];
 
-/// A real number of at least 0.
-/// The regulator that `LQR-v0` with these options samples, with discount `gamma`, which belongs to the run.
+/// The regulator that `LQR-v0` with these options samples. The discount `gamma` belongs to the run.
 ///
 /// # Errors
-/// [`Error::Config`] with every option that is unknown, of a wrong type or out of range, and a discount that is none.
+/// [`Error::Config`] with every option that is unknown, of a wrong type or out of range, and for an invalid discount.
 pub fn lqr(options: &toml::Table, gamma: f64) -> Result<Lqr, Error> {
     let lqr = lqr_of(&Values::read("LQR-v0", LQR, options)?, gamma);
     lqr.validate()?;

@@ -1,9 +1,9 @@
-//! CliffWalking-v1 and CliffWalkingSlippery-v1: from one end of a cliff to the other along its edge.
+//! CliffWalking-v1 and CliffWalkingSlippery-v1: walk along the edge of a cliff from one end to the other.
 //!
-//! A grid of 4 x 12; state and observation: row x 12 + column. Actions 0, 1, 2, 3 go up, right, down, left; at the edge
-//! the agent stays. On slippery ground a step goes there or to either side, with equal probability. The episode starts at the
-//! lower left and terminates at the lower right. The cliff is between them: a step into it leads back to the start, with a reward
-//! of -100. Any other step earns -1. There is no time limit.
+//! The world is a grid of 4 x 12 cells. The state is row x 12 + column, and it is observed. The actions 0, 1, 2 and 3 go up,
+//! right, down and left; at the edge the agent stays. On slippery ground a step goes in its direction or to either side, with
+//! equal probability. The episode starts at the lower left and terminates at the lower right. The cliff is between them: a
+//! step into it leads back to the start and has a reward of -100. Every other step earns -1. There is no time limit.
 //!
 //! Source: Sutton and Barto, "Reinforcement Learning" (2018), example 6.6; Gymnasium 1.4, whose table this is, entry by
 //! entry (`tests/tables.rs`), including states that are never left or entered.

@@ -1,9 +1,9 @@
 //! FrozenLake-v1 and FrozenLake8x8-v1: walk over ice from the start to the goal without falling into a hole.
 //!
-//! State and observation: row x columns + column. Actions 0, 1, 2, 3 go left, down, right, up; at the edge the agent stays. On
-//! slippery ice a step goes in its direction with probability `success_rate`, and otherwise to either side, equally likely. The
-//! episode terminates in a hole and at the goal. The reward depends on the tile that is entered: goal, hole or ice
-//! (1, 0, 0). An episode starts on one of the tiles S, equally likely.
+//! The state is row x columns + column, and it is observed. The actions 0, 1, 2 and 3 go left, down, right and up; at the
+//! edge the agent stays. On slippery ice a step goes in its direction with probability `success_rate`, and otherwise to
+//! either side, equally likely. The episode terminates in a hole and at the goal. The reward depends on the tile that is
+//! entered: 1 for the goal, 0 for a hole and 0 for ice. An episode starts on one of the tiles S, equally likely.
 //!
 //! Source: Gymnasium 1.4, whose table this is, entry by entry (`tests/tables.rs`).
 
@@ -20,11 +20,11 @@ pub(super) const LARGE: &str = "SFFFFFFF/FFFFFFFF/FFFHFFFF/FFFFFHFF/FFFHFFFF/FHH
 /// The options of a lake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrozenLake {
-    /// Tiles, row by row with `/` between: S start, F ice, H hole, G goal.
+    /// The tiles, row by row, with `/` between the rows: S start, F ice, H hole, G goal.
     pub map: String,
-    /// Probability that a step goes in its direction; 1 for ice that is not slippery.
+    /// The probability that a step goes in its direction. It is 1 for ice that is not slippery.
     pub success_rate: f64,
-    /// Rewards for entering the goal, a hole, ice.
+    /// The rewards for entering the goal, a hole and ice.
     pub rewards: [f64; 3],
 }
 
@@ -62,7 +62,7 @@ impl FrozenLake {
                 TableOutcome { probability, next, reward, terminated }
             };
             if b"GH".contains(&tiles[state]) {
-                // Nothing follows, but Gymnasium's table has a row.
+                // Nothing follows here, but Gymnasium's table has a row for it.
                 return vec![TableOutcome { probability: 1.0, next: state, reward: 0.0, terminated: true }];
             }
             let to = |direction: usize| moved(state, MOVES[direction % 4], [height, width]);

@@ -1,8 +1,8 @@
 //! Garnet-v0: a random process of a given size.
 //!
-//! Each state and action leads to `branching` different states, drawn without replacement, with probabilities that are
-//! the spacings of sorted uniform numbers, and earns a reward drawn uniformly from [0, 1). An episode starts anywhere and
-//! never ends by itself. The same sizes and `seed` are the same process in every run.
+//! Each state and action leads to `branching` different states, drawn without replacement. Their probabilities are the
+//! spacings of sorted uniform numbers. The reward of each state and action is drawn uniformly from [0, 1). An episode starts
+//! in any state and never ends by itself. The same sizes and the same `seed` give the same process in every run.
 //!
 //! Source: Archibald, McKinnon and Thomas, "On the generation of Markov decision processes" (1995); Bhatnagar, Sutton,
 //! Ghavamzadeh and Lee, "Natural actor-critic algorithms" (2009), section 8.
@@ -11,7 +11,7 @@ use super::Table;
 use crate::exact::mdp::Mdp;
 use crate::random::{Purpose, Stream};
 
-/// The most outcomes of a process: 200 MB.
+/// The largest number of outcomes of a process. They take 200 MB.
 const MAX_OUTCOMES: usize = 5_000_000;
 
 /// The size of a process and its seed.
@@ -21,9 +21,9 @@ pub struct Garnet {
     pub states: usize,
     /// Number of actions.
     pub actions: usize,
-    /// States that may follow a state and an action; at most all.
+    /// The number of states that may follow a state and an action. It is limited to the number of states.
     pub branching: usize,
-    /// The number of the process among those of that size.
+    /// The number of the process among all processes of this size.
     pub seed: u64,
 }
 

@@ -1,7 +1,7 @@
-//! Finite worlds as tables: sampled for the trainer, exact for [`crate::exact::mdp`].
+//! Finite worlds as tables. The trainer samples from them, and [`crate::exact::mdp`] solves them exactly.
 //!
-//! An environment of this family is a [`Table`]: its states, its actions and the outcomes of each. [`TabularEnv`] draws
-//! from it; [`Table::mdp`] is the same process in closed form, so that a trained policy can be valued exactly.
+//! An environment of this family is a [`Table`]: its states, its actions and the outcomes of each. [`TabularEnv`] draws from
+//! it. [`Table::mdp`] is the same process in closed form, so that a trained policy can be valued exactly.
 //! FrozenLake, CliffWalking and Taxi are those of Gymnasium 1.4.
 
 mod table;
@@ -152,7 +152,7 @@ fn taxi(options: &Values) -> Result<Table> {
     taxi.table().map_err(|message| Error::config("env", message))
 }
 
-/// A whole number from 1 to `high`.
+/// The process of `Garnet-v0` with these options.
 fn garnet(options: &Values) -> Result<Table> {
     let size = |name: &str| options.integer(name) as usize; // at least 1 by its kind
     let [states, actions, branching] = ["states", "actions", "branching"].map(size);

@@ -5,7 +5,7 @@ use crate::env::{Action, Ending, Env, EnvSource, Outcome, Space, Spec};
 use crate::random::Stream;
 use std::sync::Arc;
 
-/// An environment that draws its transitions from a table. Observation: the index of the state.
+/// An environment that draws its transitions from a table. It observes the index of the state.
 #[derive(Clone, Debug)]
 pub struct TabularEnv {
     spec: Spec,

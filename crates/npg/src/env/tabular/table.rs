@@ -1,12 +1,12 @@
-//! Tables of outcomes: the one source of a sampled environment and of its exact process.
+//! Tables of outcomes, from which both a sampled environment and its exact process are made.
 
 use crate::exact::mdp::{MAX_STATES, Mdp, Transition};
 use crate::random::Stream;
 
-/// How far a sum of probabilities may be from 1: only rounding error.
+/// The largest distance of a sum of probabilities from 1. It allows only for rounding errors.
 const SUM_TOLERANCE: f64 = 1e-9;
 
-/// What may follow a state and an action.
+/// One outcome that may follow a state and an action.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TableOutcome {
     /// Its probability.
@@ -15,11 +15,12 @@ pub struct TableOutcome {
     pub next: usize,
     /// The reward.
     pub reward: f64,
-    /// Whether the episode is over. `next` is still observed, but nothing is earned from there.
+    /// Whether the episode ends. `next` is still observed, but nothing is earned from there.
     pub terminated: bool,
 }
 
-/// A finite process as a table: for each of S states and A actions the outcomes, as the `P` of Gymnasium's environments.
+/// A finite process as a table. It lists the outcomes of each of S states and A actions, like the `P` of Gymnasium's
+/// environments.
 ///
 /// ```
 /// use npg::env::tabular::{Table, TableOutcome};

@@ -1,4 +1,4 @@
-//! Taxi-v4: fetch a passenger at one of four stops and bring them to another.
+//! Taxi-v4: fetch a passenger at one of four stops and take them to another.
 //!
 //! ```text
 //! +---------+
@@ -10,15 +10,15 @@
 //! +---------+
 //! ```
 //!
-//! State and observation: ((row x 5 + column) x 5 + passenger) x 4 + destination, where the passenger is at a stop or, as
-//! 4, in the taxi. Actions 0 to 3 drive south, north, east, west (a wall stops it); 4 picks up, 5 sets down. A step earns
-//! -1, bringing the passenger to the destination 20, which terminates the episode, and picking up or setting down where
-//! that cannot be -10. Setting down at another stop is allowed. An episode starts anywhere, with the passenger at any stop
-//! but the destination.
+//! The state is ((row x 5 + column) x 5 + passenger) x 4 + destination, and it is observed. The passenger is at a stop (0 to
+//! 3) or in the taxi (4). The actions 0 to 3 drive south, north, east and west, unless there is a wall. Action 4 picks the
+//! passenger up, and action 5 sets them down. A step earns -1. To set the passenger down at the destination earns 20 and
+//! terminates the episode. To pick up or set down where that is impossible earns -10. Setting down at another stop is
+//! allowed. An episode starts anywhere, with the passenger at any stop except the destination.
 //!
-//! In the rain a drive that no wall stops goes where it should with `rainy_probability`, else to the left or right of its
-//! heading. A fickle passenger's mind is made up at the start: with `fickle_probability` the first drive that moves them
-//! changes the destination to one of the other three. That is hidden from the observation.
+//! In the rain, a drive that no wall stops goes in its direction with `rainy_probability`, and otherwise to the left or right
+//! of it. Whether a fickle passenger changes their mind is drawn at the start: with `fickle_probability`, the first drive
+//! that moves them changes the destination to one of the other three. The observation does not show it.
 //!
 //! Source: Dietterich, "Hierarchical reinforcement learning with the MAXQ value function decomposition" (2000), sections
 //! 3.1 and 7.1; Gymnasium 1.4, whose table this is, entry by entry (`tests/tables.rs`).
@@ -36,7 +36,7 @@ const MOVES: [(isize, isize); 4] = [(1, 0), (-1, 0), (0, 1), (0, -1)];
 const ASIDE: [[usize; 2]; 4] = [[2, 3], [3, 2], [1, 0], [0, 1]];
 /// Cells with a wall on their east side.
 const WALLS: [usize; 6] = [1, 6, 15, 17, 20, 22];
-/// Passenger, in the taxi.
+/// The passenger is in the taxi.
 const IN_TAXI: usize = 4;
 
 /// The options of the taxi.
@@ -110,7 +110,7 @@ fn starts(state: usize) -> f64 {
     if passenger < IN_TAXI && passenger != destination { 1.0 / 300.0 } else { 0.0 }
 }
 
-/// The same outcomes if the passenger is about to change the destination, which happens with the first drive that moves them.
+/// The same outcomes for a passenger who is about to change the destination. The first drive that moves them does it.
 fn changing(state: usize, outcomes: &[TableOutcome]) -> Vec<TableOutcome> {
     let later = |outcome: &TableOutcome| vec![TableOutcome { next: STATES + outcome.next, ..*outcome }];
     let now = |outcome: &TableOutcome| {
@@ -126,7 +126,7 @@ fn changing(state: usize, outcomes: &[TableOutcome]) -> Vec<TableOutcome> {
 mod tests {
     use super::*;
 
-    /// With no discount the best policy earns 7.93 on average: 21 less 13.07 steps.
+    /// With no discount, the best policy earns 7.93 on average: 21 minus 13.07 steps.
     #[test]
     fn the_best_return() {
         let mdp = Taxi::default().table().unwrap().mdp(1.0 - 1e-9).unwrap();
