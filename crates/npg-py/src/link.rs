@@ -124,7 +124,7 @@ pub(crate) fn for_program<T: Send + 'static>(call: impl FnOnce(Python<'_>) -> T 
 pub(crate) struct Link {
     /// Whether any environment is in Python.
     is_python: bool,
-    /// Whether it belongs to the program.
+    /// Whether this state belongs to the program.
     is_program: bool,
     /// The thread that makes calls; None if each thread makes its own calls.
     desk: Mutex<Option<Desk>>,
@@ -380,7 +380,7 @@ fn calls_module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     py.import("npg._calls")
 }
 
-/// Such as "ValueError: bad action".
+/// An exception as text, such as "ValueError: bad action".
 pub(crate) fn describe(error: &Bound<'_, PyBaseException>) -> String {
     let name = error.get_type().name().map_or_else(|_| "an exception".into(), |name| name.to_string());
     format!("{name}: {error}")

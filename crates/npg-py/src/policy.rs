@@ -11,7 +11,7 @@ use pyo3::types::PySlice;
 use crate::arrays::{Doubles, action_array};
 use crate::errors::{exception, mistake};
 
-/// A stochastic policy pi(a|s): network, distribution, observation statistics, action space.
+/// A stochastic policy pi(a|s). It has a network, a distribution, the statistics of observations and an action space.
 #[pyclass(module = "npg._npg")]
 #[derive(Debug)]
 pub(crate) struct Policy {
@@ -186,7 +186,7 @@ impl Policy {
         Self { inner: self.inner.clone(), stream: self.stream.clone(), noise: Vec::new() }
     }
 
-    /// The numbers of elements of one observation and of one action.
+    /// The number of elements of an observation and of an action.
     #[getter]
     fn sizes(&self) -> (usize, usize) {
         (self.inner.encoder.space.len(), self.inner.distribution.width().total())

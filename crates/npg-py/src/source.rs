@@ -106,7 +106,7 @@ impl EnvSource for PythonSource {
         Ok(Box::new(PythonGroup { object, count, width, together, link, seeded, seen: Vec::new() }))
     }
 
-    /// All environments share one lock.
+    /// All environments share one lock, so one group of them is enough.
     fn group_size(&self, n_envs: usize) -> usize {
         n_envs
     }
@@ -115,7 +115,7 @@ impl EnvSource for PythonSource {
         true
     }
 
-    /// As in Gymnasium, because a wrapper may hide or extend the limit in the spec.
+    /// They end episodes as Gymnasium's do, because a wrapper may hide or extend the limit in the spec.
     fn ends_episodes(&self) -> bool {
         true
     }

@@ -179,7 +179,7 @@ impl Trainer {
         self.inner_mut()?.set_kl_step(kl_step).map_err(|error| exception(&error))
     }
 
-    /// Sets the step size of the critic's Adam in all following fits.
+    /// Sets Adam's step size for the value baseline in all following fits.
     fn set_learning_rate(&mut self, learning_rate: f64) -> PyResult<()> {
         self.inner_mut()?.set_value_learning_rate(learning_rate).map_err(|error| exception(&error))
     }
