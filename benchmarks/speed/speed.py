@@ -42,7 +42,7 @@ def main():
     examples = pathlib.Path(args.program).parent / "examples"
     context = types.SimpleNamespace(
         program=args.program, python=sys.executable, here=here, directory=args.dir, matched=here / "matched.toml",
-        models=root / "crates/npg/assets/mujoco", record=examples / "record", limits=examples / "limits",
+        models=root / "crates/npg-envs/assets/mujoco", record=examples / "record", limits=examples / "limits",
         scaling=examples / "scaling")
     store = Store(args.dir / "results.jsonl")
     parts = args.parts or list(PARTS)

@@ -1,7 +1,7 @@
 //! Your own robot: its model in MJCF, its reward in Rust, and a policy for it. This needs MuJoCo (`pip install mujoco`).
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use npg::env::mujoco::{Model, MujocoSource, Settings, StepReward, Task, View, library};
+use npg::env::mujoco::{MujocoSource, Settings, StepReward, Task, View, compiled};
 use npg::random::Stream;
 
 /// A pendulum that swings freely and is driven by a motor at its hinge.
@@ -48,7 +48,7 @@ fn train(steps: u64) -> npg::Result<f64> {
         reward_threshold: None,
         divergence_stops: true,
     };
-    let robot = MujocoSource::new(Model::from_xml(library()?, MODEL)?, Upright, settings)?;
+    let robot = MujocoSource::new(compiled(MODEL)?, Upright, settings)?;
     let mut config = npg::config::Config::default();
     config.run.steps = steps;
     let mut trainer = npg::train::Trainer::new(config, Box::new(robot))?;

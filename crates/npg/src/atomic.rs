@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// The end of the name of every unfinished file. If one stays behind, its process was killed.
 pub(crate) const UNFINISHED: &str = ".npg-tmp";

@@ -1,11 +1,11 @@
 //! Evaluation: whole episodes with a frozen policy. Results are the same for any number of threads.
 
 use crate::env::{Ending, EnvSource, Outcome, Space, Spec};
-use crate::error::{Error, Result};
 use crate::policy::{Actor, HeldNoise, Policy};
 use crate::random::{Purpose, Stream};
 use crate::rollout::check_reward;
 use crate::stats;
+use crate::{Error, Result};
 use rayon::prelude::*;
 
 /// Episodes stepped together on one thread.

@@ -84,35 +84,29 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))] // the same bits on every machine
 
-// The update.
-pub mod update;
-pub mod problem;
-pub mod solve;
-pub mod step;
-pub mod trust_region;
+// The algorithm.
+#[doc(inline)]
+pub use npg_core::{
+    advantage, network, normalize, policy, problem, random, reduce, rollout, settings, solve, stats, step,
+    trust_region, update, value,
+};
 
-// What it updates.
-pub mod policy;
-pub mod network;
-pub mod value;
-pub mod normalize;
-
-// What it learns from.
-pub mod advantage;
-pub mod rollout;
-pub mod env;
+/// Environments: the traits that a simulator implements, spaces, and the registry of native environments.
+///
+/// A simulator of one environment implements [`Env`](env::Env) (see `examples/own_environment.rs`), and a vectorized one implements
+/// [`EnvGroup`](env::EnvGroup). Both are passed to the trainer as an [`EnvSource`](env::EnvSource).
+pub mod env {
+    #[doc(inline)]
+    pub use npg_core::env::*;
+    #[doc(inline)]
+    pub use npg_envs::{EnvOption, Values, classic, mujoco, quadratic, registry, tabular};
+}
 
 // Worlds in which everything is known exactly.
-pub mod exact;
-pub mod convergence;
-pub mod theory;
-
-// What all of them are told.
-pub mod settings;
-
-// Randomness, and sums in a fixed order.
-pub mod random;
-pub mod reduce;
+#[doc(inline)]
+pub use npg_exact as exact;
+#[doc(inline)]
+pub use npg_theory::{claims as theory, convergence};
 
 // A run.
 pub mod config;
@@ -128,20 +122,16 @@ pub mod run_dir;
 pub mod logs;
 pub mod atomic;
 mod regular;
-mod setting;
 mod utc;
 
 // Its results.
-pub mod stats;
 #[allow(clippy::disallowed_methods, reason = "figures need not have the same bits on every machine")]
 pub mod plot;
 
-// Errors.
-mod error;
-
 pub use trained::{load, load_for};
 
-pub use error::{Error, FileFault, Mistake, Result, nearest};
+#[doc(inline)]
+pub use npg_core::{Error, FileFault, Mistake, Result, nearest};
 
 /// The Rust in the book's pages, compiled and run as documentation tests.
 #[cfg(doctest)]

@@ -3,11 +3,11 @@
 use crate::checkpoint::Archive;
 use crate::config::{self, Config};
 use crate::env::EnvSource;
-use crate::error::{Error, FileFault, Result};
 use crate::evaluate::Evaluation;
 use crate::logs::RunLog;
 use crate::run_dir::{CheckpointChoice, Lock, Provenance, RunDir};
 use crate::train::{Iteration, RestoreError, Trainer};
+use crate::{Error, FileFault, Result};
 use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;

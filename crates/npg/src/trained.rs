@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::checkpoint::Archive;
 use crate::env::{Spec, registry};
-use crate::error::{Error, Result};
 use crate::policy::Policy;
 use crate::run_dir::{self, CheckpointChoice};
 use crate::train::{load_policy, saved_config};
+use crate::{Error, Result};
 
 /// Loads the policy of a run or of a checkpoint file, for one of npg's own environments. A run means its latest checkpoint,
 /// and several seeds mean the first one.

@@ -4,9 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
-/// The files and directories that handle samples and episodes.
-const PARTS: &[&str] =
-    &["advantage.rs", "normalize.rs", "update.rs", "problem", "rollout", "step.rs", "train", "trust_region", "value"];
+/// Where samples and episodes are at hand: the sources of two crates.
+const PARTS: [(&str, &[&str]); 2] = [
+    (
+        "../npg-core/src",
+        &["advantage.rs", "normalize.rs", "update.rs", "problem", "rollout", "step.rs", "trust_region", "value"],
+    ),
+    ("src", &["train"]),
+];
 
 /// The code of a sum or a maximum contains one of these.
 const SUMS: &[&str] = &[".sum()", ".sum::<", ".fold(", "::mean(", "::variance(", "::mean_interval("];
@@ -38,12 +43,16 @@ fn sources(path: &Path, all: &mut Vec<PathBuf>) {
 
 #[test]
 fn sums_over_samples_are_added_in_one_place() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    PARTS.iter().for_each(|part| sources(&root.join(part), &mut files));
+    for (root, parts) in PARTS {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
+        let mut found = Vec::new();
+        parts.iter().for_each(|part| sources(&root.join(part), &mut found));
+        files.extend(found.into_iter().map(|path| (path.strip_prefix(&root).unwrap().to_owned(), path)));
+    }
     let (mut unknown, mut seen) = (Vec::new(), vec![false; OTHERS.len()]);
-    for path in &files {
-        let (text, name) = (std::fs::read_to_string(path).unwrap(), path.strip_prefix(&root).unwrap());
+    for (name, path) in &files {
+        let text = std::fs::read_to_string(path).unwrap();
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let is_sum = |line: &str| !line.trim_start().starts_with("//") && SUMS.iter().any(|sum| line.contains(sum));
         for line in code.lines().filter(|line| is_sum(line)) {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use npg::convergence::{Curve, Plan, Quantity, worlds};
-use npg::plot::{Chart, Figure, Format, MUTED, Mark, Plotted, Scale, Stroke, charts, hue};
+use npg::plot::{self, Chart, Figure, MUTED, Mark, Plotted, Scale, Stroke, charts, hue};
 use serde_json::{Value, json};
 
 use crate::args::ConvergenceArgs;
@@ -19,11 +19,11 @@ pub(crate) fn convergence(args: &ConvergenceArgs) -> anyhow::Result<Exit> {
         None if args.json => None,
         other => Some(other.clone().unwrap_or_else(|| "convergence.svg".into())),
     };
-    output.as_ref().map(Format::of_figure).transpose()?;
+    output.as_ref().map(plot::format_of_figure).transpose()?;
     let negative = |_| npg::Error::config("samples", format!("is {}, but it counts transitions", args.samples));
     let samples = usize::try_from(args.samples).map_err(negative)?;
     let curves = sampled(&Plan { samples, replicates: REPLICATES, seed: args.seed })?;
-    output.as_ref().map(|path| figure(&curves).save(path)).transpose()?;
+    output.as_ref().map(|path| plot::save(&figure(&curves), path)).transpose()?;
     let text = match output {
         _ if args.json => json_of(args.seed, &curves),
         Some(path) => format!("{}\n{}\n{}\n", table(&curves), verdict(&curves), path.display()),

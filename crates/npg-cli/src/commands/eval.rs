@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use npg::env::registry;
 use npg::evaluate::{Plan, evaluate};
-use npg::plot::{CurveOptions, Format, learning_curves, runs_in};
+use npg::plot::{CurveOptions, format_of_figure, learning_curves, runs_in, save};
 use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 
 use super::trained::Trained;
@@ -80,7 +80,7 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
 
 /// `npg plot RUN...`
 pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
-    Format::of_figure(&args.output)?;
+    format_of_figure(&args.output)?;
     let drawn: Vec<PathBuf> = args.runs.iter().flat_map(|run| runs_in(run)).collect();
     // A folder of a tensorboard_log has metrics, but no checkpoint to continue from.
     let seeds = |run: &PathBuf| match RunDir::new(run) {
@@ -96,6 +96,6 @@ pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
     let threshold = source.and_then(|source| source.spec().reward_threshold);
     let options = CurveOptions { title, threshold, panels: args.only.clone(), ..CurveOptions::default() };
     let figure = learning_curves(&drawn, &options)?;
-    figure.save(&args.output)?;
+    save(&figure, &args.output)?;
     Ok(format!("{}\n", args.output.display()))
 }

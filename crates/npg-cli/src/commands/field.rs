@@ -7,7 +7,7 @@ use npg::config::Direction;
 use npg::exact::field::{Field, Walks, spaced};
 use npg::exact::flow::Flow;
 use npg::exact::lqr::Lqr;
-use npg::plot::{Format, gradient_field, walking};
+use npg::plot::{self, Format, gradient_field, save, walking};
 use serde_json::{Value, json};
 
 use crate::args::{FieldArgs, Spaced};
@@ -67,7 +67,7 @@ fn format_of(path: &Path, args: &FieldArgs) -> npg::Result<Format> {
         let message = format!("{arrows} arrows are too many for a figure; use at most {MAX_ARROWS}, or only --json");
         return Err(Error::config("--k-range", message));
     }
-    match Format::of(path)? {
+    match plot::format_of(path)? {
         Format::Gif if !args.flow => {
             let message = format!("`{}` is for what moves; add --flow, or use .svg or .png", path.display());
             Err(Error::config("--output", message))
@@ -79,8 +79,8 @@ fn format_of(path: &Path, args: &FieldArgs) -> npg::Result<Format> {
 fn draw(field: &Field, walks: &Walks, flow: bool, format: Format, path: &Path) -> npg::Result<()> {
     let bounds = field.bounds();
     match format {
-        Format::Gif => walking(field, &bounds, walks).save(path),
-        Format::Svg | Format::Png => gradient_field(field, &bounds, flow.then_some(walks)).save(path),
+        Format::Gif => save(&walking(field, &bounds, walks), path),
+        Format::Svg | Format::Png => save(&gradient_field(field, &bounds, flow.then_some(walks)), path),
     }
 }
 

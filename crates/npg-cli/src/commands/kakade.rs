@@ -3,7 +3,7 @@
 use npg::config::Direction;
 use npg::exact::field::spaced;
 use npg::exact::kakade::{Lqg, LqgCurve, SCALINGS, TARGET, TwoStateFlow, largest_spread};
-use npg::plot::{Format, kakade as figure};
+use npg::plot::{self, kakade as figure};
 use serde_json::{Value, json};
 
 use crate::args::KakadeArgs;
@@ -13,7 +13,7 @@ use crate::text;
 pub(crate) fn kakade(args: &KakadeArgs) -> anyhow::Result<String> {
     let default = (!args.json).then(|| "kakade.svg".into());
     let output = args.output.clone().or(default);
-    output.as_ref().map(Format::of_figure).transpose()?;
+    output.as_ref().map(plot::format_of_figure).transpose()?;
     let both = [Direction::Vanilla, Direction::Natural];
     let flows = both.map(TwoStateFlow::new);
     // From 0.01 to 100 units of time, with equal ratios.
@@ -21,7 +21,7 @@ pub(crate) fn kakade(args: &KakadeArgs) -> anyhow::Result<String> {
     let lqg = both.map(|direction| SCALINGS.map(|scales| Lqg { scales }.learn(direction, &times)));
     let mut shown = String::new();
     if let Some(path) = output {
-        figure(&flows, &lqg.concat()).save(&path)?;
+        plot::save(&figure(&flows, &lqg.concat()), &path)?;
         shown = format!("{}\n", path.display());
     }
     Ok(if args.json { as_json(&flows, &lqg) } else { shown + &summary(&flows, &lqg) })

@@ -7,7 +7,7 @@ use npg::env::registry;
 use npg::exact::mdp::{
     Ascent, Evaluation, File, Iterate, Mdp, Method, Optimum, StepSize, TabularPolicy, policy_from_json,
 };
-use npg::plot::{Chart, Figure, Mark, Plotted, Scale, Stroke, charts, hue};
+use npg::plot::{self, Chart, Figure, Mark, Plotted, Scale, Stroke, charts, hue};
 use npg::run_dir::{self, CheckpointChoice};
 use serde_json::Value;
 
@@ -39,8 +39,8 @@ pub(crate) fn mdp(args: &MdpArgs) -> anyhow::Result<String> {
     if args.json {
         return world.json(args.fisher);
     }
-    npg::plot::Format::of_figure(&args.output)?;
-    world.figure().save(&args.output)?;
+    plot::format_of_figure(&args.output)?;
+    plot::save(&world.figure(), &args.output)?;
     Ok(format!("{}\n{}\n", world.table(), args.output.display()))
 }
 

@@ -16,8 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::atomic::write_atomically;
-use crate::error::{Error, FileFault, Result};
 use crate::regular::{self, Links};
+use crate::{Error, FileFault, Result};
 
 const FORMAT: &str = "npg-checkpoint";
 /// The version is raised when an older npg could misread the file. The place and the algorithm of the checksum never change,

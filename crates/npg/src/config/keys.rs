@@ -3,7 +3,7 @@
 use toml::Value;
 
 use super::{Config, KEYS, Kind};
-use crate::setting::described;
+use npg_envs::setting::described;
 
 /// One key of the configuration.
 pub struct Key {

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::{Config, KEYS, Key, TABLES, find, presets, validate};
 use crate::env::{EnvSource, registry};
-use crate::error::{Error, Mistake, Result, nearest};
+use crate::{Error, Mistake, Result, nearest};
 
 /// No key path has this many parts. Tables are walked, cloned and dropped by recursion, so their depth must be limited.
 const DEEPEST: usize = 64;

@@ -11,13 +11,13 @@ mod table;
 mod text;
 mod validate;
 
-pub use crate::setting::Kind;
 pub use crate::settings::{
     ActionBounds, ActivationName, Advantage, Algorithm, AlgorithmName, Direction, Estimator, HeadName, NetworkKind,
     Normalize, Policy, Schedule, Solver, Std, StepRule, Value, ValueKind,
 };
 pub use keys::{Key, Table, find};
 pub use layers::Layers;
+pub use npg_envs::setting::Kind;
 pub use table::{KEYS, TABLES};
 pub use text::reference;
 

@@ -1,7 +1,7 @@
 //! Settings that come with npg. There is one file for each environment, compiled into the program.
 
 use crate::env::registry::GYMNASIUM_SCHEME;
-use crate::error::{Error, Result, nearest};
+use crate::{Error, Result, nearest};
 
 /// The preset of one environment.
 #[derive(Clone, Copy, Debug)]

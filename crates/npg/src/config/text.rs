@@ -5,7 +5,7 @@ use std::fmt::Write;
 use toml::{Table, Value};
 
 use super::{Config, KEYS, Layers, TABLES};
-use crate::error::Result;
+use crate::Result;
 
 impl Config {
     /// The whole configuration as TOML, with a comment on every key, in a fixed order. [`Config::from_toml`] reads back

@@ -1,7 +1,7 @@
 //! Checks of a whole configuration: the range of every key, and the requirements between keys.
 
 use super::{Config, Direction, Estimator, HeadName, KEYS, NetworkKind, Solver, Std, ValueKind};
-use crate::error::Mistake;
+use crate::Mistake;
 
 /// A conflict between keys: all keys involved, the one to change first in front, and the message.
 struct Clash {

@@ -1,19 +1,18 @@
 //! The figure of `npg plot`: the large panel with the return, and the layout of the figure.
 
+use npg_plot::{
+    Anchor, Axis, BAND_ALPHA, Circle, Color, Figure, Item, MUTED, Panel, Rectangle, Scale, Stroke, Weight, dash, dot,
+    hue, named, text,
+};
 use std::path::PathBuf;
 
-use super::axes::{Axis, Panel, Scale};
-use super::font::Weight;
 use super::grid;
 use super::heading::{Shown, heading};
-use super::key::dot;
 use super::names;
-use super::palette::{BAND_ALPHA, MUTED, dash, hue};
 use super::quantity::{Curve, QUANTITIES, Quantity};
 use super::runs::{self, Seed};
-use super::scene::{Anchor, Circle, Color, Figure, Item, Point, Rectangle, Stroke, Text, named};
 use super::series::{Series, Summary, at_shared_steps, summarize};
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// The options of [`learning_curves`].
 #[derive(Clone, Debug, PartialEq)]
@@ -287,8 +286,4 @@ pub(super) fn below(panel: &Panel) -> Item {
     let Rectangle { x, y, width, height } = panel.area;
     let place = [x + 0.5 * width, y + height + 37.0];
     text(place, Anchor::Middle, "environment steps", 12.0, Weight::Regular, MUTED)
-}
-
-pub(super) fn text(at: Point, anchor: Anchor, text: &str, size: f64, weight: Weight, color: Color) -> Item {
-    Item::Text(Text { at, anchor, text: text.into(), size, weight, color, is_upward: false })
 }

@@ -1,17 +1,14 @@
 //! The figure of `npg plot` for runs of several environments: a panel of returns for each, with a single key.
 
+use npg_plot::{Anchor, Axis, Figure, INK, Item, Panel, Rectangle, Scale, Weight, dash, hue, text};
 use std::path::PathBuf;
 
-use super::axes::{Axis, Panel, Scale};
-use super::curves::{CurveOptions, LEFT, RIGHT, Run, WIDTH, below, empty, text};
-use super::font::Weight;
+use super::curves::{CurveOptions, LEFT, RIGHT, Run, WIDTH, below, empty};
 use super::heading::{Shown, heading};
 use super::names;
-use super::palette::{INK, dash, hue};
 use super::runs::Seed;
-use super::scene::{Anchor, Figure, Item, Rectangle};
 use super::series::summarize;
-use crate::error::{Error, Result};
+use crate::{Error, Result};
 
 /// Height of a panel.
 const HEIGHT: f64 = 150.0;

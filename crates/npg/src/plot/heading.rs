@@ -1,12 +1,8 @@
 //! The heading above the curves of returns: the title, the names of the runs, and a key to the lines.
 
-use super::curves::{CurveOptions, FEW_RUNS, LEFT, REFERENCE, RIGHT, Run, WIDTH, text};
-use super::font::Weight;
-use super::key::{Entry, Swatch, key_rows};
-use super::palette::{BAND_ALPHA, INK, MUTED};
-use super::scene::{Anchor, Item, Stroke};
+use super::curves::{CurveOptions, FEW_RUNS, LEFT, REFERENCE, RIGHT, Run, WIDTH};
 use super::series::ENOUGH_FOR_IQM;
-use super::ticks::si;
+use npg_plot::{Anchor, BAND_ALPHA, Entry, INK, Item, MUTED, Stroke, Swatch, Weight, key_rows, si, text};
 
 /// The parts of a figure that the key must explain, besides centers and intervals.
 #[derive(Clone, Copy)]

@@ -1,46 +1,57 @@
-//! Figures as SVG or PNG, without system fonts: the learning curves of runs, and pictures of the exact worlds, which may be
-//! animated (GIF).
+//! Figures, as SVG, PNG or GIF: learning curves of runs, and pictures of the exact worlds. [`save`] writes them.
 //!
-//! A [`Figure`] is a list of shapes in pixels (`scene`). `axes` turns numbers into places and draws ticks, `key` draws the
-//! rows that explain lines, and `arrows` draws directions in a plane. `curves` and `quantity` compose the figure of `npg
-//! plot`, and `grid` its figure of several environments. `field` and `kakade` compose the figures of the commands with these
-//! names. `svg` and `png` draw the same shapes, and `animation` draws several frames.
+//! `curves` and `quantity` compose the figure of `npg plot`, `grid` its figure of several environments. They are drawn with the
+//! shapes and axes of the crate `npg-plot`.
 
-mod animation;
-mod arrows;
-mod axes;
-mod chart;
 mod curves;
-mod field;
-mod font;
 mod grid;
 mod heading;
-mod kakade;
-mod key;
 mod names;
-mod palette;
-mod png;
 mod promises;
 mod quantity;
 mod runs;
-mod scene;
 mod series;
-mod simplify;
-mod svg;
-mod ticks;
 
-pub use animation::{Animation, Frame};
-pub use arrows::{ArrowStyle, arrow};
-pub use axes::{Axis, Panel, Scale};
-pub use chart::{Chart, Mark, Plotted, charts};
 pub use curves::{CurveOptions, PANELS, learning_curves};
-pub use field::{gradient_field, walking};
-pub use font::{Weight, text_width};
-pub use kakade::kakade;
-pub use key::{Entry, Swatch, key_rows};
-pub use palette::{BAND_ALPHA, GRID, INK, MUTED, dash, hue};
+#[doc(inline)]
+pub use npg_plot::*;
+#[doc(inline)]
+pub use npg_theory::figures::{gradient_field, kakade, walking};
 pub use runs::runs_in;
-pub use scene::{Anchor, Circle, Color, Figure, Format, Group, Item, Path, Point, Rectangle, Stroke, Text, named};
+
+use crate::atomic::write_atomically;
+use crate::{Error, Result};
+use std::path;
+
+/// Writes a figure or an animation in the format that the extension of `path` names, in one piece.
+///
+/// # Errors
+/// [`Error::Config`] for an extension that names no format that it can have, [`Error::Io`] if the file cannot be written. An
+/// earlier file is then still there.
+pub fn save(drawing: &impl Drawing, path: impl AsRef<path::Path>) -> Result<()> {
+    let bytes = drawing.encode(&path).map_err(wrong_format)?;
+    write_atomically(path, &bytes)
+}
+
+/// [`Format::of`] with an error of npg.
+///
+/// # Errors
+/// [`Error::Config`] with the extensions that there are.
+pub fn format_of(path: impl AsRef<path::Path>) -> Result<Format> {
+    Format::of(path).map_err(wrong_format)
+}
+
+/// [`Format::of_figure`] with an error of npg.
+///
+/// # Errors
+/// [`Error::Config`] with the extensions that there are.
+pub fn format_of_figure(path: impl AsRef<path::Path>) -> Result<Format> {
+    Format::of_figure(path).map_err(wrong_format)
+}
+
+fn wrong_format(error: WrongFormat) -> Error {
+    Error::config("figure", error.to_string())
+}
 
 #[cfg(test)]
 mod tests;

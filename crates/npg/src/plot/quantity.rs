@@ -1,15 +1,14 @@
 //! The small panels of `npg plot`: how each quantity is read and drawn.
 
-use super::axes::{Axis, Panel, Scale};
-use super::curves::{BELOW, CurveOptions, REFERENCE, Run, below, text, trace};
-use super::font::Weight;
-use super::key::{Entry, Swatch, key_rows};
-use super::palette::{BAND_ALPHA, INK, MUTED};
+use super::curves::{BELOW, CurveOptions, REFERENCE, Run, below, trace};
 use super::promises::Ledger;
 use super::runs::Seed;
-use super::scene::{Anchor, Item, Point, Rectangle, Stroke, named};
 use super::series::{Series, Summary, summarize};
 use crate::stats::quantile;
+use npg_plot::{
+    Anchor, Axis, BAND_ALPHA, Entry, INK, Item, MUTED, Panel, Point, Rectangle, Scale, Stroke, Swatch, Weight,
+    key_rows, named, text,
+};
 
 /// The dash pattern of predicted values.
 const PREDICTED: [f64; 2] = [5.0, 3.0];

@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::series::Series;
-use crate::error::{Error, FileFault, Result};
 use crate::regular;
 use crate::run_dir::Provenance;
+use crate::{Error, FileFault, Result};
 
 /// No configuration and no log of a run have more bytes than these.
 const MOST: [u64; 2] = [1 << 20, 4 << 30];

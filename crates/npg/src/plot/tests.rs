@@ -61,7 +61,7 @@ fn error(runs: &[PathBuf]) -> String {
 fn look(name: &str, figure: &Figure) {
     if let Some(directory) = std::env::var_os("NPG_PLOT_LOOK") {
         for extension in ["svg", "png"] {
-            figure.save(Path::new(&directory).join(name).with_extension(extension)).unwrap();
+            super::save(figure, Path::new(&directory).join(name).with_extension(extension)).unwrap();
         }
     }
 }

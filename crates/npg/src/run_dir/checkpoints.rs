@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Provenance, RunDir, names_in, remove};
 use crate::atomic::UNFINISHED;
 use crate::checkpoint::Archive;
-use crate::error::{Error, FileFault, Result};
+use crate::{Error, FileFault, Result};
 
 /// The number of latest checkpoints that are kept: the newest, and one more in case the newest is damaged.
 const KEPT: usize = 2;

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::RunDir;
 use crate::atomic::write_atomically;
-use crate::error::{Error, Result};
 use crate::regular::{self, Links};
 use crate::utc;
+use crate::{Error, Result};
 
 /// The right to write into a run directory, until it is dropped.
 #[derive(Debug)]

@@ -25,8 +25,8 @@ pub use resolve::{resolve, unbegun};
 
 use crate::atomic::UNFINISHED;
 use crate::config::Config;
-use crate::error::{Error, Result};
 use crate::regular::{self, Links};
+use crate::{Error, Result};
 
 /// No configuration has this many bytes, and no provenance of a run that was resumed a thousand times.
 const MOST: u64 = 16 << 20;

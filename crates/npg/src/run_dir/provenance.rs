@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::MOST;
 use crate::atomic::write_atomically;
-use crate::error::{Error, Result};
 use crate::regular::{self, Links};
 use crate::utc;
+use crate::{Error, Result};
 
 /// The content of provenance.json. It is enough to find the program again and to explain a difference in speed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{RunDir, names_in, seed_of};
-use crate::error::{Error, Result, nearest};
+use crate::{Error, Result, nearest};
 
 /// The runs that `run` means: itself if it is the directory of a seed, or all seeds in it, in numeric order.
 ///

@@ -1,6 +1,6 @@
 use super::*;
+use crate::FileFault;
 use crate::checkpoint::Archive;
-use crate::error::FileFault;
 
 fn begun(run: &RunDir) {
     std::fs::write(run.config(), "").unwrap();

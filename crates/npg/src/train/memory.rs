@@ -4,9 +4,9 @@
 
 use crate::config::{self, Config, Direction, NetworkKind, Solver, ValueKind};
 use crate::env::Spec;
-use crate::error::{Error, Mistake, Result};
 use crate::network::TILE;
 use crate::policy::{Distribution, WIDE};
+use crate::{Error, Mistake, Result};
 
 /// The memory that is assumed if the system does not tell how much is free: 16 GiB.
 const UNKNOWN: u64 = 16 << 30;

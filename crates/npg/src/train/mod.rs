@@ -16,7 +16,6 @@ pub use state::{RestoreError, config as saved_config, load_policy};
 
 use crate::config::{Config, Schedule, StepRule};
 use crate::env::{EnvSource, Measure, Spec};
-use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, Plan, evaluate};
 use crate::metrics::{self, Row};
 use crate::policy::Policy;
@@ -28,6 +27,7 @@ use crate::solve::SolverState;
 use crate::stats;
 use crate::update::{Update, UpdateStatus, update};
 use crate::value::{Baseline, Fit, Visited, explained_variance};
+use crate::{Error, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::VecDeque;
 use std::sync::Arc;

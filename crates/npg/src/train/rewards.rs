@@ -2,10 +2,10 @@
 //! divided by the spread of returns, and outliers are clipped.
 
 use super::report::discounted_length;
+use crate::FileFault;
 use crate::advantage::{Segment, SegmentEnd};
 use crate::checkpoint::Archive;
 use crate::config::Config;
-use crate::error::FileFault;
 use crate::normalize::Moments;
 use crate::rollout::Batch;
 

@@ -2,8 +2,8 @@
 
 use super::Trainer;
 use crate::config::{Config, Schedule};
-use crate::error::{Error, Result};
 use crate::value::{Baseline, Optimizer};
+use crate::{Error, Result};
 
 impl Trainer {
     /// Sets the KL budget of all following steps, in nats. It replaces any schedule.

@@ -9,7 +9,6 @@ use super::{Trainer, WINDOW};
 use crate::checkpoint::Archive;
 use crate::config::{Config, NetworkKind, ValueKind};
 use crate::env::{EnvSource, Spec};
-use crate::error::{FileFault, Result};
 use crate::network::{FourierFeatures, Tile};
 use crate::normalize::{Moments, Normalizer};
 use crate::policy::{HeldNoise, Policy};
@@ -17,6 +16,7 @@ use crate::random::{Purpose, Stream};
 use crate::rollout::Snapshot;
 use crate::solve::SolverState;
 use crate::value::{Baseline, BaselineState};
+use crate::{FileFault, Result};
 use serde_json::json;
 use std::collections::VecDeque;
 

@@ -141,7 +141,7 @@ fn what_is_wrong_with_a_model_is_said() {
     if !has_mujoco() {
         return;
     }
-    let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/mujoco");
+    let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/../npg-envs/assets/mujoco");
     let refused = |id, options: String| {
         let Err(Error::Config(problems)) = make(id, &options.parse().unwrap()) else { panic!("{options}") };
         assert_eq!(problems.len(), 1);

@@ -1,0 +1,109 @@
+//! Choosing one action for one observation: for programs that use a trained policy.
+
+use super::{Actor, Policy};
+use crate::env::{Action, Space};
+use crate::error::{Error, Result};
+
+/// An owned action, in the form that the environment takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    /// One integer for a discrete space, one for each part of a multi-discrete or multi-binary space, and none for a box.
+    pub integers: Vec<i64>,
+    /// One number for each dimension of a box, within its bounds; none for other spaces.
+    pub reals: Vec<f64>,
+}
+
+impl Chosen {
+    /// A borrowed view of the action, which is what [`crate::env::Env::step`] takes.
+    pub fn as_action(&self) -> Action<'_> {
+        Action::new(&self.integers, &self.reals)
+    }
+}
+
+impl Policy {
+    /// The deterministic action (the mode of the distribution) in one state, as the environment executes it. The policy and
+    /// its observation statistics do not change. Each call packs the network's parameters anew; an [`Actor`] packs them once,
+    /// and can also sample.
+    ///
+    /// # Errors
+    /// [`Error::Observation`] if the observation has the wrong length, is not finite, or is not an index of its space.
+    pub fn act(&self, observation: &[f64]) -> Result<Chosen> {
+        let space = &self.encoder.space;
+        if observation.len() != space.len() {
+            let (given, taken) = (numbers(observation.len()), space.len());
+            return Err(Error::Observation(format!("an observation of {given}; this policy takes {taken}")));
+        }
+        space.check(observation).map_err(|(index, value)| {
+            let within = match space {
+                Space::Box { .. } => "it must be finite",
+                _ => "it must be an index of its space",
+            };
+            Error::Observation(format!("observation[{index}] is {value}; {within}"))
+        })?;
+        let mut actor = Actor::new(self, 1);
+        actor.observe(0, observation);
+        actor.infer(1);
+        actor.take_mode(0);
+        let chosen = actor.executed(1).row(0);
+        Ok(Chosen { integers: chosen.integers().to_vec(), reals: chosen.reals().to_vec() })
+    }
+}
+
+fn numbers(count: usize) -> String {
+    if count == 1 { "1 number".into() } else { format!("{count} numbers") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::{Space, Spec};
+    use crate::settings;
+
+    fn spec(observation: Space, action: Space) -> Spec {
+        Spec { id: "Test-v0".into(), observation, action, max_episode_steps: None, reward_threshold: None }
+    }
+
+    /// Four numbers are seen, and one of two actions is chosen.
+    fn choice() -> Spec {
+        spec(Space::uniform_box(4, -5.0, 5.0), Space::Discrete(2))
+    }
+
+    /// A torque within bounds.
+    fn torque() -> Spec {
+        spec(Space::uniform_box(3, -1.0, 1.0), Space::uniform_box(1, -2.0, 2.0))
+    }
+
+    /// One of 16 cells is seen.
+    fn grid() -> Spec {
+        spec(Space::Discrete(16), Space::Discrete(4))
+    }
+
+    fn policy(spec: &Spec) -> Policy {
+        Policy::new(&settings::Policy::default(), &settings::Normalize::default(), spec, 0)
+    }
+
+    #[test]
+    fn one_observation_gives_one_action() {
+        assert!(matches!(policy(&choice()).act(&[0.1; 4]).unwrap().as_action().index(), 0 | 1));
+        let [torque] = policy(&torque()).act(&[1.0, 0.0, 0.5]).unwrap().as_action().reals()[..] else { panic!() };
+        assert!((-2.0..=2.0).contains(&torque));
+        assert!(policy(&grid()).act(&[15.0]).is_ok());
+    }
+
+    #[test]
+    fn a_beta_policy_needs_bounds_on_both_sides() {
+        let config = settings::Policy { head: settings::HeadName::Beta, ..settings::Policy::default() };
+        let mistakes = |spec: &Spec| Policy::mistakes(&config, spec);
+        assert_eq!((mistakes(&torque()), mistakes(&choice())), (vec![], vec![]));
+        let unbounded = spec(Space::uniform_box(1, -1.0, 1.0), Space::uniform_box(1, -2.0, f64::INFINITY));
+        assert_eq!(mistakes(&unbounded)[0].key, "policy.head");
+    }
+
+    #[test]
+    fn a_wrong_observation_is_named() {
+        let message = |spec: Spec, observation: &[f64]| policy(&spec).act(observation).unwrap_err().to_string();
+        assert_eq!(message(choice(), &[0.0; 5]), "an observation of 5 numbers; this policy takes 4");
+        assert_eq!(message(choice(), &[0.0, f64::NAN, 0.0, 0.0]), "observation[1] is NaN; it must be finite");
+        assert_eq!(message(grid(), &[16.0]), "observation[0] is 16; it must be an index of its space");
+    }
+}
