@@ -1,5 +1,6 @@
 //! What every problem must satisfy, checked on the exact worlds to the accuracy of finite differences. (The sampled problem
 //! is checked against an f64 oracle in tests/mathematics.)
+#![allow(clippy::unwrap_used)] // a test
 
 use npg_core::network::kernels::dot;
 use npg_core::problem::Problem;
