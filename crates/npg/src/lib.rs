@@ -17,7 +17,7 @@
 //! use npg::random::Stream;
 //! use npg::train::Trainer;
 //!
-//! Shows -1 or 1, and pays 1 for the action that belongs to it (0 or 1). An episode has one step.
+//! /// Shows -1 or 1, and pays 1 for the action that belongs to it (0 or 1). An episode has one step.
 //! struct Recall {
 //!     shown: f64,
 //! }
