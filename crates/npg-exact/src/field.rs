@@ -55,7 +55,7 @@ impl Field {
 
     /// The part of the plane that the grid covers: half a step more in k at both ends, and sigma from 0 on if at most two steps are
     /// missing there.
-    pub fn bounds(&self) -> Bounds {
+    pub fn window(&self) -> Window {
         let ends = |values: &[f64]| {
             let (low, high) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
             let step = if high > low { (high - low) / (values.len() - 1) as f64 } else { 0.1 * low.abs().max(1.0) };
@@ -64,14 +64,14 @@ impl Field {
         let (low, high, step) = ends(&self.k);
         let k = [low - 0.5 * step, high + 0.5 * step];
         let (low, high, step) = ends(&self.sigma);
-        Bounds { k, sigma: [if low <= 2.0 * step { 0.0 } else { low - 0.5 * step }, high.max(low + step)] }
+        Window { k, sigma: [if low <= 2.0 * step { 0.0 } else { low - 0.5 * step }, high.max(low + step)] }
     }
 
     /// Learners that start from [`STARTS`], as fractions of the part of the plane in which J is finite, and walk until sigma is a
     /// twenty-fifth of the largest one shown. There are none if J is finite nowhere in the plane.
     pub fn walks(&self) -> Walks {
-        let Bounds { k, sigma } = self.bounds();
-        let until = Bounds { k, sigma: [sigma[0].max(0.04 * sigma[1]), sigma[1]] };
+        let Window { k, sigma } = self.window();
+        let until = Window { k, sigma: [sigma[0].max(0.04 * sigma[1]), sigma[1]] };
         let finite = self.lqr.finite_gains();
         let k = [k[0].max(finite[0]), k[1].min(finite[1])];
         if k[0].is_nan() || k[1].is_nan() || k[0] > k[1] {
@@ -115,16 +115,16 @@ pub fn unit(x: [f64; 2]) -> Option<[f64; 2]> {
 
 /// The part of the plane in which a learner walks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bounds {
+pub struct Window {
     /// The lowest and the highest gain.
     pub k: [f64; 2],
     /// The lowest and the highest standard deviation.
     pub sigma: [f64; 2],
 }
 
-/// The path of a learner that follows `direction` at unit speed in (k, sigma) from `start`, until it leaves `bounds`.
-pub fn walk(lqr: &Lqr, direction: Direction, start: [f64; 2], bounds: &Bounds) -> Flow<2> {
-    let Bounds { k, sigma } = *bounds;
+/// The path of a learner that follows `direction` at unit speed in (k, sigma) from `start`, until it leaves `window`.
+pub fn walk(lqr: &Lqr, direction: Direction, start: [f64; 2], window: &Window) -> Flow<2> {
+    let Window { k, sigma } = *window;
     let span = (k[1] - k[0]).abs() + (sigma[1] - sigma[0]).abs();
     // No sensible path is longer, and such short steps make a smooth line.
     let limits = Limits { time: 10.0 * span, longest: 0.005 * span, growth: 0.0, tolerance: 1e-9, steps: 100_000 };
@@ -148,7 +148,7 @@ mod tests {
         for (lqr, cosines) in [(Lqr::published(), [0.61, 0.97]), (Lqr::unique_optimum(), [0.75, 0.97])] {
             let field = published(lqr);
             assert_eq!(field.points().count(), 80);
-            assert_eq!(field.bounds(), Bounds { k: [-2.0, 0.0], sigma: [0.0, 0.5] });
+            assert_eq!(field.window(), Window { k: [-2.0, 0.0], sigma: [0.0, 0.5] });
             for (direction, expected) in [Direction::Vanilla, Direction::Natural].into_iter().zip(cosines) {
                 let cosine = field.cosine(direction).unwrap();
                 assert!((cosine - expected).abs() < 0.005, "{direction:?} {cosine}");
@@ -160,9 +160,9 @@ mod tests {
 
     #[test]
     fn the_vanilla_learner_runs_out_of_exploration() {
-        let bounds = Bounds { k: [-2.0, 0.0], sigma: [0.02, 0.5] };
+        let window = Window { k: [-2.0, 0.0], sigma: [0.02, 0.5] };
         let end = |direction| {
-            let flow = walk(&Lqr::published(), direction, [-1.8, 0.4], &bounds);
+            let flow = walk(&Lqr::published(), direction, [-1.8, 0.4], &window);
             assert_eq!(flow.end, End::Event);
             // At unit speed, no point is further from the start than the time that has passed.
             assert!(flow.times.iter().zip(&flow.points).all(|(t, x)| (x[0] + 1.8).hypot(x[1] - 0.4) <= t + 1e-9));
@@ -175,12 +175,12 @@ mod tests {
 
     #[test]
     fn walks_that_cannot_begin_end_where_they_begin() {
-        let bounds = Bounds { k: [-9.0, 9.0], sigma: [0.02, 0.5] };
+        let window = Window { k: [-9.0, 9.0], sigma: [0.02, 0.5] };
         let free = Lqr { q: 0.0, r: 0.0, ..Lqr::published() }; // no direction is better
         let wide = Field::new(&Lqr::published(), spaced(-4.0, 2.0, 13), vec![0.0, 1.0]);
         assert!(wide.walks().natural.iter().all(|flow| flow.end == End::Event), "they begin where J is finite");
         for (lqr, start) in [(free, [-1.0, 0.4]), (Lqr::published(), [5.0, 0.4]), (Lqr::published(), [-1.0, 0.01])] {
-            assert_eq!(walk(&lqr, Direction::Natural, start, &bounds).points, [start]);
+            assert_eq!(walk(&lqr, Direction::Natural, start, &window).points, [start]);
         }
     }
 

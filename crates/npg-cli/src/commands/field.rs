@@ -77,10 +77,10 @@ fn format_of(path: &Path, args: &FieldArgs) -> npg::Result<Format> {
 }
 
 fn draw(field: &Field, walks: &Walks, flow: bool, format: Format, path: &Path) -> npg::Result<()> {
-    let bounds = field.bounds();
+    let window = field.window();
     match format {
-        Format::Gif => save(&walking(field, &bounds, walks), path),
-        Format::Svg | Format::Png => save(&gradient_field(field, &bounds, flow.then_some(walks)), path),
+        Format::Gif => save(&walking(field, &window, walks), path),
+        Format::Svg | Format::Png => save(&gradient_field(field, &window, flow.then_some(walks)), path),
     }
 }
 

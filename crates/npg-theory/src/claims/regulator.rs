@@ -5,7 +5,7 @@ use super::{Claim, Demand};
 use npg_core::settings::{Algorithm, Direction, Solver};
 use npg_core::solve::SolverState;
 use npg_core::update::update;
-use npg_exact::field::{Bounds, Field, spaced, walk};
+use npg_exact::field::{Field, Window, spaced, walk};
 use npg_exact::gaussian::{AffineGaussian, Local};
 use npg_exact::lqr::{Lqr, RegulatorProblem};
 
@@ -193,6 +193,6 @@ fn cosine(lqr: Lqr, direction: Direction) -> f64 {
 }
 
 fn end(direction: Direction) -> f64 {
-    let bounds = Bounds { k: [-2.0, 0.0], sigma: [0.02, 0.5] };
-    walk(&Lqr::published(), direction, [-1.8, 0.4], &bounds).last().1[0]
+    let window = Window { k: [-2.0, 0.0], sigma: [0.02, 0.5] };
+    walk(&Lqr::published(), direction, [-1.8, 0.4], &window).last().1[0]
 }

@@ -10,7 +10,7 @@ use npg_plot::{
 };
 
 use npg_core::settings::Direction;
-use npg_exact::field::{Bounds, Field, Walks, along};
+use npg_exact::field::{Field, Walks, Window, along};
 use npg_exact::flow::Flow;
 
 const WIDTH: f64 = 1000.0;
@@ -20,13 +20,13 @@ const RIGHT: f64 = 24.0;
 const TOP: f64 = 128.0;
 const HEIGHT: f64 = 350.0;
 
-/// Draws `field` within `bounds`: the arrows of vanilla gradients on the left and of natural gradients on the right, over
+/// Draws `field` within `window`: the arrows of vanilla gradients on the left and of natural gradients on the right, over
 /// bands of equal return. With `walks`, the paths of learners are drawn over fainter arrows.
 ///
 /// The arrows have the same length on paper and start at their point. Their direction is that of the gradient in (k, sigma),
 /// seen through the axes, so that paths are tangent to them. All bands of return cover the same area.
-pub fn gradient_field(field: &Field, bounds: &Bounds, walks: Option<&Walks>) -> Figure {
-    let (mut items, panels) = background(field, bounds, walks.is_some());
+pub fn gradient_field(field: &Field, window: &Window, walks: Option<&Walks>) -> Figure {
+    let (mut items, panels) = background(field, window, walks.is_some());
     let none = Walks::default();
     let walks = walks.unwrap_or(&none);
     for ((panel, flows), color) in panels.iter().zip([&walks.vanilla, &walks.natural]).zip(COLORS) {
@@ -38,8 +38,8 @@ pub fn gradient_field(field: &Field, bounds: &Bounds, walks: Option<&Walks>) -> 
 }
 
 /// The same figure with moving learners. Each frame shows one moment of all `walks`, at the same speed.
-pub fn walking(field: &Field, bounds: &Bounds, walks: &Walks) -> Animation {
-    let (mut background, panels) = background(field, bounds, true);
+pub fn walking(field: &Field, window: &Window, walks: &Walks) -> Animation {
+    let (mut background, panels) = background(field, window, true);
     panels.iter().for_each(|panel| background.extend(mark(panel, field)));
     let end = walks.vanilla.iter().chain(&walks.natural).map(|flow| flow.last().0).fold(0.0, f64::max);
     let frame = |i: usize| {
@@ -61,16 +61,16 @@ const COLORS: [Color; 2] = [hue(0), hue(1)];
 const MOVING: usize = 110;
 
 /// Everything except the paths, and the two panels.
-fn background(field: &Field, bounds: &Bounds, faint: bool) -> (Vec<Item>, [Panel; 2]) {
+fn background(field: &Field, window: &Window, faint: bool) -> (Vec<Item>, [Panel; 2]) {
     let mut items = heading(field, faint);
     let width = (WIDTH - LEFT - GAP - RIGHT) / 2.0;
     let panel = |left: f64| Panel {
         area: Rectangle { x: left, y: TOP, width, height: HEIGHT },
-        x: Axis::new(Scale::Linear, bounds.k[0], bounds.k[1], 5),
-        y: Axis::new(Scale::Linear, bounds.sigma[0], bounds.sigma[1], 5),
+        x: Axis::new(Scale::Linear, window.k[0], window.k[1], 5),
+        y: Axis::new(Scale::Linear, window.sigma[0], window.sigma[1], 5),
     };
     let panels = [panel(LEFT), panel(LEFT + width + GAP)];
-    let bands = Bands::of(field, bounds);
+    let bands = Bands::of(field, window);
     let sides = panels.iter().zip([Direction::Vanilla, Direction::Natural]).zip(COLORS);
     for ((panel, direction), color) in sides {
         items.push(panel.frame());

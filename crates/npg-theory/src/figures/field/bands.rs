@@ -3,7 +3,7 @@
 use contour::ContourBuilder;
 use npg_plot::{Color, Group, Item, Panel, Path, Rectangle, Stroke};
 
-use npg_exact::field::{Bounds, Field, spaced};
+use npg_exact::field::{Field, Window, spaced};
 
 /// The columns and rows of the grid from which contours are computed.
 const FINE: (usize, usize) = (161, 101);
@@ -27,9 +27,9 @@ struct Band {
 }
 
 impl Bands {
-    pub(super) fn of(field: &Field, bounds: &Bounds) -> Self {
+    pub(super) fn of(field: &Field, window: &Window) -> Self {
         let lqr = field.lqr;
-        let (low, high) = ([bounds.k[0], bounds.sigma[0]], [bounds.k[1], bounds.sigma[1]]);
+        let (low, high) = ([window.k[0], window.sigma[0]], [window.k[1], window.sigma[1]]);
         let at = |k, sigma| lqr.at(k, sigma).map_or(f64::NEG_INFINITY, |local| local.value).max(f64::NEG_INFINITY);
         let columns = spaced(low[0], high[0], FINE.0);
         let row = |sigma| columns.iter().map(move |&k| at(k, sigma));
@@ -87,14 +87,14 @@ mod tests {
     #[test]
     fn a_band_ends_where_the_return_is_its_level() {
         let field = Field::new(&Lqr::published(), spaced(-1.875, -0.125, 8), spaced(0.05, 0.5, 10));
-        let bounds = field.bounds();
-        let bands = Bands::of(&field, &bounds);
+        let window = field.window();
+        let bands = Bands::of(&field, &window);
         assert_eq!(bands.0.len(), 1 + LEVELS);
         let is_inside = |x: f64, [low, high]: [f64; 2]| low < x && x < high;
         let mut before = f64::NEG_INFINITY;
         for band in &bands.0[1..] {
             let inside = band.loops.iter().flatten();
-            let inside = inside.filter(|(k, sigma)| is_inside(*k, bounds.k) && is_inside(*sigma, bounds.sigma));
+            let inside = inside.filter(|(k, sigma)| is_inside(*k, window.k) && is_inside(*sigma, window.sigma));
             let returns: Vec<f64> = inside.filter_map(|(k, sigma)| Some(field.lqr.at(*k, *sigma)?.value)).collect();
             let (low, high) = returns.iter().fold((0.0_f64, f64::NEG_INFINITY), |(l, h), r| (l.min(*r), h.max(*r)));
             assert!(returns.len() > 20 && high - low < -0.02 * low, "{low} to {high}");

@@ -5,10 +5,10 @@ use npg_exact::field::spaced;
 use npg_exact::lqr::Lqr;
 use npg_plot::Figure;
 
-fn published() -> (Field, Bounds) {
+fn published() -> (Field, Window) {
     let field = Field::new(&Lqr::published(), spaced(-1.875, -0.125, 8), spaced(0.05, 0.5, 10));
-    let bounds = field.bounds();
-    (field, bounds)
+    let window = field.window();
+    (field, window)
 }
 
 fn count(figure: &Figure, what: &str) -> usize {
@@ -17,8 +17,8 @@ fn count(figure: &Figure, what: &str) -> usize {
 
 #[test]
 fn two_panels_of_eighty_arrows() {
-    let (field, bounds) = published();
-    let figure = gradient_field(&field, &bounds, None);
+    let (field, window) = published();
+    let figure = gradient_field(&field, &window, None);
     assert_eq!(
         ["arrows", "contours", "optimum", "way"].map(|it| count(&figure, &format!("class=\"{it}\""))),
         [2, 2, 2, 0]
@@ -30,14 +30,14 @@ fn two_panels_of_eighty_arrows() {
     assert_eq!((vanilla, natural), (80, 80));
     assert!(figure.to_svg().contains("direction 0.61") && figure.to_svg().contains("direction 0.97"));
     assert!(!figure.to_svg().contains("NaN") && figure.to_png().len() < 1_000_000);
-    let figure = gradient_field(&field, &bounds, Some(&field.walks()));
+    let figure = gradient_field(&field, &window, Some(&field.walks()));
     assert_eq!(count(&figure, "class=\"way\""), 10);
 }
 
 #[test]
 fn walkers_fit_a_small_file() {
-    let (field, bounds) = published();
-    let gif = walking(&field, &bounds, &field.walks()).to_gif();
+    let (field, window) = published();
+    let gif = walking(&field, &window, &field.walks()).to_gif();
     assert!(gif.starts_with(b"GIF89a") && gif.len() < 2_000_000, "{}", gif.len());
 }
 
@@ -65,7 +65,7 @@ fn odd_fields_are_drawn() {
         (Lqr { q: 0.0, r: 0.0, ..world }, spaced(-1.0, 1.0, 3)),
     ] {
         let field = Field::new(&lqr, k, vec![0.0, 0.3]);
-        let figure = gradient_field(&field, &field.bounds(), Some(&field.walks()));
+        let figure = gradient_field(&field, &field.window(), Some(&field.walks()));
         assert!(!figure.to_svg().contains("NaN") && figure.to_png().starts_with(b"\x89PNG"));
     }
 }
