@@ -4,7 +4,7 @@
 //! -1/2 (q (u - target_gain s - target_bias)^2 + r u^2) is higher near a target that depends linearly on s, minus the cost of
 //! the action. The best action is the target times q / (q + r).
 
-use super::gaussian::{AffineGaussian, Fall, Local, Sums};
+use super::gaussian::{ActionValue, AffineGaussian, Local, Sums};
 use npg_core::{Error, Mistake, Result};
 
 /// A bandit with one state and one action.
@@ -73,8 +73,9 @@ impl Bandit {
         let (gain, offset) = (k - self.target_gain, bias - self.target_bias);
         let curvature = self.q + self.r;
         let missed = self.q * square(gain, offset) + self.r * square(k, bias) + curvature * sigma * sigma;
-        let fall = Fall { state: self.q * gain + self.r * k, constant: self.q * offset + self.r * bias, curvature };
-        fall.local(-0.5 * missed, &sums, sigma)
+        let action_value =
+            ActionValue { state: self.q * gain + self.r * k, constant: self.q * offset + self.r * bias, curvature };
+        action_value.local(-0.5 * missed, &sums, sigma)
     }
 
     /// The best policy. Its sigma is 0. If nothing costs anything, it is the policy that does nothing.

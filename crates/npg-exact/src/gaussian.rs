@@ -104,24 +104,24 @@ impl Sums {
 /// The action value as a function of the action. In a world with linear dynamics and quadratic rewards it is a parabola: its
 /// slope at the policy's mean is -(`state` s + `constant`), and its curvature is -`curvature`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Fall {
+pub(super) struct ActionValue {
     pub(super) state: f64,
     pub(super) constant: f64,
     pub(super) curvature: f64,
 }
 
-impl Fall {
+impl ActionValue {
     /// grad J in (k, bias, sigma). A Gaussian's gradient in its mean is the mean slope; its gradient in sigma is sigma times
     /// the mean curvature.
     pub(super) fn gradient(&self, sums: &Sums, sigma: f64) -> [f64; 3] {
-        let Fall { state, constant, curvature } = self;
+        let ActionValue { state, constant, curvature } = self;
         let Sums { total, first, second } = sums;
         [-(state * second + constant * first), -(state * first + constant * total), -sigma * total * curvature]
     }
 
     /// F^-1 grad J, in which the moments of the state cancel. If they make F singular, this is the limit.
     pub(super) fn natural(&self, sums: &Sums, sigma: f64) -> [f64; 3] {
-        let Fall { state, constant, curvature } = self;
+        let ActionValue { state, constant, curvature } = self;
         [*state, *constant, 0.5 * sigma * curvature].map(|x| -sigma * sigma * sums.total * x)
     }
 

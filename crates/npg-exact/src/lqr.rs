@@ -10,7 +10,7 @@ mod problem;
 
 pub use problem::RegulatorProblem;
 
-use super::gaussian::{AffineGaussian, Fall, Local, Sums};
+use super::gaussian::{ActionValue, AffineGaussian, Local, Sums};
 use npg_core::{Error, Mistake, Result};
 
 /// A linear-quadratic regulator with one state and one action.
@@ -110,21 +110,21 @@ impl Lqr {
     /// Like [`Lqr::at`] for a policy with bias, in (k, bias, sigma).
     pub fn affine(&self, policy: &AffineGaussian) -> Option<Local<3>> {
         let AffineGaussian { k, bias, sigma } = *policy;
-        let (sums, fall) = (self.sums(policy)?, self.fall(policy)?);
+        let (sums, action_value) = (self.sums(policy)?, self.action_value(policy)?);
         let cost = self.q + self.r * k * k;
         let actions = 2.0 * k * bias * sums.first + (bias * bias + sigma * sigma) * sums.total;
-        fall.local(-0.5 * (cost * sums.second + self.r * actions), &sums, sigma)
+        action_value.local(-0.5 * (cost * sums.second + self.r * actions), &sums, sigma)
     }
 
     /// The action value as a function of the action; `None` if J is minus infinity.
-    fn fall(&self, policy: &AffineGaussian) -> Option<Fall> {
+    fn action_value(&self, policy: &AffineGaussian) -> Option<ActionValue> {
         let AffineGaussian { k, bias, .. } = *policy;
         self.sums(policy)?;
         let (cost, gamma) = (self.q + self.r * k * k, self.gamma);
         let (c, drift) = (self.a + self.b * k, self.b * bias);
         let square = cost / (1.0 - gamma * c * c); // P
         let linear = (self.r * k * bias + gamma * c * drift * square) / (1.0 - gamma * c); // p
-        Some(Fall {
+        Some(ActionValue {
             state: self.r * k + gamma * self.b * c * square,
             constant: self.r * bias + gamma * self.b * (drift * square + linear),
             curvature: self.r + gamma * self.b * self.b * square,

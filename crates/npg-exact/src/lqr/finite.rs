@@ -1,7 +1,7 @@
 //! The regulator over a finite number of steps, by recursions instead of closed forms.
 
 use super::Lqr;
-use crate::gaussian::{AffineGaussian, Fall, Local, Sums};
+use crate::gaussian::{ActionValue, AffineGaussian, Local, Sums};
 
 impl Lqr {
     /// The values for J_T = E[sum_{t<T} gamma^t r_t] with T = `horizon`, in (k, bias, sigma), for any `gamma` from 0 to 1 and
@@ -11,15 +11,15 @@ impl Lqr {
     /// moments of the state. The natural gradient solves F x = grad J and depends on the moments. `None` if a number
     /// overflows, or if `horizon` is 0.
     pub fn finite(&self, policy: &AffineGaussian, horizon: usize) -> Option<Local<3>> {
-        let falls = self.falls(policy, horizon);
+        let action_values = self.action_values(policy, horizon);
         let (sigma, c, drift) = (policy.sigma, self.a + self.b * policy.k, self.b * policy.bias);
         let spread = (self.b * sigma).powi(2) + self.noise;
         let (mut mean, mut square, mut weight) = (self.start_mean, self.start_square(), 1.0);
         let (mut sums, mut value, mut gradient) = (Sums::default(), 0.0, [0.0; 3]);
-        for fall in falls.iter().rev() {
+        for action_value in action_values.iter().rev() {
             let now = Sums { total: weight, first: weight * mean, second: weight * square };
             value += self.expected_reward(policy, &now);
-            let part = fall.gradient(&now, sigma);
+            let part = action_value.gradient(&now, sigma);
             (0..3).for_each(|i| gradient[i] += part[i]);
             sums.total += now.total;
             sums.first += now.first;
@@ -35,14 +35,14 @@ impl Lqr {
     }
 
     /// The action value as a function of the action at each step, the last step first.
-    fn falls(&self, policy: &AffineGaussian, horizon: usize) -> Vec<Fall> {
+    fn action_values(&self, policy: &AffineGaussian, horizon: usize) -> Vec<ActionValue> {
         let AffineGaussian { k, bias, .. } = *policy;
         let (c, drift, gamma) = (self.a + self.b * k, self.b * bias, self.gamma);
         let (mut square, mut linear) = (0.0, 0.0); // P and p of the following step
-        let mut falls = Vec::with_capacity(horizon);
+        let mut action_values = Vec::with_capacity(horizon);
         for _ in 0..horizon {
             let pull = drift * square + linear;
-            falls.push(Fall {
+            action_values.push(ActionValue {
                 state: self.r * k + gamma * self.b * c * square,
                 constant: self.r * bias + gamma * self.b * pull,
                 curvature: self.r + gamma * self.b * self.b * square,
@@ -50,7 +50,7 @@ impl Lqr {
             linear = self.r * k * bias + gamma * c * pull;
             square = self.q + self.r * k * k + gamma * c * c * square;
         }
-        falls
+        action_values
     }
 
     /// The expected reward under the state's moments `now`, times their weight.

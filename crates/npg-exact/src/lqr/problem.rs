@@ -1,7 +1,7 @@
 //! The regulator as the problem of the trainer's own update, in the parameters (k, bias, log sigma).
 
 use super::Lqr;
-use crate::gaussian::{AffineGaussian, Fall, Local, Sums};
+use crate::gaussian::{ActionValue, AffineGaussian, Local, Sums};
 use npg_core::problem::Problem;
 use npg_core::solve::Dense;
 use npg_core::trust_region::Comparison;
@@ -12,7 +12,7 @@ use npg_core::trust_region::Comparison;
 pub struct RegulatorProblem {
     policy: AffineGaussian,
     sums: Sums,
-    fall: Fall,
+    action_value: ActionValue,
     local: Local<3>,
     theta: [f64; 3],
 }
@@ -20,11 +20,11 @@ pub struct RegulatorProblem {
 impl RegulatorProblem {
     /// The problem of improving `policy`. `None` if J is minus infinity, or if sigma is not positive, where F is infinite.
     pub fn new(lqr: &Lqr, policy: AffineGaussian) -> Option<Self> {
-        let (sums, fall) = (lqr.sums(&policy)?, lqr.fall(&policy)?);
+        let (sums, action_value) = (lqr.sums(&policy)?, lqr.action_value(&policy)?);
         let local = lqr.affine(&policy)?.in_log_sigma(policy.sigma);
         local.fisher?;
         let theta = [policy.k, policy.bias, libm::log(policy.sigma)];
-        Some(Self { policy, sums, fall, local, theta })
+        Some(Self { policy, sums, action_value, local, theta })
     }
 
     /// The policy with parameters `theta`.
@@ -67,9 +67,10 @@ impl Problem for RegulatorProblem {
         let log_ratio = theta[2] - self.theta[2]; // log sigma' / sigma
         let square = (dk * dk * second + 2.0 * dk * shift * first) / total + shift * shift; // E (mean' - mean)^2
         // E over a' ~ pi' of A(s, a') is the parabola of the action value at the new mean, minus the cost of the wider noise.
-        let slope = self.fall.state * (dk * second + shift * first) + self.fall.constant * (dk * first + shift * total);
+        let slope = self.action_value.state * (dk * second + shift * first)
+            + self.action_value.constant * (dk * first + shift * total);
         let spread = new.sigma * new.sigma - old.sigma * old.sigma;
-        let bend = 0.5 * self.fall.curvature * total * (square + spread);
+        let bend = 0.5 * self.action_value.curvature * total * (square + spread);
         let kl =
             |log_ratio: f64, sigma: f64| 0.5 * (libm::expm1(-2.0 * log_ratio) + square / (sigma * sigma)) + log_ratio;
         let (kl, kl_reverse) = (kl(log_ratio, new.sigma), kl(-log_ratio, old.sigma));
