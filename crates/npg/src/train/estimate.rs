@@ -33,7 +33,7 @@ impl Trainer {
         let scaled = self.rewards.scaled(batch);
         if let Some((factor, shift)) = scaled.change {
             self.baseline.transform(factor, shift);
-            self.delivery.value_unit = Some(1.0 / self.rewards.scale());
+            self.report_state.value_unit = Some(1.0 / self.rewards.scale());
         }
         let settings = &self.config.advantage;
         let values = self.baseline.predict(Visited { inputs: batch.states(), steps: &batch.steps });

@@ -10,7 +10,7 @@ mod rewards;
 mod schedule;
 mod state;
 
-use report::Delivery;
+use report::ReportState;
 use rewards::Rewards;
 pub use state::{RestoreError, config as saved_config, load_policy};
 
@@ -121,7 +121,7 @@ pub struct Trainer {
     /// The (return, length) of the last episodes.
     recent: VecDeque<(f64, f64)>,
     /// What the next report needs from this iteration.
-    delivery: Delivery,
+    report_state: ReportState,
     /// The seconds and steps of training in this process.
     clock: (f64, u64),
     /// The seconds of training in earlier processes.
@@ -192,7 +192,7 @@ impl Trainer {
             diverged: 0,
             shortened: 0,
             recent: VecDeque::with_capacity(WINDOW),
-            delivery: Delivery::default(),
+            report_state: ReportState::default(),
             clock: (0.0, 0),
             seconds_before: 0.0,
             pool: Arc::new(pool),
@@ -298,7 +298,7 @@ impl Trainer {
         self.policy.encoder.normalizer.clone_from(&policy.encoder.normalizer);
         // These belong to the previous policy: a batch, a direction, and the predicted gain of its last step.
         (self.ahead, self.solver) = (None, SolverState::default());
-        self.delivery = Delivery::default();
+        self.report_state = ReportState::default();
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::value::Visited;
 
 /// An estimate of J from the episodes that start in a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Starts {
+pub(super) struct ReturnEstimate {
     /// The number of episodes that start in the batch.
     pub(super) count: f64,
     /// Mean discounted return, in units of reward.
@@ -22,23 +22,23 @@ pub(super) struct Starts {
 
 /// What must be remembered from one iteration to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Delivery {
+pub(super) struct ReportState {
     /// The reward that one unit of the baseline's values has been worth since its last fit; `None` before the first fit.
     pub(super) value_unit: Option<f64>,
     /// J of the last batch, completed by the baseline that was fitted to it; `None` with fewer than two episodes.
-    pub(super) before: Option<Starts>,
+    pub(super) before: Option<ReturnEstimate>,
 }
 
 /// The report of an iteration.
 pub(super) struct Report {
     episodes: Episodes,
     promise: Promise,
-    now: Starts,
+    now: ReturnEstimate,
     /// The gain over the last batch, and its standard error.
     realized: (f64, f64),
 }
 
-impl Starts {
+impl ReturnEstimate {
     /// Sums gamma^t r over each segment that starts an episode, and adds gamma^n V of the observation after the segment,
     /// unless the episode terminated. `beyond` has V of each of the batch's final observations, in units of reward.
     pub(super) fn of(batch: &Batch, beyond: &[f64], gamma: f64) -> Self {
@@ -62,7 +62,7 @@ impl Starts {
     }
 
     /// The gain over `before` and its standard error; NaN if one of them is not known.
-    fn gain(&self, before: Option<Starts>) -> (f64, f64) {
+    fn gain(&self, before: Option<ReturnEstimate>) -> (f64, f64) {
         match before.filter(|_| self.is_known()) {
             Some(before) => (self.mean - before.mean, (self.variance + before.variance).sqrt()),
             None => (f64::NAN, f64::NAN),
@@ -86,13 +86,14 @@ impl Trainer {
             |values: &[f64], unit: f64| values.iter().zip(&center).map(|(v, c)| v * unit + c).collect::<Vec<f64>>();
         // One baseline completes this batch's returns, and the new one will complete those of the next batch. A gain is
         // always a difference under a single baseline, so that what the baseline learns does not count as a gain.
-        let unit = self.delivery.value_unit.or(fitted).unwrap_or(1.0);
-        let now = Starts::of(batch, &in_rewards(&estimate.finals, unit), gamma);
-        let realized = now.gain(self.delivery.before);
+        let unit = self.report_state.value_unit.or(fitted).unwrap_or(1.0);
+        let now = ReturnEstimate::of(batch, &in_rewards(&estimate.finals, unit), gamma);
+        let realized = now.gain(self.report_state.before);
         let unit = fitted.unwrap_or(unit);
         let refined = self.baseline.predict(Visited { inputs: batch.final_states(), steps: &batch.final_steps });
-        let again = Starts::of(batch, &in_rewards(&refined, unit), gamma);
-        self.delivery = Delivery { value_unit: Some(unit), before: Some(again).filter(Starts::is_known) };
+        let again = ReturnEstimate::of(batch, &in_rewards(&refined, unit), gamma);
+        self.report_state =
+            ReportState { value_unit: Some(unit), before: Some(again).filter(ReturnEstimate::is_known) };
 
         let episodes = self.episodes_of(batch, estimate);
         let promise = Promise::new(comparison, &episodes);

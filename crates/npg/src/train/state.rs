@@ -3,7 +3,7 @@
 //! A checkpoint includes a few observations and the policy's outputs for them, so that any loader can verify that it computes
 //! the same function.
 
-use super::report::{Delivery, Starts};
+use super::report::{ReportState, ReturnEstimate};
 use super::rewards::Rewards;
 use super::{Trainer, WINDOW};
 use crate::checkpoint::Archive;
@@ -52,9 +52,9 @@ impl Trainer {
         if let Some(x) = &self.solver.last_direction {
             archive.insert_f64("algorithm/warm_start", &[x.len()], x);
         }
-        if let Some(value_unit) = self.delivery.value_unit {
-            let unknown = Starts { count: 0.0, mean: 0.0, variance: 0.0 };
-            let Starts { count, mean, variance } = self.delivery.before.unwrap_or(unknown);
+        if let Some(value_unit) = self.report_state.value_unit {
+            let unknown = ReturnEstimate { count: 0.0, mean: 0.0, variance: 0.0 };
+            let ReturnEstimate { count, mean, variance } = self.report_state.before.unwrap_or(unknown);
             archive.insert_f64("trust_region/delivery", &[4], &[value_unit, count, mean, variance]);
         }
         let recent: Vec<f64> = self.recent.iter().flat_map(|(total, length)| [*total, *length]).collect();
@@ -97,7 +97,7 @@ impl Trainer {
         (trainer.policy, trainer.baseline) = (learned.policy, learned.baseline);
         trainer.rewards = learned.rewards;
         trainer.solver = learned.solver;
-        trainer.delivery = learned.delivery;
+        trainer.report_state = learned.report_state;
         trainer.recent = learned.recent;
         [trainer.iteration, trainer.steps, trainer.episodes, trainer.diverged, trainer.shortened] = learned.counts;
         trainer.seconds_before = learned.seconds;
@@ -127,7 +127,7 @@ struct Learned {
     baseline: Baseline,
     rewards: Rewards,
     solver: SolverState,
-    delivery: Delivery,
+    report_state: ReportState,
     recent: VecDeque<(f64, f64)>,
     /// The numbers of iterations, steps, episodes, diverged simulations and shortened steps.
     counts: [u64; 5],
@@ -160,7 +160,7 @@ impl Learned {
         Ok(Self {
             rewards,
             solver: SolverState { last_direction: direction },
-            delivery: load_delivery(archive)?,
+            report_state: load_report_state(archive)?,
             recent: recent.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect(),
             counts,
             seconds: archive.field("seconds")?,
@@ -180,17 +180,18 @@ fn restarts(archive: &Archive) -> Result<u64, FileFault> {
 
 /// Reads what the next report needs. It is absent before the first iteration and without reports; the next iteration then has
 /// no gain to report.
-fn load_delivery(archive: &Archive) -> Result<Delivery, FileFault> {
+fn load_report_state(archive: &Archive) -> Result<ReportState, FileFault> {
     const NAME: &str = "trust_region/delivery";
     if !archive.names().any(|name| name == NAME) {
-        return Ok(Delivery::default());
+        return Ok(ReportState::default());
     }
     let numbers = archive.f64(NAME, &[4])?;
-    let (value_unit, before) = (numbers[0], Starts { count: numbers[1], mean: numbers[2], variance: numbers[3] });
+    let (value_unit, before) =
+        (numbers[0], ReturnEstimate { count: numbers[1], mean: numbers[2], variance: numbers[3] });
     if !(value_unit >= 0.0 && before.count >= 0.0 && before.variance >= 0.0) {
         return Err(FileFault::Damaged(format!("tensor `{NAME}` has a negative unit, count or variance")));
     }
-    Ok(Delivery { value_unit: Some(value_unit), before: Some(before).filter(Starts::is_known) })
+    Ok(ReportState { value_unit: Some(value_unit), before: Some(before).filter(ReturnEstimate::is_known) })
 }
 
 /// Why a checkpoint cannot be restored.
