@@ -150,7 +150,7 @@ metrics! {
     ADVANTAGE_MAX = "trust_region/advantage_max", "reward",
         "Largest magnitude of a sampled advantage, eps_max of the bounds.",
         "-";
-    PROMISE = "trust_region/surrogate", "reward",
+    PREDICTED_GAIN = "trust_region/surrogate", "reward",
         "Promised gain in the expected discounted return: the surrogate summed over an episode, with advantages in the environment's units.",
         "positive; above the realized gain, because the step follows the noise of its own batch";
     BOUND_SERIES = "trust_region/bound_series", "reward",

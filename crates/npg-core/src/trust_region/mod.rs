@@ -1,9 +1,9 @@
-//! The distance of a new policy from the old one on the sampled states, and the gain that the surrogate promises.
+//! The distance of a new policy from the old one on the sampled states, and the gain that the surrogate predicts.
 
-mod promise;
+mod predicted_gain;
 pub mod bounds;
 
-pub use promise::{Episodes, Promise};
+pub use predicted_gain::{EpisodeScale, PredictedGain};
 
 /// A surrogate below this fraction of the mean size of its terms is 0 with rounding error, because gradients are sums of f32. For
 /// a direction that fits only noise, the fraction is at least 1 / sqrt(states).

@@ -6,7 +6,7 @@ use crate::advantage::Segment;
 use crate::metrics::{self, Row};
 use crate::rollout::Batch;
 use crate::stats;
-use crate::trust_region::{Comparison, Episodes, Promise};
+use crate::trust_region::{Comparison, EpisodeScale, PredictedGain};
 use crate::value::Visited;
 
 /// An estimate of J from the episodes that start in a batch.
@@ -31,8 +31,8 @@ pub(super) struct ReportState {
 
 /// The report of an iteration.
 pub(super) struct Report {
-    episodes: Episodes,
-    promise: Promise,
+    episodes: EpisodeScale,
+    predicted: PredictedGain,
     now: ReturnEstimate,
     /// The gain over the last batch, and its standard error.
     realized: (f64, f64),
@@ -96,17 +96,17 @@ impl Trainer {
             ReportState { value_unit: Some(unit), before: Some(again).filter(ReturnEstimate::is_known) };
 
         let episodes = self.episodes_of(batch, estimate);
-        let promise = Promise::new(comparison, &episodes);
-        Report { episodes, promise, now, realized }
+        let predicted = PredictedGain::new(comparison, &episodes);
+        Report { episodes, predicted, now, realized }
     }
 
-    fn episodes_of(&self, batch: &Batch, estimate: &Estimate) -> Episodes {
+    fn episodes_of(&self, batch: &Batch, estimate: &Estimate) -> EpisodeScale {
         let gamma = self.config.advantage.gamma;
         let horizon = self.spec.max_episode_steps;
         // Before any episode has ended, its longest possible length is used.
         let longest = horizon.map_or(f64::INFINITY, f64::from);
         let lengths: Vec<f64> = self.recent.iter().map(|(_, length)| discounted_length(*length, gamma)).collect();
-        Episodes {
+        EpisodeScale {
             gamma,
             horizon,
             discounted_length: if lengths.is_empty() {
@@ -128,14 +128,14 @@ pub(super) fn discounted_length(length: f64, gamma: f64) -> f64 {
 
 impl Report {
     pub(super) fn push(&self, row: &mut Row, comparison: &Comparison) {
-        let Promise { surrogate, advantage_max, drift, series, trpo, trpo_kl, cpo, cpo_kl } = self.promise;
+        let PredictedGain { surrogate, advantage_max, drift, series, trpo, trpo_kl, cpo, cpo_kl } = self.predicted;
         row.push(metrics::KL_REVERSE_MAX, comparison.kl_reverse_max);
         row.push(metrics::TV_MAX, comparison.tv_max);
         row.push(metrics::TV_EXACT, f64::from(u8::from(comparison.tv_exact)));
         row.push(metrics::MEAN_STEP, self.episodes.mean_step);
         row.push(metrics::DRIFT_BOUND, drift);
         row.push(metrics::ADVANTAGE_MAX, advantage_max);
-        row.push(metrics::PROMISE, surrogate);
+        row.push(metrics::PREDICTED_GAIN, surrogate);
         row.push(metrics::BOUND_SERIES, series);
         row.push(metrics::BOUND_TRPO, trpo);
         row.push(metrics::BOUND_TRPO_KL, trpo_kl);

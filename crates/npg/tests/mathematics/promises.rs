@@ -8,7 +8,7 @@ use npg::policy::Policy;
 use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::random::Stream;
 use npg::train::{Iteration, Trainer};
-use npg::trust_region::{Episodes, Promise};
+use npg::trust_region::{EpisodeScale, PredictedGain};
 
 /// The total variation as npg measures it: exact for classes, and a bound for everything else.
 fn total_variation(oracle: &Oracle, p: &[f64], q: &[f64], exact: bool) -> f64 {
@@ -21,7 +21,7 @@ fn total_variation(oracle: &Oracle, p: &[f64], q: &[f64], exact: bool) -> f64 {
     (kl / 2.0).sqrt().min((1.0 - (-kl).exp()).sqrt())
 }
 
-/// Every number of a promise, for all families of policies, compared with sums that are written out here.
+/// Every number of a predicted gain, for all families of policies, compared with sums that are written out here.
 #[test]
 fn a_promise_is_what_plain_sums_give() {
     for family in families() {
@@ -39,7 +39,7 @@ fn a_promise_is_what_plain_sums_give() {
         let plain = at.compare(&new, Surrogate { entropy: 0.3, ..case.surrogate() });
         assert_eq!((measured.surrogate, measured.kl, measured.tv), (plain.surrogate, plain.kl, plain.tv));
         let largest = case.advantages.iter().fold(0.0f64, |m, a| m.max(a.abs()));
-        let episodes = Episodes {
+        let episodes = EpisodeScale {
             gamma,
             horizon: Some(horizon),
             discounted_length: (1.0 - gamma.powi(30)) / (1.0 - gamma),
@@ -47,7 +47,7 @@ fn a_promise_is_what_plain_sums_give() {
             advantage_unit: unit,
             advantage_max: largest,
         };
-        let promise = Promise::new(&measured, &episodes);
+        let predicted = PredictedGain::new(&measured, &episodes);
 
         let exact = family.name.starts_with("categorical");
         let (mut gain, mut tv, mut kl) = (0.0, 0.0, 0.0); // sums of gamma^t over an episode, divided by its discounted length
@@ -72,17 +72,17 @@ fn a_promise_is_what_plain_sums_give() {
         for (actual, expected, what) in [
             (measured.kl_reverse_max, kl_reverse_max, "largest reverse KL"),
             (measured.tv_max, alpha, "largest TV"),
-            (promise.surrogate, surrogate, "surrogate"),
-            (promise.advantage_max, eps_max, "largest advantage"),
-            (promise.drift, 1.0 - (1.0 - alpha).powf(14.5), "drift"),
-            (promise.series, surrogate - 4.0 * alpha * eps_max * drifts.sum::<f64>(), "series"),
-            (promise.trpo, surrogate - 4.0 * gamma * eps_max * (alpha / d).powi(2), "TRPO"),
-            (promise.trpo_kl, surrogate - 2.0 * gamma * eps_max * kl_max / d.powi(2), "TRPO with KL"),
+            (predicted.surrogate, surrogate, "surrogate"),
+            (predicted.advantage_max, eps_max, "largest advantage"),
+            (predicted.drift, 1.0 - (1.0 - alpha).powf(14.5), "drift"),
+            (predicted.series, surrogate - 4.0 * alpha * eps_max * drifts.sum::<f64>(), "series"),
+            (predicted.trpo, surrogate - 4.0 * gamma * eps_max * (alpha / d).powi(2), "TRPO"),
+            (predicted.trpo_kl, surrogate - 2.0 * gamma * eps_max * kl_max / d.powi(2), "TRPO with KL"),
             // CPO's mean is over the discounted distribution of states. It is (1 - gamma) times the discounted length times
             // the mean over an episode's states.
-            (promise.cpo, surrogate - 4.0 * gamma * alpha * eps_max * length * tv / d, "CPO"),
+            (predicted.cpo, surrogate - 4.0 * gamma * alpha * eps_max * length * tv / d, "CPO"),
             (
-                promise.cpo_kl,
+                predicted.cpo_kl,
                 surrogate - 4.0 * gamma * alpha_kl * eps_max * (d * length * kl / 2.0).sqrt() / d.powi(2),
                 "CPO with KL",
             ),
@@ -93,8 +93,8 @@ fn a_promise_is_what_plain_sums_give() {
         }
         assert_eq!(measured.tv_exact, exact, "{}: a bound must be called one", case.name);
         // A bound on the TV may exceed what the KL alone gives. An exact TV may not.
-        assert!(promise.series >= promise.trpo && promise.cpo >= promise.trpo);
-        assert!(!exact || (promise.trpo >= promise.trpo_kl && promise.cpo >= promise.cpo_kl), "{promise:?}");
+        assert!(predicted.series >= predicted.trpo && predicted.cpo >= predicted.trpo);
+        assert!(!exact || (predicted.trpo >= predicted.trpo_kl && predicted.cpo >= predicted.cpo_kl), "{predicted:?}");
     }
 }
 
@@ -107,7 +107,7 @@ fn a_policy_that_stays_promises_nothing() {
         let none = at.unmoved();
         for horizon in [None, Some(100)] {
             for gamma in [0.9, 1.0] {
-                let episodes = Episodes {
+                let episodes = EpisodeScale {
                     gamma,
                     horizon,
                     discounted_length: 10.0,
@@ -115,12 +115,12 @@ fn a_policy_that_stays_promises_nothing() {
                     advantage_unit: 3.0,
                     advantage_max: 2.0,
                 };
-                let promise = Promise::new(&none, &episodes);
-                let bounds = [promise.series, promise.trpo, promise.trpo_kl, promise.cpo, promise.cpo_kl];
-                assert_eq!((promise.surrogate, promise.drift, bounds), (0.0, 0.0, [0.0; 5]), "{}", case.name);
+                let predicted = PredictedGain::new(&none, &episodes);
+                let bounds = [predicted.series, predicted.trpo, predicted.trpo_kl, predicted.cpo, predicted.cpo_kl];
+                assert_eq!((predicted.surrogate, predicted.drift, bounds), (0.0, 0.0, [0.0; 5]), "{}", case.name);
                 // Without a discount, only the sum up to a time limit is finite for a policy that moves.
                 let new: Vec<f64> = case.policy.theta.iter().map(|t| t + 0.1).collect();
-                let moved = Promise::new(&at.compare(&new, surrogate), &episodes);
+                let moved = PredictedGain::new(&at.compare(&new, surrogate), &episodes);
                 assert!(moved.drift > 0.0 && moved.surrogate.is_finite());
                 assert_eq!(moved.cpo.is_finite(), gamma < 1.0, "{moved:?}");
                 assert_eq!(moved.series.is_finite(), gamma < 1.0 || horizon.is_some(), "{moved:?}");

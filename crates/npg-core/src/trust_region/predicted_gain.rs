@@ -1,10 +1,10 @@
-//! The gain that an update promises for J, the expected discounted return of an episode, in the environment's units of reward.
+//! The gain that an update predicts for J, the expected discounted return of an episode, in the environment's units of reward.
 
 use super::{Comparison, bounds};
 
 /// The factors that turn averages over sampled states into sums over an episode, and advantages into rewards.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Episodes {
+pub struct EpisodeScale {
     /// Discount factor.
     pub gamma: f64,
     /// The time limit of an episode; `None` if there is none.
@@ -25,7 +25,7 @@ pub struct Episodes {
 /// over all states, and estimated advantages replace true ones. The surrogate is measured on the batch to which the step was
 /// fitted, so it is too high by what the step gains from the noise of that batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Promise {
+pub struct PredictedGain {
     /// Abar = E[ sum over t of gamma^t (pi'/pi - 1) A ] over an episode of the old policy.
     pub surrogate: f64,
     /// eps_max, the largest magnitude of an advantage, in units of reward.
@@ -45,15 +45,15 @@ pub struct Promise {
     pub cpo_kl: f64,
 }
 
-impl Promise {
-    /// The promise of a step that was measured with [`Surrogate::discounts`](crate::problem::Surrogate::discounts).
+impl PredictedGain {
+    /// The predicted gain of a step that was measured with [`Surrogate::discounts`](crate::problem::Surrogate::discounts).
     ///
     /// Abar is D times the mean of (pi'/pi - 1) A in which a state has the weight gamma^t. That ratio estimator is consistent for
     /// batches that cut episodes anywhere. The plain sum over a batch divided by its number of episodes would count cut episodes
     /// as whole ones. eps_A comes from |E_{a~pi'} A| <= 2 TV(s) eps_max. Means over d are (1 - gamma) D times those over visited
     /// states, because the policies cannot differ once an episode has ended.
-    pub fn new(comparison: &Comparison, episodes: &Episodes) -> Self {
-        let Episodes { gamma, horizon, discounted_length, mean_step, advantage_unit, .. } = *episodes;
+    pub fn new(comparison: &Comparison, episodes: &EpisodeScale) -> Self {
+        let EpisodeScale { gamma, horizon, discounted_length, mean_step, advantage_unit, .. } = *episodes;
         let Comparison { kl_max, tv_max: alpha, discounted, .. } = *comparison;
         let advantage_max = episodes.advantage_max * advantage_unit; // eps_max
         let surrogate = discounted.surrogate * advantage_unit * discounted_length;
