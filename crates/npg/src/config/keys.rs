@@ -20,7 +20,7 @@ pub struct Key {
 }
 
 /// One table of the configuration.
-pub struct Table {
+pub struct KeyTable {
     /// The name of the table, such as `algorithm`.
     pub name: &'static str,
     /// A summary in one sentence.

@@ -15,7 +15,7 @@ pub use crate::settings::{
     ActionBounds, ActivationName, Advantage, Algorithm, AlgorithmName, Direction, Estimator, HeadName, NetworkKind,
     Normalize, Policy, Schedule, Solver, Std, StepRule, Value, ValueKind,
 };
-pub use keys::{Key, Table, find};
+pub use keys::{Key, KeyTable, find};
 pub use layers::Layers;
 pub use npg_envs::setting::Kind;
 pub use table::{KEYS, TABLES};

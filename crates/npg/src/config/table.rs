@@ -21,7 +21,7 @@ macro_rules! tables {
         },)*)*];
 
         /// All tables except `[env]`.
-        pub static TABLES: &[Table] = &[$(Table { name: stringify!($table), summary: $about },)*];
+        pub static TABLES: &[KeyTable] = &[$(KeyTable { name: stringify!($table), summary: $about },)*];
 
         const _: fn(&Config) = |config| {
             $(let $Struct { $($field: _),* } = &config.$table;)*
