@@ -43,7 +43,8 @@ pub struct Comparison {
     pub discounted: Discounted,
 }
 
-/// Averages under the weights [`Surrogate::discounts`](crate::problem::Surrogate::discounts) instead of those of the states; zero without them.
+/// Averages with the weights of [`Surrogate::discounts`](crate::problem::Surrogate::discounts) instead of those of the
+/// states. They are zero without these weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Discounted {
     /// E[ (pi'/pi - 1) A ], without any entropy bonus.
