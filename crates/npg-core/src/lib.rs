@@ -1,5 +1,5 @@
-//! The algorithm of npg: the update and everything that it needs. It reads no files, no clock and no configuration, and it prints
-//! nothing. Users add the crate `npg`, which re-exports all of this.
+//! The algorithm of npg: the update and everything that it needs. It reads no files, no clock and no configuration, and
+//! prints nothing. Users add the crate `npg`, which re-exports all of this.
 //!
 //! # The modules in reading order
 //!
@@ -8,9 +8,9 @@
 //! | the update | [`update`](mod@update): one iteration, top to bottom; [`problem`]: the operator that it sees; [`solve`], [`step`], [`trust_region`] |
 //! | the functions | [`policy`]: outputs to distributions; [`network`]: parameters to outputs; [`value`]: baselines; [`normalize`]: running moments |
 //! | the data | [`env`](mod@env): what a simulator implements; [`rollout`], [`advantage`] |
-//! | what they are told | [`settings`] |
-//! | fixed order | [`random`]: named streams; [`reduce`]: the one place that sums over samples |
-//! | for results | [`stats`] |
+//! | the settings | [`settings`]: plain structs for all of these |
+//! | randomness and sums | [`random`]: named streams; [`reduce`]: the one place that sums over samples |
+//! | statistics | [`stats`] |
 //!
 //! Rows are always samples, matrices are row-major, and KL divergences and entropies are in nats. Network passes are
 //! f32. Parameters, gradients, solves, log probabilities, KL and every sum over samples are f64. Results have the same
@@ -37,14 +37,14 @@ pub mod advantage;
 pub mod rollout;
 pub mod env;
 
-// What all of them are told.
+// The settings of all of them.
 pub mod settings;
 
 // Randomness, and sums in a fixed order.
 pub mod random;
 pub mod reduce;
 
-// For results.
+// Statistics.
 pub mod stats;
 
 // Errors.

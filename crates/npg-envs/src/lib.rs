@@ -1,7 +1,7 @@
 //! The environments of npg, and the registry in which they have their ids.
 //!
-//! A family is a module with a file for each task and a list of entries for the [`registry`]. What an environment can be told is a
-//! list of [`EnvOption`]s.
+//! A family is a module with a file for each task and a list of entries for the [`registry`]. The options of an environment
+//! are a list of [`EnvOption`]s.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))] // the same bits on every machine

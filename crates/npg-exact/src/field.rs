@@ -53,8 +53,8 @@ impl Field {
         places.zip(&self.local).map(|((k, sigma), local)| (k, sigma, local.as_ref()))
     }
 
-    /// The part of the plane that the grid covers: half a step more in k at both ends, and sigma from 0 on if at most two steps are
-    /// missing there.
+    /// The part of the plane that the grid covers: half a step more in k at both ends, and sigma from 0 on if at most two
+    /// steps are missing there.
     pub fn window(&self) -> Window {
         let ends = |values: &[f64]| {
             let (low, high) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));

@@ -1,8 +1,8 @@
-//! Figures, as SVG or PNG, without system fonts, which may move (GIF). This crate takes numbers and knows nothing of npg.
+//! Figures as SVG, PNG or animated GIF, without system fonts. This crate takes numbers and knows nothing about npg.
 //!
-//! A [`Figure`] is a list of shapes in pixels (`scene`). `axes` turns numbers into places and draws ticks, `key` the rows that
-//! explain lines, `arrows` what is known over a plane, `chart` lines and marks in a panel. `svg` and `png` draw the same shapes,
-//! `animation` several in a row.
+//! A [`Figure`] is a list of shapes in pixels (`scene`). `axes` maps numbers to places in a panel and draws ticks, `key` draws
+//! the rows that explain lines, `arrows` draws directions, and `chart` draws lines and marks. `svg` and `png` draw the same
+//! shapes, and `animation` draws several figures in a row.
 
 #![forbid(unsafe_code)]
 

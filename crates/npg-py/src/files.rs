@@ -56,8 +56,8 @@ pub(crate) struct RunLog(Mutex<Inner>);
 
 #[pymethods]
 impl RunLog {
-    /// Starts the logs of a run in an existing directory. If the file that tells `npg plot` the environment cannot be written, that
-    /// is not an error.
+    /// Starts the logs of a run in an existing directory. If the file that tells `npg plot` the environment cannot be
+    /// written, that is not an error.
     #[new]
     fn new(directory: PathBuf, environment: &str) -> Self {
         let run = RunDir::new(directory);

@@ -47,8 +47,8 @@ mod _npg {
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 
-    /// Runs the program with these arguments, of which the first is its name, and returns its exit code. Environments in Python are
-    /// called on this thread.
+    /// Runs the program with these arguments, of which the first is its name, and returns its exit code. Environments in
+    /// Python are called on this thread.
     #[pyfunction]
     fn run_program(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<u8> {
         let (sender, calls) = channel();

@@ -95,7 +95,8 @@ fn for_each_part<'py>(
     Ok(())
 }
 
-/// Calls `take` with each row of `observations`, or returns what is wrong with it. `what` has their name and the index of the first.
+/// Calls `take` with each row of `observations`, or returns what is wrong with it. `what` has their name and the index of the
+/// first.
 fn for_each_row(
     policy: &Inner,
     observations: &Doubles<'_>,

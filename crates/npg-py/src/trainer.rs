@@ -85,8 +85,8 @@ impl Trainer {
         Ok((Self::of(inner, link), continued))
     }
 
-    /// A trainer in the same state with another source of environments, whose episodes start again. `options` are saved with it, as
-    /// TOML.
+    /// A trainer in the same state with another source of environments, whose episodes start again. `options` are saved with
+    /// it, as TOML.
     fn with_source(&mut self, py: Python<'_>, source: &Source, options: &str) -> PyResult<Self> {
         let archive = self.archive()?;
         Self::elsewhere(py, archive, source, options, |fault| mistake(fault.to_string()))
@@ -107,8 +107,8 @@ impl Trainer {
     /// Runs one iteration. Returns its metrics, with `iteration`, `steps`, `notes` and `refused`, or None when training is done.
     ///
     /// Environments are called on this thread. A call that takes longer than `timeout` seconds is ended by a TimeoutError.
-    /// After a KeyboardInterrupt, the iteration may end within seconds. Otherwise this trainer cannot continue, but it can be saved
-    /// as it was before.
+    /// After a KeyboardInterrupt, the iteration may end within seconds. Otherwise this trainer cannot continue, but it can be
+    /// saved as it was before.
     #[pyo3(signature = (timeout))]
     fn step<'py>(&mut self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyDict>>> {
         let mut trainer = self.take()?;

@@ -72,7 +72,7 @@
 //! | the functions | [`policy`]: outputs to distributions; [`network`]: parameters to outputs; [`value`]: baselines; [`normalize`]: running moments |
 //! | the data | [`advantage`], [`rollout`], [`env`](mod@env) |
 //! | closed forms | [`exact`]: worlds in which every quantity of the theory is known; [`convergence`]: the trainer compared with them; [`theory`]: claims, each with its check |
-//! | fixed order | [`random`]: named streams; [`reduce`]: the one place that sums over samples |
+//! | randomness and sums | [`random`]: named streams; [`reduce`]: the one place that sums over samples |
 //! | the run | [`config`], [`metrics`], [`train`], [`evaluate`], [`session`], [`trained`] |
 //! | its files | [`checkpoint`], [`run_dir`], [`logs`], [`atomic`] |
 //! | its results | [`stats`], [`plot`] |
@@ -93,8 +93,8 @@ pub use npg_core::{
 
 /// Environments: the traits that a simulator implements, spaces, and the registry of native environments.
 ///
-/// A simulator of one environment implements [`Env`](env::Env) (see `examples/own_environment.rs`), and a vectorized one implements
-/// [`EnvGroup`](env::EnvGroup). Both are passed to the trainer as an [`EnvSource`](env::EnvSource).
+/// A simulator of one environment implements [`Env`](env::Env) (see `examples/own_environment.rs`), and a vectorized one
+/// implements [`EnvGroup`](env::EnvGroup). Both are passed to the trainer as an [`EnvSource`](env::EnvSource).
 pub mod env {
     #[doc(inline)]
     pub use npg_core::env::*;

@@ -97,8 +97,8 @@ fn without_numbers(note: &str) -> String {
 #[derive(Debug)]
 enum Origin {
     New,
-    /// It was resumed from a checkpoint. `notes`: what could not be restored. `is_changed`: whether the configuration differs from
-    /// the checkpoint's.
+    /// It was resumed from a checkpoint. `notes`: what could not be restored. `is_changed`: whether the configuration differs
+    /// from the checkpoint's.
     Resumed {
         notes: Vec<String>,
         is_changed: bool,

@@ -224,7 +224,8 @@ impl<W: Write> Progress<W> {
         self.end();
         match self.display {
             Display::Json | Display::Quiet => {
-                let _ = writeln!(io::stderr(), "{}", text::harmless(text)); // there is nowhere left to report that stderr is closed
+                // If this fails, standard error is closed, and there is nowhere left to report that.
+                let _ = writeln!(io::stderr(), "{}", text::harmless(text));
             }
             _ => self.write(&format!("{}\n", text::harmless(text))),
         }

@@ -1,7 +1,7 @@
 //! The settings of the algorithm: plain structs, with the defaults of `npg train`.
 //!
-//! A configuration has one of them for each of its tables (`npg::config` reads and writes it); the algorithm sees only these
-//! structs.
+//! A configuration has one of these structs for each of its tables, and `npg::config` reads and writes them. The algorithm
+//! sees only these structs.
 
 mod names;
 

@@ -41,8 +41,8 @@ pub struct CartPole {
 }
 
 impl CartPole {
-    /// A cart at rest in the middle with an upright pole. With `sutton_barto_reward`, a step earns 0 and the fall -1, instead of 1
-    /// for each step.
+    /// A cart at rest in the middle with an upright pole. With `sutton_barto_reward`, a step earns 0 and the fall -1, instead
+    /// of 1 for each step.
     pub fn new(sutton_barto_reward: bool) -> Self {
         Self { sutton_barto_reward, state: [0.0; 4] }
     }

@@ -81,7 +81,7 @@ pub fn library() -> Result<&'static Library, Error> {
     }
 }
 
-/// The model of an MJCF text.
+/// Compiles a model from the text of an MJCF file.
 ///
 /// # Errors
 /// [`Error::Library`] without MuJoCo, [`Error::Config`] with MuJoCo's own message if it does not accept the text.
@@ -89,7 +89,7 @@ pub fn compiled(xml: &str) -> Result<Arc<Model>, Error> {
     Model::from_xml(library()?, xml).map_err(reported)
 }
 
-/// What to tell the user: to get the library, or which of its files does not do.
+/// The message for the user: how to install the library, or which of its files cannot be used.
 fn reported(error: npg_mujoco::Error) -> Error {
     match error {
         npg_mujoco::Error::Missing(missing) => Error::Library { name: "MuJoCo", reason: missing.to_string() },

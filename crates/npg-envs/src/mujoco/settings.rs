@@ -35,8 +35,8 @@ models! {
 /// Makes the source of a task with the shared options in `options`. `task` makes the task from the compiled model.
 ///
 /// # Errors
-/// [`Error::Library`](npg_core::Error::Library) without MuJoCo. [`Error::Config`](npg_core::Error::Config) for a model that cannot
-/// be read or that lacks what the task needs.
+/// [`Error::Library`](npg_core::Error::Library) without MuJoCo. [`Error::Config`](npg_core::Error::Config) for a model that
+/// cannot be read or that lacks what the task needs.
 pub(super) fn source<T: Task + 'static>(
     (id, limit, threshold): (&str, u32, Option<f64>),
     options: &Values,

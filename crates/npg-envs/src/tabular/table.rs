@@ -83,8 +83,8 @@ impl Table {
         Ok(table)
     }
 
-    /// The table of an exact process. Each transition pays the expected reward of its state and action. If a row's probabilities sum
-    /// to less than 1, the episode ends with the missing probability, in the state where it was.
+    /// The table of an exact process. Each transition pays the expected reward of its state and action. If a row's
+    /// probabilities sum to less than 1, the episode ends with the missing probability, in the state where it was.
     pub fn of(mdp: &Mdp) -> Self {
         let row = |row: usize| {
             let (state, action) = (row / mdp.actions(), row % mdp.actions());
@@ -136,8 +136,8 @@ impl Table {
         &self.outcomes[self.row(state, action)]
     }
 
-    /// The exact process with discount `gamma`. It has expected rewards, no transition for an outcome that terminates, and no time
-    /// limit.
+    /// The exact process with discount `gamma`. It has expected rewards, no transition for an outcome that terminates, and no
+    /// time limit.
     ///
     /// # Errors
     /// If part of the state is hidden, so that a policy over observations is not a policy over states, or if `gamma` is not in

@@ -104,8 +104,8 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Checks that [`Trainer::restore`] accepts what [`Trainer::save`] returned, as far as possible without making an environment.
-    /// It is called before a checkpoint replaces older ones.
+    /// Checks that [`Trainer::restore`] accepts what [`Trainer::save`] returned, as far as possible without making an
+    /// environment. It is called before a checkpoint replaces older ones.
     ///
     /// # Errors
     /// The error of the loader, such as that a number is not finite.
