@@ -28,12 +28,13 @@ impl SegmentEnd {
         }
     }
 
-    /// The end of an episode's last segment.
-    pub(crate) fn of_episode(ending: Ending, row: usize) -> Self {
+    /// The end of a segment whose last step had this ending. `bootstrap` makes the row of the final observation, where one is
+    /// needed.
+    pub(crate) fn after(ending: Ending, bootstrap: impl FnOnce() -> usize) -> Self {
         match ending {
             Ending::Terminated => SegmentEnd::Terminated,
-            Ending::Truncated | Ending::Diverged => SegmentEnd::Truncated(row),
-            Ending::Running | Ending::Began => SegmentEnd::BatchEnd(row),
+            Ending::Truncated | Ending::Diverged => SegmentEnd::Truncated(bootstrap()),
+            Ending::Running | Ending::Began => SegmentEnd::BatchEnd(bootstrap()),
         }
     }
 }

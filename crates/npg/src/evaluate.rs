@@ -1,15 +1,15 @@
 //! Evaluation: whole episodes with a frozen policy. Results are the same for any number of threads.
 
-use crate::env::{Ending, EnvSource, Outcome, Space, Spec};
-use crate::policy::{Actor, HeldNoise, Policy};
+use crate::env::{Ending, EnvSource, Episodes, Spec};
+use crate::policy::{Actor, Exploration, Policy};
 use crate::random::{Purpose, Stream};
-use crate::rollout::check_reward;
 use crate::stats;
 use crate::{Error, Result};
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Episodes stepped together on one thread.
-const LANES: usize = 8;
+/// The most environments of a group. Each runs one of the episodes.
+const GROUP: usize = 8;
 
 /// The longest episode of an evaluation in steps, if nothing else limits it, because a policy may never end it. The Python
 /// package has the same limit.
@@ -78,12 +78,13 @@ impl Evaluation {
 /// [`Error::Environment`] if the environment fails or returns something that is not finite, and [`Error::Policy`] if the policy
 /// does.
 pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<Evaluation> {
-    let parts: Vec<Result<Evaluation>> = (0..plan.episodes)
-        .step_by(LANES)
-        .collect::<Vec<_>>()
-        .into_par_iter()
-        .map(|first| episodes(policy, source, plan, first))
-        .collect();
+    let spec = source.spec();
+    let groups: Vec<usize> = (0..plan.episodes).step_by(GROUP).collect();
+    let run = |first: usize| {
+        let episodes = first..plan.episodes.min(first + GROUP);
+        run_group(policy, source, &spec, plan, episodes).map_err(|error| in_evaluation(error, first))
+    };
+    let parts: Vec<Result<Evaluation>> = groups.into_par_iter().map(run).collect();
     let mut all = Evaluation::default();
     for part in parts {
         let part = part?;
@@ -95,151 +96,61 @@ pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<E
     Ok(all)
 }
 
-/// Episodes `first` to `first + LANES`, one in each environment of a group.
-fn episodes(policy: &Policy, source: &dyn EnvSource, plan: Plan, first: usize) -> Result<Evaluation> {
-    let lanes = LANES.min(plan.episodes - first);
-    let spec = source.spec();
-    let width = spec.observation.len();
-    let mut group = source.group(lanes)?;
-    let mut actor = Actor::new(policy, lanes);
-    let stream = |purpose| (0..lanes).map(|i| Stream::new(plan.seed, purpose, (first + i) as u64)).collect::<Vec<_>>();
-    let mut streams = stream(Purpose::EvaluationEnvironment);
-    let noise = vec![HeldNoise::default(); lanes];
-    let mut draws = plan.stochastic.then(|| Draws { streams: stream(Purpose::EvaluationAction), noise });
-    let mut running = Running::new(&spec, source.ends_episodes(), first, lanes);
-    let mut raw = vec![0.0; lanes * width];
-    let mut outcomes = vec![Outcome { reward: 0.0, ending: Ending::Running }; lanes];
-    for lane in 0..lanes {
-        let observation = &mut raw[lane * width..][..width];
-        group.reset(lane, &mut streams[lane], observation).map_err(|f| running.error(lane, 0.0, f.message))?;
-        running.see(lane, 0.0, observation)?;
-    }
-    let mut active: Vec<usize> = (0..lanes).collect();
-    while !running.is_done.iter().all(|done| *done) {
-        running.act(&mut actor, &active, &mut draws)?;
-        let rows = active.len();
-        group
-            .step(&active, actor.executed(rows), &mut streams, &mut raw[..rows * width], &mut outcomes[..rows])
-            .map_err(|f| running.error(f.environment, running.result.lengths[f.environment], f.message))?;
-        for (row, &lane) in active.iter().enumerate() {
-            let observation = &mut raw[row * width..][..width];
-            let (is_over, step) = (running.take(lane, outcomes[row], observation)?, running.result.lengths[lane]);
-            // An environment that is stepped on together with the others continues after a reset, from what it shows then.
-            if group.steps_together() && running.is_done[lane] {
-                if is_over {
-                    let reset = group.reset(lane, &mut streams[lane], observation);
-                    reset.map_err(|fault| running.error(lane, step, fault.message))?;
-                }
-                running.see(lane, step, observation)?;
+/// Runs the episodes `numbers` of the plan, each in an environment of its own.
+fn run_group(
+    policy: &Policy,
+    source: &dyn EnvSource,
+    spec: &Spec,
+    plan: Plan,
+    numbers: Range<usize>,
+) -> Result<Evaluation> {
+    let count = numbers.len();
+    let streams = |purpose| numbers.clone().map(move |episode| Stream::new(plan.seed, purpose, episode as u64));
+    let mut episodes = Episodes::new(source, spec, 0, streams(Purpose::EvaluationEnvironment).collect())?;
+    let mut explorations: Option<Vec<Exploration>> =
+        plan.stochastic.then(|| streams(Purpose::EvaluationAction).map(Exploration::new).collect());
+    let longest = spec.max_episode_steps.unwrap_or(0).max(LONGEST);
+    let mut result = Evaluation { returns: vec![0.0; count], lengths: vec![0.0; count], ..Evaluation::default() };
+    let mut is_done = vec![false; count];
+    (0..count).try_for_each(|env| episodes.begin(env))?;
+    let mut actor = Actor::new(policy, count);
+    let mut active: Vec<usize> = (0..count).collect();
+    while is_done.contains(&false) {
+        actor.act(&episodes, &active, explorations.as_deref_mut())?;
+        episodes.step(&active, actor.executed(active.len()))?;
+        for (row, &env) in active.iter().enumerate() {
+            let (ending, progress) = (episodes.outcome(row).ending, episodes.progress(env));
+            let is_cut = ending == Ending::Running && progress.step >= longest;
+            if !is_done[env] && (is_cut || ending.is_over()) {
+                is_done[env] = true;
+                (result.returns[env], result.lengths[env]) = (progress.total, f64::from(progress.step));
+                result.cut += usize::from(is_cut);
+                result.diverged += usize::from(ending == Ending::Diverged);
+            }
+            // In a group that steps together, the environment goes on beside the others. What it does then does not count.
+            if episodes.steps_together() && ending.is_over() {
+                episodes.begin(env)?;
             }
         }
-        if !group.steps_together() {
-            active.retain(|lane| !running.is_done[*lane]);
+        if !episodes.steps_together() {
+            active.retain(|env| !is_done[*env]);
         }
     }
-    Ok(running.result)
+    Ok(result)
 }
 
-/// The streams and noise from which actions are sampled, one of each per environment.
-struct Draws {
-    streams: Vec<Stream>,
-    noise: Vec<HeldNoise>,
-}
-
-/// Episodes in progress.
-struct Running<'a> {
-    space: &'a Space,
-    /// Number of the first episode.
-    first: usize,
-    /// The number of steps after which an episode is cut, and whether that is the task's own limit.
-    longest: f64,
-    is_limit: bool,
-    /// Observations, one row per environment.
-    observations: Vec<f64>,
-    is_done: Vec<bool>,
-    result: Evaluation,
-}
-
-impl<'a> Running<'a> {
-    fn new(spec: &'a Spec, ends_episodes: bool, first: usize, lanes: usize) -> Self {
-        let limit = spec.max_episode_steps.filter(|_| !ends_episodes);
-        Self {
-            space: &spec.observation,
-            first,
-            longest: f64::from(limit.unwrap_or(spec.max_episode_steps.unwrap_or(0).max(LONGEST))),
-            is_limit: limit.is_some(),
-            observations: vec![0.0; lanes * spec.observation.len()],
-            is_done: vec![false; lanes],
-            result: Evaluation { returns: vec![0.0; lanes], lengths: vec![0.0; lanes], ..Evaluation::default() },
+/// The error with the number of the episode in the plan, of which environment 0 of its group has the episode `first`.
+fn in_evaluation(error: Error, first: usize) -> Error {
+    match error {
+        Error::Environment { environment, episode: earlier, step, message } => {
+            let place = if earlier > 0 { "in evaluation, after the episode that counts" } else { "in evaluation" };
+            let message = format!("{message} ({place})");
+            Error::Environment { environment, episode: (first + environment) as u64, step, message }
         }
-    }
-
-    /// Chooses the actions of the `active` environments: actions sampled from `draws`, or the most probable ones.
-    fn act(&self, actor: &mut Actor<'_>, active: &[usize], draws: &mut Option<Draws>) -> Result<()> {
-        let width = self.space.len();
-        for (row, &lane) in active.iter().enumerate() {
-            actor.observe(row, &self.observations[lane * width..][..width]);
+        Error::Policy { environment, step, value, .. } => {
+            Error::Policy { environment, episode: (first + environment) as u64, step, value }
         }
-        actor.infer(active.len());
-        if let Some((row, value)) = actor.overflow(active.len()) {
-            let (environment, episode) = (active[row], (self.first + active[row]) as u64);
-            let step = self.result.lengths[environment] as u64 + 1;
-            return Err(Error::Policy { environment, episode, step, value });
-        }
-        for (row, &lane) in active.iter().enumerate() {
-            match draws {
-                Some(draws) => actor.sample(row, &mut draws.streams[lane], &mut draws.noise[lane]),
-                None => actor.take_mode(row),
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts a step, unless the environment's episode is over and it is only stepped together with the others. Returns true if
-    /// the environment's own episode is over, whether or not it counts.
-    fn take(&mut self, lane: usize, Outcome { reward, ending }: Outcome, observation: &[f64]) -> Result<bool> {
-        let is_over = matches!(ending, Ending::Diverged | Ending::Terminated | Ending::Truncated);
-        match ending {
-            _ if self.is_done[lane] => return Ok(is_over),
-            Ending::Diverged => {
-                self.is_done[lane] = true;
-                self.result.diverged += 1;
-                return Ok(is_over);
-            }
-            Ending::Began => return self.see(lane, 0.0, observation).map(|()| is_over),
-            Ending::Running | Ending::Terminated | Ending::Truncated => {}
-        }
-        let step = self.result.lengths[lane] + 1.0;
-        check_reward(reward).map_err(|message| self.error(lane, step, message))?;
-        self.result.returns[lane] += reward;
-        self.result.lengths[lane] = step;
-        let is_cut = ending == Ending::Running && step >= self.longest;
-        self.result.cut += usize::from(is_cut && !self.is_limit);
-        self.is_done[lane] = is_cut || ending != Ending::Running;
-        if !self.is_done[lane] {
-            self.see(lane, step, observation)?;
-        }
-        Ok(is_over)
-    }
-
-    /// Keeps the observation for the next action.
-    fn see(&mut self, lane: usize, step: f64, observation: &[f64]) -> Result<()> {
-        self.space.check(observation).map_err(|(index, value)| {
-            let message = format!("observation[{index}] is {value}; it must be finite and inside its space");
-            self.error(lane, step, message)
-        })?;
-        let width = self.space.len();
-        self.observations[lane * width..][..width].copy_from_slice(observation);
-        Ok(())
-    }
-
-    fn error(&self, lane: usize, step: f64, message: String) -> Error {
-        Error::Environment {
-            environment: lane,
-            episode: (self.first + lane) as u64,
-            step: step as u64,
-            message: format!("{message} (in evaluation)"),
-        }
+        error => error,
     }
 }
 
@@ -247,7 +158,7 @@ impl<'a> Running<'a> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::env::{Action, Env, EnvGroup, Space, Spec};
+    use crate::env::{Action, Env, EnvGroup, Outcome, Space, Spec};
 
     /// An environment that ends after so many steps, if ever, and tells the limit.
     struct Long {

@@ -18,7 +18,7 @@ const SUMS: &[&str] = &[".sum()", ".sum::<", ".fold(", "::mean(", "::variance(",
 
 /// The file, a part of the line, and what the line sums over.
 const OTHERS: &[(&str, &str, &str)] = &[
-    ("rollout/group.rs", "counts.iter().sum()", "numbers of rows"),
+    ("rollout/recording.rs", "counts.iter().sum()", "numbers of rows"),
     ("train/memory.rs", "need.bytes", "parts of the memory"),
     ("train/memory.rs", "layers.sum()", "layers"),
     ("train/state.rs", "pair[0] * pair[1]", "layers"),

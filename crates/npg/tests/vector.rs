@@ -25,9 +25,16 @@ struct Counting {
     calls: u64,
     /// The call in which all simulations diverge.
     diverges: Option<u64>,
+    /// The call in which environment 0 fails.
+    fails: Option<u64>,
 }
 
 impl Counting {
+    fn new(count: usize) -> Self {
+        let (zeros, begins, is_over) = (vec![0; count], vec![false; count], vec![false; count]);
+        Self { episodes: zeros.clone(), steps: zeros, begins, is_over, calls: 0, diverges: None, fails: None }
+    }
+
     fn observe(&self, index: usize, observation: &mut [f64]) {
         observation.copy_from_slice(&[index as f64, f64::from(self.episodes[index]), f64::from(self.steps[index])]);
     }
@@ -57,6 +64,9 @@ impl EnvGroup for Counting {
     ) -> Result<(), Fault> {
         assert_eq!(which, (0..self.len()).collect::<Vec<_>>(), "all together");
         self.calls += 1;
+        if self.fails == Some(self.calls) {
+            return Err(Fault { environment: 0, message: "it broke".into() });
+        }
         for index in 0..self.len() {
             let began = std::mem::take(&mut self.begins[index]);
             assert!(began || !self.is_over[index], "a step of an episode that is over");
@@ -129,9 +139,7 @@ impl EnvSource for Source {
     }
 
     fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
-        let zeros = vec![0; count];
-        let (begins, is_over) = (vec![false; count], vec![false; count]);
-        Ok(Box::new(Counting { episodes: zeros.clone(), steps: zeros, begins, is_over, calls: 0, diverges: None }))
+        Ok(Box::new(Counting::new(count)))
     }
 
     fn group_size(&self, n_envs: usize) -> usize {
@@ -148,9 +156,7 @@ impl EnvSource for Diverging {
     }
 
     fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
-        let (zeros, begins, is_over) = (vec![0; count], vec![false; count], vec![false; count]);
-        let (episodes, steps) = (zeros.clone(), zeros);
-        Ok(Box::new(Counting { episodes, steps, begins, is_over, calls: 0, diverges: Some(self.0) }))
+        Ok(Box::new(Counting { diverges: Some(self.0), ..Counting::new(count) }))
     }
 
     fn group_size(&self, n_envs: usize) -> usize {
@@ -327,6 +333,32 @@ fn an_evaluation_says_how_many_episodes_diverged() {
     assert_eq!((result.cut, result.diverged), (0, 2), "the first episode was over before");
     let note = result.note().unwrap();
     assert!(note.starts_with("2 of 3 evaluation episodes ended because the simulation diverged"), "{note}");
+}
+
+/// Environments of which the first fails in one call.
+struct Failing(u64);
+
+impl EnvSource for Failing {
+    fn spec(&self) -> Spec {
+        Source.spec()
+    }
+
+    fn group(&self, count: usize) -> npg::Result<Box<dyn EnvGroup>> {
+        Ok(Box::new(Counting { fails: Some(self.0), ..Counting::new(count) }))
+    }
+}
+
+/// Environment 0 has episodes of 3 steps. Its second one begins with call 4, beside the others.
+#[test]
+fn an_evaluation_says_if_a_failure_came_after_the_episode_that_counts() {
+    let config = config();
+    let policy = Policy::new(&config.policy, &config.normalize, &Source.spec(), 0);
+    let told = |call| {
+        let plan = Plan { episodes: 3, seed: 0, stochastic: true };
+        evaluate(&policy, &Failing(call), plan).unwrap_err().to_string()
+    };
+    assert_eq!(told(3), "environment 0, episode 0, step 3: it broke (in evaluation)");
+    assert_eq!(told(6), "environment 0, episode 0, step 2: it broke (in evaluation, after the episode that counts)");
 }
 
 /// An episode begins in the given state, and its first observation is of that state.

@@ -4,9 +4,11 @@
 //! [`EnvGroup`]. Both are passed to the trainer as an [`EnvSource`].
 
 mod action;
+mod episodes;
 mod space;
 
 pub use action::{Action, ActionMut, ActionRows, ActionWidth, Actions};
+pub use episodes::{Episodes, MAX_REWARD, Progress};
 pub use space::Space;
 
 use crate::error::{Error, Mistake};
@@ -64,6 +66,13 @@ pub enum Ending {
     /// The step started an episode and took no action, so it is not a transition (the reset step of Gymnasium's NEXT_STEP
     /// autoreset). It is only for groups whose [`EnvGroup::reset`] cannot start an episode.
     Began,
+}
+
+impl Ending {
+    /// Whether the episode is over, so that the environment needs a reset.
+    pub fn is_over(self) -> bool {
+        matches!(self, Ending::Terminated | Ending::Truncated | Ending::Diverged)
+    }
 }
 
 /// The reward and ending of one step.

@@ -80,6 +80,20 @@ impl Space {
         };
         wrong.map_or(Ok(()), |index| Err((index, element[index])))
     }
+
+    /// Checks an observation ([`Space::check`]). The error is a sentence with index and value.
+    pub(crate) fn check_observation(&self, observation: &[f64]) -> Result<(), String> {
+        self.check(observation).map_err(|(index, value)| self.wrong_observation(index, value))
+    }
+
+    #[cold]
+    fn wrong_observation(&self, index: usize, value: f64) -> String {
+        match self {
+            Space::Box { .. } if value.is_finite() => format!("observation[{index}] is {value:e}; it must fit an f32"),
+            Space::Box { .. } => format!("observation[{index}] is {value}; it must be finite"),
+            _ => format!("observation[{index}] is {value}; it is not an element of {self:?}"),
+        }
+    }
 }
 
 /// Whether some real number lies between the bounds, neither of which is NaN.

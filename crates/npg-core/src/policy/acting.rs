@@ -1,7 +1,7 @@
 //! Choosing one action for one observation: for programs that use a trained policy.
 
 use super::{Actor, Policy};
-use crate::env::{Action, Space};
+use crate::env::Action;
 use crate::error::{Error, Result};
 
 /// An owned action, in the form that the environment takes.
@@ -33,13 +33,7 @@ impl Policy {
             let (given, taken) = (numbers(observation.len()), space.len());
             return Err(Error::Observation(format!("an observation of {given}; this policy takes {taken}")));
         }
-        space.check(observation).map_err(|(index, value)| {
-            let within = match space {
-                Space::Box { .. } => "it must be finite",
-                _ => "it must be an index of its space",
-            };
-            Error::Observation(format!("observation[{index}] is {value}; {within}"))
-        })?;
+        space.check_observation(observation).map_err(Error::Observation)?;
         let mut actor = Actor::new(self, 1);
         actor.observe(0, observation);
         actor.infer(1);
@@ -104,6 +98,6 @@ mod tests {
         let message = |spec: Spec, observation: &[f64]| policy(&spec).act(observation).unwrap_err().to_string();
         assert_eq!(message(choice(), &[0.0; 5]), "an observation of 5 numbers; this policy takes 4");
         assert_eq!(message(choice(), &[0.0, f64::NAN, 0.0, 0.0]), "observation[1] is NaN; it must be finite");
-        assert_eq!(message(grid(), &[16.0]), "observation[0] is 16; it must be an index of its space");
+        assert_eq!(message(grid(), &[16.0]), "observation[0] is 16; it is not an element of Discrete(16)");
     }
 }

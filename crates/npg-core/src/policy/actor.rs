@@ -1,7 +1,8 @@
 //! A policy that acts in several environments at once: inference, exploration noise, and raw and executed actions.
 
 use super::Policy;
-use crate::env::{ActionRows, Actions};
+use crate::env::{ActionRows, Actions, Episodes};
+use crate::error::{Error, Result};
 use crate::network::{Packed, Tile};
 use crate::random::Stream;
 
@@ -20,6 +21,22 @@ impl HeldNoise {
     pub fn end(&mut self) {
         self.normals.clear();
         self.age = 0;
+    }
+}
+
+/// The random numbers from which one environment's actions are sampled.
+#[derive(Clone, Debug)]
+pub struct Exploration {
+    /// The stream of the numbers.
+    pub stream: Stream,
+    /// The noise in use.
+    pub noise: HeldNoise,
+}
+
+impl Exploration {
+    /// Numbers from `stream`, and no noise yet.
+    pub fn new(stream: Stream) -> Self {
+        Self { stream, noise: HeldNoise::default() }
     }
 }
 
@@ -54,6 +71,35 @@ impl<'a> Actor<'a> {
         self.policy
     }
 
+    /// Chooses actions for the current observations of the environments `which`: row i is the action of `which[i]`. With
+    /// `exploration`, which has one element per environment of the group, the actions are sampled. Without, they are the most
+    /// probable ones.
+    ///
+    /// # Errors
+    /// [`Error::Policy`] if the network's outputs are not finite, so that they define no distribution.
+    pub fn act(&mut self, episodes: &Episodes, which: &[usize], exploration: Option<&mut [Exploration]>) -> Result<()> {
+        let rows = which.len();
+        for (row, &env) in which.iter().enumerate() {
+            self.observe(row, episodes.observation(env));
+        }
+        self.infer(rows);
+        if let Some((row, value)) = self.overflow(rows) {
+            let (environment, progress) = (episodes.first() + which[row], episodes.progress(which[row]));
+            let (episode, step) = (progress.episode, u64::from(progress.step) + 1);
+            return Err(Error::Policy { environment, episode, step, value });
+        }
+        match exploration {
+            Some(exploration) => {
+                for (row, &env) in which.iter().enumerate() {
+                    let Exploration { stream, noise } = &mut exploration[env];
+                    self.sample(row, stream, noise);
+                }
+            }
+            None => (0..rows).for_each(|row| self.take_mode(row)),
+        }
+        Ok(())
+    }
+
     /// Encodes an observation into row `row`. Returns the network's inputs.
     pub fn observe(&mut self, row: usize, observation: &[f64]) -> &[f32] {
         let slot = self.tile.inputs.row_mut(row);
@@ -69,7 +115,7 @@ impl<'a> Actor<'a> {
 
     /// The first of the first `rows` rows with an output that is not finite, and that output. No action can be drawn from
     /// such a row.
-    pub fn overflow(&self, rows: usize) -> Option<(usize, f32)> {
+    fn overflow(&self, rows: usize) -> Option<(usize, f32)> {
         (0..rows).find_map(|row| Some((row, *self.outputs(row).iter().find(|output| !output.is_finite())?)))
     }
 
@@ -110,6 +156,11 @@ impl<'a> Actor<'a> {
         let (raw, executed) = (self.raw.row(row), self.executed.row_mut(row));
         executed.integers.iter_mut().zip(raw.integers()).for_each(|(slot, x)| *slot = *x);
         self.policy.bounds.execute(raw.reals(), executed.reals);
+    }
+
+    /// The network's inputs for row `row`.
+    pub fn inputs(&self, row: usize) -> &[f32] {
+        self.tile.inputs.row(row)
     }
 
     /// The network's outputs for row `row`.

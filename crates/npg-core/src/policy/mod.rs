@@ -11,7 +11,7 @@ mod numbers;
 mod observations;
 
 pub use acting::Chosen;
-pub use actor::{Actor, HeldNoise};
+pub use actor::{Actor, Exploration, HeldNoise};
 pub use bounds::Bounds;
 pub use distribution::{
     AnyHead, Bernoulli, Beta, Categorical, Comparer, Difference, Distribution, Gaussian, Head, TotalVariation,

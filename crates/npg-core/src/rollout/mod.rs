@@ -3,36 +3,20 @@
 //! There is no barrier per step. The cut into groups depends on the number of environments only, and every environment
 //! has its own random streams: the batch has the same bits for any number of threads.
 
-mod batch;
 mod group;
-
-/// Largest magnitude of a reward. Statistics take squares of sums of rewards, and sums of many of these; beyond, they
-/// overflow, and nothing that depends on them could be saved.
-pub const MAX_REWARD: f64 = 1e100;
+mod recording;
+mod batch;
 
 pub use batch::{Batch, Episode, Wide};
 pub use group::Snapshot;
 
-use crate::env::EnvSource;
+use crate::env::{EnvSource, Episodes};
 use crate::error::{Error, Result};
-use crate::policy::Policy;
+use crate::policy::{Exploration, Policy};
+use crate::random::{Purpose, Stream};
 use crate::reduce::{Layout, Reducer};
-use group::{Beginning, Group};
+use group::Group;
 use rayon::prelude::*;
-
-/// Says what is wrong with a reward, and what to do about it.
-pub fn check_reward(reward: f64) -> Result<(), String> {
-    if !reward.is_finite() {
-        return Err(format!("the reward is {reward}; it must be finite"));
-    }
-    if reward.abs() > MAX_REWARD {
-        return Err(format!(
-            "the reward is {reward:e}; its magnitude must be at most {MAX_REWARD:e}, or statistics of returns overflow: \
-             scale the reward"
-        ));
-    }
-    Ok(())
-}
 
 /// All training environments, between batches.
 pub struct Sampler {
@@ -59,13 +43,15 @@ impl Sampler {
     pub fn after_restarts(source: &dyn EnvSource, n_envs: usize, gamma: f64, seed: u64, restarts: u64) -> Result<Self> {
         let spec = source.spec();
         let size = source.group_size(n_envs).max(1);
-        let groups = (0..n_envs)
-            .step_by(size)
-            .map(|first| {
-                let beginning = Beginning { first, seed, restarts, counts_limit: !source.ends_episodes() };
-                Group::new(source.group(size.min(n_envs - first))?, &spec, beginning)
-            })
-            .collect::<Result<Vec<_>>>()?;
+        // After a restart the streams are others, or a simulator that failed would fail at the same number again.
+        let stream = |purpose, env: usize| Stream::new(seed, purpose, (restarts << 32) + env as u64);
+        let group = |first: usize| {
+            let envs = first..n_envs.min(first + size);
+            let streams = envs.clone().map(|env| stream(Purpose::Environment, env)).collect();
+            let explorations = envs.map(|env| Exploration::new(stream(Purpose::Action, env))).collect();
+            Ok(Group::new(Episodes::new(source, &spec, first, streams)?, explorations))
+        };
+        let groups = (0..n_envs).step_by(size).map(group).collect::<Result<_>>()?;
         Ok(Self { groups, n_envs, gamma })
     }
 
