@@ -68,14 +68,10 @@ class NativeVectorEnv(_VectorEnv):
         #: Of the first reset that is given none.
         self.first_seed: int | None = None
         self._group: _npg.NativeGroup | None = None
-        self._rows = np.zeros((num_envs, self._width(spec["observation"])))
+        #: The current observations, after the first reset.
+        self._rows: NDArray[np.float64]
         #: Which environments begin an episode with the next step.
         self._ended = np.zeros(num_envs, bool)
-
-    @staticmethod
-    def _width(description: tuple[Any, ...]) -> int:
-        part = description[1]
-        return len(part) if isinstance(part, list) else part if description[0] == "multi-binary" else 1
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Info | None = None
@@ -102,7 +98,7 @@ class NativeVectorEnv(_VectorEnv):
             if len(each) != self.num_envs:
                 raise ValueError(f"{len(each)} seeds for {self.num_envs} environments")
         seeds = np.array([-1 if one is None else one for one in each], np.int64)
-        self._rows = self._group.reset(mask, seeds, self._rows)
+        self._rows = self._group.reset(mask, seeds)
         if states is not None:
             for index in np.flatnonzero(mask):
                 self._rows[index] = self._group.begin_at(int(index), states[index])

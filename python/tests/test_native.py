@@ -239,3 +239,54 @@ def test_an_environment_that_was_not_reset_stays_ended() -> None:
     vector.reset(options={"reset_mask": np.array([True, False])})
     with pytest.raises(RuntimeError, match="environment 1 has ended"):
         vector.step(np.zeros(2, np.int64))
+
+
+@pytest.mark.filterwarnings("ignore:no update")
+@pytest.mark.parametrize("name", ["CartPole-v1", "MountainCar-v0"])
+def test_the_vector_takes_the_steps_of_training(name: str) -> None:
+    """One environment, the same seed and always the last action: both see the same observations, rewards and ends.
+
+    CartPole's episodes terminate, and those of MountainCar meet the time limit.
+    """
+    steps, seed = 500, 7
+    agent = npg.NPG("MlpPolicy", name, n_envs=1, n_steps=steps, seed=seed, policy_kwargs={"net_arch": [4]})
+    agent.policy.theta = np.append(np.zeros(len(agent.policy.theta) - 1), 1e3)
+    agent.learn(steps)
+    vector = gymnasium.make_vec(f"npg/{name}", num_envs=1, autoreset_mode="SAME_STEP")
+    observation, _ = vector.reset(seed=seed)
+    acted_on, returns, lengths = [], [0.0], [0]
+    for _ in range(steps):
+        acted_on.append(observation[0])
+        observation, rewards, terminated, truncated, _ = vector.step(np.array([vector.single_action_space.n - 1]))
+        returns[-1], lengths[-1] = returns[-1] + rewards[0], lengths[-1] + 1
+        assert truncated[0] == (lengths[-1] == {"CartPole-v1": 500, "MountainCar-v0": 200}[name])
+        if terminated[0] or truncated[0]:
+            returns.append(0.0), lengths.append(0)
+    assert len(lengths) > 2
+    metrics, statistics = agent.metrics, agent.policy.observation_statistics
+    assert metrics["rollout/ep_len_mean"] == np.mean(lengths[:-1])
+    assert metrics["rollout/ep_rew_mean"] == np.mean(returns[:-1])
+    assert statistics is not None
+    assert np.allclose(statistics[0], np.mean(acted_on, axis=0, dtype=np.float64), rtol=1e-5, atol=1e-7)
+    assert np.allclose(statistics[1], np.std(acted_on, axis=0, dtype=np.float64), rtol=1e-4)
+
+
+def test_a_diverged_step_pays_nothing_and_leaves_the_last_observation() -> None:
+    vector = gymnasium.make_vec("npg/LQR-v0", num_envs=2, autoreset_mode="DISABLED")
+    before, _ = vector.reset(seed=0)
+    seen, rewards, terminated, truncated, _ = vector.step(np.array([[1e30], [0.0]], np.float32))
+    assert (rewards[0], terminated[0], truncated[0]) == (0.0, False, True)
+    assert seen[0] == before[0] and seen[1] != before[1] and not truncated[1]
+
+
+def test_what_an_environment_does_wrong_is_named_with_episode_and_step() -> None:
+    vector = gymnasium.make_vec("npg/LQR-v0", num_envs=70, autoreset_mode="SAME_STEP", horizon=3, b=0.0, r=1e80)
+    vector.reset(seed=0)
+    actions = np.zeros((70, 1), np.float32)
+    for _ in range(4):
+        vector.step(actions)
+    actions[66] = 1e30
+    with pytest.raises(RuntimeError, match="environment 66, episode 1, step 2: the reward is -5.*at most 1e100"):
+        vector.step(actions)
+    with pytest.raises(ValueError, match="environment 0, episode 2, step 0: observation.0. is 1e300; it must fit an f32"):
+        vector.reset(options={"state": np.full((70, 1), 1e300)})

@@ -1,9 +1,8 @@
 //! Native environments as one vector for Gymnasium.
 
-use npg::env::{ActionRows, Actions, Ending, EnvGroup, Fault, Outcome, Space};
+use npg::env::{ActionRows, Actions, Ending, Episodes, Outcome, Space};
 use npg::random::{Purpose, Stream};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use rayon::prelude::*;
 use std::sync::Mutex;
@@ -32,19 +31,15 @@ pub(crate) struct NativeGroup {
     /// The number of elements of an observation.
     width: usize,
     count: usize,
-    limit: Option<u32>,
 }
 
 /// Environments that one thread steps.
 struct Chunk {
     first: usize,
-    group: Box<dyn EnvGroup>,
-    streams: Vec<Stream>,
-    /// Steps of the current episode.
-    steps: Vec<u32>,
+    episodes: Episodes,
 }
 
-/// A chunk's rows of a step's results.
+/// A chunk's rows of a step's results. All but `observations` are zero or false before.
 struct Slots<'a> {
     observations: &'a mut [f64],
     finals: &'a mut [f64],
@@ -54,51 +49,31 @@ struct Slots<'a> {
 }
 
 impl Chunk {
-    fn step(
-        &mut self,
-        actions: Actions<'_>,
-        begin: &[bool],
-        reset_ended: bool,
-        limit: Option<u32>,
-        slots: Slots<'_>,
-    ) -> Result<(), Fault> {
-        let count = self.group.len();
-        let width = slots.observations.len() / count.max(1);
-        let which: Vec<usize> = (0..count).filter(|&i| !begin[self.first + i]).collect();
-        let mut outcomes = vec![Outcome { reward: 0.0, ending: Ending::Running }; which.len()];
-        let mut seen = vec![0.0; which.len() * width];
+    /// Steps the environments except those of `begin`, which start an episode instead (Gymnasium's NEXT_STEP). With
+    /// `reset_ended`, those whose episode ended start the next one immediately (SAME_STEP).
+    fn step(&mut self, actions: Actions<'_>, begin: &[bool], reset_ended: bool, slots: Slots<'_>) -> npg::Result<()> {
+        let episodes = &mut self.episodes;
+        let width = episodes.space().len();
+        let begin = &begin[self.first..][..episodes.len()];
+        let which: Vec<usize> = (0..episodes.len()).filter(|&env| !begin[env]).collect();
         let mut own = ActionRows::zeros(actions.width(), 0);
-        which.iter().for_each(|&i| own.push(actions.row(self.first + i)));
-        self.group.step(&which, own.all(), &mut self.streams, &mut seen, &mut outcomes)?;
-        for (row, &i) in which.iter().enumerate() {
-            self.steps[i] += 1;
-            let Outcome { reward, ending } = outcomes[row];
-            let observation = &mut slots.observations[i * width..][..width];
-            if ending != Ending::Diverged {
-                observation.copy_from_slice(&seen[row * width..][..width]);
-            }
-            let timed_out = limit.is_some_and(|limit| self.steps[i] >= limit);
-            slots.rewards[i] = reward;
-            slots.terminated[i] = ending == Ending::Terminated;
-            slots.truncated[i] = timed_out || matches!(ending, Ending::Truncated | Ending::Diverged);
-            if reset_ended && (slots.terminated[i] || slots.truncated[i]) {
-                slots.finals[i * width..][..width].copy_from_slice(observation);
-                self.begin(i, observation)?;
+        which.iter().for_each(|&env| own.push(actions.row(self.first + env)));
+        episodes.step(&which, own.all())?;
+        for (row, &env) in which.iter().enumerate() {
+            let Outcome { reward, ending } = episodes.outcome(row);
+            slots.rewards[env] = reward;
+            slots.terminated[env] = ending == Ending::Terminated;
+            // As in Gymnasium, an episode can terminate and be truncated with the same step.
+            slots.truncated[env] =
+                episodes.has_timed_out(env) || matches!(ending, Ending::Truncated | Ending::Diverged);
+            if reset_ended && ending.is_over() {
+                slots.finals[env * width..][..width].copy_from_slice(episodes.observation(env));
+                episodes.begin(env)?;
             }
         }
-        for i in 0..count {
-            if !begin[self.first + i] {
-                continue;
-            }
-            (slots.rewards[i], slots.terminated[i], slots.truncated[i]) = (0.0, false, false);
-            self.begin(i, &mut slots.observations[i * width..][..width])?;
-        }
+        (0..episodes.len()).filter(|&env| begin[env]).try_for_each(|env| episodes.begin(env))?;
+        slots.observations.copy_from_slice(episodes.observations());
         Ok(())
-    }
-
-    fn begin(&mut self, i: usize, observation: &mut [f64]) -> Result<(), Fault> {
-        self.steps[i] = 0;
-        self.group.reset(i, &mut self.streams[i], observation)
     }
 }
 
@@ -120,7 +95,7 @@ impl NativeGroup {
             let size = CHUNK.min(count - first);
             let stream = |i: usize| Stream::new(seed, Purpose::Environment, (first + i) as u64);
             let streams = (0..size).map(stream).collect();
-            Ok(Chunk { first, group: source.group(size)?, streams, steps: vec![0; size] })
+            Ok(Chunk { first, episodes: Episodes::new(source.as_ref(), &spec, first, streams)? })
         };
         let chunks = (0..count).step_by(CHUNK).map(chunk).collect::<npg::Result<_>>();
         Ok(Self {
@@ -128,35 +103,28 @@ impl NativeGroup {
             width: spec.observation.len(),
             action: spec.action,
             count,
-            limit: spec.max_episode_steps,
         })
     }
 
-    /// Starts episodes where `mask` is true, with new streams where `seeds` has a seed (negative means none). `observations` has the
-    /// current rows, and the new ones are returned in a copy.
+    /// Starts episodes where `mask` is true, with new streams where `seeds` has a seed (negative means none). Returns the current
+    /// observations of all environments.
     fn reset<'py>(
         &mut self,
         py: Python<'py>,
         mask: PyReadonlyArray1<'py, bool>,
         seeds: PyReadonlyArray1<'py, i64>,
-        observations: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let (mask, seeds) = (mask.as_slice()?, seeds.as_slice()?);
-        let mut seen = Doubles::rows(observations, self.width, "observations")?.values().to_vec();
-        let width = self.width;
-        for chunk in self.chunks() {
-            for i in 0..chunk.steps.len() {
-                if !mask[chunk.first + i] {
-                    continue;
+        let (mask, seeds, width) = (mask.as_slice()?, seeds.as_slice()?, self.width);
+        for Chunk { first, episodes } in self.chunks() {
+            for env in (0..episodes.len()).filter(|env| mask[*first + env]) {
+                if let Ok(seed) = u64::try_from(seeds[*first + env]) {
+                    episodes.reseed(env, Stream::new(seed, Purpose::Environment, 0));
                 }
-                if let Ok(seed) = u64::try_from(seeds[chunk.first + i]) {
-                    chunk.streams[i] = Stream::new(seed, Purpose::Environment, 0);
-                }
-                let slot = &mut seen[(chunk.first + i) * width..][..width];
-                chunk.begin(i, slot).map_err(|fault| failed(&fault, chunk.first))?;
+                episodes.begin(env).map_err(|error| exception(&error))?;
             }
         }
-        matrix(py, &seen, width)
+        let observations: Vec<&[f64]> = self.chunks().iter().map(|chunk| chunk.episodes.observations()).collect();
+        matrix(py, &observations.concat(), width)
     }
 
     /// Starts an episode in environment `index` in the given state, and returns its first observation.
@@ -167,15 +135,12 @@ impl NativeGroup {
         state: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let state = Doubles::of(state, "state")?;
-        let mut observation = vec![0.0; self.width];
         let count = self.count;
-        let chunk = self.chunks().get_mut(index / CHUNK).filter(|chunk| index - chunk.first < chunk.steps.len());
-        let chunk = chunk.ok_or_else(|| mistake(format!("environment {index} of {count}")))?;
-        let i = index - chunk.first;
-        chunk.steps[i] = 0;
-        let result = chunk.group.begin_at(i, state.values(), &mut observation);
-        result.map_err(|fault| mistake(format!("environment {index}: {}", fault.message)))?;
-        Ok(observation.into_pyarray(py))
+        let chunk = self.chunks().get_mut(index / CHUNK).filter(|_| index < count);
+        let Chunk { first, episodes } = chunk.ok_or_else(|| mistake(format!("environment {index} of {count}")))?;
+        let env = index - *first;
+        episodes.begin_at(env, state.values()).map_err(|error| mistake(error.to_string()))?;
+        Ok(PyArray1::from_slice(py, episodes.observation(env)))
     }
 
     /// Steps all environments except those of `begin`, which start an episode instead. With `reset_ended`, those whose episode
@@ -187,7 +152,7 @@ impl NativeGroup {
         begin: PyReadonlyArray1<'py, bool>,
         reset_ended: bool,
     ) -> PyResult<Stepped<'py>> {
-        let (count, width, limit) = (self.count, self.width, self.limit);
+        let (count, width) = (self.count, self.width);
         let columns = self.action.len();
         let mut values = vec![0.0; count * columns];
         read(actions, &mut values, "actions")?;
@@ -206,7 +171,7 @@ impl NativeGroup {
         let mut rest =
             (&mut observations[..], &mut finals[..], &mut rewards[..], &mut terminated[..], &mut truncated[..]);
         for chunk in chunks.iter() {
-            let n = chunk.steps.len();
+            let n = chunk.episodes.len();
             let (a, b) = rest.0.split_at_mut(n * width);
             let (c, d) = rest.1.split_at_mut(if reset_ended { n * width } else { 0 });
             let (e, f) = rest.2.split_at_mut(n);
@@ -216,13 +181,12 @@ impl NativeGroup {
             rest = (b, d, f, h, j);
         }
         let step = || {
-            chunks.par_iter_mut().zip(slots).try_for_each(|(chunk, slots)| {
-                let first = chunk.first;
-                chunk.step(actions.all(), begin, reset_ended, limit, slots).map_err(|fault| (fault, first))
-            })
+            chunks
+                .par_iter_mut()
+                .zip(slots)
+                .try_for_each(|(chunk, slots)| chunk.step(actions.all(), begin, reset_ended, slots))
         };
-        py.detach(|| if is_small { Ok(step()) } else { on_all_cores(step) })?
-            .map_err(|(fault, first)| failed(&fault, first))?;
+        py.detach(|| if is_small { Ok(step()) } else { on_all_cores(step) })?.map_err(|error| exception(&error))?;
         let finals = matrix(py, &finals, width)?;
         Ok((
             matrix(py, &observations, width)?,
@@ -232,8 +196,4 @@ impl NativeGroup {
             truncated.into_pyarray(py),
         ))
     }
-}
-
-fn failed(fault: &Fault, first: usize) -> PyErr {
-    PyRuntimeError::new_err(format!("environment {}: {}", first + fault.environment, fault.message))
 }
