@@ -112,7 +112,7 @@ fn executed_actions_are_finite_and_inside() {
             let policy = Policy::new(&config.policy, &config.normalize, &spec, 0);
             for raw in [-1e9, -1.0, 0.0, 1.0, 1e9] {
                 let mut executed = [f64::NAN];
-                policy.bounds.execute(&[raw], &mut executed);
+                policy.action_map.execute(&[raw], &mut executed);
                 assert!(executed[0].is_finite() && executed[0] >= low && executed[0] <= high, "{low} {high} {raw}");
             }
         }

@@ -155,7 +155,7 @@ impl<'a> Actor<'a> {
     fn execute(&mut self, row: usize) {
         let (raw, executed) = (self.raw.row(row), self.executed.row_mut(row));
         executed.integers.iter_mut().zip(raw.integers()).for_each(|(slot, x)| *slot = *x);
-        self.policy.bounds.execute(raw.reals(), executed.reals);
+        self.policy.action_map.execute(raw.reals(), executed.reals);
     }
 
     /// The network's inputs for row `row`.

@@ -4,15 +4,15 @@
 
 mod acting;
 mod actor;
-mod bounds;
+mod action_map;
 pub mod distribution;
 mod encoder;
 mod numbers;
 mod observations;
 
 pub use acting::Chosen;
+pub use action_map::ActionMap;
 pub use actor::{Actor, Exploration, HeldNoise};
-pub use bounds::Bounds;
 pub use distribution::{
     AnyHead, Bernoulli, Beta, Categorical, Comparer, Difference, Distribution, Gaussian, Head, TotalVariation,
 };
@@ -40,7 +40,7 @@ pub struct Policy {
     /// Encodes observations into network inputs.
     pub encoder: Encoder,
     /// Maps raw actions into the action space (clips or rescales them).
-    pub bounds: Bounds,
+    pub action_map: ActionMap,
     /// The number of steps for which a gSDE noise matrix is kept; `None` without state-dependent exploration.
     pub sde_steps: Option<usize>,
 }
@@ -63,7 +63,7 @@ impl Policy {
         if config.head != HeadName::Beta {
             return Vec::new();
         }
-        let without = low.iter().zip(high).position(|(low, high)| bounds::are_missing(*low, *high));
+        let without = low.iter().zip(high).position(|(low, high)| action_map::are_missing(*low, *high));
         let message = |j| {
             format!(
                 "\"beta\" needs bounds on both sides, but action {j} of {} is from {} to {}; use \"gaussian\"",
@@ -92,7 +92,7 @@ impl Policy {
             .then(|| Normalizer::new(Moments::new(inputs), normalize.clip));
         Self {
             sde_steps: (outputs.exploration > 0).then_some(config.sde_steps),
-            bounds: Bounds::new(&spec.action, config.action_bounds, distribution.is_on_unit_interval()),
+            action_map: ActionMap::new(&spec.action, config.action_bounds, distribution.is_on_unit_interval()),
             encoder: Encoder { space: spec.observation.clone(), normalizer },
             network,
             distribution,

@@ -6,9 +6,9 @@
 use crate::env::Space;
 use crate::settings::ActionBounds;
 
-/// The bounds of a box action space, and the rule that keeps actions within them. Empty for integer actions.
+/// The map from raw to executed actions of a box action space. It keeps them within the bounds. Empty for integer actions.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Bounds {
+pub struct ActionMap {
     low: Vec<f64>,
     high: Vec<f64>,
     /// Executed = center + half * raw, before clipping. (0, 1) if raw actions are executed unchanged.
@@ -23,8 +23,8 @@ const NO_BOUND: f64 = 1e30;
 /// If there is only one bound, a raw action of 0 is executed at least this far inside it: one initial standard deviation.
 const INSIDE: f64 = 1.0;
 
-impl Bounds {
-    /// The rule for an action space. Raw actions between 0 and 1 (`is_unit`) are always mapped onto the bounds.
+impl ActionMap {
+    /// The map for an action space under `rule`. Raw actions between 0 and 1 (`is_unit`) are always mapped onto the bounds.
     pub fn new(space: &Space, rule: ActionBounds, is_unit: bool) -> Self {
         let Space::Box { low, high } = space else {
             return Self { low: Vec::new(), high: Vec::new(), center: Vec::new(), half: Vec::new() };
@@ -70,7 +70,7 @@ mod tests {
     fn executed(low: f64, high: f64, raw: f64) -> f64 {
         let mut executed = [0.0];
         let space = Space::Box { low: vec![low], high: vec![high] };
-        Bounds::new(&space, ActionBounds::Rescale, false).execute(&[raw], &mut executed);
+        ActionMap::new(&space, ActionBounds::Rescale, false).execute(&[raw], &mut executed);
         executed[0]
     }
 
@@ -78,7 +78,7 @@ mod tests {
     fn the_unit_interval_is_mapped_onto_the_bounds_whatever_the_rule() {
         let (space, mut executed) = (Space::Box { low: vec![-3.0; 3], high: vec![5.0; 3] }, [0.0; 3]);
         for rule in [ActionBounds::Rescale, ActionBounds::Clip] {
-            Bounds::new(&space, rule, true).execute(&[0.0, 0.25, 1.0], &mut executed);
+            ActionMap::new(&space, rule, true).execute(&[0.0, 0.25, 1.0], &mut executed);
             assert_eq!(executed, [-3.0, -1.0, 5.0]);
         }
     }
@@ -115,9 +115,9 @@ mod tests {
     fn clipped_or_rescaled() {
         let space = Space::Box { low: vec![-2.0, 0.0, f64::NEG_INFINITY], high: vec![2.0, 1.0, f64::INFINITY] };
         let mut executed = [0.0; 3];
-        Bounds::new(&space, ActionBounds::Rescale, false).execute(&[0.5, 0.0, 7.0], &mut executed);
+        ActionMap::new(&space, ActionBounds::Rescale, false).execute(&[0.5, 0.0, 7.0], &mut executed);
         assert_eq!(executed, [1.0, 0.5, 7.0]);
-        Bounds::new(&space, ActionBounds::Clip, false).execute(&[3.0, -1.0, 7.0], &mut executed);
+        ActionMap::new(&space, ActionBounds::Clip, false).execute(&[3.0, -1.0, 7.0], &mut executed);
         assert_eq!(executed, [2.0, 0.0, 7.0]);
     }
 }
