@@ -135,7 +135,7 @@ impl Policy {
             noise.resize(noise.len().max(first + count), HeldNoise::default());
             for (row, noise) in noise[first..first + count].iter_mut().enumerate() {
                 if deterministic {
-                    actor.take_mode(row);
+                    actor.take_deterministic_action(row);
                 } else {
                     actor.sample(row, stream, noise);
                 }

@@ -37,7 +37,7 @@ impl Policy {
         let mut actor = Actor::new(self, 1);
         actor.observe(0, observation);
         actor.infer(1);
-        actor.take_mode(0);
+        actor.take_deterministic_action(0);
         let chosen = actor.executed(1).row(0);
         Ok(Chosen { integers: chosen.integers().to_vec(), reals: chosen.reals().to_vec() })
     }

@@ -95,7 +95,7 @@ impl<'a> Actor<'a> {
                     self.sample(row, stream, noise);
                 }
             }
-            None => (0..rows).for_each(|row| self.take_mode(row)),
+            None => (0..rows).for_each(|row| self.take_deterministic_action(row)),
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl<'a> Actor<'a> {
     }
 
     /// Chooses the deterministic action (the mode of the distribution) in row `row`.
-    pub fn take_mode(&mut self, row: usize) {
+    pub fn take_deterministic_action(&mut self, row: usize) {
         self.policy.distribution.mode(self.tile.outputs().row(row), self.raw.row_mut(row));
         self.execute(row);
     }
