@@ -1,5 +1,5 @@
-//! Training, evaluation and the interface for vector environments step the same environments through the same episodes: what
-//! each of them reports is what a plain loop over one environment sees, with the same actions and the same random streams.
+//! Training, evaluation and the interface for vector environments step the same environments through the same episodes. Each
+//! of them must report what a plain loop over one environment sees with the same actions and the same random streams.
 
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
@@ -62,7 +62,7 @@ impl Env for Drift {
     }
 }
 
-/// Groups of `ENVS` such environments, of which the latest has the log.
+/// Groups of `ENVS` such environments. The log belongs to the latest group.
 #[derive(Default)]
 struct Drifts(Log);
 
@@ -79,15 +79,15 @@ impl EnvSource for Drifts {
     }
 }
 
-/// One step as the plain loop sees it.
+/// One step in the plain loop.
 #[derive(Clone, Debug, PartialEq)]
 struct Step {
-    /// The number of the step in its episode, from 0.
+    /// The number of the step in its episode, counted from 0.
     number: u32,
     acted_on: [f64; 2],
     reward: f64,
     ending: Ending,
-    /// The observation after the step; after a divergence, the last good one.
+    /// The observation after the step. After a divergence it is the last good one.
     after: [f64; 2],
 }
 
@@ -199,7 +199,7 @@ fn evaluation_reports_what_a_plain_loop_sees() {
     assert_eq!((evaluation.diverged, evaluation.cut), (diverged, 0));
 }
 
-/// The interface for vector environments resets an environment with the step that ends its episode, or with the next one.
+/// The interface for vector environments resets an environment either in the step that ends its episode or in the next one.
 #[test]
 fn stepped_episodes_are_those_of_a_plain_loop() {
     let source = Drifts::default();
@@ -208,7 +208,7 @@ fn stepped_episodes_are_those_of_a_plain_loop() {
     (0..ENVS).for_each(|env| episodes.begin(env).unwrap());
     let mut seen = vec![Vec::new(); ENVS];
     for round in 0..500 {
-        let which: Vec<usize> = (0..ENVS).filter(|env| (round + env) % 3 > 0).collect(); // each at its own pace
+        let which: Vec<usize> = (0..ENVS).filter(|env| (round + env) % 3 > 0).collect(); // each environment at its own pace
         let actions: Vec<i64> = which.iter().map(|env| ((round * 7 + env) % 3) as i64).collect();
         let acted_on: Vec<Vec<f64>> = which.iter().map(|env| episodes.observation(*env).to_vec()).collect();
         let numbers: Vec<u32> = which.iter().map(|env| episodes.progress(*env).step).collect();
@@ -232,7 +232,7 @@ fn stepped_episodes_are_those_of_a_plain_loop() {
     }
 }
 
-/// Fails or returns NaN at the given step of environment 2; step 0 is the reset.
+/// Environment 2 fails or returns NaN at the given step. Step 0 is the reset.
 struct Fails {
     env: usize,
     at: u32,
@@ -270,7 +270,7 @@ impl Env for Fails {
     }
 }
 
-/// Environments of a source that may make too many of them.
+/// A source of such environments, which may make too many of them.
 struct Failing {
     at: u32,
     nan: bool,
@@ -289,7 +289,7 @@ impl EnvSource for Failing {
     }
 }
 
-/// An evaluation names the step that failed, as training does, and not the one before.
+/// If a step fails, an evaluation names that step, as training does, and not the one before.
 #[test]
 fn all_say_in_which_environment_episode_and_step_something_failed() {
     for (at, nan) in [(0, false), (0, true), (1, false), (1, true), (5, false), (5, true)] {

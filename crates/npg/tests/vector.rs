@@ -348,7 +348,7 @@ impl EnvSource for Failing {
     }
 }
 
-/// Environment 0 has episodes of 3 steps. Its second one begins with call 4, beside the others.
+/// Environment 0 has episodes of 3 steps. Its second episode begins with call 4, while the other environments go on.
 #[test]
 fn an_evaluation_says_if_a_failure_came_after_the_episode_that_counts() {
     let config = config();

@@ -1,13 +1,13 @@
 //! The episodes of a group of environments. Training, evaluation and the Gymnasium interface all begin and step them here, so
 //! what they return is checked, counted and limited in time by the same rules.
 //!
-//! 1. Every reward and every observation is checked ([`MAX_REWARD`], [`Space`]). What is wrong is an [`Error::Environment`] with
-//!    environment, episode and step, and so is whatever an environment itself reports.
+//! 1. Every reward and every observation is checked ([`MAX_REWARD`], [`Space`]). If one is bad, or if an environment reports a
+//!    failure, the result is an [`Error::Environment`] with the environment, the episode and the step.
 //! 2. **The current observation is the true last one.** After the end of an episode it is the observation of its last step,
 //!    until [`Episodes::begin`] starts the next episode.
 //! 3. **A divergence drops its step.** The step is not counted, its reward is 0, and the current observation stays the last
 //!    good one.
-//! 4. An autoreset step ([`Ending::Began`]) is no transition. It only brings the first observation of an episode.
+//! 4. An autoreset step ([`Ending::Began`]) is not a transition. It only brings the first observation of an episode.
 //! 5. A step at the time limit is [`Ending::Truncated`], unless the environment itself ended the episode, or counts its time
 //!    itself ([`EnvSource::ends_episodes`]).
 
@@ -18,14 +18,14 @@ use crate::random::Stream;
 /// The largest magnitude of a reward. Statistics sum the squares of returns, and would overflow if rewards were larger.
 pub const MAX_REWARD: f64 = 1e100;
 
-/// How far one environment is.
+/// The progress of one environment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
     /// The number of episodes before the current one. An episode without a single step does not count.
     pub episode: u64,
-    /// Steps of the current episode so far.
+    /// The number of steps of the current episode so far.
     pub step: u32,
-    /// The sum of their rewards.
+    /// The sum of the rewards of these steps.
     pub total: f64,
     /// Whether the current episode has begun. If not, the environment needs a reset.
     pub has_begun: bool,
@@ -45,7 +45,8 @@ pub struct Episodes {
     progress: Vec<Progress>,
     /// The current observations, one row per environment.
     observations: Vec<f64>,
-    /// One row per environment of the last step: first the observations that the step returned, then those that were acted on.
+    /// One row for each environment that the last step stepped. `step` writes the new observations there, and they are then
+    /// exchanged with those that were acted on.
     stepped: Vec<f64>,
     outcomes: Vec<Outcome>,
 }
@@ -128,7 +129,7 @@ impl Episodes {
         which.iter().enumerate().try_for_each(|(row, &env)| self.advance(row, env))
     }
 
-    /// Takes in what environment `env` returned in row `row` of a step.
+    /// Processes what environment `env` returned in row `row` of a step.
     fn advance(&mut self, row: usize, env: usize) -> Result<()> {
         let Outcome { reward, ending } = self.outcomes[row];
         match ending {
@@ -150,7 +151,7 @@ impl Episodes {
         Ok(())
     }
 
-    /// Makes row `row` of a step the current observation. The one that was acted on takes its place there.
+    /// Makes row `row` of a step the current observation. The observation that was acted on takes its place in the row.
     fn observe(&mut self, row: usize, env: usize, stepping: u64) -> Result<()> {
         let stepped = &mut self.stepped[row * self.width..][..self.width];
         if let Err(message) = self.space.check_observation(stepped) {
@@ -185,27 +186,28 @@ impl Episodes {
         self.environments.steps_together()
     }
 
-    /// How far environment `env` is.
+    /// The progress of environment `env`.
     pub fn progress(&self, env: usize) -> &Progress {
         &self.progress[env]
     }
 
-    /// Whether the current episode has as many steps as the time limit allows, if that is counted here.
+    /// Whether the current episode has as many steps as the time limit allows. Always false if the environment counts its own
+    /// time.
     pub fn has_timed_out(&self, env: usize) -> bool {
         self.limit.is_some_and(|limit| self.progress[env].step >= limit)
     }
 
-    /// Reward and ending in row `row` of the last step.
+    /// The reward and the ending in row `row` of the last step.
     pub fn outcome(&self, row: usize) -> Outcome {
         self.outcomes[row]
     }
 
-    /// The observation that the action in row `row` of the last step answered, if the step was a transition.
+    /// The observation that was acted on in row `row` of the last step, if the step was a transition.
     pub fn acted_on(&self, row: usize) -> &[f64] {
         &self.stepped[row * self.width..][..self.width]
     }
 
-    /// The current observation of environment `env`, which its next action will answer.
+    /// The current observation of environment `env`, on which its next action will act.
     pub fn observation(&self, env: usize) -> &[f64] {
         &self.observations[env * self.width..][..self.width]
     }

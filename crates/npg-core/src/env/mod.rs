@@ -91,10 +91,10 @@ pub struct Outcome {
 pub trait Env: Send {
     /// The fixed properties of the environment.
     fn spec(&self) -> Spec;
-    /// Starts a new episode and writes its first observation. Called before the first step and after every ending.
+    /// Starts a new episode and writes its first observation. It is called before the first step and after every ending.
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f64]) -> Result<(), String>;
-    /// Takes one step and writes the observation after it, also at the end of an episode, because the value of a truncated episode
-    /// is computed from it. npg counts time limits.
+    /// Takes one step and writes the observation after it, also at the end of an episode, because the value of a truncated
+    /// episode is computed from it. npg counts time limits.
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String>;
     /// The whole state, if the environment can save it. Then a resumed run equals an uninterrupted one.
     fn save(&self) -> Option<Vec<f64>> {
@@ -128,8 +128,8 @@ pub trait EnvGroup: Send {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Starts a new episode in environment `index`. If the group's environments can only start in a step, it leaves the observation
-    /// as it is, which must be finite, and returns [`Ending::Began`] from the next step.
+    /// Starts a new episode in environment `index`. If the group's environments can only start in a step, it leaves the
+    /// observation as it is, which must be finite, and returns [`Ending::Began`] from the next step.
     fn reset(&mut self, index: usize, rng: &mut Stream, observation: &mut [f64]) -> Result<(), Fault>;
     /// Steps the environments `which` (ascending). Row i of `actions`, of `observations` (row-major, the true
     /// observation after the step also where the episode ended) and of `outcomes` belongs to `which[i]`;
@@ -150,13 +150,13 @@ pub trait EnvGroup: Send {
     fn begin_at(&mut self, index: usize, _state: &[f64], _observation: &mut [f64]) -> Result<(), Fault> {
         Err(Fault { environment: index, message: "this environment cannot begin in a given state".into() })
     }
-    /// Whether `step` can only step all environments at once, like most vector environments. Those whose part of a batch is full
-    /// then continue unrecorded until the others are full too.
+    /// Whether `step` can only step all environments at once, like most vector environments. Environments whose part of a
+    /// batch is full then go on unrecorded until the others are full too.
     fn steps_together(&self) -> bool {
         false
     }
-    /// The numbers other than rewards that the environments have measured since the last call, such as success. They are logged as
-    /// `env/<name>`.
+    /// The numbers other than rewards that the environments have measured since the last call, such as success. They are
+    /// logged as `env/<name>`.
     fn take_measures(&mut self) -> Vec<Measure> {
         Vec::new()
     }
@@ -242,8 +242,8 @@ pub trait EnvSource: Send + Sync {
         false
     }
     /// Whether sampling uses one thread only. The baseline is then fitted while the next batch is sampled, which changes no
-    /// result. A batch that was sampled ahead is lost when training is stopped, so this is done only with environments that cannot
-    /// save their state.
+    /// result. A batch that was sampled ahead is lost when training is stopped, so this is done only with environments that
+    /// cannot save their state.
     fn samples_on_one_thread(&self) -> bool {
         false
     }

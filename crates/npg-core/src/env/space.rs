@@ -24,7 +24,7 @@ impl Space {
         Space::Box { low: vec![low; dimensions], high: vec![high; dimensions] }
     }
 
-    /// Numbers in one element as the environment writes or reads it (1 for a discrete space).
+    /// The number of elements of one value as the environment writes or reads it (1 for a discrete space).
     pub fn len(&self) -> usize {
         match self {
             Space::Box { low, .. } => low.len(),
@@ -39,7 +39,7 @@ impl Space {
         self.len() == 0
     }
 
-    /// Numbers in one element as a network reads it: indices become one-hot vectors.
+    /// The number of elements of one value as a network reads it. Indices become one-hot vectors.
     pub fn encoded_len(&self) -> usize {
         match self {
             Space::Box { low, .. } => low.len(),
@@ -49,7 +49,7 @@ impl Space {
         }
     }
 
-    /// What makes the space impossible, if anything does: nothing can be an element of it, or a network cannot read one.
+    /// What makes the space impossible, if anything does: it has no elements, or a network cannot read them.
     pub fn fault(&self) -> Option<String> {
         match self {
             Space::Box { low, high } => {
@@ -69,7 +69,8 @@ impl Space {
         }
     }
 
-    /// Whether `element` is in the space, bounds aside, and finite as an f32; if it is not, the first (index, value) that is wrong.
+    /// Whether `element` is in the space and finite as an f32. The bounds of a box are not checked. The error is the first
+    /// (index, value) that is wrong.
     pub fn check(&self, element: &[f64]) -> Result<(), (usize, f64)> {
         let is_index = |x: f64, size: usize| x.fract() == 0.0 && x >= 0.0 && x < size as f64;
         let wrong = match self {
@@ -81,7 +82,7 @@ impl Space {
         wrong.map_or(Ok(()), |index| Err((index, element[index])))
     }
 
-    /// Checks an observation ([`Space::check`]). The error is a sentence with index and value.
+    /// Checks an observation as [`Space::check`] does. The error is a sentence with the index and the value.
     pub(crate) fn check_observation(&self, observation: &[f64]) -> Result<(), String> {
         self.check(observation).map_err(|(index, value)| self.wrong_observation(index, value))
     }
@@ -96,7 +97,7 @@ impl Space {
     }
 }
 
-/// Whether some real number lies between the bounds, neither of which is NaN.
+/// Whether some real number lies between the bounds. Neither of them is NaN.
 fn box_holds_something(low: f64, high: f64) -> bool {
     low <= high && low < f64::INFINITY && high > f64::NEG_INFINITY
 }
