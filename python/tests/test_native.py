@@ -254,21 +254,24 @@ def test_the_vector_takes_the_steps_of_training(name: str) -> None:
     agent.learn(steps)
     vector = gymnasium.make_vec(f"npg/{name}", num_envs=1, autoreset_mode="SAME_STEP")
     observation, _ = vector.reset(seed=seed)
+    last_action = np.array([{"CartPole-v1": 1, "MountainCar-v0": 2}[name]])
     acted_on, returns, lengths = [], [0.0], [0]
     for _ in range(steps):
         acted_on.append(observation[0])
-        observation, rewards, terminated, truncated, _ = vector.step(np.array([vector.single_action_space.n - 1]))
+        observation, rewards, terminated, truncated, _ = vector.step(last_action)
         returns[-1], lengths[-1] = returns[-1] + rewards[0], lengths[-1] + 1
         assert truncated[0] == (lengths[-1] == {"CartPole-v1": 500, "MountainCar-v0": 200}[name])
         if terminated[0] or truncated[0]:
-            returns.append(0.0), lengths.append(0)
+            returns.append(0.0)
+            lengths.append(0)
     assert len(lengths) > 2
     metrics, statistics = agent.metrics, agent.policy.observation_statistics
     assert metrics["rollout/ep_len_mean"] == np.mean(lengths[:-1])
     assert metrics["rollout/ep_rew_mean"] == np.mean(returns[:-1])
     assert statistics is not None
-    assert np.allclose(statistics[0], np.mean(acted_on, axis=0, dtype=np.float64), rtol=1e-5, atol=1e-7)
-    assert np.allclose(statistics[1], np.std(acted_on, axis=0, dtype=np.float64), rtol=1e-4)
+    seen = np.array(acted_on, np.float64)
+    assert np.allclose(statistics[0], seen.mean(axis=0), rtol=1e-5, atol=1e-7)
+    assert np.allclose(statistics[1], seen.std(axis=0), rtol=1e-4)
 
 
 def test_a_diverged_step_pays_nothing_and_leaves_the_last_observation() -> None:
@@ -288,5 +291,7 @@ def test_what_an_environment_does_wrong_is_named_with_episode_and_step() -> None
     actions[66] = 1e30
     with pytest.raises(RuntimeError, match="environment 66, episode 1, step 2: the reward is -5.*at most 1e100"):
         vector.step(actions)
-    with pytest.raises(ValueError, match="environment 0, episode 2, step 0: observation.0. is 1e300; it must fit an f32"):
+    with pytest.raises(
+        ValueError, match="environment 0, episode 2, step 0: observation.0. is 1e300; it must fit an f32"
+    ):
         vector.reset(options={"state": np.full((70, 1), 1e300)})
