@@ -28,6 +28,7 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("bytes-kept", "Walk-wide", &["policy.hidden=[12]", LESS, FEWER]),
     ("tabular-exact-world", "FrozenLake-v1", &["policy.network=linear", "algorithm.damping=1e-4"]),
     ("tabular-large", "Taxi-v4", &["policy.network=linear", "value.kind=linear", "value.ridge=1e-5"]),
+    ("masked", "Taxi-v4", &["env.action_mask=true"]),
     ("garnet", "Garnet-v0", &["algorithm.entropy_coefficient=0.02"]),
     ("bandit-auto-cholesky", "Bandit-v0", &["policy.network=linear", "value.kind=none", "advantage.lambda=1"]),
     ("regulator", "LQR-v0", &["policy.network=linear", "algorithm.solver=cholesky", "algorithm.damping=0.001"]),

@@ -37,6 +37,7 @@ pub struct Episodes {
     /// The index of the first environment, for messages.
     first: usize,
     space: Space,
+    action: Space,
     /// The number of elements of an observation.
     width: usize,
     /// The time limit, if it is counted here.
@@ -49,6 +50,9 @@ pub struct Episodes {
     /// exchanged with those that were acted on.
     stepped: Vec<f64>,
     outcomes: Vec<Outcome>,
+    /// The action masks of the current observations, one row per environment, if the environments have masks.
+    masks: Vec<bool>,
+    has_masks: bool,
 }
 
 impl Episodes {
@@ -68,6 +72,7 @@ impl Episodes {
             environments,
             first,
             space: spec.observation.clone(),
+            action: spec.action.clone(),
             width,
             limit: spec.max_episode_steps.filter(|_| !source.ends_episodes()),
             streams,
@@ -75,6 +80,8 @@ impl Episodes {
             observations: vec![0.0; count * width],
             stepped: vec![0.0; count * width],
             outcomes: vec![Outcome { reward: 0.0, ending: Ending::Running }; count],
+            masks: vec![true; count * spec.action.mask_len()],
+            has_masks: false,
         })
     }
 
@@ -106,6 +113,7 @@ impl Episodes {
         begin(self.environments.as_mut(), &mut self.streams[env], observation)
             .map_err(|fault| self.failed(fault, 0))?;
         self.space.check_observation(self.observation(env)).map_err(|message| self.error(env, 0, message))?;
+        self.read_mask(env, 0)?;
         self.progress[env].has_begun = true;
         Ok(())
     }
@@ -137,11 +145,17 @@ impl Episodes {
                 self.outcomes[row].reward = 0.0;
                 return Ok(());
             }
-            Ending::Began => return self.observe(row, env, 0),
+            Ending::Began => {
+                self.observe(row, env, 0)?;
+                return self.read_mask(env, 0);
+            }
             Ending::Running | Ending::Terminated | Ending::Truncated => {}
         }
         check_reward(reward).map_err(|message| self.error(env, 1, message))?;
         self.observe(row, env, 1)?;
+        if self.has_masks && ending == Ending::Running {
+            self.read_mask(env, 1)?;
+        }
         let progress = &mut self.progress[env];
         progress.step = progress.step.saturating_add(1); // the count of an endless episode stands still
         progress.total += reward;
@@ -149,6 +163,17 @@ impl Episodes {
             self.outcomes[row].ending = Ending::Truncated;
         }
         Ok(())
+    }
+
+    /// Asks environment `env` for the action mask of its current state.
+    fn read_mask(&mut self, env: usize, stepping: u64) -> Result<()> {
+        let width = self.action.mask_len();
+        let mask = &mut self.masks[env * width..][..width];
+        if !self.environments.action_mask(env, mask) {
+            return Ok(());
+        }
+        self.has_masks = true;
+        self.action.check_mask(mask).map_err(|message| self.error(env, stepping, message))
     }
 
     /// Makes row `row` of a step the current observation. The observation that was acted on takes its place in the row.
@@ -212,6 +237,17 @@ impl Episodes {
         &self.observations[env * self.width..][..self.width]
     }
 
+    /// Whether the environments have action masks. It is known after the first episode has begun.
+    pub fn has_masks(&self) -> bool {
+        self.has_masks
+    }
+
+    /// The values that the next action of environment `env` may have, if the environments have action masks.
+    pub fn action_mask(&self, env: usize) -> Option<&[bool]> {
+        let width = self.action.mask_len();
+        self.has_masks.then(|| &self.masks[env * width..][..width])
+    }
+
     /// The current observations, one row per environment.
     pub fn observations(&self) -> &[f64] {
         &self.observations
@@ -250,7 +286,8 @@ impl Episodes {
     /// [`Error::Environment`] if the environment refuses the state.
     pub fn load(&mut self, env: usize, observation: &[f64], state: &[f64]) -> Result<()> {
         self.observations[env * self.width..][..self.width].copy_from_slice(observation);
-        self.environments.load(env, state).map_err(|fault| self.failed(fault, 0))
+        self.environments.load(env, state).map_err(|fault| self.failed(fault, 0))?;
+        self.read_mask(env, 0)
     }
 
     /// An error of environment `env`, and where it happened. `stepping` is 1 during a step, which is not counted yet.

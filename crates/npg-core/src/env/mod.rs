@@ -96,6 +96,12 @@ pub trait Env: Send {
     /// Takes one step and writes the observation after it, also at the end of an episode, because the value of a truncated
     /// episode is computed from it. npg counts time limits.
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String>;
+    /// Writes which values of a discrete action are allowed in the current state, and returns true. `mask` has
+    /// [`Space::mask_len`] values, and at least one of each part must be allowed. An environment without action masks returns
+    /// false. It must be the same answer at all times.
+    fn action_mask(&self, _mask: &mut [bool]) -> bool {
+        false
+    }
     /// The whole state, if the environment can save it. Then a resumed run equals an uninterrupted one.
     fn save(&self) -> Option<Vec<f64>> {
         None
@@ -142,6 +148,10 @@ pub trait EnvGroup: Send {
         observations: &mut [f64],
         outcomes: &mut [Outcome],
     ) -> Result<(), Fault>;
+    /// Writes the action mask of environment `index`, see [`Env::action_mask`].
+    fn action_mask(&self, _index: usize, _mask: &mut [bool]) -> bool {
+        false
+    }
     /// The whole state of environment `index`, if it can be saved.
     fn save(&self, index: usize) -> Option<Vec<f64>>;
     /// Restores a state that [`EnvGroup::save`] returned.
@@ -206,6 +216,10 @@ impl<E: Env> EnvGroup for Singles<E> {
                 .map_err(|message| Fault { environment: index, message })?;
         }
         Ok(())
+    }
+
+    fn action_mask(&self, index: usize, mask: &mut [bool]) -> bool {
+        self.environments[index].action_mask(mask)
     }
 
     fn save(&self, index: usize) -> Option<Vec<f64>> {

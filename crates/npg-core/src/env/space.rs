@@ -34,6 +34,35 @@ impl Space {
         }
     }
 
+    /// The number of values of an action mask: those of a discrete part, one part after the other. Boxes and bits have none.
+    pub fn mask_len(&self) -> usize {
+        match self {
+            Space::Discrete(count) => *count,
+            Space::MultiDiscrete(sizes) => sizes.iter().sum(),
+            Space::Box { .. } | Space::MultiBinary(_) => 0,
+        }
+    }
+
+    /// What is wrong with an action mask, which must have [`Space::mask_len`] values.
+    pub(super) fn check_mask(&self, mask: &[bool]) -> Result<(), String> {
+        let forbids_all = |part: &[bool]| !part.iter().any(|allowed| *allowed);
+        match self {
+            Space::Discrete(_) if forbids_all(mask) => Err("the action mask forbids every action".into()),
+            Space::MultiDiscrete(sizes) => {
+                let mut rest = mask;
+                for (part, size) in sizes.iter().enumerate() {
+                    let values;
+                    (values, rest) = rest.split_at(*size);
+                    if forbids_all(values) {
+                        return Err(format!("the action mask forbids every value of part {part} of the action"));
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether an element has no numbers at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -55,6 +55,11 @@ impl Tile {
         &self.outputs
     }
 
+    /// The outputs of the forward pass, to be changed. No product reads them.
+    pub fn outputs_mut(&mut self) -> &mut Matrix {
+        &mut self.outputs
+    }
+
     /// The inputs of the last layer after a forward pass, rows x last inputs.
     pub fn last_inputs(&self) -> &Matrix {
         self.hidden.last().unwrap_or(&self.inputs)

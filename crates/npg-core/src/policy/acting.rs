@@ -28,15 +28,32 @@ impl Policy {
     /// # Errors
     /// [`Error::Observation`] if the observation has the wrong length, is not finite, or is not an index of its space.
     pub fn act(&self, observation: &[f64]) -> Result<Chosen> {
+        self.act_masked(observation, None)
+    }
+
+    /// As [`Policy::act`], for an environment with action masks: an action is forbidden if it is false in `mask`, which has
+    /// [`Space::mask_len`](crate::env::Space::mask_len) values.
+    ///
+    /// # Errors
+    /// As [`Policy::act`], and for a mask of another length.
+    pub fn act_masked(&self, observation: &[f64], mask: Option<&[bool]>) -> Result<Chosen> {
         let space = &self.encoder.space;
         if observation.len() != space.len() {
             let (given, taken) = (numbers(observation.len()), space.len());
             return Err(Error::Observation(format!("an observation of {given}; this policy takes {taken}")));
         }
         space.check_observation(observation).map_err(Error::Observation)?;
+        let values = self.distribution.mask_len();
+        if let Some(mask) = mask.filter(|mask| mask.len() != values) {
+            let given = mask.len();
+            return Err(Error::Observation(format!(
+                "an action mask of {given} values; this policy's actions have {values}"
+            )));
+        }
         let mut actor = Actor::new(self, 1);
         actor.observe(0, observation);
         actor.infer(1);
+        mask.into_iter().for_each(|mask| actor.forbid(0, mask));
         actor.take_deterministic_action(0);
         let chosen = actor.executed(1).row(0);
         Ok(Chosen { integers: chosen.integers().to_vec(), reals: chosen.reals().to_vec() })

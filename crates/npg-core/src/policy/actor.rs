@@ -1,6 +1,6 @@
 //! A policy that acts in several environments at once: inference, exploration noise, and raw and executed actions.
 
-use super::Policy;
+use super::{Masks, Policy};
 use crate::env::{ActionRows, Actions, Episodes};
 use crate::error::{Error, Result};
 use crate::network::{Packed, Tile};
@@ -48,6 +48,7 @@ pub struct Actor<'a> {
     tile: Tile,
     /// exp(L), the standard deviations of state-dependent exploration.
     stds: Vec<f64>,
+    masks: Masks,
     raw: ActionRows,
     executed: ActionRows,
 }
@@ -60,6 +61,7 @@ impl<'a> Actor<'a> {
             packed: policy.network.pack(&policy.theta),
             tile: Tile::new(&policy.network, capacity, false),
             stds: stds.iter().map(|l| libm::exp(*l)).collect(),
+            masks: Masks::new(policy, capacity),
             raw: ActionRows::zeros(policy.distribution.width(), capacity),
             executed: ActionRows::zeros(policy.distribution.width(), capacity),
             policy,
@@ -88,6 +90,11 @@ impl<'a> Actor<'a> {
             let (episode, step) = (progress.episode, u64::from(progress.step) + 1);
             return Err(Error::Policy { environment, episode, step, value });
         }
+        for (row, &env) in which.iter().enumerate() {
+            if let Some(mask) = episodes.action_mask(env) {
+                self.forbid(row, mask);
+            }
+        }
         match exploration {
             Some(exploration) => {
                 for (row, &env) in which.iter().enumerate() {
@@ -111,6 +118,18 @@ impl<'a> Actor<'a> {
     pub fn infer(&mut self, rows: usize) {
         self.tile.set_rows(rows);
         self.policy.network.forward(&self.packed, &mut self.tile);
+    }
+
+    /// Forbids values of the action in row `row`, after [`Actor::infer`]: those that are false in `mask`
+    /// ([`Space::mask_len`](crate::env::Space::mask_len) values).
+    pub fn forbid(&mut self, row: usize, mask: &[bool]) {
+        self.masks.row_mut(row).copy_from_slice(mask);
+        self.policy.distribution.forbid(mask, self.tile.outputs_mut().row_mut(row));
+    }
+
+    /// The action masks of the rows, where the environments have them.
+    pub fn masks(&self) -> &Masks {
+        &self.masks
     }
 
     /// The first of the first `rows` rows with an output that is not finite, and that output. No action can be drawn from

@@ -7,6 +7,7 @@ mod actor;
 mod action_map;
 pub mod distribution;
 mod encoder;
+mod masks;
 mod numbers;
 mod observations;
 
@@ -18,6 +19,7 @@ pub use distribution::{
 };
 pub use encoder::Encoder;
 pub(crate) use encoder::{contracted, expanded};
+pub use masks::Masks;
 pub use observations::{Inputs, Observations, WIDE};
 
 use crate::env::{Space, Spec};

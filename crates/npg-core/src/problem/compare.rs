@@ -49,6 +49,10 @@ impl PolicySnapshot<'_> {
                 std::mem::swap(&mut tile.inputs, scratch.room_for_inputs());
                 self.write_inputs(index, &mut tile.inputs);
                 network.forward(packed, &mut tile);
+                if let Some(masks) = self.masks {
+                    let states = self.tiling.rows(index).map(|row| self.source(row));
+                    masks.apply(self.policy, states, tile.outputs_mut());
+                }
                 std::mem::swap(&mut tile.inputs, &mut scratch.inputs);
             },
         );

@@ -63,7 +63,7 @@ impl World {
         let here = reducer.here();
         let (inputs, actions) = (self.inputs(here.clone()), self.actions(here.clone()));
         let weights = algorithm.discounted_states.then(|| &self.weights[here.clone()]);
-        let states = States { inputs: (&inputs).into(), weights, reducer: Some(reducer) };
+        let states = States { weights, reducer: Some(reducer), ..States::of(&inputs) };
         let surrogate = Surrogate {
             actions: &actions,
             advantages: &self.advantages[here.clone()],

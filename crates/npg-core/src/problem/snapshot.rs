@@ -5,7 +5,7 @@
 
 use crate::network::kernels::Matrix;
 use crate::network::{Packed, Scratch, Tile, Tiling};
-use crate::policy::{Inputs, Policy};
+use crate::policy::{Inputs, Masks, Policy};
 use crate::reduce::{Part, Pool, Reducer};
 
 /// States, as the network reads them, and their weights.
@@ -17,12 +17,14 @@ pub struct States<'a> {
     pub weights: Option<&'a [f64]>,
     /// How the rows are summed; `None` means as rows of a single environment.
     pub reducer: Option<&'a Reducer>,
+    /// Which actions are allowed in each state; `None` if all are.
+    pub masks: Option<&'a Masks>,
 }
 
 impl<'a> States<'a> {
     /// States that all count the same.
     pub fn of(inputs: impl Into<Inputs<'a>>) -> Self {
-        Self { inputs: inputs.into(), weights: None, reducer: None }
+        Self { inputs: inputs.into(), weights: None, reducer: None, masks: None }
     }
 }
 
@@ -41,6 +43,7 @@ pub struct PolicySnapshot<'a> {
     pub(super) tangents: Pool<Packed>,
     inputs: Inputs<'a>,
     weights: Option<&'a [f64]>,
+    pub(super) masks: Option<&'a Masks>,
     /// The mean of the given weights over these states, by which they are divided. It is 1 if these are all states.
     mean_weight: f64,
     /// Which of the given states these are; None means all.
@@ -86,13 +89,16 @@ impl<'a> PolicySnapshot<'a> {
                 || Scratch::new(&policy.network),
                 |scratch| states.inputs.linearized((&policy.network, &packed), tiling.rows(index).map(source), scratch),
             );
+            if let Some(masks) = states.masks {
+                masks.apply(policy, tiling.rows(index).map(source), tile.outputs_mut());
+            }
             for row in 0..tile.rows() {
                 policy.distribution.metric(tile.outputs().row(row), metric.row_mut(row));
             }
         });
         let (tiles, metrics) = tiles.into_iter().unzip();
         let mean_weight = mean_weight(&reducer, states.weights, selection.as_deref());
-        let (tangents, States { inputs, weights, .. }) = (Pool::default(), states);
+        let (tangents, States { inputs, weights, masks, .. }) = (Pool::default(), states);
         Self {
             policy,
             packed,
@@ -104,6 +110,7 @@ impl<'a> PolicySnapshot<'a> {
             tangents,
             inputs,
             weights,
+            masks,
             mean_weight,
             selection,
         }

@@ -5,7 +5,7 @@ use crate::env::ActionRows;
 use crate::env::Measure;
 use crate::network::kernels::Matrix;
 use crate::normalize::Moments;
-use crate::policy::{Inputs, Observations, Policy, WIDE};
+use crate::policy::{Inputs, Masks, Observations, Policy, WIDE};
 use crate::reduce::Reducer;
 
 /// A finished training episode.
@@ -38,6 +38,8 @@ pub struct Batch {
     pub wide: Option<Wide>,
     /// Raw actions.
     pub actions: ActionRows,
+    /// The action masks under which they were chosen, if the environments have masks.
+    pub masks: Option<Masks>,
     /// Rewards as the environment gave them.
     pub rewards: Vec<f64>,
     /// Step within its episode of each row.
@@ -134,6 +136,7 @@ impl Batch {
             observations: Matrix::zeros(normalized, policy.inputs()),
             wide: wide.map(|observations| Wide { finals: observations.none_of(), observations }),
             actions: ActionRows::zeros(policy.distribution.width(), rows),
+            masks: None,
             rewards: vec![0.0; rows],
             steps: vec![0; rows],
             reducer: Reducer::of_rows(rows),
@@ -197,6 +200,9 @@ impl Batch {
         for block in blocks {
             let (row, last) = (all.rewards.len(), all.final_steps.len());
             all.actions.append(block.actions.first(block.rewards.len()));
+            if let Some(masks) = &block.masks {
+                all.masks.get_or_insert_default().append(masks);
+            }
             all.rewards.extend_from_slice(&block.rewards);
             all.steps.extend_from_slice(&block.steps);
             all.final_steps.extend_from_slice(&block.final_steps);

@@ -6,7 +6,7 @@ use crate::advantage::{Segment, SegmentEnd};
 use crate::env::{Ending, Episodes, Outcome};
 use crate::error::Result;
 use crate::normalize::Moments;
-use crate::policy::{Actor, Observations, Policy};
+use crate::policy::{Actor, Masks, Observations, Policy};
 
 /// A simulator that diverges this often without a single good step between is broken.
 const MAX_DIVERGENCES: usize = 1000;
@@ -46,6 +46,7 @@ impl<'a> Recording<'a> {
     pub(super) fn new(policy: &'a Policy, counts: &[usize], episodes: &Episodes, spare: Option<Observations>) -> Self {
         let mut batch = Batch::zeros(policy, counts.iter().sum(), spare);
         batch.observation_moments = vec![Moments::new(policy.encoder.space.len()); episodes.len()];
+        batch.masks = episodes.has_masks().then(|| Masks::new(policy, batch.len()));
         let mut end = 0;
         let part = |(env, count): (usize, &usize)| {
             let first = end;
@@ -86,6 +87,9 @@ impl<'a> Recording<'a> {
             batch.observation_moments[env].push(observation);
             batch.put(part.next, observation, actor.inputs(row));
             batch.actions.row_mut(part.next).copy_from(actor.raw().row(row));
+            if let Some(masks) = &mut batch.masks {
+                masks.row_mut(part.next).copy_from_slice(actor.masks().row(row));
+            }
             batch.rewards[part.next] = reward;
             batch.steps[part.next] = episodes.progress(env).step - 1;
             batch.returns[part.next] = discounted;

@@ -23,6 +23,7 @@ use super::options::Values;
 use super::registry::Entry;
 use crate::setting::Kind;
 use npg_core::{Error, Result};
+use std::sync::Arc;
 
 /// The environments of this family.
 pub(super) static ENTRIES: &[Entry] = &[
@@ -76,8 +77,15 @@ pub(super) static ENTRIES: &[Entry] = &[
                 Kind::UNIT,
                 "Probability that a fickle passenger changes the destination.",
             ),
+            EnvOption::flag("action_mask", false, "Whether an action mask forbids actions without an effect."),
         ],
-        build: |options| Ok(TabularEnv::source("Taxi-v4", Some(200), Some(8.0), taxi(options)?)),
+        build: |options| {
+            let (table, has_masks) = (Arc::new(taxi(options)?), options.flag("action_mask"));
+            Ok(Box::new(move || {
+                let taxi = TabularEnv::new("Taxi-v4", Some(200), Some(8.0), Arc::clone(&table));
+                if has_masks { taxi.with_action_masks() } else { taxi }
+            }))
+        },
         table: Some(taxi),
     },
     Entry {

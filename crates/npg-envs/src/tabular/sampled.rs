@@ -11,6 +11,7 @@ pub struct TabularEnv {
     spec: Spec,
     table: Arc<Table>,
     state: usize,
+    has_masks: bool,
 }
 
 impl TabularEnv {
@@ -23,7 +24,12 @@ impl TabularEnv {
             max_episode_steps,
             reward_threshold,
         };
-        Self { spec, table, state: 0 }
+        Self { spec, table, state: 0, has_masks: false }
+    }
+
+    /// The same environment with action masks, which forbid actions without an effect ([`Table::has_effect`]).
+    pub fn with_action_masks(self) -> Self {
+        Self { has_masks: true, ..self }
     }
 
     /// A source of such environments, which share the table.
@@ -64,6 +70,13 @@ impl Env for TabularEnv {
         self.state = outcome.next;
         self.observe(observation);
         Ok(Outcome { reward, ending })
+    }
+
+    fn action_mask(&self, mask: &mut [bool]) -> bool {
+        if self.has_masks {
+            mask.iter_mut().enumerate().for_each(|(action, slot)| *slot = self.table.has_effect(self.state, action));
+        }
+        self.has_masks
     }
 
     fn save(&self) -> Option<Vec<f64>> {

@@ -136,6 +136,11 @@ impl Table {
         &self.outcomes[self.row(state, action)]
     }
 
+    /// Whether the action can lead to another state or end the episode. Others only cost a step.
+    pub fn has_effect(&self, state: usize, action: usize) -> bool {
+        self.outcomes(state, action).iter().any(|outcome| outcome.terminated || outcome.next != state)
+    }
+
     /// The exact process with discount `gamma`. It has expected rewards, no transition for an outcome that terminates, and no
     /// time limit.
     ///

@@ -217,7 +217,12 @@ impl World {
         let finals = self.baseline(&batch.finals);
         let advantages = advantages(&batch.segments, &batch.rewards, &values, &finals, self.gamma, 1.0);
         let weights = discounted_weights(&batch.segments, &batch.reducer, self.gamma);
-        let states = States { inputs: batch.states(), weights: Some(&weights), reducer: Some(&batch.reducer) };
+        let states = States {
+            weights: Some(&weights),
+            reducer: Some(&batch.reducer),
+            masks: batch.masks.as_ref(),
+            ..States::of(batch.states())
+        };
         let surrogate = Surrogate { actions: &batch.actions, advantages: &advantages, entropy: 0.0, discounts: None };
         let problem = SampledProblem::new(&self.policy, states, surrogate, self.algorithm.fisher_fraction);
         let (gradient, product) = (problem.gradient(), problem.fisher_product(&self.probe));

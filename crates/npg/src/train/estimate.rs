@@ -56,6 +56,7 @@ impl Trainer {
             inputs: batch.states(),
             weights: discounts.filter(|_| algorithm.discounted_states),
             reducer: Some(&batch.reducer),
+            masks: batch.masks.as_ref(),
         };
         let surrogate = Surrogate {
             actions: &batch.actions,

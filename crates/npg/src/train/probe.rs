@@ -31,12 +31,18 @@ pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
         let [mut before, mut after] = [(); 2].map(|()| Tile::new(&policy.network, capacity, false));
         let mut seen = vec![0.0; policy.inputs()];
         for rows in rows[first..end].chunks(TILE) {
+            let masks = batch.masks.as_ref();
+            let forbid = |tile: &mut Tile| {
+                masks.into_iter().for_each(|masks| masks.apply(policy, rows.iter().copied(), tile.outputs_mut()));
+            };
             run(policy, &packed, &mut before, rows, |row, slot| batch.states().write(row, slot));
+            forbid(&mut before);
             if normalized {
                 run(policy, &repacked, &mut after, rows, |row, slot| {
                     batch.observation(row, &mut seen);
                     policy.encoder.write(&seen, slot);
                 });
+                forbid(&mut after);
             }
             for slot in 0..rows.len() {
                 let outputs = before.outputs().row(slot);

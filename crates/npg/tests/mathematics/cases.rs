@@ -5,7 +5,7 @@ use crate::oracle::{Heads, LogStd, Oracle};
 use npg::config::{self, ActivationName, Algorithm, Direction, NetworkKind, Solver, Std, StepRule};
 use npg::env::{ActionRows, Space, Spec};
 use npg::network::kernels::Matrix;
-use npg::policy::Policy;
+use npg::policy::{Masks, Policy};
 use npg::problem::{PolicySnapshot, SampledProblem, States, Surrogate};
 use npg::random::{Purpose, Stream};
 use npg::solve::SolverState;
@@ -31,6 +31,8 @@ pub(crate) struct Family {
     pub(crate) name: &'static str,
     pub(crate) space: Space,
     pub(crate) config: config::Policy,
+    /// Whether some values of the action are forbidden in some states.
+    pub(crate) masked: bool,
 }
 
 /// The number of observations of every case.
@@ -50,6 +52,7 @@ pub(crate) fn families() -> Vec<Family> {
             log_std_init: -0.5,
             ..config::Policy::default()
         },
+        masked: false,
     };
     use ActivationName::{Gelu, Relu, Silu, Tanh};
     use Std::{Sde, StateDependent, StateIndependent};
@@ -60,6 +63,7 @@ pub(crate) fn families() -> Vec<Family> {
         family.config.layer_norm = true;
         family
     };
+    let masked = |family: Family| Family { masked: true, ..family };
     vec![
         family("categorical", Space::Discrete(4), &[5, 4], Tanh, StateIndependent),
         family("categorical, linear", Space::Discrete(3), &[], Tanh, StateIndependent),
@@ -74,6 +78,8 @@ pub(crate) fn families() -> Vec<Family> {
         family("gaussian, sde, linear", reals(1), &[], Tanh, Sde),
         normalized(family("categorical, layer norm", Space::Discrete(3), &[7, 5], Tanh, StateIndependent)),
         normalized(family("gaussian, sde, layer norm", reals(2), &[8], Silu, Sde)),
+        masked(family("categorical, masked", Space::Discrete(5), &[6], Tanh, StateIndependent)),
+        masked(family("multi-discrete, masked, linear", Space::MultiDiscrete(vec![3, 4]), &[], Tanh, StateIndependent)),
         // Products with the few outputs of a wide layer have code of their own.
         family("categorical, wide", Space::Discrete(2), &[33], Silu, StateIndependent),
         family("gaussian, wide", reals(1), &[34], Tanh, StateIndependent),
@@ -91,6 +97,7 @@ pub(crate) struct Case {
     pub(crate) policy: Policy,
     pub(crate) oracle: Oracle,
     pub(crate) inputs: Matrix,
+    pub(crate) masks: Option<Masks>,
     /// `inputs`, row by row, in f64.
     pub(crate) states: Vec<Vec<f64>>,
     pub(crate) actions: ActionRows,
@@ -136,11 +143,13 @@ impl Case {
                 Std::StateDependent => LogStd::Affine,
                 Std::Sde => LogStd::Exploration,
             },
+            masked: family.masked,
         };
         let states: Vec<Vec<f64>> = (0..rows).map(|_| (0..INPUTS).map(|_| single(rng.normal())).collect()).collect();
         let inputs = matrix(&states);
         let mut actions = ActionRows::zeros(policy.distribution.width(), rows);
-        let at = PolicySnapshot::new(&policy, States::of(&inputs), 1.0);
+        let masks = masks(&policy, &oracle, &states);
+        let at = PolicySnapshot::new(&policy, States { masks: masks.as_ref(), ..States::of(&inputs) }, 1.0);
         for row in 0..rows {
             policy.distribution.sample(at.outputs(row), &mut rng, actions.row_mut(row));
         }
@@ -150,7 +159,8 @@ impl Case {
         let raw: Vec<f64> = (0..rows).map(|_| rng.uniform(0.2, 2.0)).collect();
         let mean = raw.iter().sum::<f64>() / rows as f64;
         let weights = raw.iter().map(|w| w / mean).collect();
-        Case { name: family.name, policy, oracle, inputs, states, actions, advantages, weights, ones: vec![1.0; rows] }
+        let (name, ones) = (family.name, vec![1.0; rows]);
+        Case { name, policy, oracle, inputs, masks, states, actions, advantages, weights, ones }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -158,11 +168,11 @@ impl Case {
     }
 
     pub(crate) fn states(&self) -> States<'_> {
-        States::of(&self.inputs)
+        States { masks: self.masks.as_ref(), ..States::of(&self.inputs) }
     }
 
     pub(crate) fn weighted(&self) -> States<'_> {
-        States { weights: Some(&self.weights), ..States::of(&self.inputs) }
+        States { weights: Some(&self.weights), ..self.states() }
     }
 
     pub(crate) fn surrogate(&self) -> Surrogate<'_> {
@@ -188,6 +198,14 @@ impl Case {
         let d: Vec<f64> = theta.iter().zip(&self.policy.theta).map(|(new, old)| new - old).collect();
         0.5 * self.oracle.fisher_norm(&self.policy.theta, &d, &self.states, weights)
     }
+}
+
+fn masks(policy: &Policy, oracle: &Oracle, states: &[Vec<f64>]) -> Option<Masks> {
+    let mut masks = Masks::new(policy, states.len());
+    for (row, state) in states.iter().enumerate() {
+        masks.row_mut(row).copy_from_slice(&oracle.mask(state)?);
+    }
+    Some(masks)
 }
 
 pub(crate) fn matrix(rows: &[Vec<f64>]) -> Matrix {

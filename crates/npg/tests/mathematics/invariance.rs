@@ -6,7 +6,7 @@
 use crate::cases::{Case, INPUTS, family, matrix, natural, single, update, vanilla};
 use crate::oracle::distance;
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::problem::{PolicySnapshot, States};
+use npg::problem::PolicySnapshot;
 use npg::update::UpdateStatus;
 
 /// A, which is far from orthogonal. Its entries and those of A^-1 are exact in f32.
@@ -51,7 +51,7 @@ fn the_two_parametrizations_are_one_policy() {
         let case = Case::new(&family(name), 100, 31);
         let other = transformed(&case);
         let outputs = |case: &Case| -> Vec<f64> {
-            let states = States::of(&case.inputs);
+            let states = case.states();
             let at = PolicySnapshot::new(&case.policy, states, 1.0);
             (0..case.rows()).flat_map(|row| at.outputs(row).to_vec()).map(f64::from).collect()
         };

@@ -37,6 +37,8 @@ pub(crate) struct Oracle {
     pub(crate) layer_norm: bool,
     pub(crate) heads: Heads,
     pub(crate) log_std: LogStd,
+    /// Whether some classes are forbidden in some states.
+    pub(crate) masked: bool,
 }
 
 /// The step of first differences.
@@ -64,7 +66,13 @@ impl Oracle {
             h.iter_mut().for_each(|x| *x = self.activate(*x));
         }
         match (&self.heads, self.log_std) {
-            (Heads::Classes(sizes), _) => finish(affine(&mut rest, &h, sizes.iter().sum()), rest),
+            (Heads::Classes(sizes), _) => {
+                let mut logits = finish(affine(&mut rest, &h, sizes.iter().sum()), rest);
+                for (logit, allowed) in logits.iter_mut().zip(self.mask(state).into_iter().flatten()) {
+                    *logit = if allowed { *logit } else { f64::NEG_INFINITY };
+                }
+                logits
+            }
             (Heads::Bits(bits), _) => finish(affine(&mut rest, &h, *bits), rest),
             (Heads::Normals(d), LogStd::Affine) => finish(affine(&mut rest, &h, 2 * d), rest),
             (Heads::Normals(d), LogStd::Constant) => {
@@ -92,6 +100,13 @@ impl Oracle {
                 0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
             }
         }
+    }
+
+    /// The action mask of a state: class k of each part is forbidden if number k of the state is large, but never class 0.
+    pub(crate) fn mask(&self, state: &[f64]) -> Option<Vec<bool>> {
+        let Heads::Classes(sizes) = &self.heads else { return None };
+        let allowed = |class: usize| class == 0 || state[class % state.len()] < 0.4;
+        self.masked.then(|| sizes.iter().flat_map(|size| (0..*size).map(allowed)).collect())
     }
 
     /// log pi(action | outputs).
@@ -142,6 +157,7 @@ impl Oracle {
         }
         if !matches!(self.heads, Heads::Normals(_)) {
             points.iter_mut().for_each(|(action, weight)| *weight = self.log_prob(outputs, action).exp());
+            points.retain(|(_, weight)| *weight > 0.0); // without the forbidden ones
         }
         points
     }

@@ -45,6 +45,15 @@ impl Head for Categorical {
         vec![self.count]
     }
 
+    fn mask_len(&self) -> usize {
+        self.count
+    }
+
+    fn forbid(&self, mask: &[bool], logits: &mut [f32]) {
+        let forbidden = mask.iter().zip(logits).filter(|(allowed, _)| !**allowed);
+        forbidden.for_each(|(_, logit)| *logit = f32::NEG_INFINITY);
+    }
+
     /// Inverts the cumulative distribution at a uniform random number.
     fn sample(&self, logits: &[f32], rng: &mut Stream, action: ActionMut<'_>) {
         let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));

@@ -49,6 +49,14 @@ pub trait Head: Clone + Debug + PartialEq {
         (0.0, 0)
     }
 
+    /// The number of its values that an action mask allows or forbids.
+    fn mask_len(&self) -> usize {
+        0
+    }
+
+    /// Changes the outputs so that values that are false in `mask` have probability 0.
+    fn forbid(&self, _mask: &[bool], _outputs: &mut [f32]) {}
+
     /// Samples an action.
     fn sample(&self, outputs: &[f32], rng: &mut Stream, action: ActionMut<'_>);
 
@@ -213,6 +221,14 @@ impl AnyHead {
     /// See [`Head::classes`].
     pub fn classes(&self) -> Vec<usize> {
         each!(self, head => head.classes())
+    }
+
+    pub(super) fn mask_len(&self) -> usize {
+        each!(self, head => head.mask_len())
+    }
+
+    pub(super) fn forbid(&self, mask: &[bool], outputs: &mut [f32]) {
+        each!(self, head => head.forbid(mask, outputs));
     }
 
     pub(super) fn layout(&self, config: &settings::Policy) -> Outputs {

@@ -129,6 +129,21 @@ impl Distribution {
         (count > 0).then(|| sum / count as f64)
     }
 
+    /// The number of values of an action mask. It is that of the action space ([`Space::mask_len`]).
+    pub fn mask_len(&self) -> usize {
+        self.parts.iter().map(|part| part.head.mask_len()).sum()
+    }
+
+    /// Forbids the values of discrete heads that are false in `mask`, which has [`Distribution::mask_len`] values.
+    pub fn forbid(&self, mask: &[bool], outputs: &mut [f32]) {
+        let mut rest = mask;
+        for Part { head, outputs: range, .. } in &self.parts {
+            let own;
+            (own, rest) = rest.split_at(head.mask_len());
+            head.forbid(own, &mut outputs[range.clone()]);
+        }
+    }
+
     /// Samples an action.
     pub fn sample(&self, outputs: &[f32], rng: &mut Stream, mut action: ActionMut<'_>) {
         for Part { head, outputs: range, .. } in &self.parts {
