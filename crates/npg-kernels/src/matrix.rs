@@ -77,11 +77,13 @@ impl Matrix {
     }
 
     /// Row `row`, without padding.
+    #[inline] // other crates read many short rows
     pub fn row(&self, row: usize) -> &[f32] {
         &self.as_slice()[row * self.stride()..][..self.columns]
     }
 
     /// Row `row`, mutable and without padding.
+    #[inline]
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
         let (stride, columns) = (self.stride(), self.columns);
         &mut self.as_mut_slice()[row * stride..][..columns]
