@@ -182,7 +182,8 @@ impl Episodes {
         if let Err(message) = self.space.check_observation(stepped) {
             return Err(self.error(env, stepping, message));
         }
-        self.observations[env * self.width..][..self.width].swap_with_slice(stepped);
+        let current = &mut self.observations[env * self.width..][..self.width];
+        current.iter_mut().zip(stepped).for_each(|(current, stepped)| std::mem::swap(current, stepped));
         Ok(())
     }
 

@@ -103,6 +103,8 @@ impl Space {
     pub fn check(&self, element: &[f64]) -> Result<(), (usize, f64)> {
         let is_index = |x: f64, size: usize| x.fract() == 0.0 && x >= 0.0 && x < size as f64;
         let wrong = match self {
+            // All numbers are looked at first, without a branch for each, because nearly always all of them are good.
+            Space::Box { .. } if element.iter().fold(true, |good, x| good & (*x as f32).is_finite()) => None,
             Space::Box { .. } => element.iter().position(|x| !(*x as f32).is_finite()),
             Space::MultiBinary(_) => element.iter().position(|x| *x != 0.0 && *x != 1.0),
             Space::Discrete(size) => element.iter().position(|x| !is_index(*x, *size)),

@@ -90,10 +90,9 @@ impl<'a> Actor<'a> {
             let (episode, step) = (progress.episode, u64::from(progress.step) + 1);
             return Err(Error::Policy { environment, episode, step, value });
         }
-        for (row, &env) in which.iter().enumerate() {
-            if let Some(mask) = episodes.action_mask(env) {
-                self.forbid(row, mask);
-            }
+        if episodes.has_masks() {
+            let masks = which.iter().enumerate().filter_map(|(row, &env)| Some((row, episodes.action_mask(env)?)));
+            masks.for_each(|(row, mask)| self.forbid(row, mask));
         }
         match exploration {
             Some(exploration) => {

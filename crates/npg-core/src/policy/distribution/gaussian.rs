@@ -74,6 +74,7 @@ impl Head for Gaussian {
 
     /// Computes the exponential only if the standard deviation differs from that of the previous row. It is the same if it
     /// does not depend on the state.
+    #[inline]
     fn read(&self, outputs: &[f32], row: &mut Vec<Normal>) {
         row.resize(self.count, Normal::default());
         let (means, log_stds) = outputs.split_at(self.count);
@@ -86,6 +87,7 @@ impl Head for Gaussian {
         }
     }
 
+    #[inline]
     fn log_prob(&self, row: &Vec<Normal>, action: Action<'_>) -> f64 {
         let of = |(normal, action): (&Normal, &f64)| {
             let z = (action - normal.mean) * normal.inverse;
@@ -94,10 +96,12 @@ impl Head for Gaussian {
         row.iter().zip(action.reals()).map(of).sum()
     }
 
+    #[inline]
     fn entropy(&self, row: &Vec<Normal>) -> f64 {
         row.iter().map(|normal| normal.log_std + HALF_LOG_TAU + 0.5).sum()
     }
 
+    #[inline]
     fn kl(&self, p: &Vec<Normal>, q: &Vec<Normal>, memo: &mut Vec<(f64, f64)>) -> f64 {
         memo.resize(self.count, (0.0, 0.0));
         let of = |((p, q), (last, excess)): ((&Normal, &Normal), &mut (f64, f64))| {
