@@ -12,6 +12,6 @@ pub fn cholesky(mut fisher: Dense, g: &[f64], damping: f64) -> Result<Solution, 
     for i in 0..order {
         fisher[(i, i)] += damping;
     }
-    let factor = Factor::of(fisher).ok_or(SolveError::NotFactorisable { order })?;
+    let factor = Factor::of(fisher).ok_or(SolveError::NotFactorizable { order })?;
     Ok(Solution { x: factor.solve(g), iterations: None, residual: None })
 }

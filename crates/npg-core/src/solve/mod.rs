@@ -55,7 +55,7 @@ pub enum SolveError {
     },
     /// The dense matrix is singular, exactly or up to rounding.
     #[error("the matrix of order {order} is not positive definite: raise algorithm.damping")]
-    NotFactorisable {
+    NotFactorizable {
         /// The number of rows of the matrix.
         order: usize,
     },

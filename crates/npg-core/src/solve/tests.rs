@@ -95,7 +95,7 @@ fn bad_operators_are_refused() {
     let start = Some(&[f64::NAN, 0.0][..]);
     let poisoned = conjugate_gradient(<[f64]>::to_vec, &[1.0, 2.0], CgOptions { start, ..options });
     assert_eq!(poisoned, Err(SolveError::NotFinite { iteration: 0 }));
-    assert_eq!(cholesky(Dense::zeros(2, 2), &[1.0, 1.0], 0.0), Err(SolveError::NotFactorisable { order: 2 }));
+    assert_eq!(cholesky(Dense::zeros(2, 2), &[1.0, 1.0], 0.0), Err(SolveError::NotFactorizable { order: 2 }));
 }
 
 /// Without damping, only the rounding error of g is left in directions without curvature.
@@ -116,7 +116,7 @@ fn a_singular_matrix_gives_the_shortest_solution_or_an_error() {
         let cg = conjugate_gradient(|v| product(&noisy, v), &g, options).unwrap();
         assert!(distance(&cg.x, &z) < 1e-6, "{flat}: {:?} instead of {z:?}", cg.x);
     }
-    let singular = Err(SolveError::NotFactorisable { order: 20 });
+    let singular = Err(SolveError::NotFactorizable { order: 20 });
     for i in 0..20 {
         fisher[(19, i)] = fisher[(18, i)];
     }

@@ -10,13 +10,13 @@ use crate::network::kernels::axpy;
 pub fn woodbury(scores: &Dense, g: &[f64], damping: f64) -> Result<Solution, SolveError> {
     let samples = scores.rows();
     if damping <= 0.0 {
-        return Err(SolveError::NotFactorisable { order: samples });
+        return Err(SolveError::NotFactorizable { order: samples });
     }
     let mut gram = scores.row_products();
     for i in 0..samples {
         gram[(i, i)] += samples as f64 * damping;
     }
-    let factor = Factor::of(gram).ok_or(SolveError::NotFactorisable { order: samples })?;
+    let factor = Factor::of(gram).ok_or(SolveError::NotFactorizable { order: samples })?;
     let inner = factor.solve(&scores.times(g));
     let mut x = g.to_vec();
     inner.iter().enumerate().for_each(|(i, weight)| axpy(-weight, scores.row(i), &mut x));
