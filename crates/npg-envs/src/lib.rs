@@ -13,6 +13,7 @@ pub mod tabular;
 pub mod quadratic;
 pub mod mujoco;
 
+mod entry;
 mod options;
 pub mod setting;
 

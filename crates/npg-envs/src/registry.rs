@@ -2,7 +2,9 @@
 //!
 //! Each family lists its environments in its own module. A new family needs one new line in `FAMILIES`.
 
-use super::options::{EnvOption, Values};
+pub use super::entry::{Entry, MakeTable};
+
+use super::options::Values;
 use super::tabular::Table;
 use super::{classic, mujoco, quadratic, tabular};
 use npg_core::env::EnvSource;
@@ -11,24 +13,6 @@ use std::sync::OnceLock;
 
 /// The tables of all families, in the order in which they are listed to users.
 static FAMILIES: &[&[Entry]] = &[classic::ENTRIES, tabular::ENTRIES, quadratic::ENTRIES, mujoco::ENTRIES];
-
-/// Makes a table from checked options.
-pub type MakeTable = fn(&Values) -> Result<Table>;
-
-/// A native environment.
-#[derive(Debug)]
-pub struct Entry {
-    /// Its id, such as `CartPole-v1`.
-    pub id: &'static str,
-    /// What the task is, in one sentence.
-    pub sentence: &'static str,
-    /// The options it takes.
-    pub options: &'static [EnvOption],
-    /// Makes it from checked options.
-    pub build: fn(&Values) -> Result<Box<dyn EnvSource>>,
-    /// Its table, if it has finitely many states.
-    pub table: Option<MakeTable>,
-}
 
 /// Makes the environment `id` with the given options (the table `[env]` of a configuration).
 ///

@@ -26,8 +26,8 @@ pub(crate) mod tests;
 pub use peers::Peers;
 pub use tree::Layout;
 
-use crate::network::kernels::axpy;
 use crate::normalize::{Moments, merge};
+use npg_kernels::axpy;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,11 +1,11 @@
 //! The binary tree along which sums over the rows of a batch are added.
 
 use super::Part;
-use crate::network::TILE;
+use npg_kernels::CHAIN;
 use std::ops::Range;
 
 /// A node with fewer than twice as many rows is not cut further: its halves would be too small to hand to another thread.
-const LEAST: usize = 4 * TILE;
+const LEAST: usize = 4 * CHAIN;
 /// A batch has about this many leaves at most, because every leaf of a sum needs a vector that is cleared and added.
 const MOST: usize = 64;
 
@@ -27,10 +27,10 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// A layout with the given number of rows for each environment. They may be cut at any multiple of [`TILE`] from the
+    /// A layout with the given number of rows for each environment. They may be cut at any multiple of [`CHAIN`] from the
     /// environment's first row.
     pub fn of_rows(counts: impl IntoIterator<Item = usize>) -> Self {
-        let tiles = |count: usize| (0..count).step_by(TILE).map(move |first| TILE.min(count - first));
+        let tiles = |count: usize| (0..count).step_by(CHAIN).map(move |first| CHAIN.min(count - first));
         Self::of_units(counts.into_iter().map(tiles))
     }
 

@@ -16,7 +16,7 @@ pub use mountain_car::MountainCar;
 pub use mountain_car_continuous::MountainCarContinuous;
 pub use pendulum::Pendulum;
 
-use super::registry::Entry;
+use super::entry::Entry;
 use crate::EnvOption;
 use crate::setting::Kind;
 use npg_core::env::{Action, Space, restored};

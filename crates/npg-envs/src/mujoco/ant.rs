@@ -10,8 +10,8 @@
 use super::reported;
 use super::settings::{self, EXCLUDE, FORWARD, INCLUDE_CFRC_EXT, ON_DIVERGENCE, TERMINATE};
 use super::task::{StepReward, Task, View, add_normal, add_uniform, squares, without};
+use crate::entry::Entry;
 use crate::options::EnvOption;
-use crate::registry::Entry;
 use npg_core::random::Stream;
 use npg_core::{Error, Result};
 use npg_mujoco::Model;

@@ -7,7 +7,7 @@
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE};
 use super::task::{StepReward, Task, View, add_normal, add_uniform, squares, without};
-use crate::registry::Entry;
+use crate::entry::Entry;
 use npg_core::random::Stream;
 
 pub(super) const ENTRY: Entry = Entry {

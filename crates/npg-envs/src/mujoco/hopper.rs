@@ -8,7 +8,7 @@
 
 use super::settings::{self, EXCLUDE, FORWARD, ON_DIVERGENCE, TERMINATE};
 use super::task::{StepReward, Task, View, inside, observe_walker, squares, start_uniform};
-use crate::registry::Entry;
+use crate::entry::Entry;
 use npg_core::random::Stream;
 
 pub(super) const ENTRY: Entry = Entry {

@@ -10,9 +10,9 @@
 use super::reported;
 use super::settings::{self, EXCLUDE, INCLUDE_CFRC_EXT, ON_DIVERGENCE, TERMINATE};
 use super::task::{StepReward, Task, View, clipped_cost, inside, squares, start_uniform, without};
+use crate::entry::Entry;
 use crate::options::EnvOption;
 use crate::options::Values;
-use crate::registry::Entry;
 use npg_core::random::Stream;
 
 pub(super) const ENTRY: Entry = Entry {

@@ -10,7 +10,7 @@ use super::humanoid::{Figure, INCLUDE_CINERT, INCLUDE_CVEL, INCLUDE_QFRC_ACTUATO
 use super::reported;
 use super::settings::{self, EXCLUDE, INCLUDE_CFRC_EXT, ON_DIVERGENCE};
 use super::task::{StepReward, Task, View, clipped_cost, squares, start_uniform};
-use crate::registry::Entry;
+use crate::entry::Entry;
 use npg_core::random::Stream;
 
 pub(super) const ENTRY: Entry = Entry {

@@ -9,7 +9,7 @@
 
 use super::settings::{self, ON_DIVERGENCE};
 use super::task::{StepReward, Task, View, add_normal, add_uniform};
-use crate::registry::Entry;
+use crate::entry::Entry;
 use npg_core::random::Stream;
 
 pub(super) const ENTRY: Entry = Entry {

@@ -7,7 +7,7 @@
 
 use super::settings::{self, ON_DIVERGENCE};
 use super::task::{StepReward, Task, View, start_uniform};
-use crate::registry::Entry;
+use crate::entry::Entry;
 use npg_core::random::Stream;
 
 pub(super) const ENTRY: Entry = Entry {

@@ -29,7 +29,7 @@ pub use environment::{MujocoEnv, MujocoSource, Settings};
 pub use npg_mujoco::{Library, Model, ObjectType};
 pub use task::{StepReward, Task, View};
 
-use super::registry::Entry;
+use super::entry::Entry;
 use npg_core::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};

@@ -10,7 +10,7 @@
 use super::reacher::body;
 use super::settings::{self, ON_DIVERGENCE};
 use super::task::{StepReward, Task, View, add_uniform, distance, squares};
-use crate::registry::Entry;
+use crate::entry::Entry;
 use npg_core::random::Stream;
 
 pub(super) const ENTRY: Entry = Entry {

@@ -8,7 +8,7 @@
 
 use super::settings::{self, ON_DIVERGENCE};
 use super::task::{StepReward, Task, View, add_uniform, distance, squares};
-use crate::registry::Entry;
+use crate::entry::Entry;
 use npg_core::random::Stream;
 use npg_core::{Error, Result};
 use npg_mujoco::{Model, ObjectType};

@@ -11,8 +11,8 @@ pub use bandit::BanditEnv;
 pub use lqr::LqrEnv;
 
 use super::EnvOption;
+use super::entry::Entry;
 use super::options::Values;
-use super::registry::Entry;
 use crate::setting::Kind;
 use npg_core::Error;
 use npg_exact::bandit::Bandit;

@@ -19,8 +19,8 @@ pub use table::{Table, TableOutcome};
 pub use taxi::Taxi;
 
 use super::EnvOption;
+use super::entry::Entry;
 use super::options::Values;
-use super::registry::Entry;
 use crate::setting::Kind;
 use npg_core::{Error, Result};
 use std::sync::Arc;
