@@ -247,12 +247,22 @@ impl<P: Problem> Solve<'_, P> {
         }
     }
 
+    /// Few iterations from a bad start may end in a direction that does not point uphill, which those from 0 never do. So then
+    /// they begin again from 0.
     fn conjugate_gradient(&self, g: &[f64]) -> Result<Solution, SolveError> {
+        let start = self.last.filter(|_| self.algorithm.cg_warm_start);
+        match self.conjugate_gradient_from(start, g) {
+            Ok(solution) if start.is_some() && dot(g, &solution.x) <= 0.0 => self.conjugate_gradient_from(None, g),
+            other => other,
+        }
+    }
+
+    fn conjugate_gradient_from(&self, start: Option<&[f64]>, g: &[f64]) -> Result<Solution, SolveError> {
         let options = CgOptions {
             iterations: self.algorithm.cg_iterations,
             tolerance: self.algorithm.cg_tolerance,
             damping: self.algorithm.damping,
-            start: self.last.filter(|_| self.algorithm.cg_warm_start),
+            start,
             preconditioner: None,
         };
         conjugate_gradient(|v| self.problem.fisher_product(v), g, options)

@@ -2,7 +2,8 @@
 
 use crate::cases::{Case, families, family, natural, update, vanilla};
 use npg::config::{Algorithm, Solver, StepRule};
-use npg::problem::{PolicySnapshot, States, Surrogate};
+use npg::problem::{PolicySnapshot, Problem, SampledProblem, States, Surrogate};
+use npg::solve::SolverState;
 use npg::trust_region::Comparison;
 use npg::update::{Update, UpdateStatus};
 
@@ -51,15 +52,41 @@ fn actions_and_weights_that_are_not_finite() {
     assert_refused(&case, &updated(&case, &vanilla(), &case.advantages, None), "the gradient is not finite");
 }
 
+/// A problem that says that its natural gradient points downhill.
+struct Downhill<'a>(SampledProblem<'a>);
+
+impl Problem for Downhill<'_> {
+    fn theta(&self) -> &[f64] {
+        self.0.theta()
+    }
+
+    fn gradient(&self) -> Vec<f64> {
+        self.0.gradient()
+    }
+
+    fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
+        self.0.fisher_product(v)
+    }
+
+    fn compare(&self, theta: &[f64]) -> Comparison {
+        self.0.compare(theta)
+    }
+
+    fn unmoved(&self) -> Comparison {
+        self.0.unmoved()
+    }
+
+    fn natural_gradient(&self) -> Option<Vec<f64>> {
+        Some(self.gradient().iter().map(|g| -g).collect())
+    }
+}
+
 /// g^T x <= 0 must be refused. With `abs` around it, the step would go downhill.
 #[test]
 fn a_direction_that_points_downhill() {
     let case = Case::new(&family("gaussian"), 100, 43);
-    let algorithm = Algorithm { cg_iterations: 1, cg_warm_start: true, ..natural(Solver::Cg, 0.1) };
-    let cold = updated(&case, &algorithm, &case.advantages, None);
-    assert_eq!(cold.status, UpdateStatus::Stepped);
-    let opposite: Vec<f64> = cold.solution.unwrap().x.iter().map(|x| -100.0 * x).collect();
-    let refused = updated(&case, &algorithm, &case.advantages, Some(&opposite));
+    let problem = Downhill(SampledProblem::new(&case.policy, case.states(), case.surrogate(), 1.0));
+    let refused = npg::update::update(&problem, &natural(Solver::Auto, 0.0), 0.01, &mut SolverState::default());
     assert_refused(&case, &refused, "is not positive: x does not point uphill");
     assert!(refused.g_x < 0.0);
 }
@@ -193,4 +220,17 @@ fn a_policy_that_stays_has_its_entropy() {
             assert!((entropy - expected.entropy_old).abs() < 1e-12 * (1.0 + entropy.abs()), "{}", case.name);
         }
     }
+}
+
+/// A warm start far off leaves a direction that points downhill after one iteration. Then the solve begins again from 0.
+#[test]
+fn a_bad_warm_start_is_given_up() {
+    let case = Case::new(&family("gaussian"), 150, 41);
+    let algorithm = Algorithm { cg_iterations: 1, cg_tolerance: 0.0, ..natural(Solver::Cg, 0.1) };
+    let cold = update(&case.policy, case.states(), case.surrogate(), &algorithm, 0.01, None);
+    let far: Vec<f64> = cold.solution.unwrap().x.iter().map(|x| -1e3 * x).collect();
+    let warm = Algorithm { cg_warm_start: true, ..algorithm };
+    let update = update(&case.policy, case.states(), case.surrogate(), &warm, 0.01, Some(&far));
+    assert_eq!(update.status, UpdateStatus::Stepped);
+    assert_eq!(update.theta, cold.theta);
 }
