@@ -27,7 +27,7 @@ pub enum UpdateStatus {
     Stepped,
     /// All advantages are equal or zero, so g = 0 and there is nothing to do.
     NoSignal,
-    /// No step along the direction was acceptable as measured, however short. The parameters stay as they were.
+    /// No length of the step that was tried was acceptable as measured. The parameters stay as they were.
     LineSearchFailed,
     /// Something is not finite, not positive or not solvable; the text says what. The parameters stay as they were.
     Refused(String),

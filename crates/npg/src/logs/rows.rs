@@ -174,11 +174,12 @@ enum Line {
 
 /// Cuts a file before the first line that is past the checkpoint. Rows are in the order of their steps, so nothing after that
 /// line is needed. Shortening a file is atomic, and `tail -f` keeps following it. Unreadable lines between readable ones
-/// stay, and so does everything that is not known to be past the checkpoint.
+/// stay, but not those at the end: new rows would make them lines in the middle, which readers of the file refuse.
 fn cut_lines(file: &mut File, mut judge: impl FnMut(&str) -> Line) -> io::Result<Cut> {
     file.rewind()?;
     let mut reader = BufReader::new(&*file);
     let (mut cut, mut at, mut line) = (Cut::default(), 0, Vec::new());
+    let mut unreadable = 0; // since the last line that is kept
     loop {
         line.clear();
         let length = reader.read_until(b'\n', &mut line)? as u64;
@@ -192,12 +193,14 @@ fn cut_lines(file: &mut File, mut judge: impl FnMut(&str) -> Line) -> io::Result
         let judged = std::str::from_utf8(text).map_or(Line::Unreadable, |text| judge(text.trim_end_matches('\r')));
         at += length;
         match judged {
-            Line::Keep | Line::Unreadable if cut.removed == 0 => cut.length = at,
+            Line::Keep if cut.removed == 0 => (cut.length, unreadable) = (at, 0),
+            Line::Unreadable if cut.removed == 0 => unreadable += 1,
             Line::Keep | Line::Unreadable | Line::Past => cut.removed += 1,
             Line::Foreign => return Err(io::Error::other("its first line is not a header of npg")),
         }
     }
     drop(reader);
+    cut.removed += unreadable;
     if file.metadata()?.len() > cut.length {
         file.set_len(cut.length)?;
     }

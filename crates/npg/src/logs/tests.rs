@@ -191,6 +191,22 @@ fn unreadable_lines_are_left_in_place() {
     assert_eq!(text(run.metrics()), rows[..3].concat());
 }
 
+/// A row that was garbled and ends in a newline would be in the middle of the file after the next row, where `npg plot` refuses it.
+#[test]
+fn unreadable_lines_at_the_end_are_removed_with_a_note() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let good = "{\"steps\":10}\nwhat\n{\"steps\":20}\n";
+    for bad in
+        ["{\"iteration\":11,\"steps\":99999999999999,\"roll\n", "NaN garbage\n", "[]\n", "{\"steps\":1e400}\n[]\n"]
+    {
+        std::fs::write(run.metrics(), format!("{good}{bad}")).unwrap();
+        RunLog::resume(&run, 20);
+        assert_eq!(text(run.metrics()), good);
+        assert!(text(run.log()).contains("rows removed"), "{}", text(run.log()));
+    }
+}
+
 #[test]
 fn somebody_elses_table_is_not_touched() {
     let directory = tempfile::tempdir().unwrap();

@@ -70,7 +70,9 @@ impl Iteration {
             UpdateStatus::Stepped => None,
             UpdateStatus::NoSignal => Some("no update: all advantages are equal".to_string()),
             UpdateStatus::LineSearchFailed => {
-                Some("no update: no step, however short, kept the KL budget and raised the surrogate".into())
+                let tried = self.metrics.get(metrics::BACKTRACKS).unwrap_or(0.0) + 1.0;
+                let but = "kept the KL budget and raised the surrogate";
+                Some(format!("no update: none of the {tried} lengths of the step that were tried {but}"))
             }
             UpdateStatus::Refused(reason) => Some(format!("update refused: {reason}")),
         };
