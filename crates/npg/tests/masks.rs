@@ -6,6 +6,7 @@ use npg::config::Config;
 use npg::env::{Action, Ending, Env, Outcome, Space, Spec, registry};
 use npg::random::Stream;
 use npg::train::Trainer;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Two counters, each from 0 to 3. A move may not leave this range, and it is an error if it does. What the mask says is
 /// wrong on purpose if `blind` or `stuck` is set.
@@ -17,6 +18,8 @@ struct Counters {
     blind: bool,
     /// Nothing is allowed for the second counter, from this step on.
     stuck: Option<u32>,
+    /// There is no mask from this step on. A move out of the range then has no effect.
+    lost: Option<u32>,
 }
 
 impl Counters {
@@ -46,6 +49,9 @@ impl Env for Counters {
         self.step += 1;
         for (at, choice) in self.at.iter_mut().zip(action.integers()) {
             *at += choice - 1;
+            if self.lost.is_some() {
+                *at = (*at).clamp(0, 3);
+            }
             if !(0..4).contains(at) {
                 return Err(format!("a counter is at {at}"));
             }
@@ -55,6 +61,9 @@ impl Env for Counters {
     }
 
     fn action_mask(&self, mask: &mut [bool]) -> bool {
+        if self.lost.is_some_and(|step| self.step >= step) {
+            return false;
+        }
         for (slot, (counter, choice)) in mask.iter_mut().zip((0..6).map(|i| (i / 3, i as i64 % 3))) {
             *slot = self.blind || (0..4).contains(&(self.at[counter] + choice - 1));
         }
@@ -117,6 +126,22 @@ fn a_mask_that_forbids_everything_is_named() {
     assert!(message.starts_with("environment ") && message.ends_with(expected), "{message}");
     let message = error(Counters { stuck: Some(0), ..Counters::default() });
     assert!(message.contains("episode 0, step 0: the action mask forbids"), "{message}");
+}
+
+#[test]
+fn masks_are_given_always_or_never() {
+    let message = error(Counters { lost: Some(5), ..Counters::default() });
+    assert!(message.ends_with("step 5: it gives no action mask, but others or earlier states had one"), "{message}");
+    // The first group of four has masks, the others have none.
+    let made = AtomicUsize::new(0);
+    let source = move || {
+        let has_mask = made.fetch_add(1, Ordering::Relaxed) < 6; // the spec is asked for a few times before
+        Counters { lost: Some(if has_mask { u32::MAX } else { 0 }), ..Counters::default() }
+    };
+    let mut config = config();
+    config.rollout.n_envs = 16;
+    let error = Trainer::new(config, Box::new(source)).unwrap().find_map(Result::err).unwrap().to_string();
+    assert!(error.contains("it gives no action mask, but others"), "{error}");
 }
 
 #[test]

@@ -170,7 +170,9 @@ impl Episodes {
         let width = self.action.mask_len();
         let mask = &mut self.masks[env * width..][..width];
         if !self.environments.action_mask(env, mask) {
-            return Ok(());
+            let lost =
+                || self.error(env, stepping, "it gives no action mask, but others or earlier states had one".into());
+            return if self.has_masks { Err(lost()) } else { Ok(()) };
         }
         self.has_masks = true;
         self.action.check_mask(mask).map_err(|message| self.error(env, stepping, message))

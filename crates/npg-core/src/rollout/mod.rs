@@ -73,8 +73,21 @@ impl Sampler {
             })
             .collect();
         let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
+        self.check_masks(&blocks)?;
         let counts = (0..self.n_envs).map(|environment| each + usize::from(environment < remainder));
         Ok(Batch { reducer: Reducer::new(Layout::of_rows(counts)), ..Batch::concatenate(policy, blocks) })
+    }
+
+    /// Either all environments have action masks, or none has.
+    fn check_masks(&self, blocks: &[Batch]) -> Result<()> {
+        let without = self.groups.iter().zip(blocks).find(|(_, block)| block.masks.is_none());
+        match without {
+            Some((group, _)) if blocks.iter().any(|block| block.masks.is_some()) => {
+                let message = "it gives no action mask, but others have one".into();
+                Err(Error::Environment { environment: group.first(), episode: 0, step: 0, message })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes back a batch that is no longer needed: the next but one is made in its room, if it is large.
