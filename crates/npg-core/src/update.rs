@@ -126,8 +126,9 @@ fn step(
     let x = match algorithm.direction {
         Direction::Vanilla => g.clone(),
         Direction::Natural => {
-            let solve = Solve { problem, algorithm, last: state.last_direction.as_deref() };
-            let solution = solve.direction(&g).map_err(|error| UpdateStatus::refused(error.to_string()))?;
+            let solve = Solve { problem, algorithm, g: &g };
+            let solution = solve.direction(state.last_direction.as_deref());
+            let solution = solution.map_err(|error| UpdateStatus::refused(error.to_string()))?;
             update.solution.insert(solution).x.clone()
         }
     };
@@ -205,25 +206,36 @@ fn search(
 struct Solve<'a, P> {
     problem: &'a P,
     algorithm: &'a Algorithm,
-    /// The last direction.
-    last: Option<&'a [f64]>,
+    g: &'a [f64],
 }
 
 impl<P: Problem> Solve<'_, P> {
-    /// The solution for g with momentum if it points uphill, and for g alone otherwise.
-    fn direction(&self, g: &[f64]) -> Result<Solution, SolveError> {
-        let Algorithm { momentum, damping, .. } = *self.algorithm;
-        if let Some(last) = self.last.filter(|_| momentum > 0.0) {
-            let mut pulled = g.to_vec();
-            axpy(damping * momentum, last, &mut pulled);
-            let solution = self.solution(&pulled)?;
-            if dot(g, &solution.x) > 0.0 {
-                return Ok(solution);
-            }
-        } else if let Some(x) = self.problem.natural_gradient().filter(|_| self.leaves_the_choice()) {
+    /// The direction for g. `last` is the last one, for momentum and warm starts.
+    ///
+    /// With them, and with few iterations, x may point downhill or be flat, which is never so without them except for rounding.
+    /// Then the solve begins again without them.
+    fn direction(&self, last: Option<&[f64]>) -> Result<Solution, SolveError> {
+        if self.leaves_the_choice()
+            && let Some(x) = self.problem.natural_gradient()
+        {
             return Ok(Solution { x, iterations: None, residual: None });
         }
-        self.solution(g)
+        let Algorithm { momentum, damping, cg_warm_start, .. } = *self.algorithm;
+        if let Some(last) = last.filter(|_| momentum > 0.0 || (cg_warm_start && self.uses_conjugate_gradient())) {
+            let mut pulled = self.g.to_vec();
+            axpy(damping * momentum, last, &mut pulled);
+            match self.solution(&pulled, Some(last).filter(|_| cg_warm_start)) {
+                Ok(solution) if !self.is_usable(&solution.x) => {}
+                Err(SolveError::NotPositive { .. }) => {}
+                other => return other,
+            }
+        }
+        self.solution(self.g, None)
+    }
+
+    /// Whether x points uphill and changes the policy.
+    fn is_usable(&self, x: &[f64]) -> bool {
+        dot(self.g, x) > 0.0 && self.problem.fisher_norm(x) > 0.0
     }
 
     /// Whether the settings leave the choice of the solver open and use no damping, so that a closed form of F^-1 g can be
@@ -232,40 +244,30 @@ impl<P: Problem> Solve<'_, P> {
         self.algorithm.solver == Solver::Auto && self.algorithm.damping == 0.0
     }
 
-    /// Solves (F + damping I) x = g.
-    fn solution(&self, g: &[f64]) -> Result<Solution, SolveError> {
+    fn uses_conjugate_gradient(&self) -> bool {
+        match self.algorithm.solver {
+            Solver::Auto => self.g.len() > AUTO_DENSE,
+            solver => solver == Solver::Cg,
+        }
+    }
+
+    /// Solves (F + damping I) x = b. Conjugate gradients begin at `start`.
+    fn solution(&self, b: &[f64], start: Option<&[f64]>) -> Result<Solution, SolveError> {
         let Algorithm { damping, solver, .. } = *self.algorithm;
-        match solver {
-            Solver::Auto if g.len() > AUTO_DENSE => self.conjugate_gradient(g),
-            Solver::Cg => self.conjugate_gradient(g),
-            Solver::Cholesky | Solver::Auto => {
-                cholesky(self.problem.dense_fisher().ok_or(SolveError::NotOffered("dense Fisher matrix"))?, g, damping)
-            }
-            Solver::Woodbury => {
-                woodbury(&self.problem.scores().ok_or(SolveError::NotOffered("scores of samples"))?, g, damping)
-            }
+        if self.uses_conjugate_gradient() {
+            let options = CgOptions {
+                iterations: self.algorithm.cg_iterations,
+                tolerance: self.algorithm.cg_tolerance,
+                damping,
+                start,
+                preconditioner: None,
+            };
+            return conjugate_gradient(|v| self.problem.fisher_product(v), b, options);
         }
-    }
-
-    /// Few iterations from a bad start may end in a direction that does not point uphill, which those from 0 never do. So then
-    /// they begin again from 0.
-    fn conjugate_gradient(&self, g: &[f64]) -> Result<Solution, SolveError> {
-        let start = self.last.filter(|_| self.algorithm.cg_warm_start);
-        match self.conjugate_gradient_from(start, g) {
-            Ok(solution) if start.is_some() && dot(g, &solution.x) <= 0.0 => self.conjugate_gradient_from(None, g),
-            other => other,
+        if solver == Solver::Woodbury {
+            return woodbury(&self.problem.scores().ok_or(SolveError::NotOffered("scores of samples"))?, b, damping);
         }
-    }
-
-    fn conjugate_gradient_from(&self, start: Option<&[f64]>, g: &[f64]) -> Result<Solution, SolveError> {
-        let options = CgOptions {
-            iterations: self.algorithm.cg_iterations,
-            tolerance: self.algorithm.cg_tolerance,
-            damping: self.algorithm.damping,
-            start,
-            preconditioner: None,
-        };
-        conjugate_gradient(|v| self.problem.fisher_product(v), g, options)
+        cholesky(self.problem.dense_fisher().ok_or(SolveError::NotOffered("dense Fisher matrix"))?, b, damping)
     }
 }
 

@@ -29,6 +29,13 @@ pub struct CgOptions<'a> {
 ///
 /// If F is singular (a softmax does not change when its logits are shifted) and `damping` is 0, the rounding error of g along the
 /// flat directions must not be divided by their curvature. So when nothing else is left to reduce, the solve stops.
+///
+/// A direction of negative curvature also ends the solve with what it has (Steihaug 1983), because every x before it points uphill:
+/// g^T x = x^T (F + damping I) x > 0. F has no such directions, but its products have rounding errors. The residual tells how
+/// exact x is.
+///
+/// # Errors
+/// If a product is not finite, or if the very first direction has no positive curvature.
 pub fn conjugate_gradient(
     product: impl Fn(&[f64]) -> Vec<f64>,
     g: &[f64],
@@ -64,7 +71,10 @@ pub fn conjugate_gradient(
         }
         let quotient = curvature / dot(&p, &p);
         if quotient <= -RESOLUTION * largest {
-            return Err(SolveError::NotPositive { iteration: iterations + 1, curvature });
+            if iterations == 0 {
+                return Err(SolveError::NotPositive { curvature });
+            }
+            break;
         }
         if quotient <= RESOLUTION * largest && options.damping <= 0.5 * quotient.abs() {
             break;

@@ -45,11 +45,9 @@ pub enum SolveError {
         /// The iteration, from 1; 0 is the product with the initial x.
         iteration: usize,
     },
-    /// p^T (F + damping I) p <= 0 for a search direction p: the operator is not positive definite.
-    #[error("the curvature {curvature:e} along search direction {iteration} is not positive: raise algorithm.damping")]
+    /// p^T (F + damping I) p <= 0 for the first search direction p: the operator is not positive definite, and there is no x.
+    #[error("the curvature {curvature:e} along the first search direction is not positive: raise algorithm.damping")]
     NotPositive {
-        /// The iteration, from 1.
-        iteration: usize,
         /// p^T (F + damping I) p.
         curvature: f64,
     },

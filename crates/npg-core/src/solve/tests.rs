@@ -89,13 +89,31 @@ fn a_warm_start_at_the_solution_needs_no_iteration() {
 fn bad_operators_are_refused() {
     let options = CgOptions { iterations: 3, tolerance: 0.0, damping: 0.0, start: None, preconditioner: None };
     let negative = conjugate_gradient(|v| v.iter().map(|x| -x).collect(), &[1.0, 2.0], options);
-    assert_eq!(negative, Err(SolveError::NotPositive { iteration: 1, curvature: -5.0 }));
+    assert_eq!(negative, Err(SolveError::NotPositive { curvature: -5.0 }));
     let nan = conjugate_gradient(|v| vec![f64::NAN; v.len()], &[1.0, 2.0], options);
     assert_eq!(nan, Err(SolveError::NotFinite { iteration: 1 }));
     let start = Some(&[f64::NAN, 0.0][..]);
     let poisoned = conjugate_gradient(<[f64]>::to_vec, &[1.0, 2.0], CgOptions { start, ..options });
     assert_eq!(poisoned, Err(SolveError::NotFinite { iteration: 0 }));
     assert_eq!(cholesky(Dense::zeros(2, 2), &[1.0, 1.0], 0.0), Err(SolveError::NotFactorizable { order: 2 }));
+}
+
+/// What is solved before a direction of negative curvature is kept, however small or large that curvature is.
+#[test]
+fn a_later_negative_curvature_ends_the_solve_with_an_uphill_direction() {
+    let g = [1.0, 1.0, 1.0];
+    for last in [-1e-22, -1e-3, -10.0] {
+        let product = |v: &[f64]| vec![2.0 * v[0], v[1], last * v[2]];
+        let options = CgOptions { iterations: 10, tolerance: 1e-12, damping: 0.0, start: None, preconditioner: None };
+        let once = conjugate_gradient(product, &g, CgOptions { iterations: 1, ..options });
+        if last < -5.0 {
+            assert_eq!(once, Err(SolveError::NotPositive { curvature: 3.0 + last }));
+            continue;
+        }
+        let all = conjugate_gradient(product, &g, options).unwrap();
+        assert!(all.iterations >= once.unwrap().iterations && dot(&g, &all.x) > 0.0, "{all:?}");
+        assert!(all.residual.unwrap() > 1e-3, "{all:?}");
+    }
 }
 
 /// Without damping, only the rounding error of g is left in directions without curvature.

@@ -234,3 +234,47 @@ fn a_bad_warm_start_is_given_up() {
     assert_eq!(update.status, UpdateStatus::Stepped);
     assert_eq!(update.theta, cold.theta);
 }
+
+/// A problem in whose direction `.1` the policy does not change.
+struct Flat<'a>(SampledProblem<'a>, Vec<f64>);
+
+impl Problem for Flat<'_> {
+    fn theta(&self) -> &[f64] {
+        self.0.theta()
+    }
+
+    fn gradient(&self) -> Vec<f64> {
+        self.0.gradient()
+    }
+
+    fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
+        self.0.fisher_product(v)
+    }
+
+    fn fisher_norm(&self, v: &[f64]) -> f64 {
+        if v == self.1 { -1e-22 } else { self.0.fisher_norm(v) }
+    }
+
+    fn compare(&self, theta: &[f64]) -> Comparison {
+        self.0.compare(theta)
+    }
+
+    fn unmoved(&self) -> Comparison {
+        self.0.unmoved()
+    }
+}
+
+/// A loose tolerance takes the warm start as it is. If the policy no longer changes along it, up to rounding, then it is not
+/// the step's direction.
+#[test]
+fn a_warm_start_without_curvature_is_given_up() {
+    let case = Case::new(&family("gaussian"), 150, 41);
+    let algorithm = Algorithm { cg_tolerance: 0.5, cg_warm_start: true, ..natural(Solver::Cg, 0.1) };
+    let cold = updated(&case, &algorithm, &case.advantages, None);
+    let exact = updated(&case, &natural(Solver::Cholesky, 0.1), &case.advantages, None).solution.unwrap().x;
+    let problem = SampledProblem::new(&case.policy, case.states(), case.surrogate(), 1.0);
+    let mut state = SolverState { last_direction: Some(exact.clone()) };
+    let update = npg::update::update(&Flat(problem, exact), &algorithm, 0.01, &mut state);
+    assert_eq!(update.status, UpdateStatus::Stepped);
+    assert_eq!(update.theta, cold.theta);
+}
