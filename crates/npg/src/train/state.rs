@@ -75,7 +75,8 @@ impl Trainer {
         check_state_size(archive, &config)?;
         let mut trainer = Trainer::restore_learned(archive, source, restarts(archive)?)?;
         let snapshots = load_snapshots(trainer.config.rollout.n_envs, trainer.policy.inputs(), archive)?;
-        trainer.sampler.load(&snapshots).map_err(RestoreError::Other)?;
+        let refused = |error| FileFault::Damaged(format!("the state of its environments: {error}"));
+        trainer.sampler.load(&snapshots).map_err(refused)?;
         Ok((trainer, archive.field("environments_saved")?))
     }
 

@@ -248,6 +248,20 @@ fn a_saved_observation_that_is_no_number_is_the_files_fault() {
     }
 }
 
+#[test]
+fn a_saved_state_that_the_environment_refuses_is_the_files_fault() {
+    let mut trainer = trainer("CartPole-v1", config(3000));
+    trainer.step().unwrap().unwrap();
+    let mut archive = trainer.save();
+    let (tensor, count) = ("environments/states/lengths", trainer.config.rollout.n_envs);
+    let mut lengths = archive.u64(tensor, &[count]).unwrap();
+    (lengths[0], lengths[1]) = (lengths[0] - 1, lengths[1] + 1);
+    archive.insert_u64(tensor, &[count], &lengths);
+    let source = registry::make("CartPole-v1", &toml::Table::new()).unwrap();
+    let Err(RestoreError::Fault(fault)) = Trainer::restore(&archive, source) else { panic!("it was taken") };
+    assert!(fault.to_string().starts_with("it is damaged: the state of its environments: environment 0, "), "{fault}");
+}
+
 /// If the run is killed after that, it can be resumed.
 #[test]
 fn the_first_checkpoint_comes_before_all_else_and_is_enough_to_go_on() {
