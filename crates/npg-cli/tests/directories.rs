@@ -283,6 +283,30 @@ fn a_run_that_has_changed_nothing_says_so() {
     );
 }
 
+/// A cause is told once, when it first comes up. The end tells how often it came.
+#[test]
+fn a_run_says_at_its_end_how_many_updates_changed_nothing() {
+    let place = Place::new();
+    let ended =
+        place.done("train CartPole-v1 --algo trpo --set algorithm.max_backtracks=0 --steps 10000 --json --out o");
+    let updated = |row: &serde_json::Map<_, serde_json::Value>| row["npg/updated"] == 1.0;
+    let rows = ended.events("iteration");
+    let unchanged = rows.iter().filter(|row| !updated(row)).count();
+    assert!(0 < unchanged && unchanged < rows.len(), "{unchanged}");
+    let note = format!("{unchanged} of {} updates did not change the policy", rows.len());
+    let log = place.read("o/seed-0/log.txt");
+    assert_eq!(log.matches("no update: none of the lengths").count(), 2, "{log}");
+    assert!(log.contains(&note), "{log}");
+}
+
+#[test]
+fn evaluations_that_were_cut_are_told_to_a_quiet_run() {
+    let place = Place::new();
+    let line = "train CliffWalking-v1 --steps 2000 --set run.eval_episodes=1 --out o --quiet";
+    let ended = place.done(line);
+    assert!(ended.err.contains("1 of 1 evaluation episodes had not ended after 50000 steps"), "{}", ended.err);
+}
+
 #[test]
 fn rewards_that_would_overflow_the_statistics_are_the_environments_error() {
     let place = Place::new();

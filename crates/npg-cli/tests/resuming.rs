@@ -49,7 +49,7 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
         assert!(ended.events("done").is_empty());
         let steps = ended.events("iteration").last().unwrap()["steps"].as_u64().unwrap();
         let told = format!("stopped after {steps} of 20100 steps; continue with: npg resume {out}/seed-0\n");
-        assert_eq!(ended.err, told);
+        assert!(ended.err.ends_with(&told), "{}", ended.err);
         assert!(place.path(&format!("{out}/seed-0/checkpoints/step-{steps:012}.safetensors")).exists());
         let resumed = place.done(&format!("resume {out} --json"));
         assert_eq!(
@@ -61,6 +61,23 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
         assert_eq!(resumed.err, "");
         place.results(&format!("{out}/seed-0")).assert_same(&whole, out);
     }
+}
+
+#[test]
+fn an_interrupted_evaluation_is_made_again_before_the_run_goes_on() {
+    let place = Place::new();
+    let line = "train Pendulum-v1 --steps 1000 --json --set rollout.batch_steps=500 --set policy.hidden=[8] \
+                --set run.eval_every=500 --set run.eval_episodes=1000";
+    place.done(&format!("{line} --out whole"));
+    let ended = interrupted(&place, &format!("{line} --out o"), 1, Signal::SIGTERM);
+    assert_eq!(ended.code, Some(143), "{}", ended.err);
+    assert!(ended.events("eval").is_empty());
+    let told = "note: the evaluation is given up, because the run is to stop\nstopped after 500 of 1000 steps; ";
+    assert!(ended.err.starts_with(told), "{}", ended.err);
+    let resumed = place.done("resume o --json");
+    let steps: Vec<_> = resumed.events("eval").iter().map(|row| row["steps"].as_u64()).collect();
+    assert_eq!(steps, [Some(500), Some(1000)]);
+    place.results("o/seed-0").assert_same(&place.results("whole/seed-0"), "resumed in an evaluation");
 }
 
 #[test]

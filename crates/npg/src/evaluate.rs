@@ -70,6 +70,9 @@ impl Evaluation {
     }
 }
 
+/// Whether an evaluation is to end early; it is asked before each step, by several threads.
+pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// Runs the planned episodes on the current thread pool. Episode i has its own streams, so results do not depend on the number
 /// of threads. The policy and its statistics stay as they are. An episode that neither ends nor has a time limit is cut after
 /// [`LONGEST`] steps, or after the limit that the spec mentions if that is longer.
@@ -78,32 +81,46 @@ impl Evaluation {
 /// [`Error::Environment`] if the environment fails or returns something that is not finite, and [`Error::Policy`] if the policy
 /// does.
 pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<Evaluation> {
+    let evaluation = evaluate_unless(&|| false, policy, source, plan)?;
+    Ok(evaluation.expect("it was not stopped"))
+}
+
+/// [`evaluate`], unless `stop` returns true before all episodes have ended; then `None`.
+///
+/// # Errors
+/// Those of [`evaluate`].
+pub fn evaluate_unless(
+    stop: Stop<'_>,
+    policy: &Policy,
+    source: &dyn EnvSource,
+    plan: Plan,
+) -> Result<Option<Evaluation>> {
     let spec = source.spec();
     let groups: Vec<usize> = (0..plan.episodes).step_by(GROUP).collect();
     let run = |first: usize| {
         let episodes = first..plan.episodes.min(first + GROUP);
-        run_group(policy, source, &spec, plan, episodes).map_err(|error| in_evaluation(error, first))
+        run_group(stop, policy, (source, &spec), plan, episodes).map_err(|error| in_evaluation(error, first))
     };
-    let parts: Vec<Result<Evaluation>> = groups.into_par_iter().map(run).collect();
+    let parts: Vec<Result<Option<Evaluation>>> = groups.into_par_iter().map(run).collect();
     let mut all = Evaluation::default();
     for part in parts {
-        let part = part?;
+        let Some(part) = part? else { return Ok(None) };
         all.returns.extend(part.returns);
         all.lengths.extend(part.lengths);
         all.cut += part.cut;
         all.diverged += part.diverged;
     }
-    Ok(all)
+    Ok(Some(all))
 }
 
-/// Runs the episodes `numbers` of the plan, each in an environment of its own.
+/// Runs the episodes `numbers` of the plan, each in an environment of its own. Returns `None` if it was stopped.
 fn run_group(
+    stop: Stop<'_>,
     policy: &Policy,
-    source: &dyn EnvSource,
-    spec: &Spec,
+    (source, spec): (&dyn EnvSource, &Spec),
     plan: Plan,
     numbers: Range<usize>,
-) -> Result<Evaluation> {
+) -> Result<Option<Evaluation>> {
     let count = numbers.len();
     let streams = |purpose| numbers.clone().map(move |episode| Stream::new(plan.seed, purpose, episode as u64));
     let mut episodes = Episodes::new(source, spec, 0, streams(Purpose::EvaluationEnvironment).collect())?;
@@ -116,6 +133,9 @@ fn run_group(
     let mut actor = Actor::new(policy, count);
     let mut active: Vec<usize> = (0..count).collect();
     while is_done.contains(&false) {
+        if stop() {
+            return Ok(None);
+        }
         actor.act(&episodes, &active, explorations.as_deref_mut())?;
         episodes.step(&active, actor.executed(active.len()))?;
         for (row, &env) in active.iter().enumerate() {
@@ -136,7 +156,7 @@ fn run_group(
             active.retain(|env| !is_done[*env]);
         }
     }
-    Ok(result)
+    Ok(Some(result))
 }
 
 /// The error with the number of the episode in the plan, of which environment 0 of its group has the episode `first`.

@@ -3,10 +3,11 @@
 use crate::checkpoint::Archive;
 use crate::config::{self, Config};
 use crate::env::EnvSource;
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Evaluation, Stop};
 use crate::logs::RunLog;
 use crate::run_dir::{CheckpointChoice, Lock, Provenance, RunDir};
 use crate::train::{Iteration, RestoreError, Trainer};
+use crate::update::UpdateStatus;
 use crate::{Error, FileFault, Result};
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -22,7 +23,8 @@ pub enum Event<'a> {
     Evaluation(u64, &'a Evaluation),
     /// Something unusual about training. It is in log.txt as well.
     Note(String),
-    /// Something is wrong outside of training, such as a log that cannot be written.
+    /// Something that a reader of the results must know, or that is wrong outside of training, such as a log that cannot be
+    /// written.
     Warning(String),
 }
 
@@ -55,8 +57,45 @@ pub struct Session {
     pace: Pace,
     /// Keeps other processes out of the directory. It is taken before the first change there.
     lock: Option<Lock>,
+    /// The updates since the session began.
+    updates: Updates,
     /// What went wrong outside of training and has not been reported yet.
     warnings: Vec<String>,
+}
+
+/// The number of updates, and how many of them left the policy as it was.
+#[derive(Debug, Default)]
+struct Updates {
+    all: u64,
+    unchanged: u64,
+    /// The number of unchanged ones since the last step.
+    in_a_row: u64,
+    /// What was unusual about the last unchanged one.
+    reason: Option<String>,
+}
+
+impl Updates {
+    fn count(&mut self, iteration: &Iteration) {
+        self.all += 1;
+        if iteration.status == UpdateStatus::Stepped {
+            self.in_a_row = 0;
+        } else {
+            (self.unchanged, self.in_a_row) = (self.unchanged + 1, self.in_a_row + 1);
+            self.reason = iteration.notes().into_iter().next();
+        }
+    }
+
+    /// How many updates left the policy as it was, because the end of such a session looks like that of any other.
+    fn note(&self) -> Option<String> {
+        let Self { all, unchanged, in_a_row, .. } = self;
+        let reason = self.reason.as_ref()?;
+        let count = match in_a_row {
+            _ if in_a_row == all => format!("none of {all} updates has changed the policy"),
+            0 | 1 => format!("{unchanged} of {all} updates did not change the policy"),
+            _ => format!("{unchanged} of {all} updates did not change the policy, among them the last {in_a_row}"),
+        };
+        Some(format!("{count}; the last one: {reason}"))
+    }
 }
 
 /// When checkpoints are due: after the first iteration, and then at intervals that double, up to `run.checkpoint_seconds`. A
@@ -113,7 +152,17 @@ impl Session {
 
     fn of(trainer: Trainer, run: RunDir, origin: Origin) -> Self {
         let pace = Pace::begin(trainer.iterations());
-        Self { trainer, run, origin, best: None, evaluated: (0, None), pace, lock: None, warnings: Vec::new() }
+        Self {
+            trainer,
+            run,
+            origin,
+            best: None,
+            evaluated: (0, None),
+            pace,
+            lock: None,
+            updates: Updates::default(),
+            warnings: Vec::new(),
+        }
     }
 
     /// Writes the files of a run before its first step (configuration, provenance, first checkpoint), if they are missing.
@@ -242,17 +291,22 @@ impl Session {
         }
     }
 
-    /// Trains until the run is done or `stop` returns true (it is called after every iteration), and saves a checkpoint. A run
-    /// that is done already is not changed.
+    /// Trains until the run is done or `stop` returns true, and saves a checkpoint. `stop` is called after every iteration, and
+    /// during evaluations by several threads; an evaluation is then given up. A run that is done already is not changed.
     ///
     /// # Errors
     /// If the environment fails or the file system refuses. The last checkpoint is good.
-    pub fn run(&mut self, stop: impl Fn() -> bool, mut tell: impl FnMut(Event<'_>)) -> Result<Summary> {
+    pub fn run(&mut self, stop: impl Fn() -> bool + Sync, mut tell: impl FnMut(Event<'_>)) -> Result<Summary> {
         if self.trainer.is_done() {
             return Ok(self.summary());
         }
         let mut log = self.open_log()?;
-        let result = self.train(stop, &mut log, &mut tell);
+        let result = self.train(&stop, &mut log, &mut tell);
+        if let Some(note) = self.updates.note() {
+            log.say(&note);
+            let is_all = self.updates.in_a_row == self.updates.all;
+            tell(if is_all { Event::Warning(note) } else { Event::Note(note) });
+        }
         self.tell_warnings(&mut log, &mut tell);
         log.say(&match &result {
             Ok(()) if self.trainer.is_done() => format!("done after {} steps", self.trainer.steps()),
@@ -290,8 +344,12 @@ impl Session {
         Ok(log)
     }
 
-    fn train(&mut self, stop: impl Fn() -> bool, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
+    fn train(&mut self, stop: Stop<'_>, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
         let mut said = HashSet::new();
+        // The last session may have given up an evaluation.
+        if self.is_evaluation_due() {
+            self.evaluate(stop, log, tell)?;
+        }
         while let Some(iteration) = self.trainer.step() {
             let iteration = match iteration {
                 // The signal ended the environment in the middle of a batch. Nothing has been learned from that batch yet.
@@ -301,6 +359,7 @@ impl Session {
                 }
                 other => other?,
             };
+            self.updates.count(&iteration);
             log.iteration(iteration.iteration, iteration.steps, iteration.metrics.values());
             tell(Event::Iteration(&iteration));
             // Each cause is reported once, whatever its numbers. npg/updated and npg/shortened tell how often.
@@ -311,10 +370,7 @@ impl Session {
             }
             self.tell_warnings(log, tell);
             if self.trainer.is_done() || self.is_evaluation_due() {
-                match self.evaluate(log, tell) {
-                    Err(error) if stop() => log.say(&format!("the evaluation is given up: {error}")),
-                    other => other?,
-                }
+                self.evaluate(stop, log, tell)?;
             }
             let is_stopped = stop();
             let is_due = self.pace.is_due(&self.trainer.config().run, self.trainer.iterations());
@@ -334,9 +390,22 @@ impl Session {
         every > 0 && self.trainer.steps() / every > self.evaluated.0 / every
     }
 
-    fn evaluate(&mut self, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
+    fn evaluate(&mut self, stop: Stop<'_>, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
         let steps = self.trainer.steps();
-        let evaluation = self.trainer.evaluate(self.trainer.config().run.eval_episodes)?;
+        let evaluation = match self.trainer.evaluate_unless(stop, self.trainer.config().run.eval_episodes) {
+            Ok(Some(evaluation)) => evaluation,
+            Ok(None) => {
+                let note = "the evaluation is given up, because the run is to stop".to_string();
+                log.say(&note);
+                tell(Event::Warning(note));
+                return Ok(());
+            }
+            Err(error) if stop() => {
+                log.say(&format!("the evaluation is given up: {error}"));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let mean = evaluation.mean();
         self.evaluated = (steps, Some(mean));
         let results = [
@@ -348,7 +417,7 @@ impl Session {
         log.evaluation(steps, &results);
         if let Some(note) = evaluation.note() {
             log.say(&note);
-            tell(Event::Note(note));
+            tell(Event::Warning(note));
         }
         if self.best.is_none_or(|best| mean > best) {
             self.best = Some(mean);
@@ -397,5 +466,37 @@ impl Session {
         }
         self.pace.saved(self.trainer.iterations());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_tells_how_many_updates_changed_nothing() {
+        let iteration = |status| Iteration {
+            iteration: 1,
+            steps: 0,
+            metrics: crate::metrics::Row::default(),
+            status,
+            value_refused: false,
+        };
+        let note = |steps: &[bool]| {
+            let mut updates = Updates::default();
+            for is_step in steps {
+                updates.count(&iteration(if *is_step { UpdateStatus::Stepped } else { UpdateStatus::NoSignal }));
+            }
+            updates.note().map(|note| note.replace("; the last one: no update: all advantages are equal", "."))
+        };
+        let told = |text: &str| Some(text.to_string());
+        assert_eq!(note(&[]), None);
+        assert_eq!(note(&[true, true]), None);
+        assert_eq!(note(&[false, false]), told("none of 2 updates has changed the policy."));
+        assert_eq!(note(&[false, true, true]), told("1 of 3 updates did not change the policy."));
+        assert_eq!(
+            note(&[true, false, false]),
+            told("2 of 3 updates did not change the policy, among them the last 2.")
+        );
     }
 }

@@ -9,8 +9,7 @@ use npg::env::{EnvSource, registry};
 use npg::policy::Policy;
 use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 use npg::session::{Event, Session, Summary};
-use npg::train::{Iteration, Trainer, load_policy};
-use npg::update::UpdateStatus;
+use npg::train::{Trainer, load_policy};
 
 use crate::args::{OutputArgs, ResumeArgs, TrainArgs};
 use crate::exit::{Exit, Next};
@@ -162,16 +161,8 @@ impl<'a> Show<'a> {
         progress.start(&start);
         session.notes().iter().for_each(|note| progress.warning(note));
         let was_finished = session.summary().finished;
-        let mut updates = Updates::default();
-        let summary = session.run(
-            || self.stop.exit().is_some(),
-            |event| {
-                if let Event::Iteration(iteration) = &event {
-                    updates.count(iteration);
-                }
-                show(event, total, &mut progress);
-            },
-        );
+        let stop = self.stop;
+        let summary = session.run(|| stop.exit().is_some(), |event| show(event, total, &mut progress));
         let summary = match summary {
             Ok(summary) => summary,
             Err(error) => {
@@ -179,10 +170,6 @@ impl<'a> Show<'a> {
                 return Err(self.failed(error, &session));
             }
         };
-        if let Some(warning) = updates.warning() {
-            progress.end();
-            progress.warning(&warning);
-        }
         if !summary.finished {
             let (steps, npg, run) = (summary.steps, program::name(), &self.whole);
             progress.stopped(&format!("stopped after {steps} of {total} steps; continue with: {npg} resume {run}"));
@@ -251,28 +238,5 @@ fn show(event: Event<'_>, total: u64, progress: &mut Progress<std::io::Stdout>) 
         }),
         Event::Note(text) => progress.note(&text),
         Event::Warning(text) => progress.warning(&text),
-    }
-}
-
-/// The number of updates, and how many of them changed the policy.
-#[derive(Default)]
-struct Updates {
-    all: u64,
-    stepped: u64,
-    /// What was unusual about the last one.
-    note: Option<String>,
-}
-
-impl Updates {
-    fn count(&mut self, iteration: &Iteration) {
-        self.all += 1;
-        self.stepped += u64::from(iteration.status == UpdateStatus::Stepped);
-        self.note = iteration.notes().into_iter().next();
-    }
-
-    /// A note if no update has changed the policy, because the end of such a run looks like that of any other.
-    fn warning(&self) -> Option<String> {
-        let why = self.note.as_ref().map_or_else(String::new, |note| format!("; the last one: {note}"));
-        (self.all > 0 && self.stepped == 0).then(|| format!("none of {} updates has changed the policy{why}", self.all))
     }
 }

@@ -16,7 +16,7 @@ pub use state::{RestoreError, config as saved_config, load_policy};
 
 use crate::config::{Config, Schedule, StepRule};
 use crate::env::{EnvSource, Measure, Spec};
-use crate::evaluate::{Evaluation, Plan, evaluate};
+use crate::evaluate::{Evaluation, Plan, Stop, evaluate, evaluate_unless};
 use crate::metrics::{self, Row};
 use crate::policy::Policy;
 use crate::problem::SampledProblem;
@@ -35,6 +35,9 @@ use std::time::Instant;
 
 /// If more than this fraction of a batch's rewards is clipped, a note says so.
 const MANY_CLIPPED: f64 = 0.02;
+
+/// A normalizer that changes the policy by more than this many KL budgets is worth a note.
+const LARGE_CHANGE: f64 = 10.0;
 
 /// The number of episodes in the running means.
 const WINDOW: usize = 100;
@@ -72,7 +75,7 @@ impl Iteration {
             UpdateStatus::LineSearchFailed => {
                 let tried = self.metrics.get(metrics::BACKTRACKS).unwrap_or(0.0) + 1.0;
                 let but = "kept the KL budget and raised the surrogate";
-                Some(format!("no update: none of the {tried} lengths of the step that were tried {but}"))
+                Some(format!("no update: none of the lengths of the step that were tried ({tried}) {but}"))
             }
             UpdateStatus::Refused(reason) => Some(format!("update refused: {reason}")),
         };
@@ -80,7 +83,20 @@ impl Iteration {
         let clipped = (self.metrics.get(metrics::REWARDS_CLIPPED) > Some(MANY_CLIPPED)).then(|| {
             "more than 2 % of the rewards were clipped, so their true size is lost: raise normalize.clip".into()
         });
-        update.into_iter().chain(value).chain(clipped).collect()
+        update.into_iter().chain(value).chain(clipped).chain(self.note_on_normalizer()).collect()
+    }
+
+    /// The first statistics always change the policy a lot, and that is no news.
+    fn note_on_normalizer(&self) -> Option<String> {
+        let [moved, budget] = [metrics::KL_NORMALIZER, metrics::KL_STEP].map(|name| self.metrics.get(name));
+        let is_large = self.iteration > 1 && moved > budget.map(|budget| LARGE_CHANGE * budget);
+        is_large.then(|| {
+            let moved = moved.unwrap_or(f64::NAN);
+            format!(
+                "new observation statistics changed the policy by {moved:.1e} nats, many times its KL budget \
+                 (npg/kl_normalizer): normalize.observations=false or a larger rollout.batch_steps avoids that"
+            )
+        })
     }
 }
 
@@ -310,9 +326,21 @@ impl Trainer {
     /// # Errors
     /// Those of [`evaluate`].
     pub fn evaluate(&self, episodes: usize) -> Result<Evaluation> {
-        let plan = Plan { episodes, seed: self.config.run.seed, stochastic: false };
-        let (policy, source) = (&self.policy, self.source.as_ref());
+        let (policy, source, plan) = self.evaluation(episodes);
         self.pool.install(|| evaluate(policy, source, plan))
+    }
+
+    /// [`Trainer::evaluate`], unless `stop` returns true before all episodes have ended; then `None`.
+    ///
+    /// # Errors
+    /// Those of [`evaluate`].
+    pub fn evaluate_unless(&self, stop: Stop<'_>, episodes: usize) -> Result<Option<Evaluation>> {
+        let (policy, source, plan) = self.evaluation(episodes);
+        self.pool.install(|| evaluate_unless(stop, policy, source, plan))
+    }
+
+    fn evaluation(&self, episodes: usize) -> (&Policy, &dyn EnvSource, Plan) {
+        (&self.policy, self.source.as_ref(), Plan { episodes, seed: self.config.run.seed, stochastic: false })
     }
 
     /// Runs one iteration; `None` if training is done.
