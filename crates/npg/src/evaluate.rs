@@ -15,6 +15,8 @@ const GROUP: usize = 8;
 /// package has the same limit.
 pub const LONGEST: u32 = 50_000;
 
+const MASK_MISSING: &str = "it gives no action mask, but the policy was trained with action masks";
+
 /// The episodes to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -78,8 +80,8 @@ pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 /// [`LONGEST`] steps, or after the limit that the spec mentions if that is longer.
 ///
 /// # Errors
-/// [`Error::Environment`] if the environment fails or returns something that is not finite, and [`Error::Policy`] if the policy
-/// does.
+/// [`Error::Environment`] if the environment fails, returns something that is not finite, or gives no action masks although the
+/// policy was trained with them. [`Error::Policy`] if the policy returns something that is not finite.
 pub fn evaluate(policy: &Policy, source: &dyn EnvSource, plan: Plan) -> Result<Evaluation> {
     let evaluation = evaluate_unless(&|| false, policy, source, plan)?;
     Ok(evaluation.expect("it was not stopped"))
@@ -130,6 +132,9 @@ fn run_group(
     let mut result = Evaluation { returns: vec![0.0; count], lengths: vec![0.0; count], ..Evaluation::default() };
     let mut is_done = vec![false; count];
     (0..count).try_for_each(|env| episodes.begin(env))?;
+    if policy.is_masked && !episodes.has_masks() {
+        return Err(episodes.error(0, 0, MASK_MISSING.into()));
+    }
     let mut actor = Actor::new(policy, count);
     let mut active: Vec<usize> = (0..count).collect();
     while is_done.contains(&false) {

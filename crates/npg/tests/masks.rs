@@ -4,6 +4,7 @@
 use npg::checkpoint::Archive;
 use npg::config::Config;
 use npg::env::{Action, Ending, Env, Outcome, Space, Spec, registry};
+use npg::evaluate::{Plan, evaluate};
 use npg::random::Stream;
 use npg::train::Trainer;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +21,8 @@ struct Counters {
     stuck: Option<u32>,
     /// There is no mask from this step on. A move out of the range then has no effect.
     lost: Option<u32>,
+    /// An action is a bit for each counter, down or up. The ends of the range are 0 and 3, where one of them is forbidden.
+    is_binary: bool,
 }
 
 impl Counters {
@@ -33,7 +36,11 @@ impl Env for Counters {
         Spec {
             id: "Counters".into(),
             observation: Space::uniform_box(2, 0.0, 3.0),
-            action: Space::MultiDiscrete(vec![3, 3]), // down, stay, up
+            action: if self.is_binary {
+                Space::MultiBinary(2)
+            } else {
+                Space::MultiDiscrete(vec![3, 3]) // down, stay, up
+            },
             max_episode_steps: Some(20),
             reward_threshold: None,
         }
@@ -48,7 +55,7 @@ impl Env for Counters {
     fn step(&mut self, action: Action<'_>, _: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
         self.step += 1;
         for (at, choice) in self.at.iter_mut().zip(action.integers()) {
-            *at += choice - 1;
+            *at += if self.is_binary { 2 * choice - 1 } else { choice - 1 };
             if self.lost.is_some() {
                 *at = (*at).clamp(0, 3);
             }
@@ -64,9 +71,9 @@ impl Env for Counters {
         if self.lost.is_some_and(|step| self.step >= step) {
             return false;
         }
-        for (slot, (counter, choice)) in mask.iter_mut().zip((0..6).map(|i| (i / 3, i as i64 % 3))) {
-            *slot = self.blind || (0..4).contains(&(self.at[counter] + choice - 1));
-        }
+        let moves: &[i64] = if self.is_binary { &[-1, 1] } else { &[-1, 0, 1] };
+        let all = self.at.iter().flat_map(|at| moves.iter().map(move |step| at + step));
+        mask.iter_mut().zip(all).for_each(|(slot, to)| *slot = self.blind || (0..4).contains(&to));
         if self.stuck.is_some_and(|step| self.step >= step) {
             mask[3..].fill(false);
         }
@@ -117,6 +124,46 @@ fn no_forbidden_action_is_taken_in_training_and_evaluation() {
         error(Counters { blind: true, ..Counters::default() }).rsplit(": ").next().unwrap(),
         "a counter is at -1"
     );
+}
+
+/// Bits have two values each. A counter at an end of its range has one choice, and its bit is then certain.
+#[test]
+fn a_bit_that_a_mask_forbids_is_never_taken() {
+    let mut trainer = trainer(Counters { is_binary: true, ..Counters::default() });
+    for iteration in &mut trainer {
+        assert!(iteration.unwrap().metrics.get("npg/kl").unwrap() <= 0.015);
+    }
+    assert!(trainer.evaluate(50).unwrap().mean() > 30.0); // up and down at the end: 5 in two steps at best
+    let policy = trainer.policy();
+    let corner = policy.act_masked(&[3.0, 0.0], Some(&[true, false, false, true])).unwrap();
+    assert_eq!(corner.integers, [0, 1]);
+    let message = policy.act_masked(&[3.0, 0.0], Some(&[true, true, false, false])).unwrap_err().to_string();
+    assert_eq!(message, "the action mask forbids every value of part 1 of the action");
+}
+
+/// Without a mask, a policy that was trained with masks could choose what was never allowed.
+#[test]
+fn a_policy_that_was_trained_with_masks_does_not_act_without() {
+    let mut trainer = trainer(Counters::default());
+    assert!(trainer.policy().act(&[3.0, 0.0]).is_ok(), "not trained yet");
+    trainer.next().unwrap().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("masked.safetensors");
+    trainer.save().write(&path).unwrap();
+    let policy = npg::load_for(&path, &Counters::default().spec()).unwrap();
+    assert_eq!(policy, *trainer.policy());
+    let message = policy.act(&[3.0, 0.0]).unwrap_err().to_string();
+    assert_eq!(message, "the policy was trained with action masks, so an action needs one: `act_masked`");
+    let message = policy.act_masked(&[3.0, 0.0], Some(&[false; 6])).unwrap_err().to_string();
+    assert_eq!(message, "the action mask forbids every value of part 0 of the action");
+    let plan = Plan { episodes: 3, seed: 0, stochastic: false };
+    let without = || Counters { lost: Some(0), ..Counters::default() };
+    let message = evaluate(&policy, &without, plan).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "environment 0, episode 0, step 0: it gives no action mask, but the policy was trained with action masks (in evaluation)"
+    );
+    assert!(evaluate(&policy, &Counters::default, plan).is_ok());
 }
 
 #[test]

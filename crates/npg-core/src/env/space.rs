@@ -34,32 +34,24 @@ impl Space {
         }
     }
 
-    /// The number of values of an action mask: those of a discrete part, one part after the other. Boxes and bits have none.
+    /// The number of values of an action mask: those of a discrete part, one part after the other. A bit is a part with the
+    /// values 0 and 1. Boxes have none.
     pub fn mask_len(&self) -> usize {
         match self {
             Space::Discrete(count) => *count,
             Space::MultiDiscrete(sizes) => sizes.iter().sum(),
-            Space::Box { .. } | Space::MultiBinary(_) => 0,
+            Space::MultiBinary(bits) => 2 * bits,
+            Space::Box { .. } => 0,
         }
     }
 
     /// What is wrong with an action mask, which must have [`Space::mask_len`] values.
     pub(super) fn check_mask(&self, mask: &[bool]) -> Result<(), String> {
-        let forbids_all = |part: &[bool]| !part.iter().any(|allowed| *allowed);
         match self {
-            Space::Discrete(_) if forbids_all(mask) => Err("the action mask forbids every action".into()),
-            Space::MultiDiscrete(sizes) => {
-                let mut rest = mask;
-                for (part, size) in sizes.iter().enumerate() {
-                    let values;
-                    (values, rest) = rest.split_at(*size);
-                    if forbids_all(values) {
-                        return Err(format!("the action mask forbids every value of part {part} of the action"));
-                    }
-                }
-                Ok(())
-            }
-            _ => Ok(()),
+            Space::Discrete(count) => check_mask(mask, [*count]),
+            Space::MultiDiscrete(sizes) => check_mask(mask, sizes.iter().copied()),
+            Space::MultiBinary(bits) => check_mask(mask, std::iter::repeat_n(2, *bits)),
+            Space::Box { .. } => Ok(()),
         }
     }
 
@@ -126,6 +118,24 @@ impl Space {
             _ => format!("observation[{index}] is {value}; it is not an element of {self:?}"),
         }
     }
+}
+
+/// What is wrong with an action mask of parts of these sizes: it must allow a value of each.
+pub(crate) fn check_mask(mask: &[bool], sizes: impl IntoIterator<Item = usize>) -> Result<(), String> {
+    let mut rest = mask;
+    for (part, size) in sizes.into_iter().enumerate() {
+        let values;
+        (values, rest) = rest.split_at(size);
+        if values.contains(&true) {
+            continue;
+        }
+        return Err(if size == mask.len() {
+            "the action mask forbids every action".into()
+        } else {
+            format!("the action mask forbids every value of part {part} of the action")
+        });
+    }
+    Ok(())
 }
 
 /// Whether some real number lies between the bounds. Neither of them is NaN.

@@ -26,16 +26,17 @@ impl Policy {
     /// and can also sample.
     ///
     /// # Errors
-    /// [`Error::Observation`] if the observation has the wrong length, is not finite, or is not an index of its space.
+    /// [`Error::Observation`] if the observation has the wrong length, is not finite, or is not an index of its space, and if
+    /// the policy was trained with action masks.
     pub fn act(&self, observation: &[f64]) -> Result<Chosen> {
         self.act_masked(observation, None)
     }
 
-    /// As [`Policy::act`], for an environment with action masks: an action is forbidden if it is false in `mask`, which has
-    /// [`Space::mask_len`](crate::env::Space::mask_len) values.
+    /// As [`Policy::act`], for an environment with action masks: a value of the action is forbidden if it is false in `mask`,
+    /// which has [`Space::mask_len`](crate::env::Space::mask_len) values.
     ///
     /// # Errors
-    /// As [`Policy::act`], and for a mask of another length.
+    /// As [`Policy::act`], and for a mask of another length, or one that forbids every value of a part.
     pub fn act_masked(&self, observation: &[f64], mask: Option<&[bool]>) -> Result<Chosen> {
         let space = &self.encoder.space;
         if observation.len() != space.len() {
@@ -43,12 +44,10 @@ impl Policy {
             return Err(Error::Observation(format!("an observation of {given}; this policy takes {taken}")));
         }
         space.check_observation(observation).map_err(Error::Observation)?;
-        let values = self.distribution.mask_len();
-        if let Some(mask) = mask.filter(|mask| mask.len() != values) {
-            let given = mask.len();
-            return Err(Error::Observation(format!(
-                "an action mask of {given} values; this policy's actions have {values}"
-            )));
+        match mask {
+            Some(mask) => self.distribution.check_mask(mask).map_err(Error::Observation)?,
+            None if self.is_masked => return Err(Error::Observation(MASK_MISSING.into())),
+            None => {}
         }
         let mut actor = Actor::new(self, 1);
         actor.observe(0, observation);
@@ -59,6 +58,8 @@ impl Policy {
         Ok(Chosen { integers: chosen.integers().to_vec(), reals: chosen.reals().to_vec() })
     }
 }
+
+const MASK_MISSING: &str = "the policy was trained with action masks, so an action needs one: `act_masked`";
 
 fn numbers(count: usize) -> String {
     if count == 1 { "1 number".into() } else { format!("{count} numbers") }

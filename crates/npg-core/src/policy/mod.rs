@@ -45,6 +45,8 @@ pub struct Policy {
     pub action_map: ActionMap,
     /// The number of steps for which a gSDE noise matrix is kept; `None` without state-dependent exploration.
     pub sde_steps: Option<usize>,
+    /// Whether it was trained with action masks. Without a mask, such a policy might choose what was never allowed.
+    pub is_masked: bool,
 }
 
 impl From<ActivationName> for Activation {
@@ -99,6 +101,7 @@ impl Policy {
             network,
             distribution,
             theta,
+            is_masked: false,
         }
     }
 

@@ -312,6 +312,7 @@ impl Trainer {
         if self.policy == *policy {
             return Ok(());
         }
+        self.policy.is_masked = policy.is_masked;
         self.policy.theta.clone_from(&policy.theta);
         self.policy.encoder.normalizer.clone_from(&policy.encoder.normalizer);
         // These belong to the previous policy: a batch, a direction, and the predicted gain of its last step.
@@ -358,6 +359,7 @@ impl Trainer {
     fn iterate(&mut self) -> Result<Iteration> {
         let begin = Instant::now();
         let (batch, sampled) = self.collect()?;
+        self.policy.is_masked = batch.masks.is_some() && self.policy.distribution.mask_len() > 0;
         let estimate = self.estimate(&batch);
 
         // The policy's update and the baseline's fit read the same batch but not each other, so they run in parallel. If

@@ -22,6 +22,8 @@ use std::collections::VecDeque;
 
 /// The number of example observations in a checkpoint.
 const EXAMPLES: usize = 8;
+/// The field of the header that says that the policy was trained with action masks.
+const MASKED: &str = "action_masks";
 /// The relative difference of an example's outputs up to which the function counts as the same. Another maths library may
 /// cause such a difference.
 const TOLERANCE: f32 = 1e-4;
@@ -267,6 +269,9 @@ pub fn load_policy(archive: &Archive, spec: &Spec) -> Result<Policy, FileFault> 
 }
 
 fn save_policy(policy: &Policy, archive: &mut Archive) {
+    if policy.is_masked {
+        archive.header[MASKED] = true.into();
+    }
     archive.insert_f64("policy/theta", &[policy.theta.len()], &policy.theta);
     if let Some(features) = policy.network.features() {
         let constants = features.constants();
@@ -321,6 +326,7 @@ fn check_widths(policy: &Policy, archive: &Archive) -> Result<(), FileFault> {
 
 fn load_policy_state(policy: &mut Policy, archive: &Archive) -> Result<(), FileFault> {
     check_widths(policy, archive)?;
+    policy.is_masked = archive.header.get(MASKED).is_some() && archive.field(MASKED)?;
     policy.theta = archive.f64("policy/theta", &[policy.theta.len()])?;
     if let Some(features) = policy.network.features() {
         let (inputs, count) = (policy.inputs(), features.count());

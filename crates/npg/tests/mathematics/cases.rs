@@ -80,6 +80,7 @@ pub(crate) fn families() -> Vec<Family> {
         normalized(family("gaussian, sde, layer norm", reals(2), &[8], Silu, Sde)),
         masked(family("categorical, masked", Space::Discrete(5), &[6], Tanh, StateIndependent)),
         masked(family("multi-discrete, masked, linear", Space::MultiDiscrete(vec![3, 4]), &[], Tanh, StateIndependent)),
+        masked(family("multi-binary, masked", Space::MultiBinary(3), &[5], Tanh, StateIndependent)),
         // Products with the few outputs of a wide layer have code of their own.
         family("categorical, wide", Space::Discrete(2), &[33], Silu, StateIndependent),
         family("gaussian, wide", reals(1), &[34], Tanh, StateIndependent),

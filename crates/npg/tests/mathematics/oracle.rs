@@ -73,7 +73,17 @@ impl Oracle {
                 }
                 logits
             }
-            (Heads::Bits(bits), _) => finish(affine(&mut rest, &h, *bits), rest),
+            (Heads::Bits(bits), _) => {
+                let mut logits = finish(affine(&mut rest, &h, *bits), rest);
+                for (logit, allowed) in logits.iter_mut().zip(self.mask(state).unwrap_or_default().chunks(2)) {
+                    *logit = match allowed {
+                        [false, _] => f64::INFINITY,
+                        [_, false] => f64::NEG_INFINITY,
+                        _ => *logit,
+                    };
+                }
+                logits
+            }
             (Heads::Normals(d), LogStd::Affine) => finish(affine(&mut rest, &h, 2 * d), rest),
             (Heads::Normals(d), LogStd::Constant) => {
                 let mut outputs = affine(&mut rest, &h, *d);
@@ -102,11 +112,17 @@ impl Oracle {
         }
     }
 
-    /// The action mask of a state: class k of each part is forbidden if number k of the state is large, but never class 0.
+    /// The action mask of a state: class k of each part is forbidden if number k of the state is large, but never class 0. Bit
+    /// k may not be 1 if number k of the state is large, and not 0 if it is small.
     pub(crate) fn mask(&self, state: &[f64]) -> Option<Vec<bool>> {
-        let Heads::Classes(sizes) = &self.heads else { return None };
-        let allowed = |class: usize| class == 0 || state[class % state.len()] < 0.4;
-        self.masked.then(|| sizes.iter().flat_map(|size| (0..*size).map(allowed)).collect())
+        let number = |index: usize| state[index % state.len()];
+        let allowed = |class: usize| class == 0 || number(class) < 0.4;
+        let mask = match &self.heads {
+            Heads::Classes(sizes) => sizes.iter().flat_map(|size| (0..*size).map(allowed)).collect(),
+            Heads::Bits(bits) => (0..*bits).flat_map(|bit| [number(bit) > -0.8, number(bit) < 0.4]).collect(),
+            Heads::Normals(_) => return None,
+        };
+        self.masked.then_some(mask)
     }
 
     /// log pi(action | outputs).

@@ -1,4 +1,5 @@
-//! Independent bits with one logit each. A logit of infinity or -infinity makes its bit certain.
+//! Independent bits with one logit each. A logit of infinity or -infinity makes its bit certain, which is how an action mask
+//! forbids a value.
 
 use super::special::softplus;
 use super::{Head, weighted};
@@ -41,6 +42,21 @@ impl Head for Bernoulli {
 
     fn classes(&self) -> Vec<usize> {
         vec![2; self.count]
+    }
+
+    /// Two for each bit: whether it may be 0, and whether it may be 1.
+    fn mask_len(&self) -> usize {
+        2 * self.count
+    }
+
+    fn forbid(&self, mask: &[bool], logits: &mut [f32]) {
+        for (allowed, logit) in mask.chunks_exact(2).zip(logits) {
+            match allowed {
+                [false, _] => *logit = f32::INFINITY,
+                [_, false] => *logit = f32::NEG_INFINITY,
+                _ => {}
+            }
+        }
     }
 
     fn sample(&self, logits: &[f32], rng: &mut Stream, action: ActionMut<'_>) {

@@ -22,7 +22,7 @@ pub use gaussian::Gaussian;
 pub use head::{AnyHead, Head};
 pub use total_variation::{TotalVariation, bretagnolle_huber, pinsker};
 
-use crate::env::{Action, ActionMut, ActionWidth, Space};
+use crate::env::{Action, ActionMut, ActionWidth, Space, check_mask};
 use crate::network::Outputs;
 use crate::network::kernels::{Matrix, multiply};
 use crate::random::Stream;
@@ -132,6 +132,15 @@ impl Distribution {
     /// The number of values of an action mask. It is that of the action space ([`Space::mask_len`]).
     pub fn mask_len(&self) -> usize {
         self.parts.iter().map(|part| part.head.mask_len()).sum()
+    }
+
+    /// What is wrong with an action mask: it must have [`Distribution::mask_len`] values, and allow one of each part.
+    pub fn check_mask(&self, mask: &[bool]) -> Result<(), String> {
+        let values = self.mask_len();
+        if mask.len() != values {
+            return Err(format!("an action mask of {} values; this policy's actions have {values}", mask.len()));
+        }
+        check_mask(mask, self.heads().flat_map(AnyHead::classes))
     }
 
     /// Forbids the values of discrete heads that are false in `mask`, which has [`Distribution::mask_len`] values.
