@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npg import _npg
-from npg._arrays import doubles, plain
+from npg._arrays import doubles, flags, plain
 from npg._files import file_of
 from npg._sources import Resolved
 from npg._spaces import Joined
@@ -78,6 +78,7 @@ class Acting:
         state: None = None,
         episode_start: Any = None,
         deterministic: bool = False,
+        action_masks: Any = None,
     ) -> tuple[Any, None]:
         """Actions for an observation or a batch of observations, and None as in Stable-Baselines3.
 
@@ -86,13 +87,17 @@ class Acting:
             state: ignored, because policies have no memory.
             episode_start: ignored.
             deterministic: the most probable action, instead of a sampled one.
+            action_masks: which values of the action are allowed, as `env.action_masks()` returns it, or a batch of these. If
+                masks are a key of the observations, it may be left out.
 
         Raises:
-            ValueError: if it is not an element of the space.
+            ValueError: if it is not an element of the space, for a mask of another shape or one that forbids everything, and if
+                there is no mask although the agent was trained with masks.
         """
         self._refuse_whole_results(observation)
         rows, is_batch = self._rows_of(observation)
-        actions = self._policy.act(rows, deterministic)
+        masks = self._masks_of(observation, action_masks, rows, is_batch)
+        actions = self._policy.act(rows, deterministic, masks)
         codec = self._resolved.actions
         if codec is None:
             kind = self._resolved.source.spec["action"][0]
@@ -101,6 +106,27 @@ class Acting:
         else:
             chosen = codec.batch(actions)
         return (chosen if is_batch else chosen[0]), None
+
+    def _masks_of(
+        self, observation: Any, action_masks: Any, rows: NDArray[Any] | Joined, is_batch: bool
+    ) -> NDArray[np.bool_] | None:
+        """The masks of the rows, shape (count, values); None without masks."""
+        masks = self._resolved.masks
+        if action_masks is None and masks is not None and masks.key is not None:
+            action_masks = observation.get(masks.key) if isinstance(observation, Mapping) else None
+        if action_masks is None:
+            if masks is not None or self._policy.is_masked:
+                raise ValueError(
+                    "the agent was trained with action masks, and without one it may choose what is forbidden: pass "
+                    "action_masks, such as env.action_masks() or info['action_mask']"
+                )
+            return None
+        values, count = self._policy.mask_len, rows.joined_rows if isinstance(rows, Joined) else len(rows)
+        if values == 0:
+            raise ValueError(
+                f"action_masks was given, but actions are {self.action_space}, of which no mask can forbid a value"
+            )
+        return flags(action_masks, "action_masks", (count, values) if is_batch else (values,)).reshape(count, values)
 
     def _refuse_whole_results(self, observation: Any) -> None:
         """Refuses the results of reset() and step(), about which NumPy would report something misleading."""

@@ -50,11 +50,13 @@ def trained(file: Path, header: Mapping[str, Any], resolved: Resolved) -> _npg.T
     """The trainer in a file. With another environment, or another option of it, episodes start again."""
     name: str = header["env"]
     options = to_toml(resolved.saved_options())
-    is_same = resolved.id == name and _is_same(options, saved_options(header)) and not resolved.unsaved_options()
-    if is_same or not is_id(name):
+    saved = saved_options(header)
+    is_same = resolved.id == name and _is_same(options, saved) and not resolved.unsaved_options()
+    are_masks_same = resolved.action_masks == saved.get("action_masks", "auto")
+    if are_masks_same and (is_same or not is_id(name)):
         return _npg.Trainer.load(file, resolved.source, None)[0]
-    if not header["unsaved_options"] and (resolved.id == name or not imports(name)):
-        check_spaces(resolve(name, _own(saved_options(header))), resolved)
+    if is_id(name) and not header["unsaved_options"] and (resolved.id == name or not imports(name)):
+        check_spaces(resolve(name, _own(saved), action_masks=saved.get("action_masks", "auto")), resolved)
     return _npg.Trainer.load(file, resolved.source, options)[0]
 
 
@@ -74,16 +76,23 @@ def saved_options(header: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def wanted(
-    file: Path, header: Mapping[str, Any], env: Any, env_kwargs: Mapping[str, Any] | None
-) -> tuple[Any, dict[str, Any], str]:
-    """The environment, options and vectorization for training an agent from a file.
+    file: Path, header: Mapping[str, Any], given_by_user: tuple[Any, Mapping[str, Any] | None, str | None]
+) -> tuple[Any, dict[str, Any], str, str]:
+    """The environment, options, vectorization and place of action masks for training an agent from a file.
+
+    Args:
+        file: its path.
+        header: its header.
+        given_by_user: environment, options and place of action masks, where the user gives them.
 
     Raises:
         ValueError: if the file does not say, or does not say all of it.
     """
-    name, given = header["env"], dict(env_kwargs or {})
+    env, env_kwargs, action_masks = given_by_user
+    name, given, saved = header["env"], dict(env_kwargs or {}), saved_options(header)
+    action_masks = action_masks or saved.get("action_masks", "auto")
     if env is not None and env != name:
-        return env, given, "sync"
+        return env, given, "sync", action_masks
     if not is_id(name):
         raise ValueError(f"{file} was trained in {name}, which has no id: pass env")
     if env is None and imports(name):
@@ -97,8 +106,7 @@ def wanted(
             f"{file} was trained in {name} with env_kwargs that no file can hold: {', '.join(missing)}. Pass them again as env_kwargs, or "
             "give env"
         )
-    saved = saved_options(header)
-    return name, {**_own(saved), **given}, saved.get("vectorization", "sync")
+    return name, {**_own(saved), **given}, saved.get("vectorization", "sync"), action_masks
 
 
 def _is_same(options: str, saved: Mapping[str, Any]) -> bool:

@@ -1,8 +1,8 @@
 """Groups of environments for the extension module: one call for each vector step.
 
     steps_together                       whether it can only step all environments at once
-    reset(index, seed) -> array | None   first observation; None if the next step starts the episode
-    step(which | None, actions) -> (observations, rewards, endings)
+    reset(index, seed) -> (array | None, mask | None)   first observation, None if the next step starts the episode; its mask
+    step(which | None, actions) -> (observations, rewards, endings, masks | None)
     take_measures() -> [(name, sum, count)]
     begin_anew()                         resets all environments next, because somebody else may have stepped them
     close()                              when it is no longer needed
@@ -11,7 +11,9 @@
     calls, calls_at_once                 calls into single environments so far; the most that can pass before `calls` changes
     touch                                whether somebody else steps or resets the environments
 
-Rows of `observations` are the true observations after the step, also at the end of an episode.
+Rows of `observations` are the true observations after the step, also at the end of an episode. Masks say which values of the
+next action are allowed. They are None if the environments have none. After the end of an episode they allow everything, because
+no action follows.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from numpy.typing import NDArray
 from npg._actions import Actions
 from npg._arrays import doubles, flag, flags, number, shown
 from npg._calls import interrupts_wait
+from npg._masks import Masks, SingleReader, VectorReader
 from npg._measures import FINAL_OBSERVATIONS, Measures
 from npg._spaces import Observations
 from npg._touch import Touch
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
 
 RUNNING, TERMINATED, TRUNCATED, BEGAN = range(4)
 
-Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint8]]
+Mask = NDArray[np.bool_]
+First = tuple[NDArray[Any] | None, Mask | None]
+Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint8], Mask | None]
 
 
 class Group(Protocol):
@@ -48,7 +53,7 @@ class Group(Protocol):
     calls_at_once: int
     touch: Touch
 
-    def reset(self, index: int, seed: int | None) -> NDArray[Any] | None: ...
+    def reset(self, index: int, seed: int | None) -> First: ...
 
     def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step: ...
 
@@ -68,6 +73,7 @@ class SyncGroup:
         environments: the environments, already made.
         observations: turns their observations into rows.
         actions: turns rows into their actions.
+        masks: how their action masks are read; None without masks.
         owned: whether they are closed together with the group.
     """
 
@@ -79,6 +85,7 @@ class SyncGroup:
         environments: Sequence[gymnasium.Env[Any, Any]],
         observations: Observations,
         actions: Actions,
+        masks: Masks | None = None,
         owned: bool = True,
     ) -> None:
         self.at = self.calls = 0
@@ -88,17 +95,23 @@ class SyncGroup:
         self._rows = np.empty((len(self._environments), observations.width), observations.dtype)
         self._names = [f"environment {index}: " for index in range(len(self._environments))]
         self._measures = Measures()
+        self._masks = masks
+        self._readers: list[SingleReader] = []
+        if masks is not None:
+            named = zip(self._environments, self._names, strict=True)
+            self._readers = [SingleReader(masks, environment, name) for environment, name in named]
 
-    def reset(self, index: int, seed: int | None) -> NDArray[Any]:
-        """The first observation of environment `index`."""
+    def reset(self, index: int, seed: int | None) -> First:
+        """The first observation of environment `index`, and its action mask."""
         self.at = index
         self.calls += 1
         self.touch.is_inside = True
         try:
-            observation = of_reset(self._environments[index].reset(seed=seed))
+            observation, info = of_first(self._environments[index].reset(seed=seed))
+            mask = self._readers[index].read(observation, info) if self._readers else None
         finally:
             self.touch.is_inside = False
-        return self._observations.one(observation, f"{self._names[index]}after reset(), ")
+        return self._observations.one(observation, f"{self._names[index]}after reset(), "), mask
 
     def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step:
         """Steps the environments `which`, or all of them."""
@@ -106,6 +119,7 @@ class SyncGroup:
         rows = self._rows[: len(lanes)]
         rewards = np.empty(len(lanes))
         endings = np.zeros(len(lanes), np.uint8)
+        masks = None if self._masks is None else np.ones((len(lanes), self._masks.width), np.bool_)
         environments, names = self._environments, self._names
         write, add_info = self._observations.write, self._measures.add_info
         row = 0
@@ -121,6 +135,8 @@ class SyncGroup:
                     endings[row] = TERMINATED
                 elif flag(truncated, "truncated of environment", lane):
                     endings[row] = TRUNCATED
+                elif masks is not None:
+                    masks[row] = self._readers[lane].read(observation, info)
                 if type(info) is not dict or info:
                     add_info(info)
         except Exception as error:
@@ -129,7 +145,7 @@ class SyncGroup:
             raise
         finally:
             self.touch.is_inside = False
-        return rows, rewards, endings
+        return rows, rewards, endings, masks
 
     def take_measures(self) -> list[tuple[str, float, int]]:
         """(name, sum, count) of the numbers in `info` since the last call."""
@@ -153,16 +169,23 @@ class VectorGroup:
 
     Args:
         environment: the vector environment.
+        masks: how its action masks are read; None without masks.
         owned: whether it is closed together with the group.
     """
 
     steps_together = True
 
-    def __init__(self, environment: gymnasium.vector.VectorEnv[Any, Any, Any], owned: bool = True) -> None:
+    def __init__(
+        self,
+        environment: gymnasium.vector.VectorEnv[Any, Any, Any],
+        masks: Masks | None = None,
+        owned: bool = True,
+    ) -> None:
         self.at = self.calls = 0
         self._environment, self._is_owned = environment, owned
         self.touch = Touch([environment])
-        self._observations = Observations(environment.single_observation_space)
+        key = masks.key if masks is not None else None
+        self._observations = Observations(environment.single_observation_space, key)
         self._actions = Actions(environment.single_action_space)
         self._mode = autoreset_mode(environment)
         self._count = int(environment.num_envs)
@@ -177,26 +200,47 @@ class VectorGroup:
         self._begins = np.zeros(self._count, bool)
         self._has_begins = False
         self._measures = Measures()
+        self._reader = None if masks is None else VectorReader(masks, environment, self._set_at)
+        #: The masks of the rows that `reset` gives, in the first of two axes.
+        self._first_masks = np.ones((self._count, 0 if masks is None else masks.width), np.bool_)
 
-    def reset(self, index: int, seed: int | None) -> NDArray[Any] | None:
-        """The first observation of environment `index`, if it is there already."""
+    def _set_at(self, index: int) -> None:
+        self.at = index
+
+    def reset(self, index: int, seed: int | None) -> First:
+        """The first observation of environment `index`, if it is there already, and its action mask."""
         self.at = index
         if self._first is None or (seed is not None and index == 0):
             # All of them, from consecutive seeds.
-            observations = of_reset(self._called(lambda: self._environment.reset(seed=seed)))
-            self._first = self._rows_of(observations, "after reset(), ").copy()
+            self._first = self._started(np.ones(self._count, np.bool_), seed=seed).copy()
             self._begins[:] = self._has_begins = False
             self._fresh[:] = True
         elif self._mode == "next-step" and not self._fresh[index]:
             self._begins[index] = self._has_begins = True
-            return None
+            return None, self._mask_of(np.ones_like(self._first_masks), index)
         elif self._mode == "disabled" and not self._fresh[index]:
-            mask = np.arange(self._count) == index
-            observations = of_reset(self._called(lambda: self._environment.reset(options={"reset_mask": mask})))
-            self._first[index] = self._rows_of(observations, "after reset(), ")[index]
+            which = np.arange(self._count) == index
+            self._first[index] = self._started(which, options={"reset_mask": which.copy()})[index]
         self._fresh[index] = False
         row: NDArray[Any] = self._first[index].copy()
-        return row
+        return row, self._mask_of(self._first_masks, index)
+
+    def _started(self, which: Mask, **arguments: Any) -> NDArray[Any]:
+        """Resets the environments `which`, keeps their masks, and returns the rows of all."""
+        observations, infos = of_first(self._called(lambda: self._environment.reset(**arguments)))
+        rows = self._rows_of(observations, "after reset(), ")
+        masks = self._masks_of(observations, infos, which)
+        if masks is not None:
+            self._first_masks[which] = masks[which]
+        return rows
+
+    def _masks_of(self, observations: Any, infos: Any, which: Mask) -> Mask | None:
+        """The masks of all environments, of which those of `which` are read."""
+        reader = self._reader
+        return None if reader is None else self._called(lambda: reader.read(observations, infos, which))
+
+    def _mask_of(self, masks: Mask, index: int) -> Mask | None:
+        return None if self._reader is None else masks[index].copy()
 
     def step(self, which: NDArray[np.int64] | None, actions: NDArray[Any]) -> Step:
         """Steps all environments."""
@@ -210,8 +254,13 @@ class VectorGroup:
             raise
         rows = self._rows_of(observations)
         endings = _endings(terminated, truncated, self._count)
-        if self._mode == "same-step" and endings.any():
+        is_reset = self._mode == "same-step"
+        masks = self._masks_of(observations, infos, np.ones_like(self._begins) if is_reset else endings == RUNNING)
+        if is_reset and endings.any():
             self._first = rows.copy()
+            if masks is not None:
+                self._first_masks = masks.copy()
+                masks[endings > 0] = True
             rows = self._with_finals(rows, infos, np.flatnonzero(endings))
         if type(infos) is not dict or infos:
             resets = self._begins if self._mode == "next-step" else endings > 0
@@ -219,7 +268,7 @@ class VectorGroup:
         if self._has_begins:
             endings[self._begins] = BEGAN
             self._begins[:] = self._has_begins = False
-        return rows, doubles(rewards, "rewards", (self._count,)), endings
+        return rows, doubles(rewards, "rewards", (self._count,)), endings, masks
 
     def _rows_of(self, observations: Any, when: str = "") -> NDArray[Any]:
         return self._observations.batch(observations, self._count, when)
@@ -279,13 +328,13 @@ class VectorGroup:
         return bool(self._processes)
 
 
-def of_reset(result: Any) -> Any:
-    """The observation from the result of `reset`."""
+def of_first(result: Any) -> tuple[Any, Any]:
+    """The observation and `info` from the result of `reset`."""
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError(
             f"reset() returned {_counted(result)}; it must return (observation, info). `npg check-env` tells more"
         )
-    return result[0]
+    return result
 
 
 def of_step(result: Any) -> tuple[Any, Any, Any, Any, Any]:

@@ -20,6 +20,7 @@ def load(
     verbose: int = 0,
     env_kwargs: Mapping[str, Any] | None = None,
     timeout: float | None = 60.0,
+    action_masks: str | None = None,
 ) -> Agent:
     """The agent that `save` or the program `npg` has written, as an instance of the right class.
 
@@ -31,7 +32,7 @@ def load(
         env: as for the constructor of an agent. It may be left out if the file has the environment's id.
         device: must be a CPU.
         checkpoint: the checkpoint of a run's directory: `latest`, `best`, or a file.
-        verbose, env_kwargs, timeout: as for `npg.NPG.load`.
+        verbose, env_kwargs, timeout, action_masks: as for `npg.NPG.load`.
 
     Raises:
         FileNotFoundError, ValueError: as `npg.NPG.load`.
@@ -41,4 +42,5 @@ def load(
     known: dict[str, type[Agent]] = {"npg": NPG, "trpo": TRPO, "vpg": VPG}
     if algorithm not in known:
         raise ValueError(f"{file} has the algorithm {algorithm!r}, which this version does not know")
-    return known[algorithm].load(file, env, device, verbose=verbose, env_kwargs=env_kwargs, timeout=timeout)
+    options: dict[str, Any] = {"env_kwargs": env_kwargs, "timeout": timeout, "action_masks": action_masks}
+    return known[algorithm].load(file, env, device, verbose=verbose, **options)

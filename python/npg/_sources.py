@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from npg import _npg
 from npg._actions import Actions, enormous
 from npg._groups import Group, SyncGroup, VectorGroup, autoreset_mode
+from npg._masks import Masks, check_choice, find
 from npg._spaces import Observations
 from npg._warnings import TrainingWarning
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 GYMNASIUM = "gym:"
 
 #: Options that the program keeps in addition to the environment's own.
-PROGRAMS = ("vectorization", "timeout_seconds")
+PROGRAMS = ("vectorization", "timeout_seconds", "action_masks")
 
 #: What Gymnasium takes where nothing is said.
 _DRAWS_NOTHING = ("render_mode", None)
@@ -61,6 +62,17 @@ class Resolved:
     options: dict[str, Any] = field(default_factory=dict)
     #: `sync` or `async`.
     vectorization: str = "sync"
+    #: Where its action masks are, as the user said.
+    action_masks: str = "auto"
+    #: How they are read; None without masks, and for native environments.
+    masks: Masks | None = None
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether the environment has action masks."""
+        return self.masks is not None or self.source.has_native_masks(
+            to_toml(self.options) if self.actions is None else ""
+        )
 
     @property
     def is_callers(self) -> bool:
@@ -72,6 +84,8 @@ class Resolved:
         saved = self._lasting_options()
         if self.actions is not None and self.vectorization != "sync" and isinstance(self.given, str):
             saved["vectorization"] = self.vectorization
+        if self.actions is not None and self.action_masks != "auto":
+            saved["action_masks"] = self.action_masks
         return saved
 
     def unsaved_options(self) -> list[str]:
@@ -102,7 +116,9 @@ class Resolved:
         return space_of(spec["observation"]), space_of(spec["action"])
 
 
-def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization: str = "sync") -> Resolved:
+def resolve(
+    env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization: str = "sync", action_masks: str = "auto"
+) -> Resolved:
     """Resolves an id, an environment, a vector environment or a callable that makes one.
 
     Args:
@@ -110,14 +126,26 @@ def resolve(env: Any, env_kwargs: Mapping[str, Any] | None = None, vectorization
             `"gym:CartPole-v1"` always Gymnasium's.
         env_kwargs: options of the environment, if `env` is an id.
         vectorization: `sync` or `async` (processes), for ids of Gymnasium and callables.
+        action_masks: where action masks are, one of `npg._masks.CHOICES`.
 
     Raises:
         TypeError: if `env` is none of these.
     """
     options = _fresh(dict(env_kwargs or {}))
-    resolved = _resolve(env, options, vectorization)
-    resolved.given, resolved.options, resolved.vectorization = env, options, vectorization
+    resolved = _resolve(env, options, _How(vectorization, check_choice(action_masks)))
+    resolved.given, resolved.options = env, options
+    resolved.vectorization, resolved.action_masks = vectorization, action_masks
     return resolved
+
+
+@dataclass
+class _How:
+    """How the environments in Python are made and read."""
+
+    vectorization: str
+    action_masks: str
+    #: The most seconds of a call, in the program.
+    timeout: float | None = None
 
 
 def _fresh(value: Any) -> Any:
@@ -129,31 +157,31 @@ def _fresh(value: Any) -> Any:
     return value
 
 
-def _resolve(env: Any, options: dict[str, Any], vectorization: str) -> Resolved:
-    if vectorization not in ("sync", "async"):
-        raise ValueError(f"vectorization is {vectorization!r}; it must be 'sync' or 'async'")
+def _resolve(env: Any, options: dict[str, Any], how: _How) -> Resolved:
+    if how.vectorization not in ("sync", "async"):
+        raise ValueError(f"vectorization is {how.vectorization!r}; it must be 'sync' or 'async'")
     if isinstance(env, str):
         if not env.startswith(GYMNASIUM) and env in _npg.native_ids():
-            return Resolved(_npg.Source.native(env, to_toml(options)), None, None, None, env)
-        return _of_id(env.removeprefix(GYMNASIUM), options, vectorization)
+            return _of_native(env, options, how)
+        return _of_id(env.removeprefix(GYMNASIUM), options, how)
     if options:
         raise TypeError("env_kwargs needs an id, but this is an environment that is already made, or a callable")
     import gymnasium
     import gymnasium.vector
 
     if isinstance(env, gymnasium.vector.VectorEnv):
-        return _of_vector(env)
+        return _of_vector(env, how)
     if isinstance(env, gymnasium.Env):
-        if vectorization != "sync":
+        if how.vectorization != "sync":
             raise ValueError("vectorization is 'async', but env is already made; give a callable that makes it")
-        return _of_single(env)
+        return _of_single(env, how)
     if callable(env):
         first = env()
         if isinstance(first, gymnasium.vector.VectorEnv):
-            return _of_vector(first)
+            return _of_vector(first, how)
         if not isinstance(first, gymnasium.Env):
             raise TypeError(f"env() returned a {type(first).__name__}; it must make a gymnasium.Env")
-        return _of_makers(env, _name(first), vectorization, first)
+        return _of_makers(env, _name(first), first, how)
     raise TypeError(
         f"env is a {type(env).__name__}; it must be an id, a gymnasium.Env, a gymnasium.vector.VectorEnv, or a callable "
         "that makes one"
@@ -169,12 +197,23 @@ def of_gymnasium(name: str, options: str) -> _npg.Source:
     timeout = arguments.pop("timeout_seconds", _TIMEOUT)
     if not (isinstance(timeout, (int, float)) and timeout > 0):
         raise ValueError(f"env.timeout_seconds is {timeout!r}; it must be a positive number")
-    resolved = _of_id(name, arguments, vectorization, None if math.isinf(timeout) else float(timeout))
+    action_masks = check_choice(arguments.pop("action_masks", "auto"), "env.action_masks")
+    how = _How(vectorization, action_masks, None if math.isinf(timeout) else float(timeout))
+    resolved = _of_id(name, arguments, how)
     resolved.warn_of_enormous_actions()
     return resolved.source
 
 
-def _of_id(name: str, options: dict[str, Any], vectorization: str, timeout: float | None = None) -> Resolved:
+def _of_native(name: str, options: dict[str, Any], how: _How) -> Resolved:
+    if how.action_masks not in ("auto", "none"):
+        raise ValueError(
+            f"action_masks is {how.action_masks!r}, but {name} is npg's own environment, whose masks come by its option: "
+            "env_kwargs={'action_mask': True}, if `npg explain` lists it"
+        )
+    return Resolved(_npg.Source.native(name, to_toml(options)), None, None, None, name)
+
+
+def _of_id(name: str, options: dict[str, Any], how: _How) -> Resolved:
     import gymnasium
 
     def make() -> gymnasium.Env[Any, Any]:
@@ -182,7 +221,7 @@ def _of_id(name: str, options: dict[str, Any], vectorization: str, timeout: floa
 
     with unknown_ids_told(name):
         first = make()
-    return _of_makers(make, GYMNASIUM + name, vectorization, first, timeout)
+    return _of_makers(make, GYMNASIUM + name, first, how)
 
 
 @contextlib.contextmanager
@@ -206,46 +245,50 @@ def unknown_ids_told(name: str) -> Iterator[None]:
         ) from None
 
 
-def _of_makers(
-    make: Make, name: str, vectorization: str, first: gymnasium.Env[Any, Any], timeout: float | None = None
-) -> Resolved:
+def _of_makers(make: Make, name: str, first: gymnasium.Env[Any, Any], how: _How) -> Resolved:
     """An environment that can be made any number of times; `first` is one that is already made."""
     spec = first.spec
-    observations, actions = _codecs(first)
+    codecs = _codecs(first, how.action_masks)
     unused = [first]
-    if vectorization == "async":
+    if how.vectorization == "async":
         unused.pop().close()  # each process makes its own
 
     def group(count: int) -> Any:
-        if vectorization == "async":
-            return VectorGroup(_async([make] * count))
+        if how.vectorization == "async":
+            return VectorGroup(_async([make] * count), codecs[2])
         environments = [unused.pop() if unused else make() for _ in range(count)]
         if len({id(environment) for environment in environments}) < count:
             raise ValueError("env() returned the same environment twice; each call must make a new one")
-        return SyncGroup(environments, observations, actions)
+        return SyncGroup(environments, *codecs)
 
-    return _resolved(group, _description(name, observations, actions, spec), None, observations, actions, timeout)
+    return _resolved(group, _description(name, codecs, spec), None, codecs, how.timeout)
 
 
-def _of_single(env: gymnasium.Env[Any, Any]) -> Resolved:
+def _of_single(env: gymnasium.Env[Any, Any], how: _How) -> Resolved:
     """One environment that belongs to the caller."""
-    observations, actions = _codecs(env)
+    codecs = _codecs(env, how.action_masks)
 
     def group(count: int) -> SyncGroup:
         if count != 1:
             raise ValueError(f"{_name(env)} is one environment, but {count} are needed; give a callable that makes it")
-        return SyncGroup([env], observations, actions, owned=False)
+        return SyncGroup([env], *codecs, owned=False)
 
-    description = _description(_name(env), observations, actions, env.spec)
-    return _resolved(group, description, 1, observations, actions)
+    return _resolved(group, _description(_name(env), codecs, env.spec), 1, codecs)
 
 
-def _codecs(env: Any, prefix: str = "") -> tuple[Observations, Actions]:
-    """How the environment's observations are read, and its actions written."""
-    for name in (f"{prefix}observation_space", f"{prefix}action_space"):
+#: How observations are read, how actions are written, and how action masks are read.
+_Codecs = tuple[Observations, Actions, Masks | None]
+
+
+def _codecs(env: Any, action_masks: str, prefix: str = "") -> _Codecs:
+    names = (f"{prefix}observation_space", f"{prefix}action_space")
+    for name in names:
         if getattr(env, name, None) is None:
             raise TypeError(f"{_name(env)} has no {name}; an environment must set it to a space of Gymnasium")
-    return Observations(getattr(env, f"{prefix}observation_space")), Actions(getattr(env, f"{prefix}action_space"))
+    spaces = getattr(env, names[0]), getattr(env, names[1])
+    actions = Actions(spaces[1])
+    masks = find(action_masks, env, spaces, actions.description)
+    return Observations(spaces[0], None if masks is None else masks.key), actions, masks
 
 
 def _async(makers: list[Make]) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
@@ -278,28 +321,27 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any]) -> Resolved:
-    observations, actions = _codecs(env, "single_")
+def _of_vector(env: gymnasium.vector.VectorEnv[Any, Any, Any], how: _How) -> Resolved:
+    codecs = _codecs(env, how.action_masks, "single_")
     autoreset_mode(env)  # an unknown one is refused here
 
     def group(count: int) -> VectorGroup:
         if count != env.num_envs:
             raise ValueError(f"{_name(env)} has {env.num_envs} environments, and {count} are needed")
-        return VectorGroup(env, owned=False)
+        return VectorGroup(env, codecs[2], owned=False)
 
-    spec = getattr(env, "spec", None)
-    description = _description(_name(env), observations, actions, spec)
-    return _resolved(group, description, int(env.num_envs), observations, actions)
+    description = _description(_name(env), codecs, getattr(env, "spec", None))
+    return _resolved(group, description, int(env.num_envs), codecs)
 
 
 def _resolved(
     make: Callable[[int], Group],
     description: dict[str, Any],
     n_envs: int | None,
-    observations: Observations,
-    actions: Actions,
+    codecs: _Codecs,
     timeout: float | None = None,
 ) -> Resolved:
+    observations, actions, masks = codecs
     groups: list[Group] = []
 
     def group(count: int) -> Group:
@@ -307,11 +349,12 @@ def _resolved(
         return groups[0]
 
     source = _npg.Source(group, description, timeout)
-    return Resolved(source, n_envs, observations, actions, description["id"], groups)
+    return Resolved(source, n_envs, observations, actions, description["id"], groups, masks=masks)
 
 
-def _description(name: str, observations: Observations, actions: Actions, spec: Any) -> dict[str, Any]:
+def _description(name: str, codecs: _Codecs, spec: Any) -> dict[str, Any]:
     """The spec of an environment. It ends its episodes itself, so its time limit is only information."""
+    observations, actions, _ = codecs
     return {
         "id": name,
         "observation": observations.description,

@@ -48,11 +48,12 @@ class Observations:
 
     Args:
         space: the observation space of one environment.
+        without: a key of a Dict space that is no part of the rows.
     """
 
-    def __init__(self, space: gymnasium.Space[Any]) -> None:
+    def __init__(self, space: gymnasium.Space[Any], without: str | None = None) -> None:
         self.space = space
-        self._parts = parts = _parts(space, "the observation space")
+        self._parts = parts = _parts(space, "the observation space", without=without)
         if kind_of(space) in ("Dict", "Tuple"):
             low = np.concatenate([part.low for part in parts]) if parts else np.zeros(0)
             high = np.concatenate([part.high for part in parts]) if parts else np.zeros(0)
@@ -263,12 +264,17 @@ def bounds_of(box: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return low, high
 
 
-def _parts(space: gymnasium.Space[Any], place: str, path: tuple[tuple[Any, bool], ...] = ()) -> list[_Part]:
+def _parts(
+    space: gymnasium.Space[Any], place: str, path: tuple[tuple[Any, bool], ...] = (), without: str | None = None
+) -> list[_Part]:
     kind, found = kind_of(space), space
     spaces: Any = getattr(found, "spaces", None)
     if kind == "Dict":
         return [
-            part for key, inner in spaces.items() for part in _parts(inner, f"{place}[{key!r}]", (*path, (key, False)))
+            part
+            for key, inner in spaces.items()
+            if key != without
+            for part in _parts(inner, f"{place}[{key!r}]", (*path, (key, False)))
         ]
     if kind == "Tuple":
         return [

@@ -69,6 +69,9 @@ class Agent(Scheduled):
         n_envs: number of environments, for ids and callables.
         env_kwargs: options of the environment, if `env` is an id.
         vectorization: `sync` or `async` (processes), for Gymnasium's ids and callables.
+        action_masks: where the environment has action masks: `"method"` (`env.action_masks()`), `"info"`
+            (`info["action_mask"]`), `"observation"` (the key `action_mask` of a Dict), `"none"`, or `"auto"`: the method or
+            the key if there is one. npg's own environments have the option `action_mask` instead.
         threads: worker threads; 0 for all cores. Results do not depend on it.
         preset: whether to use npg's preset for the environment.
         settings: any other settings by their keys, such as `{"algorithm.momentum": 0.9}`. `npg explain` lists the keys.
@@ -113,6 +116,7 @@ class Agent(Scheduled):
         n_envs: int | None = None,
         env_kwargs: Mapping[str, Any] | None = None,
         vectorization: str = "sync",
+        action_masks: str = "auto",
         threads: int | None = None,
         preset: bool = True,
         settings: Mapping[str, Any] | None = None,
@@ -134,7 +138,7 @@ class Agent(Scheduled):
         check_mappings(policy_kwargs=policy_kwargs, env_kwargs=env_kwargs, settings=settings)
         check_numbers(n_steps=n_steps, n_envs=n_envs, sub_sampling_factor=sub_sampling_factor, timeout=timeout)
         check_timeout(timeout)
-        resolved = resolve(env, env_kwargs, vectorization)
+        resolved = resolve(env, env_kwargs, vectorization, action_masks)
         if resolved.n_envs is None and n_envs is None and n_steps is not None:
             n_envs = 1  # as in Stable-Baselines3
         if resolved.n_envs is not None and n_envs not in (None, resolved.n_envs):
@@ -363,6 +367,7 @@ class Agent(Scheduled):
         verbose: int = 0,
         env_kwargs: Mapping[str, Any] | None = None,
         timeout: float | None = 60.0,
+        action_masks: str | None = None,
     ) -> Self:
         """The agent in a file of `save`, in a checkpoint of the program, or in a run's directory (the latest checkpoint).
 
@@ -376,10 +381,12 @@ class Agent(Scheduled):
             env_kwargs: options of the environment, if it has an id. The saved agent's options may be left out, except for those
                 that no file can hold (functions, objects, None). Options that you pass take precedence.
             timeout: as for the constructor.
+            action_masks: as for the constructor; by default as saved.
 
         Raises:
             FileNotFoundError, ValueError: if there is no such file, if it was not written by npg or is damaged, if it belongs
-                to another environment or another algorithm, or if an option of its environment is missing.
+                to another environment or another algorithm, if an option of its environment is missing, or if it was trained
+                with action masks and the environment has none.
         """
         _check_device(device)
         check_timeout(timeout)
@@ -389,11 +396,12 @@ class Agent(Scheduled):
             raise ValueError(
                 f"{file} is an agent of {header['algo'].upper()}; load it with npg.{header['algo'].upper()}.load"
             )
-        resolved = resolve(*wanted(file, header, env, env_kwargs))
+        resolved = resolve(*wanted(file, header, (env, env_kwargs, action_masks)))
         count = tomllib.loads(header["config"])["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
             raise ValueError(f"env has {resolved.n_envs} environments, but the agent in {file} has {count}; {_AS_MANY}")
         agent = cls._of(resolved, trained(file, header, resolved), timeout, verbose)
+        agent._check_masks(resolved)
         agent._lost_functions = [name for name in header["functions"] if name in SCHEDULED]
         return agent
 
@@ -408,26 +416,45 @@ class Agent(Scheduled):
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy.deepcopy: the content of a file of `save`, and the environment with all of its options."""
         resolved = self._resolved
-        environment = resolved.given, resolved.options, resolved.vectorization
+        environment = resolved.given, resolved.options, resolved.vectorization, resolved.action_masks
         with tempfile.TemporaryDirectory() as folder:
             self.save(Path(folder) / "agent")
             content = file_of(Path(folder) / "agent").read_bytes()
         arguments = (type(self), content, environment, self.timeout, self.verbose)
         return _of_bytes, arguments, {"_functions": self._functions, "_lost_functions": self._lost_functions}
 
-    def set_env(self, env: Any, *, env_kwargs: Mapping[str, Any] | None = None, vectorization: str = "sync") -> None:
+    def set_env(
+        self,
+        env: Any,
+        *,
+        env_kwargs: Mapping[str, Any] | None = None,
+        vectorization: str = "sync",
+        action_masks: str | None = None,
+    ) -> None:
         """Continues with another environment of the same spaces (bounds of observations may differ). Its episodes start again,
-        with seeds and noise that no environment before had.
+        with seeds and noise that no environment before had. `action_masks` is as before by default.
 
         Raises:
-            ValueError: for other spaces, or another number of environments.
+            ValueError: for other spaces, for another number of environments, or if the agent was trained with action masks and
+                the environment has none.
         """
-        resolved = resolve(env, env_kwargs, vectorization)
+        resolved = resolve(env, env_kwargs, vectorization, action_masks or self._resolved.action_masks)
         check_spaces(self._resolved, resolved)
+        self._check_masks(resolved)
         count = self.config["rollout"]["n_envs"]
         if resolved.n_envs not in (None, count):
             raise ValueError(f"env has {resolved.n_envs} environments, but this agent has {count}; {_AS_MANY}")
         self._restart(resolved)
+
+    def _check_masks(self, resolved: Resolved) -> None:
+        """Raises a ValueError if the agent was trained with action masks and an environment has none, unless the user says
+        so.
+        """
+        if self._policy.is_masked and resolved.action_masks != "none" and not resolved.has_masks:
+            raise ValueError(
+                f"the agent was trained with action masks, and {resolved.id} has none. Say where they are (action_masks), or "
+                "pass action_masks='none' to continue without"
+            )
 
     def _restart(self, resolved: Resolved) -> None:
         """Continues with episodes that start again."""
@@ -454,7 +481,11 @@ class VPG(Agent):
 
 
 def _of_bytes(
-    cls: type[Agent], content: bytes, environment: tuple[Any, dict[str, Any], str], timeout: float | None, verbose: int
+    cls: type[Agent],
+    content: bytes,
+    environment: tuple[Any, dict[str, Any], str, str],
+    timeout: float | None,
+    verbose: int,
 ) -> Agent:
     resolved = resolve(*environment)
     with tempfile.TemporaryDirectory() as folder:

@@ -41,6 +41,8 @@ def space_of(description: tuple[Any, ...]) -> spaces.Space[Any]:
 class NativeVectorEnv(_VectorEnv):
     """Native environments that step together on all cores. Episodes are truncated at the environment's time limit.
 
+    Environments with action masks (option `action_mask`) have the method `action_masks()`, shape (num_envs, values).
+
     Args:
         name: id of a native environment.
         num_envs: the number of environments.
@@ -52,7 +54,10 @@ class NativeVectorEnv(_VectorEnv):
 
     def __init__(self, name: str, num_envs: int = 1, autoreset_mode: Any = "NEXT_STEP", **options: Any) -> None:
         self._name, self._options = name, to_toml(options)
-        spec = _npg.Source.native(name, self._options).spec
+        source = _npg.Source.native(name, self._options)
+        spec = source.spec
+        if source.has_native_masks(self._options):  # others have no such method
+            self.action_masks = self._action_masks
         self.num_envs = num_envs
         self.closed, self.viewer = False, None  # Gymnasium before 1.0 reads them
         self.single_observation_space = space_of(spec["observation"])
@@ -144,6 +149,15 @@ class NativeVectorEnv(_VectorEnv):
         self._ended = np.zeros(self.num_envs, bool) if reset_ended else ended
         return self._observations(), rewards, terminated, truncated, infos
 
+    def _action_masks(self) -> NDArray[np.bool_]:
+        """Which values of the next action are allowed, shape (num_envs, values). After the end of an episode, and until the next
+        one begins, those of the state before.
+        """
+        masks = None if self._group is None else self._group.action_masks()
+        if masks is None:
+            raise RuntimeError("action_masks() before reset()")
+        return masks
+
     def _check_actions(self, actions: NDArray[Any]) -> None:
         """Checks the actions, because the extension module does not."""
         space = self.action_space
@@ -173,7 +187,7 @@ class NativeVectorEnv(_VectorEnv):
 
 
 class NativeEnv(gymnasium.Env[Any, Any]):
-    """One native environment.
+    """One native environment. With action masks, it has the method `action_masks()`, shape (values,).
 
     Args:
         name: id of a native environment.
@@ -190,6 +204,12 @@ class NativeEnv(gymnasium.Env[Any, Any]):
         self._vector = NativeVectorEnv(name, 1, "DISABLED", **options)
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
+        if hasattr(self._vector, "action_masks"):
+            self.action_masks = self._action_masks
+
+    def _action_masks(self) -> NDArray[np.bool_]:
+        mask: NDArray[np.bool_] = self._vector.action_masks()[0]
+        return mask
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Any, Info]:
         """Starts an episode. `options` are those of `NativeVectorEnv`, for one environment."""

@@ -2,7 +2,8 @@
 
 `policy` is `agent.policy`: its parameters are one flat vector, `policy.theta`, shape (p,). Observations have shape
 (n, d), one row per state, as the environment returns them (flattened; a Discrete space has one column with the index). The
-policy normalizes them itself. Actions have shape (n, k) and are *raw*, as drawn from the distribution, before they are clipped
+policy normalizes them itself. `action_masks` has the action mask of each state, shape (n, values), for a policy that was trained with
+masks. Actions have shape (n, k) and are *raw*, as drawn from the distribution, before they are clipped
 or rescaled to the action space. Everything is float64, and divergences and entropies are in nats.
 
 >>> import numpy as np, npg
@@ -43,6 +44,13 @@ def _states(observations: ArrayLike) -> NDArray[Any]:
     return rows.reshape(-1, 1) if rows.ndim == 1 else rows
 
 
+def _masks(policy: Any, action_masks: ArrayLike | None, states: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """The mask of each state, if the caller gives them."""
+    if action_masks is None:
+        return None
+    return flags(action_masks, "action_masks", (len(states), _checked(policy).mask_len))
+
+
 def _checked(policy: Any) -> _npg.Policy:
     """The policy, if it is one."""
     if not isinstance(policy, _npg.Policy):
@@ -65,7 +73,9 @@ def _vector(values: ArrayLike, what: str) -> Vector:
     return vector.reshape(-1)
 
 
-def fisher_product(policy: _npg.Policy, observations: ArrayLike, v: ArrayLike) -> Vector:
+def fisher_product(
+    policy: _npg.Policy, observations: ArrayLike, v: ArrayLike, *, action_masks: ArrayLike | None = None
+) -> Vector:
     """F v with F = E_s[ J^T M J ], J the Jacobian of the network's outputs and M the Fisher metric of the action
     distribution in its outputs (the exact expectation over actions, not a sample). Kakade 2001, eq. 2; Schraudolph 2002.
 
@@ -73,11 +83,13 @@ def fisher_product(policy: _npg.Policy, observations: ArrayLike, v: ArrayLike) -
         policy: the policy.
         observations: states, shape (n, d).
         v: a vector of parameters, shape (p,).
+        action_masks: shape (n, values).
 
     Returns:
         Shape (p,). Passes are float32, so its relative error is about 1e-6.
     """
-    return _npg.fisher_product(_checked(policy), _states(observations), _vector(v, "v"))
+    rows = _states(observations)
+    return _npg.fisher_product(_checked(policy), rows, _vector(v, "v"), _masks(policy, action_masks, rows))
 
 
 def policy_gradient(
@@ -86,6 +98,8 @@ def policy_gradient(
     actions: ArrayLike,
     advantages: ArrayLike,
     entropy_coefficient: float = 0.0,
+    *,
+    action_masks: ArrayLike | None = None,
 ) -> Vector:
     """g = E[ grad log pi(a|s) A ] + c grad E[ H(pi(.|s)) ], means over the rows. Sutton 2000, theorem 1.
 
@@ -95,13 +109,15 @@ def policy_gradient(
         actions: raw actions, shape (n, k).
         advantages: A, shape (n,), used as they are.
         entropy_coefficient: c.
+        action_masks: shape (n, values).
 
     Returns:
         Shape (p,).
     """
     rows, taken = _states(observations), _rows(actions, "actions")
     c = _real("entropy_coefficient", entropy_coefficient)
-    return _npg.policy_gradient(_checked(policy), rows, taken, _vector(advantages, "advantages"), c)
+    masks = _masks(policy, action_masks, rows)
+    return _npg.policy_gradient(_checked(policy), rows, taken, _vector(advantages, "advantages"), c, masks)
 
 
 def conjugate_gradient(
@@ -151,19 +167,29 @@ def step_size(kl_step: float, x_f_x: float) -> float:
     return _npg.step_size(_real("kl_step", kl_step), _real("x_f_x", x_f_x))
 
 
-def log_prob(policy: _npg.Policy, observations: ArrayLike, actions: ArrayLike) -> Vector:
+def log_prob(
+    policy: _npg.Policy, observations: ArrayLike, actions: ArrayLike, *, action_masks: ArrayLike | None = None
+) -> Vector:
     """log pi(a|s) of each row, shape (n,); a log density for real actions.
 
     Args:
         policy: the policy.
         observations: states, shape (n, d).
         actions: raw actions, shape (n, k).
+        action_masks: shape (n, values).
     """
-    return _npg.log_prob(_checked(policy), _states(observations), _rows(actions, "actions"))
+    rows = _states(observations)
+    return _npg.log_prob(_checked(policy), rows, _rows(actions, "actions"), _masks(policy, action_masks, rows))
 
 
 def compare(
-    policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike, actions: ArrayLike, advantages: ArrayLike
+    policy: _npg.Policy,
+    theta: ArrayLike,
+    observations: ArrayLike,
+    actions: ArrayLike,
+    advantages: ArrayLike,
+    *,
+    action_masks: ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Compares the policy with parameters `theta` with `policy`: means over the states.
 
@@ -173,6 +199,7 @@ def compare(
         observations: states, shape (n, d).
         actions: raw actions of pi, shape (n, k).
         advantages: A of pi, shape (n,).
+        action_masks: shape (n, values).
 
     Returns:
         `surrogate` E[ (pi'/pi - 1) A ] (Schulman 2015, eq. 14), `kl` KL(pi || pi'), `kl_max` its largest of a state,
@@ -180,20 +207,26 @@ def compare(
         pi' and `entropy_old` of pi.
     """
     rows, taken = _states(observations), _rows(actions, "actions")
-    return _npg.compare(_checked(policy), _vector(theta, "theta"), rows, taken, _vector(advantages, "advantages"))
+    weights, masks = _vector(advantages, "advantages"), _masks(policy, action_masks, rows)
+    return _npg.compare(_checked(policy), _vector(theta, "theta"), rows, taken, weights, masks)
 
 
-def kl(policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike) -> float:
+def kl(
+    policy: _npg.Policy, theta: ArrayLike, observations: ArrayLike, *, action_masks: ArrayLike | None = None
+) -> float:
     """Mean KL(pi || pi') over the states, nats, in closed form; pi' has parameters `theta`.
 
     Args:
         policy: the old policy pi.
         theta: parameters of pi', shape (p,).
         observations: states, shape (n, d).
+        action_masks: shape (n, values).
     """
     rows = _states(observations)
-    actions = np.zeros((len(rows), _checked(policy).sizes[1]))
-    return float(_npg.compare(_checked(policy), _vector(theta, "theta"), rows, actions, np.zeros(len(rows)))["kl"])
+    actions, masks = np.zeros((len(rows), _checked(policy).sizes[1])), _masks(policy, action_masks, rows)
+    return float(
+        _npg.compare(_checked(policy), _vector(theta, "theta"), rows, actions, np.zeros(len(rows)), masks)["kl"]
+    )
 
 
 def gae(

@@ -435,3 +435,32 @@ BROKEN += [
     (box_action(0.5, 0.5), {"action-constant"}),
     (box_action(-2, 2, np.int64), {"action-integer"}),
 ]
+
+
+def masked(given: Any) -> Any:
+    """A walk whose method `action_masks` returns this, or what this function returns."""
+
+    class MaskedWalk(Walk):
+        def action_masks(self) -> Any:
+            return given() if callable(given) else given
+
+    return MaskedWalk
+
+
+def raises() -> Any:
+    raise KeyError("legal moves")
+
+
+class NoMethod(Walk):
+    action_masks = (True, True)
+
+
+BROKEN += [
+    (masked(np.ones(3, bool)), {"mask-shape"}),
+    (masked(np.array([1, 2])), {"mask-values"}),
+    (masked("left"), {"mask-values"}),
+    (masked(np.zeros(2, bool)), {"mask-forbids-all"}),
+    (masked(None), {"mask-missing"}),
+    (masked(raises), {"mask-raised"}),
+    (NoMethod, {"mask-unusable"}),
+]

@@ -21,6 +21,7 @@ import broken_envs
 import broken_vectors
 import good_envs
 import gymnasium
+import masked_envs
 import numpy as np
 import pytest
 from gymnasium import spaces, wrappers
@@ -53,6 +54,25 @@ def test_every_code_is_provoked() -> None:
     for _, expected in broken_envs.BROKEN + broken_vectors.ALL_BROKEN:
         provoked |= expected
     assert provoked | {"timeout", "close-raised"} == set(CODES)
+
+
+@pytest.mark.parametrize("place", ["method", "info", "observation"])
+def test_a_check_plays_allowed_actions_only(place: str) -> None:
+    """A forbidden action raises there, and everything that is checked obeys the masks."""
+    choice = "info" if place == "info" else "auto"
+    for action in masked_envs.ACTIONS:
+        report = check_env(partial(masked_envs.Forbidding, place, action), action_masks=choice, steps=200)
+        assert report.findings == [] and "action_mask" in str(report.facts.action_masks), str(report)
+    makers = [partial(masked_envs.Forbidding, place, lane=lane) for lane in range(2)]
+    for mode in getattr(gymnasium.vector, "AutoresetMode", ()):
+        report = check_env(
+            partial(gymnasium.vector.SyncVectorEnv, makers, autoreset_mode=mode), action_masks=choice, steps=200
+        )
+        assert report.findings == [] and "action_mask" in str(report.facts.action_masks), str(report)
+    if place == "info":
+        report = check_env(partial(masked_envs.Forbidding, place))
+        assert codes(report) == {"step-raised"} and "only with action_masks='info'" in str(report.facts.action_masks)
+        assert check_env("Taxi-v4", action_masks="info", steps=300).ok
 
 
 def wrapped(name: str, wrapper: Any, **arguments: Any) -> Any:
@@ -358,6 +378,10 @@ def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit codes, arguments of the environment, JSON."""
     assert main(["gym:Pendulum-v1", "--steps", "30", "--env-arg", "g=9.81", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["facts"]["environment"] == "Pendulum-v1"
+    assert main(["Taxi-v4", "--action-masks", "info", "--steps", "30"]) == 0
+    assert "masks        info['action_mask']" in capsys.readouterr().out
+    assert main(["CartPole-v1", "--action-masks", "method", "--steps", "30"]) == 1
+    assert "mask-unusable" in capsys.readouterr().out
     assert main(["NoSuch-v0"]) == 1
     assert "cannot-make" in capsys.readouterr().out
     assert main(["Pendulum-v1", "--env-arg", "gravity=9.81"]) == 1

@@ -35,15 +35,15 @@ def drive(group: Any, count: int) -> list[list[Transition]]:
     taken: list[list[Transition]] = [[] for _ in range(LANES)]
     seen: list[Any] = []
     for lane in range(LANES):
-        seen.append(np.array(group.reset(lane, 100 + lane)))
+        seen.append(np.array(group.reset(lane, 100 + lane)[0]))
     while min(map(len, taken)) < count:
         # A group of single environments is also asked for some of them only.
         lanes = list(range(LANES))
         if not group.steps_together and len(taken[0]) % 4 == 3:
             lanes = [0, 2]
         which = None if len(lanes) == LANES else np.array(lanes)
-        rows, rewards, endings = group.step(which, np.zeros((len(lanes), 1), np.int64))
-        assert rewards.dtype == np.float64 and endings.dtype == np.uint8 and len(rows) == len(lanes)
+        rows, rewards, endings, masks = group.step(which, np.zeros((len(lanes), 1), np.int64))
+        assert masks is None and rewards.dtype == np.float64 and endings.dtype == np.uint8 and len(rows) == len(lanes)
         rows = rows.copy()
         for row, lane in enumerate(lanes):
             if endings[row] == BEGAN:
@@ -52,7 +52,7 @@ def drive(group: Any, count: int) -> list[list[Transition]]:
             taken[lane].append((seen[lane].tolist(), float(rewards[row]), int(endings[row]), rows[row].tolist()))
             seen[lane] = rows[row]
             if endings[row] != RUNNING:
-                first = group.reset(lane, None)
+                first, _ = group.reset(lane, None)
                 seen[lane] = None if first is None else np.array(first)
     return taken
 

@@ -12,6 +12,9 @@ use npg::config::AlgorithmName;
 
 pub(crate) use exact::{ConvergenceArgs, FieldArgs, KakadeArgs, MdpArgs, Spaced, TheoryArgs};
 
+/// Where action masks can be (`python/npg/_masks.py`).
+const MASKS: [&str; 5] = ["auto", "method", "info", "observation", "none"];
+
 /// Natural policy gradient: reinforcement learning with steps measured in KL divergence.
 #[derive(Parser)]
 #[command(name = "npg", version, max_term_width = 100, arg_required_else_help = true, disable_help_subcommand = true)]
@@ -121,6 +124,9 @@ pub(crate) struct TrainArgs {
     /// How environments of Gymnasium step: one after the other, or in processes [env.vectorization]
     #[arg(long, value_name = "HOW", value_parser = PossibleValuesParser::new(["sync", "async"]))]
     pub(crate) vectorization: Option<String>,
+    /// Where environments of Gymnasium have action masks [env.action_masks]
+    #[arg(long, value_name = "HOW", value_parser = PossibleValuesParser::new(MASKS))]
+    pub(crate) action_masks: Option<String>,
     /// Seconds that one call into an environment of Gymnasium may take, inf for no limit [env.timeout_seconds, 60]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub(crate) env_timeout: Option<f64>,

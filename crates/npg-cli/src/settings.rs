@@ -36,6 +36,9 @@ fn layers(args: &TrainArgs) -> npg::Result<Layers> {
     if let Some(how) = &args.vectorization {
         layers.flag("--vectorization", "env.vectorization", how.as_str());
     }
+    if let Some(place) = &args.action_masks {
+        layers.flag("--action-masks", "env.action_masks", place.as_str());
+    }
     if let Some(seconds) = args.env_timeout {
         layers.flag("--env-timeout", "env.timeout_seconds", seconds);
     }

@@ -76,6 +76,8 @@ fn help() {
                                  repeated [env.KEY]
           --vectorization <HOW>  How environments of Gymnasium step: one after the other, or in
                                  processes [env.vectorization] [possible values: sync, async]
+          --action-masks <HOW>   Where environments of Gymnasium have action masks [env.action_masks]
+                                 [possible values: auto, method, info, observation, none]
           --env-timeout <S>      Seconds that one call into an environment of Gymnasium may take, inf
                                  for no limit [env.timeout_seconds, 60]
           --out <DIR>            Directory of the run, in which a folder seed-<S> is made [default:

@@ -2,10 +2,11 @@
 
 use npg::advantage::{Segment, SegmentEnd};
 use npg::env::ActionRows;
+use npg::policy::Masks;
 use npg::problem::{PolicySnapshot, States, Surrogate};
 use npg::solve::CgOptions;
 use npg::trust_region::Comparison;
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -51,27 +52,54 @@ fn samples(
     Ok((inputs, actions))
 }
 
-fn states(given: &policy::States) -> States<'_> {
-    States::of(given.inputs())
+/// Action masks of shape (rows, values), as `npg.functional` takes them.
+type GivenMasks<'py> = Option<PyReadonlyArray2<'py, bool>>;
+
+/// The masks of the states, checked.
+fn read_masks(policy: &Policy, given: &GivenMasks<'_>, rows: usize) -> PyResult<Option<Masks>> {
+    let (inner, values) = (&policy.inner, policy.inner.distribution.mask_len());
+    let Some(given) = given else {
+        let missing = "the policy was trained with action masks: pass action_masks";
+        return if inner.is_masked { Err(mistake(missing)) } else { Ok(None) };
+    };
+    if values == 0 || given.shape() != [rows, values] {
+        return Err(mistake(format!("action_masks has shape {:?}; it must have [{rows}, {values}]", given.shape())));
+    }
+    let mut masks = Masks::new(inner, rows);
+    for (row, mask) in given.as_slice()?.chunks_exact(values).enumerate() {
+        let check = inner.distribution.check_mask(mask);
+        check.map_err(|message| mistake(format!("action_masks[{row}]: {message}")))?;
+        masks.row_mut(row).copy_from_slice(mask);
+    }
+    Ok(Some(masks))
+}
+
+fn states<'a>(given: &'a policy::States, masks: &'a Option<Masks>) -> States<'a> {
+    States { masks: masks.as_ref(), ..States::of(given.inputs()) }
 }
 
 /// F v: see `npg.functional.fisher_product`.
 #[pyfunction]
+#[pyo3(signature = (policy, observations, v, masks = None))]
 pub(crate) fn fisher_product<'py>(
     py: Python<'py>,
     policy: &Policy,
     observations: &Bound<'py, PyAny>,
     v: &Bound<'py, PyAny>,
+    masks: GivenMasks<'py>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let inputs = policy.inputs(observations)?;
+    let masks = read_masks(policy, &masks, inputs.inputs().rows())?;
     let v = Doubles::vector(v, policy.inner.theta.len(), "v")?;
     let (inner, v) = (&policy.inner, v.values());
-    let product = py.detach(|| on_all_cores(|| PolicySnapshot::new(inner, states(&inputs), 1.0).fisher_product(v)))?;
+    let product =
+        py.detach(|| on_all_cores(|| PolicySnapshot::new(inner, states(&inputs, &masks), 1.0).fisher_product(v)))?;
     Ok(product.into_pyarray(py))
 }
 
 /// g: see `npg.functional.policy_gradient`.
 #[pyfunction]
+#[pyo3(signature = (policy, observations, taken, advantages, entropy_coefficient, masks = None))]
 pub(crate) fn policy_gradient<'py>(
     py: Python<'py>,
     policy: &Policy,
@@ -79,13 +107,15 @@ pub(crate) fn policy_gradient<'py>(
     taken: &Bound<'py, PyAny>,
     advantages: &Bound<'py, PyAny>,
     entropy_coefficient: f64,
+    masks: GivenMasks<'py>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let (inputs, actions) = samples(policy, observations, taken)?;
+    let masks = read_masks(policy, &masks, inputs.inputs().rows())?;
     let advantages = Doubles::vector(advantages, inputs.inputs().rows(), "advantages")?;
     let (inner, advantages) = (&policy.inner, advantages.values());
     let gradient = py.detach(|| {
         on_all_cores(|| {
-            let at = PolicySnapshot::new(inner, states(&inputs), 1.0);
+            let at = PolicySnapshot::new(inner, states(&inputs, &masks), 1.0);
             at.policy_gradient(&actions, advantages, entropy_coefficient)
         })
     })?;
@@ -94,17 +124,20 @@ pub(crate) fn policy_gradient<'py>(
 
 /// log pi(a|s): see `npg.functional.log_prob`.
 #[pyfunction]
+#[pyo3(signature = (policy, observations, taken, masks = None))]
 pub(crate) fn log_prob<'py>(
     py: Python<'py>,
     policy: &Policy,
     observations: &Bound<'py, PyAny>,
     taken: &Bound<'py, PyAny>,
+    masks: GivenMasks<'py>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let (inputs, actions) = samples(policy, observations, taken)?;
+    let masks = read_masks(policy, &masks, inputs.inputs().rows())?;
     let inner = &policy.inner;
     let values: Vec<f64> = py.detach(|| {
         on_all_cores(|| {
-            let at = PolicySnapshot::new(inner, states(&inputs), 1.0);
+            let at = PolicySnapshot::new(inner, states(&inputs, &masks), 1.0);
             (0..at.rows()).map(|row| inner.distribution.log_prob(at.outputs(row), actions.row(row))).collect()
         })
     })?;
@@ -113,6 +146,7 @@ pub(crate) fn log_prob<'py>(
 
 /// Compares the policy with parameters `theta` with the policy: see `npg.functional.compare`.
 #[pyfunction]
+#[pyo3(signature = (policy, theta, observations, taken, advantages, masks = None))]
 pub(crate) fn compare<'py>(
     py: Python<'py>,
     policy: &Policy,
@@ -120,14 +154,17 @@ pub(crate) fn compare<'py>(
     observations: &Bound<'py, PyAny>,
     taken: &Bound<'py, PyAny>,
     advantages: &Bound<'py, PyAny>,
+    masks: GivenMasks<'py>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let (inputs, actions) = samples(policy, observations, taken)?;
+    let masks = read_masks(policy, &masks, inputs.inputs().rows())?;
     let advantages = Doubles::vector(advantages, inputs.inputs().rows(), "advantages")?;
     let theta = Doubles::vector(theta, policy.inner.theta.len(), "theta")?;
     let (inner, advantages, theta) = (&policy.inner, advantages.values(), theta.values());
     let surrogate = Surrogate { actions: &actions, advantages, entropy: 0.0, discounts: None };
-    let comparison =
-        py.detach(|| on_all_cores(|| PolicySnapshot::new(inner, states(&inputs), 1.0).compare(theta, surrogate)))?;
+    let comparison = py.detach(|| {
+        on_all_cores(|| PolicySnapshot::new(inner, states(&inputs, &masks), 1.0).compare(theta, surrogate))
+    })?;
     let Comparison { surrogate, kl, kl_max, kl_reverse, tv, tv_max, tv_exact, entropy, entropy_old, .. } = comparison;
     let fields = PyDict::new(py);
     for (name, value) in [

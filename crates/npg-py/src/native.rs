@@ -127,6 +127,18 @@ impl NativeGroup {
         matrix(py, &observations.concat(), width)
     }
 
+    /// The action masks of the current states, shape (environments, values), or None if the environments have none. They are
+    /// known after a reset. After the end of an episode, the mask is that of the state before.
+    fn action_masks<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray2<bool>>>> {
+        let width = self.action.mask_len();
+        let rows = |Chunk { episodes, .. }: &Chunk| -> Option<Vec<bool>> {
+            let masks: Option<Vec<&[bool]>> = (0..episodes.len()).map(|env| episodes.action_mask(env)).collect();
+            masks.map(|masks| masks.concat())
+        };
+        let masks: Option<Vec<Vec<bool>>> = self.chunks().iter().map(rows).collect();
+        masks.map(|masks| matrix(py, &masks.concat(), width)).transpose()
+    }
+
     /// Starts an episode in environment `index` in the given state, and returns its first observation.
     fn begin_at<'py>(
         &mut self,

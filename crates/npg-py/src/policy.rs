@@ -4,7 +4,7 @@ use npg::env::ActionRows;
 use npg::network::kernels::Matrix;
 use npg::policy::{Actor, HeldNoise, Inputs, Observations, Policy as Inner, WIDE};
 use npg::random::{Purpose, Stream};
-use numpy::{IntoPyArray, PyArray1, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PySlice;
 
@@ -115,13 +115,17 @@ fn for_each_row(
 
 #[pymethods]
 impl Policy {
-    /// Executed actions, shape (rows, columns), int64 or float64, for observations of shape (rows, numbers of one).
+    /// Executed actions, shape (rows, columns), int64 or float64, for observations of shape (rows, numbers of one). `masks` has
+    /// the action masks, shape (rows, values).
+    #[pyo3(signature = (observations, deterministic, masks = None))]
     fn act<'py>(
         &mut self,
         py: Python<'py>,
         observations: &Bound<'py, PyAny>,
         deterministic: bool,
+        masks: Option<PyReadonlyArray2<'py, bool>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let masks = masks.as_ref().map(|masks| Ok::<_, PyErr>((masks.as_slice()?, masks.shape()[1]))).transpose()?;
         let mut actor: Option<Actor<'_>> = None; // as large as the first part, which is the largest
         let mut chosen = ActionRows::zeros(self.inner.distribution.width(), 0);
         let (inner, stream, noise) = (&self.inner, &mut self.stream, &mut self.noise);
@@ -132,6 +136,14 @@ impl Policy {
                 actor.observe(row, observation);
             })?;
             actor.infer(count);
+            if let Some((masks, values)) = masks {
+                for row in 0..count {
+                    let mask = masks.get((first + row) * values..).and_then(|rest| rest.get(..values)).unwrap_or(&[]);
+                    let check = inner.distribution.check_mask(mask);
+                    check.map_err(|message| mistake(format!("action_masks[{}]: {message}", first + row)))?;
+                    actor.forbid(row, mask);
+                }
+            }
             noise.resize(noise.len().max(first + count), HeldNoise::default());
             for (row, noise) in noise[first..first + count].iter_mut().enumerate() {
                 if deterministic {
@@ -180,6 +192,18 @@ impl Policy {
         let moments = self.inner.encoder.normalizer.as_ref()?.moments();
         let stds: Vec<f64> = (0..moments.mean.len()).map(|j| moments.variance(j).sqrt()).collect();
         Some((moments.mean.clone().into_pyarray(py), stds.into_pyarray(py)))
+    }
+
+    /// Whether it was trained with action masks.
+    #[getter]
+    fn is_masked(&self) -> bool {
+        self.inner.is_masked
+    }
+
+    /// The number of values of an action mask.
+    #[getter]
+    fn mask_len(&self) -> usize {
+        self.inner.distribution.mask_len()
     }
 
     /// A copy with its own parameters.

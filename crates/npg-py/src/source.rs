@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! steps_together                       whether it can only step all environments at once
-//! reset(index, seed) -> array | None   first observation; None if the next step starts the episode
-//! step(which | None, actions) -> (observations, rewards, endings)
+//! reset(index, seed) -> (array | None, mask | None)   first observation, None if the next step starts the episode; action mask
+//! step(which | None, actions) -> (observations, rewards, endings, masks | None)
 //! take_measures() -> [(name, sum, count)]
 //! at                                   the environment of the call that raised
 //! calls                                calls into single environments so far
@@ -14,8 +14,8 @@
 
 use std::sync::Arc;
 
-use npg::env::{ActionRows, Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec};
-use npg::random::Stream;
+use npg::env::{ActionRows, Actions, Ending, EnvGroup, EnvSource, Episodes, Fault, Measure, Outcome, Space, Spec};
+use npg::random::{Purpose, Stream};
 use numpy::PyArray1;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -54,6 +54,22 @@ impl Source {
         let options: toml::Table = options.parse().map_err(|error| mistake(format!("env: {error}")))?;
         let source = npg::env::registry::make(id, &options).map_err(|error| exception(&error))?;
         Ok(Self { make: None, spec: source.spec(), timeout: None })
+    }
+
+    /// Whether the episodes of native environments have action masks. Those of environments in Python are not looked at.
+    fn has_native_masks(&self, options: &str) -> PyResult<bool> {
+        let options: toml::Table = options.parse().map_err(|error| mistake(format!("env: {error}")))?;
+        if self.make.is_some() {
+            return Ok(false);
+        }
+        let begun = || -> npg::Result<bool> {
+            let source = npg::env::registry::make(&self.spec.id, &options)?;
+            let streams = vec![Stream::new(0, Purpose::Environment, 0)];
+            let mut episodes = Episodes::new(source.as_ref(), &source.spec(), 0, streams)?;
+            episodes.begin(0)?;
+            Ok(episodes.has_masks())
+        };
+        begun().map_err(|error| exception(&error))
     }
 
     /// The fixed properties of the environments, in the form of [`Source::new`].
@@ -101,9 +117,11 @@ impl EnvSource for PythonSource {
             step: 0,
             message: fault.message,
         })?;
-        let width = self.spec.observation.len();
+        let (width, mask_len) = (self.spec.observation.len(), self.spec.action.mask_len());
         let (link, seeded) = (Arc::clone(&self.link), vec![false; count]);
-        Ok(Box::new(PythonGroup { object, count, width, together, link, seeded, seen: Vec::new() }))
+        let (masks, has_masks) = (vec![true; count * mask_len], false);
+        let seen = Vec::new();
+        Ok(Box::new(PythonGroup { object, count, width, together, link, seeded, seen, masks, mask_len, has_masks }))
     }
 
     /// All environments share one lock, so one group of them is enough.
@@ -131,6 +149,27 @@ struct PythonGroup {
     seeded: Vec<bool>,
     /// A buffer for observations, which is sent to the thread that makes the call and comes back.
     seen: Vec<f64>,
+    /// The action masks of the current observations, one row per environment. They are read if `has_masks`.
+    masks: Vec<bool>,
+    mask_len: usize,
+    has_masks: bool,
+}
+
+impl PythonGroup {
+    fn set_mask(&mut self, index: usize, mask: &[bool]) {
+        self.masks[index * self.mask_len..][..self.mask_len].copy_from_slice(mask);
+        self.has_masks = true;
+    }
+}
+
+/// Action masks with `length` values, if there are any.
+fn read_masks(masks: &Bound<'_, PyAny>, length: usize) -> PyResult<Option<Vec<bool>>> {
+    if masks.is_none() || length == 0 {
+        return Ok(None);
+    }
+    let mut values = vec![0.0; length];
+    read(masks, &mut values, "the action masks")?;
+    Ok(Some(values.into_iter().map(|value| value != 0.0).collect()))
 }
 
 impl EnvGroup for PythonGroup {
@@ -141,17 +180,20 @@ impl EnvGroup for PythonGroup {
     fn reset(&mut self, index: usize, rng: &mut Stream, observation: &mut [f64]) -> Result<(), Fault> {
         // As Gymnasium recommends, only the first reset has a seed.
         let seed = (!std::mem::replace(&mut self.seeded[index], true)).then(|| rng.below(1 << 31));
-        let width = observation.len();
-        let first = self.link.call(&self.object, move |object| {
-            let first = object.call_method1(pyo3::intern!(object.py(), "reset"), (index, seed))?;
+        let (width, mask_len) = (observation.len(), self.mask_len);
+        let (first, mask) = self.link.call(&self.object, move |object| {
+            let result = object.call_method1(pyo3::intern!(object.py(), "reset"), (index, seed))?;
+            let (first, mask): (Bound<'_, PyAny>, Bound<'_, PyAny>) = result.extract()?;
+            let mask = read_masks(&mask, mask_len)?;
             if first.is_none() {
-                return Ok(None);
+                return Ok((None, mask));
             }
             let mut seen = vec![0.0; width];
             read(&first, &mut seen, "the observation of reset()")?;
-            Ok(Some(seen))
+            Ok((Some(seen), mask))
         })?;
         first.iter().for_each(|first| observation.copy_from_slice(first));
+        mask.iter().for_each(|mask| self.set_mask(index, mask));
         Ok(())
     }
 
@@ -168,21 +210,24 @@ impl EnvGroup for PythonGroup {
         seen.resize(observations.len(), 0.0);
         let mut chosen = ActionRows::zeros(actions.width(), 0);
         chosen.append(actions);
-        let which = (which.len() < self.count).then(|| which.to_vec());
-        let rows = outcomes.len();
-        let (seen, rewards, endings) = self.link.call(&self.object, move |object| {
+        let some = (which.len() < self.count).then(|| which.to_vec());
+        let (rows, mask_len) = (outcomes.len(), self.mask_len);
+        let (seen, rewards, endings, masks) = self.link.call(&self.object, move |object| {
             let py = object.py();
-            let which = which.map(|which| PyArray1::from_vec(py, which));
+            let which = some.map(|which| PyArray1::from_vec(py, which));
             let result = object.call_method1(pyo3::intern!(py, "step"), (which, action_array(py, chosen.all())?))?;
-            let (found, rewards, endings): (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>) = result.extract()?;
+            let [found, rewards, endings, masks]: [Bound<'_, PyAny>; 4] = result.extract()?;
             read(&found, &mut seen, "the observations of step()")?;
             let rewards = Doubles::vector(&rewards, rows, "the rewards of step()")?.values().to_vec();
             let mut ended = vec![0.0; rows];
             read(&endings, &mut ended, "the endings of step()")?;
-            Ok((seen, rewards, ended))
+            Ok((seen, rewards, ended, read_masks(&masks, rows * mask_len)?))
         })?;
         observations.copy_from_slice(&seen);
         self.seen = seen;
+        if let Some(masks) = masks {
+            which.iter().zip(masks.chunks_exact(mask_len)).for_each(|(&index, mask)| self.set_mask(index, mask));
+        }
         for ((outcome, reward), ending) in outcomes.iter_mut().zip(rewards).zip(endings) {
             let ending = match ending as u8 {
                 0 => Ending::Running,
@@ -193,6 +238,13 @@ impl EnvGroup for PythonGroup {
             *outcome = Outcome { reward, ending };
         }
         Ok(())
+    }
+
+    fn action_mask(&self, index: usize, mask: &mut [bool]) -> bool {
+        if self.has_masks {
+            mask.copy_from_slice(&self.masks[index * self.mask_len..][..self.mask_len]);
+        }
+        self.has_masks
     }
 
     fn save(&self, _index: usize) -> Option<Vec<f64>> {

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from npg import _npg
+from npg._acting import Acting
 from npg._arguments import acting, path_of, truth, whole
 from npg._arrays import doubles, flag, flags, number
-from npg._groups import autoreset_mode, of_reset, of_step
+from npg._groups import autoreset_mode, of_first, of_step
+from npg._masks import SingleReader, VectorReader, check_choice, find
 from npg._sources import unknown_ids_told
+from npg._spaces import describe
 from npg._warnings import TrainingWarning
 from npg.callbacks.base import BaseCallback, ConvertCallback, EventCallback, as_callback
 
@@ -35,6 +40,7 @@ def evaluate_policy(
     seed: int | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
     max_episode_steps: int | None = None,
+    action_masks: str | None = None,
 ) -> Any:
     """Runs whole episodes.
 
@@ -52,9 +58,13 @@ def evaluate_policy(
         env_kwargs: options of the environment, if `env` is an id.
         max_episode_steps: an episode that has not ended after this many steps is cut, with a warning. The default is 50,000, or
             the environment's registered limit if that is longer, as in `npg eval`.
+        action_masks: where the environment has action masks, as for an agent's constructor; by default as the agent was told.
 
     Returns:
         (mean, standard deviation) of the returns, or (returns, lengths).
+
+    Raises:
+        ValueError: if the model was trained with action masks and the environment has none.
 
     Warns:
         TrainingWarning: if episodes were cut.
@@ -69,7 +79,8 @@ def evaluate_policy(
     try:
         episodes = _episodes_of_vector if hasattr(made, "num_envs") else _episodes
         longest = _longest(made) if max_episode_steps is None else max_episode_steps
-        returns, lengths, cut = episodes(model, made, n_eval_episodes, (deterministic, seed), longest)
+        actor = _Actor(model, made, deterministic, action_masks)
+        returns, lengths, cut = episodes(actor, made, n_eval_episodes, seed, longest)
     finally:
         if is_ours:
             made.close()
@@ -92,15 +103,84 @@ def _longest(env: Any) -> int:
     return max(_npg.LONGEST_EPISODE, registered or 0)
 
 
-def _episodes(model: Agent, env: Any, count: int, how: tuple[bool, int | None], longest: int) -> Episodes:
-    deterministic, seed = how
-    returns, lengths, cut = [], [], 0
+class _Actor:
+    """A model that acts in an environment, with the action masks of the environment if there are any.
+
+    Args:
+        model: the model.
+        env: a `gymnasium.Env` or a `gymnasium.vector.VectorEnv`.
+        deterministic: whether it takes the most probable action.
+        action_masks: where the masks are, if the user says so.
+    """
+
+    def __init__(self, model: Agent, env: Any, deterministic: bool, action_masks: str | None) -> None:
+        self._model, self._deterministic = model, deterministic
+        self._reader: SingleReader | VectorReader | None = None
+        #: The masks for the next action.
+        self._masks: Any = None
+        if not _takes_masks(model):
+            return
+        prefix = "single_" if hasattr(env, "num_envs") else ""
+        spaces = getattr(env, f"{prefix}observation_space"), getattr(env, f"{prefix}action_space")
+        agent = model if isinstance(model, Acting) else None
+        choice = check_choice(action_masks or (agent._resolved.action_masks if agent else "auto"))
+        masks = find(choice, env, spaces, describe(spaces[1]))
+        if masks is not None:
+            self._reader = VectorReader(masks, env) if prefix else SingleReader(masks, env)
+        elif agent is not None and agent.policy.is_masked:
+            raise ValueError(
+                "the agent was trained with action masks, and the environment of the evaluation has none where they are looked "
+                f"for (action_masks={choice!r}; npg's own environments need env_kwargs={{'action_mask': True}})"
+            )
+
+    def look(self, observation: Any, info: Any, which: Any = None, is_reset: bool = False) -> None:
+        """Reads the masks after a reset or a step, in a vector environment those of the environments `which`. With `is_reset`,
+        the others stay as they are, because only these have been reset.
+        """
+        if isinstance(self._reader, VectorReader):
+            masks = self._reader.read(observation, info, which)
+            if is_reset and self._masks is not None:
+                masks[~which] = self._masks[~which]
+            self._masks = masks
+        elif self._reader is not None:
+            self._masks = self._reader.read(observation, info)
+
+    def act(self, observation: Any) -> Any:
+        """The action after an observation."""
+        arguments = {} if self._reader is None else {"action_masks": self._masks}
+        return self._model.predict(observation, deterministic=self._deterministic, **arguments)[0]
+
+    @contextlib.contextmanager
+    def told(self, where: Callable[[], str]) -> Iterator[None]:
+        """Notes on an exception where it was raised, because a mask that is wrong does not say."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            if self._reader is not None:
+                error.add_note(f"npg: in evaluation, {where()}")
+            raise
+
+
+def _takes_masks(model: Any) -> bool:
+    """Whether its method `predict` has the argument `action_masks`."""
+    try:
+        return "action_masks" in inspect.signature(model.predict).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _episodes(actor: _Actor, env: Any, count: int, seed: int | None, longest: int) -> Episodes:
+    returns: list[float] = []
+    lengths: list[int] = []
+    cut = 0
     for episode in range(count):
-        observation = of_reset(env.reset(seed=seed if episode == 0 else None))
+        observation, info = of_first(env.reset(seed=seed if episode == 0 else None))
         total, length, is_over = 0.0, 0, False
         while not is_over and length < longest:
-            action, _ = model.predict(observation, deterministic=deterministic)
-            observation, reward, terminated, truncated, _ = of_step(env.step(action))
+            with actor.told(lambda: f"episode {len(returns)}, step {length}"):  # noqa: B023 (it is called inside)
+                actor.look(observation, info)
+                action = actor.act(observation)
+            observation, reward, terminated, truncated, info = of_step(env.step(action))
             total, length = total + number(reward, "the reward of environment", 0), length + 1
             is_over = flag(terminated, "terminated of environment", 0) or flag(truncated, "truncated of environment", 0)
         returns.append(total)
@@ -109,20 +189,30 @@ def _episodes(model: Agent, env: Any, count: int, how: tuple[bool, int | None], 
     return returns, lengths, cut
 
 
-def _episodes_of_vector(model: Agent, env: Any, count: int, how: tuple[bool, int | None], longest: int) -> Episodes:
+def _episodes_of_vector(actor: _Actor, env: Any, count: int, seed: int | None, longest: int) -> Episodes:
     """Each environment runs its share of the episodes, so that short episodes do not count more often."""
     mode = autoreset_mode(env)
-    deterministic, seed = how
     shares = np.full(env.num_envs, count // env.num_envs) + (np.arange(env.num_envs) < count % env.num_envs)
     totals, steps, begins = np.zeros(env.num_envs), np.zeros(env.num_envs, int), np.zeros(env.num_envs, bool)
     waits = np.zeros(env.num_envs, bool)  # environments whose episode was cut, until they start another one
     returns: list[float] = []
     lengths: list[int] = []
     cut = 0
-    observation = of_reset(env.reset(seed=seed))
+
+    def where() -> str:
+        return f"after {len(returns)} episodes, at the steps {steps.tolist()} of the current ones"
+
+    def reset(which: Any, **arguments: Any) -> Any:
+        observation, info = of_first(env.reset(**arguments))
+        with actor.told(where):
+            actor.look(observation, info, which, is_reset=True)
+        return observation
+
+    observation = reset(np.ones_like(begins), seed=seed)
     while shares.any():
-        action, _ = model.predict(observation, deterministic=deterministic)
-        observation, rewards, terminated, truncated, _ = of_step(env.step(action))
+        with actor.told(where):
+            action = actor.act(observation)
+        observation, rewards, terminated, truncated, info = of_step(env.step(action))
         rewards = doubles(rewards, "rewards", totals.shape)
         totals, steps = totals + np.where(begins, 0.0, rewards), steps + ~begins
         ended = flags(terminated, "terminated", totals.shape) | flags(truncated, "truncated", totals.shape)
@@ -135,11 +225,13 @@ def _episodes_of_vector(model: Agent, env: Any, count: int, how: tuple[bool, int
         totals[ended], steps[ended] = 0.0, 0
         waits = (waits | over) & ~ended
         begins = ended if mode == "next-step" else np.zeros_like(ended)
+        with actor.told(where):
+            actor.look(observation, info, np.ones_like(ended) if mode == "same-step" else ~ended)
         if waits[shares > 0].all() and shares.any():  # not every mode can reset a single one of them
-            observation = of_reset(env.reset())
+            observation = reset(np.ones_like(ended))
             totals[:], steps[:], begins[:], waits[:] = 0.0, 0, False, False
         elif mode == "disabled" and ended.any():
-            observation = of_reset(env.reset(options={"reset_mask": ended}))
+            observation = reset(ended, options={"reset_mask": ended})
     return returns, lengths, cut
 
 
@@ -193,7 +285,7 @@ class EvalCallback(EventCallback):
         verbose: 1 prints a line for each evaluation.
         warn: ignored.
         env_kwargs: options of the environment, if `eval_env` is an id.
-        max_episode_steps: as for `evaluate_policy`.
+        max_episode_steps, action_masks: as for `evaluate_policy`.
 
     Raises:
         TypeError: if it is not an environment and does not make one.
@@ -216,6 +308,7 @@ class EvalCallback(EventCallback):
         *,
         env_kwargs: Mapping[str, Any] | None = None,
         max_episode_steps: int | None = None,
+        action_masks: str | None = None,
     ) -> None:
         super().__init__(as_callback(callback_after_eval, "callback_after_eval", _OfEvaluation), verbose)
         n_eval_episodes, eval_freq = whole("n_eval_episodes", n_eval_episodes, 1), whole("eval_freq", eval_freq, 1)
@@ -229,7 +322,7 @@ class EvalCallback(EventCallback):
         self.eval_env, self._is_ours = _made(eval_env, env_kwargs)
         self.n_eval_episodes, self.eval_freq, self.deterministic = n_eval_episodes, eval_freq, deterministic
         self.best_model_save_path, self.log_path = best_model_save_path, log_path
-        self.max_episode_steps = max_episode_steps
+        self.max_episode_steps, self.action_masks = max_episode_steps, action_masks
         #: Best mean return so far.
         self.best_mean_reward = -np.inf
         #: Mean return of the last evaluation.
@@ -262,6 +355,7 @@ class EvalCallback(EventCallback):
             self.deterministic,
             return_episode_rewards=True,
             max_episode_steps=self.max_episode_steps,
+            action_masks=self.action_masks,
         )
         self.last_mean_reward = float(np.mean(returns))
         self.logger.record("eval/mean_reward", self.last_mean_reward)

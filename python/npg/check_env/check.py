@@ -9,12 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from npg._masks import check_choice
 from npg.check_env import copies, single, vector
 from npg.check_env.context import Check
 from npg.check_env.report import Facts, Notes, Report
 from npg.check_env.watch import CallRaised, Watch
 
-_RAISED = {"make": "cannot-make", "reset": "reset-raised", "step": "step-raised", "close": "close-raised"}
+_RAISED = {
+    "make": "cannot-make",
+    "reset": "reset-raised",
+    "step": "step-raised",
+    "action_masks": "mask-raised",
+    "close": "close-raised",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ def check_env(
     seed: int = 0,
     env_args: Mapping[str, Any] | None = None,
     timeout: float | None = 60.0,
+    action_masks: str = "auto",
     when_lost: Callable[[Report], Any] | None = None,
 ) -> Report:
     """Plays an environment with random actions and reports what would spoil training on it.
@@ -43,7 +51,8 @@ def check_env(
     given object is played and left open, and checks that need copies are skipped. `steps`: those of the main rollout, at least
     1 (for a vector environment: calls of `step`). `seed`: that of resets and actions. `env_args`: keyword arguments of the
     environment, with an id or a callable. `timeout`: seconds for each single call into the environment. A call that takes
-    longer is ended and reported, and the check ends there. None means no limit. `when_lost`: called with the report, by another
+    longer is ended and reported, and the check ends there. None means no limit. `action_masks`: where the environment has action
+    masks, as for an agent; random actions then obey them. `when_lost`: called with the report, by another
     thread, if such a call cannot be ended because it is in code that ignores signals. The check waits for it anyway.
 
     The environment is called on the caller's thread and in its context, as in `learn`. Raises ValueError or TypeError for
@@ -66,7 +75,7 @@ def check_env(
         return Report(notes.findings(), facts)
 
     watch = Watch(timeout, None if when_lost is None else lambda hangs: when_lost(report(hangs)))
-    check = Check(steps, seed, watch, notes, facts)
+    check = Check(steps, seed, watch, notes, facts, check_choice(action_masks))
     with _global_generators_seeded():
         hangs = watch.run(lambda: _check(given, check))
     return report(hangs)

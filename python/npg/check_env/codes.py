@@ -100,6 +100,30 @@ CODES: dict[str, Code] = {
         "`return observation, reward, terminated, truncated, info` from `step`; truncated is True only at a time limit",
     ),
     "info-type": _error("info is not a dict", "return `{}` as info if there is nothing to report"),
+    # Action masks.
+    "mask-unusable": _error(
+        "action masks are not where they should be, or not those of the action space",
+        'give masks in one of npg\'s ways: a method `action_masks()`, `info["action_mask"]` or the key `action_mask` of a Dict '
+        'observation; `action_masks="none"` (`--action-masks none`) ignores them',
+    ),
+    "mask-raised": _error(
+        "`action_masks` raised",
+        "fix the line named above; `action_masks()` is called after each reset and after each step that does not end the "
+        "episode",
+    ),
+    "mask-missing": _error(
+        "a state without an action mask, although masks are given",
+        "give a mask in every reset and in every step that does not end the episode, or never",
+    ),
+    "mask-shape": _error(
+        "an action mask of another shape than the values of the action",
+        "return one flag for each value: of MultiDiscrete one part after the other, of MultiBinary two for each bit",
+    ),
+    "mask-values": _error("an action mask of anything but booleans, 0 and 1", "return a NumPy array of dtype bool"),
+    "mask-forbids-all": _error(
+        "an action mask that allows nothing",
+        "allow at least one value of each part of the action, such as an action that does nothing, or end the episode",
+    ),
     # Observations.
     "observation-type": _error(
         "an observation of another type than its space",

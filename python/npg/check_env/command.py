@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from npg._masks import CHOICES
 from npg.check_env.check import check_env
 from npg.check_env.report import Report
 
@@ -68,6 +69,7 @@ def _run(argv: Sequence[str], output: TextIO) -> tuple[str, int]:
                 seed=options.seed,
                 env_args=arguments,
                 timeout=options.timeout,
+                action_masks=options.action_masks,
                 when_lost=leave,
             )
     except ImportError as error:
@@ -98,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
         default=60.0,
         metavar="SECONDS",
         help="for each call (60); none for no limit",
+    )
+    parser.add_argument(
+        "--action-masks",
+        choices=CHOICES,
+        default="auto",
+        metavar="WHERE",
+        help=f"where action masks are: {', '.join(CHOICES)} (auto); random actions obey them",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser

@@ -18,6 +18,8 @@ class Check:
     watch: Watch
     notes: Notes
     facts: Facts
+    action_masks: str = "auto"
+    """Where the environment has action masks, as for an agent."""
 
     def add(self, code: str, message: str, part: str = "") -> None:
         """Records a fault at the current place."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from npg.check_env.context import Actions, Check
+from npg.check_env.masks import Masked
 from npg.check_env.single import returned
 from npg.check_env.values import difference, snapshot
 from npg.check_env.vector import autoreset_mode, reset_ended
@@ -91,23 +92,35 @@ def _record(copies: _Copies, numpy_seed: int, python_seed: int) -> list[Entry]:
 def _trajectory(env: Any, seed: int, actions: list[Any], check: Check) -> Iterator[Entry]:
     """Resets with the seed and takes the actions; without a seed after each end, and once in the middle."""
     is_vector = check.facts.num_envs is not None
+    masked = Masked(env, check)
+
+    def started(result: Any, which: Any = None) -> Any:
+        """The observation of a reset, whose masks are read."""
+        observation, info = result
+        masked.look(observation, info, which, is_reset=True)
+        return snapshot(observation)
+
+    every = np.ones(check.facts.num_envs or 1, np.bool_)
     check.watch.place = "copy, first reset"
-    yield check.watch.place, snapshot(check.reset(env, seed=seed)[0])
+    yield check.watch.place, started(check.reset(env, seed=seed), every)
     for k, action in enumerate(actions):
         check.watch.place = f"copy, step {k + 1}"
-        result = check.watch.call("step", env.step, _own_copy(action))
+        result = check.watch.call("step", env.step, _own_copy(masked.allowed(action)))
         if not isinstance(result, tuple) or len(result) != 5:
             check.add("step-return", f"`step` returned {returned(result)}")
             return
-        observation, reward, terminated, truncated, _ = result
+        observation, reward, terminated, truncated, info = result
         yield check.watch.place, snapshot((observation, reward, terminated, truncated))
         ended = np.asarray(terminated, dtype=np.bool_) | np.asarray(truncated, dtype=np.bool_)
         if is_vector:
+            masked.look(observation, info, every if autoreset_mode(env) == "SAME_STEP" else ~ended)
             if autoreset_mode(env) == "DISABLED" and ended.any():
-                yield f"{check.watch.place}, reset", snapshot(reset_ended(env, ended, check)[0])
+                yield f"{check.watch.place}, reset", started(reset_ended(env, ended, check), ended)
         elif ended.any() or k == len(actions) // 2:
             check.watch.place = f"copy, reset after step {k + 1}"
-            yield check.watch.place, snapshot(check.reset(env)[0])
+            yield check.watch.place, started(check.reset(env))
+        else:
+            masked.look(observation, info)
 
 
 def _own_copy(action: Any) -> Any:

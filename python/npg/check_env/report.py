@@ -41,6 +41,8 @@ class Facts:
     """Sub-environments of a vector environment."""
     autoreset_mode: str | None = None
     """NEXT_STEP, SAME_STEP or DISABLED, for a vector environment."""
+    action_masks: str | None = None
+    """Where action masks are; None if there are none."""
     time_limit: int | None = None
     """Steps after which episodes are truncated."""
     steps: int = 0
@@ -147,6 +149,8 @@ def _facts(facts: Facts) -> list[tuple[str, str]]:
         lines.append(("vector", f"{facts.num_envs} sub-environments, autoreset {facts.autoreset_mode or 'unknown'}"))
     if facts.observations_reused:
         lines.append(("", "observations share one buffer (npg copies them)"))
+    if facts.action_masks is not None:
+        lines.append(("masks", facts.action_masks))
     lines.append(("time limit", "none" if facts.time_limit is None else f"{facts.time_limit} steps"))
     lines.append(("played", _played(facts)))
     if facts.reward_least is not None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from npg.check_env import spaces, tally
 from npg.check_env.context import Actions, Check, Held
+from npg.check_env.masks import Masked
 from npg.check_env.watch import CallRaised
 
 _BUDGET = 30.0  # seconds for the main rollout; slow environments get fewer steps
@@ -17,6 +18,7 @@ _BUDGET = 30.0  # seconds for the main rollout; slow environments get fewer step
 class _State:
     """Where a rollout is."""
 
+    masked: Masked
     episode: int = 1
     length: int = 0
     held: Held = field(default_factory=Held)
@@ -41,7 +43,7 @@ def play(env: Any, check: Check) -> bool:
 
 def _roll(env: Any, check: Check, seen: tally.Tally) -> None:
     """Resets and steps."""
-    state = _State()
+    state = _State(Masked(env, check))
     if not _reset(env, check, state, first=True):
         return
     actions = Actions(env.action_space, check.seed)
@@ -50,7 +52,7 @@ def _roll(env: Any, check: Check, seen: tally.Tally) -> None:
         if time.monotonic() - start > _BUDGET:
             check.facts.skipped.append(f"steps after the first {done} of {check.steps}, which took {_BUDGET:g} s")
             break
-        ending = _step(env, actions.next(), check, state, seen)
+        ending = _step(env, state.masked.allowed(actions.next()), check, state, seen)
         if ending is None:
             return
         if any(ending):
@@ -73,6 +75,7 @@ def _reset(env: Any, check: Check, state: _State, first: bool) -> bool:
     if not isinstance(info, dict):
         check.add("info-type", f"info is a {type(info).__name__}")
     state.held.hold(f"the reset of episode {state.episode}", observation)
+    state.masked.look(observation, info)
     return True
 
 
@@ -114,9 +117,12 @@ def _step(env: Any, action: Any, check: Check, state: _State, seen: tally.Tally)
         check.add("info-type", f"info is a {type(info).__name__}")
     state.held.hold(f"step {state.length}", observation)
     try:
-        return bool(terminated), bool(truncated)
+        ending = bool(terminated), bool(truncated)
     except (TypeError, ValueError):  # an array with several elements
         return None
+    if not any(ending):
+        state.masked.look(observation, info)
+    return ending
 
 
 def _look(observation: Any, env: Any, check: Check) -> None:

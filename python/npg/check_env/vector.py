@@ -8,6 +8,7 @@ import numpy as np
 
 from npg.check_env import spaces, tally
 from npg.check_env.context import Actions, Check, Held
+from npg.check_env.masks import Masked
 from npg.check_env.single import returned
 from npg.check_env.values import array, difference, snapshot
 from npg.check_env.watch import CallRaised
@@ -76,6 +77,7 @@ class _Rollout:
         self.lengths = np.zeros(self.rows, dtype=np.int64)
         self.ended: Flags = np.zeros(self.rows, dtype=np.bool_)  # by the last step
         self.held = Held()
+        self.masked = Masked(env, check)
         check.facts.observations_reused = False
 
     def run(self) -> None:
@@ -90,11 +92,11 @@ class _Rollout:
                 self.check.facts.skipped.append(text)
                 break
             self.check.watch.place = f"step {done + 1}"
-            if not self._step(actions.next()):
+            if not self._step(self.masked.allowed(actions.next())):
                 return
             if self.check.facts.autoreset_mode == "DISABLED" and self.ended.any():
                 result = reset_ended(self.env, self.ended, self.check)
-                if result is None or not self._look_at_reset(result):
+                if result is None or not self._look_at_reset(result, self.ended):
                     return
 
     def _start(self) -> bool:
@@ -118,13 +120,17 @@ class _Rollout:
             check.add("rows-equal", f"`reset(seed={check.seed})` gave {self.rows} equal rows, another seed gave others")
         return self._look_at_reset(check.reset(self.env, seed=check.seed))
 
-    def _look_at_reset(self, result: Any) -> bool:
-        """Looks at what a reset returned. False if nothing can be played from here."""
+    def _look_at_reset(self, result: Any, which: Flags | None = None) -> bool:
+        """Looks at what a reset of these rows, or of all, returned. False if nothing can be played from here."""
         if not isinstance(result, tuple) or len(result) != 2:
             self.check.add("reset-return", f"`reset` returned {returned(result)}")
             return False
-        self._look_at_info(result[1])
-        return self._look(result[0], "the reset")
+        observation, info = result
+        self._look_at_info(info)
+        if not self._look(observation, "the reset"):
+            return False
+        self.masked.look(observation, info, np.ones_like(self.ended) if which is None else which, is_reset=True)
+        return True
 
     def _step(self, action: Any) -> bool:
         """One step of all rows. False if nothing can be played from here."""
@@ -145,6 +151,8 @@ class _Rollout:
         self._count(np.asarray(rewards), np.asarray(terminated, np.bool_), np.asarray(truncated, np.bool_))
         if isinstance(info, dict):
             self._look_at_finals(info)
+        is_same_step = check.facts.autoreset_mode == "SAME_STEP"
+        self.masked.look(observation, info, np.ones_like(self.ended) if is_same_step else ~self.ended)
         return True
 
     def _shapes_right(self, named: Mapping[str, Any]) -> bool:
