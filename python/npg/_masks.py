@@ -24,6 +24,9 @@ from npg._spaces import Description, kind_of
 #: What the argument `action_masks` can be.
 CHOICES = ("auto", "method", "info", "observation", "none")
 
+#: Types of one byte, of which 0 and 1 are the bytes 0 and 1.
+_BYTES = (np.dtype(np.bool_), np.dtype(np.int8), np.dtype(np.uint8))
+
 METHOD = "action_masks"
 KEY = "action_mask"
 
@@ -75,6 +78,11 @@ class Masks:
         Raises:
             TypeError, ValueError: for anything but `width` booleans, or numbers that are 0 or 1.
         """
+        if type(mask) is np.ndarray and mask.shape == (self.width,) and mask.dtype in _BYTES:
+            # This takes a third of the time, and a mask is read in every step.
+            found: Flags = mask.view(np.bool_)
+            if not mask.tobytes().translate(None, b"\0\1"):
+                return found
         return flags(mask, f"{whose}the action mask", (self.width,))
 
     def missing(self, whose: str) -> ValueError:
