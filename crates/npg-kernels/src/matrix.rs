@@ -28,24 +28,28 @@ struct Line([f32; LANE]);
 pub struct Matrix {
     rows: usize,
     columns: usize,
+    /// The distance between rows, in f32. It is kept because short rows are read often.
+    stride: usize,
     data: Vec<Line>,
 }
 
 impl Matrix {
     /// A matrix of zeros.
     pub fn zeros(rows: usize, columns: usize) -> Self {
-        Self { rows, columns, data: vec![Line([0.0; LANE]); rows * stride(columns) / LANE] }
+        let stride = stride(columns);
+        Self { rows, columns, stride, data: vec![Line([0.0; LANE]); rows * stride / LANE] }
     }
 
     /// The rows of all `parts`, in order. Each part must have `columns` columns; otherwise it panics.
     pub fn concatenate<'a>(columns: usize, parts: impl Iterator<Item = &'a Matrix> + Clone) -> Self {
         let rows = parts.clone().map(Matrix::rows).sum();
-        let mut data = Vec::with_capacity(rows * stride(columns) / LANE);
+        let stride = stride(columns);
+        let mut data = Vec::with_capacity(rows * stride / LANE);
         for part in parts {
             assert_eq!(part.columns, columns, "matrices of other widths cannot be joined");
             data.extend_from_slice(&part.data);
         }
-        Self { rows, columns, data }
+        Self { rows, columns, stride, data }
     }
 
     /// The number of rows.
@@ -59,8 +63,9 @@ impl Matrix {
     }
 
     /// The distance from one row to the next, in f32. It is at least the padded number of columns.
+    #[inline]
     pub fn stride(&self) -> usize {
-        stride(self.columns)
+        self.stride
     }
 
     /// All values, including padding.
@@ -79,20 +84,20 @@ impl Matrix {
     /// Row `row`, without padding.
     #[inline] // other crates read many short rows
     pub fn row(&self, row: usize) -> &[f32] {
-        &self.as_slice()[row * self.stride()..][..self.columns]
+        &self.as_slice()[row * self.stride..][..self.columns]
     }
 
     /// Row `row`, mutable and without padding.
     #[inline]
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
-        let (stride, columns) = (self.stride(), self.columns);
+        let (stride, columns) = (self.stride, self.columns);
         &mut self.as_mut_slice()[row * stride..][..columns]
     }
 
     /// Changes the number of rows; new rows are zero.
     pub fn set_rows(&mut self, rows: usize) {
         self.rows = rows;
-        self.data.resize(rows * self.stride() / LANE, Line([0.0; LANE]));
+        self.data.resize(rows * self.stride / LANE, Line([0.0; LANE]));
     }
 }
 
@@ -129,7 +134,8 @@ trait Rows: Copy {
 impl Rows for &Matrix {
     #[inline(always)]
     unsafe fn vector<V: Vector>(self, i: usize, j: usize) -> V {
-        let from = &self.as_slice()[i * self.stride() + j..][..LANE];
+        // This stride is computed, so that the compiler knows that it is a multiple of LANE.
+        let from = &self.as_slice()[i * stride(self.columns) + j..][..LANE];
         // SAFETY: the caller vouches for the CPU, and there are sixteen values.
         unsafe { V::load(from.as_ptr()) }
     }
@@ -194,7 +200,7 @@ impl<R: Rows> Task for Transpose<'_, R> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Matrix { rows, columns, ref mut data } = *self.to;
+        let Matrix { rows, columns, ref mut data, .. } = *self.to;
         let lines = stride(columns) / LANE;
         for j in (0..rows).step_by(LANE) {
             for line in 0..columns.div_ceil(LANE) {
