@@ -29,6 +29,7 @@ impl<'a> Action<'a> {
     ///
     /// # Panics
     /// If the action space is a box. (The trainer passes actions of the space in [`super::Spec::action`].)
+    #[inline] // environments of other crates ask at each step
     pub fn index(self) -> usize {
         let index = self.integers.first().expect("index() of an action without integers: the action space is a box");
         usize::try_from(*index).expect("actions are counted from 0")
@@ -63,13 +64,10 @@ impl<'a> ActionMut<'a> {
         self.reals.iter_mut().zip(action.reals).for_each(|(slot, x)| *slot = *x);
     }
 
-    /// Splits off the first numbers, as many of each kind as `width` says.
-    pub fn split_off(&mut self, width: ActionWidth) -> ActionMut<'a> {
-        let (integers, rest) = std::mem::take(&mut self.integers).split_at_mut(width.integers);
-        self.integers = rest;
-        let (reals, rest) = std::mem::take(&mut self.reals).split_at_mut(width.reals);
-        self.reals = rest;
-        ActionMut { integers, reals }
+    /// The first numbers, as many of each kind as `width` says, and the others.
+    pub fn split_at(self, width: ActionWidth) -> (ActionMut<'a>, ActionMut<'a>) {
+        let (integers, reals) = (self.integers.split_at_mut(width.integers), self.reals.split_at_mut(width.reals));
+        (ActionMut { integers: integers.0, reals: reals.0 }, ActionMut { integers: integers.1, reals: reals.1 })
     }
 }
 
@@ -129,6 +127,7 @@ impl<'a> Actions<'a> {
     }
 
     /// The action in row `row`.
+    #[inline]
     pub fn row(self, row: usize) -> Action<'a> {
         let ActionWidth { integers, reals } = self.width;
         Action { integers: &self.integers[row * integers..][..integers], reals: &self.reals[row * reals..][..reals] }
@@ -142,6 +141,11 @@ impl<'a> Actions<'a> {
     /// Numbers of each row.
     pub fn width(self) -> ActionWidth {
         self.width
+    }
+
+    /// The same integers beside other reals, as many as before: the first of `reals`, row-major.
+    pub(crate) fn with_reals(self, reals: &'a [f64]) -> Self {
+        Self { reals: &reals[..self.reals.len()], ..self }
     }
 
     /// All integers, row-major.

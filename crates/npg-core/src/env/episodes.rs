@@ -185,7 +185,7 @@ impl Episodes {
             return Err(self.error(env, stepping, message));
         }
         let current = &mut self.observations[env * self.width..][..self.width];
-        current.iter_mut().zip(stepped).for_each(|(current, stepped)| std::mem::swap(current, stepped));
+        current.swap_with_slice(stepped);
         Ok(())
     }
 

@@ -95,9 +95,7 @@ impl Space {
     pub fn check(&self, element: &[f64]) -> Result<(), (usize, f64)> {
         let is_index = |x: f64, size: usize| x.fract() == 0.0 && x >= 0.0 && x < size as f64;
         let wrong = match self {
-            // All numbers are looked at first, without a branch for each, because nearly always all of them are good.
-            Space::Box { .. } if element.iter().fold(true, |good, x| good & (*x as f32).is_finite()) => None,
-            Space::Box { .. } => element.iter().position(|x| !(*x as f32).is_finite()),
+            Space::Box { .. } => element.iter().position(|x| !fits_f32(*x)),
             Space::MultiBinary(_) => element.iter().position(|x| *x != 0.0 && *x != 1.0),
             Space::Discrete(size) => element.iter().position(|x| !is_index(*x, *size)),
             Space::MultiDiscrete(sizes) => element.iter().zip(sizes).position(|(x, size)| !is_index(*x, *size)),
@@ -107,6 +105,10 @@ impl Space {
 
     /// Checks an observation as [`Space::check`] does. The error is a sentence with the index and the value.
     pub(crate) fn check_observation(&self, observation: &[f64]) -> Result<(), String> {
+        // All numbers of a box are looked at first, without a branch for each, because nearly always all of them are good.
+        if matches!(self, Space::Box { .. }) && observation.iter().fold(true, |good, x| good & fits_f32(*x)) {
+            return Ok(());
+        }
         self.check(observation).map_err(|(index, value)| self.wrong_observation(index, value))
     }
 
@@ -138,6 +140,13 @@ pub(crate) fn check_mask(mask: &[bool], sizes: impl IntoIterator<Item = usize>) 
     Ok(())
 }
 
+/// Whether `x` is finite as an f32: it is not NaN, and its magnitude is below the middle between the largest f32 and 2^128,
+/// from which on it is rounded to infinity.
+fn fits_f32(x: f64) -> bool {
+    const MIDDLE: f64 = f32::MAX as f64 + (1u128 << 103) as f64;
+    x.abs() < MIDDLE
+}
+
 /// Whether some real number lies between the bounds. Neither of them is NaN.
 fn box_holds_something(low: f64, high: f64) -> bool {
     low <= high && low < f64::INFINITY && high > f64::NEG_INFINITY
@@ -146,6 +155,16 @@ fn box_holds_something(low: f64, high: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fits_an_f32_is_what_the_cast_leaves_finite() {
+        let largest = f64::from(f32::MAX);
+        let middle = largest + 2f64.powi(103);
+        assert!(fits_f32(largest) && fits_f32(middle.next_down()) && !fits_f32(middle));
+        for x in [0.0, largest, middle.next_down(), middle, middle.next_up(), f64::MAX, f64::INFINITY, f64::NAN] {
+            assert_eq!((fits_f32(x), fits_f32(-x)), ((x as f32).is_finite(), (-x as f32).is_finite()), "{x:e}");
+        }
+    }
 
     #[test]
     fn indices_are_whole_and_within() {

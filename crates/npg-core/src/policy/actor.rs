@@ -50,7 +50,8 @@ pub struct Actor<'a> {
     stds: Vec<f64>,
     masks: Masks,
     raw: ActionRows,
-    executed: ActionRows,
+    /// The reals of the executed actions. Integers are executed as they are drawn.
+    executed: Vec<f64>,
 }
 
 impl<'a> Actor<'a> {
@@ -63,7 +64,7 @@ impl<'a> Actor<'a> {
             stds: stds.iter().map(|l| libm::exp(*l)).collect(),
             masks: Masks::new(policy, capacity),
             raw: ActionRows::zeros(policy.distribution.width(), capacity),
-            executed: ActionRows::zeros(policy.distribution.width(), capacity),
+            executed: vec![0.0; policy.distribution.width().reals * capacity],
             policy,
         }
     }
@@ -171,9 +172,8 @@ impl<'a> Actor<'a> {
     }
 
     fn execute(&mut self, row: usize) {
-        let (raw, executed) = (self.raw.row(row), self.executed.row_mut(row));
-        executed.integers.iter_mut().zip(raw.integers()).for_each(|(slot, x)| *slot = *x);
-        self.policy.action_map.execute(raw.reals(), executed.reals);
+        let raw = self.raw.row(row).reals();
+        self.policy.action_map.execute(raw, &mut self.executed[row * raw.len()..][..raw.len()]);
     }
 
     /// The network's inputs for row `row`.
@@ -193,6 +193,6 @@ impl<'a> Actor<'a> {
 
     /// The executed actions of the first `rows` rows, as the environments receive them.
     pub fn executed(&self, rows: usize) -> Actions<'_> {
-        self.executed.first(rows)
+        self.raw.first(rows).with_reals(&self.executed)
     }
 }

@@ -156,14 +156,18 @@ impl Distribution {
     /// Samples an action.
     pub fn sample(&self, outputs: &[f32], rng: &mut Stream, mut action: ActionMut<'_>) {
         for Part { head, outputs: range, .. } in &self.parts {
-            head.sample(&outputs[range.clone()], rng, action.split_off(head.width()));
+            let own;
+            (own, action) = action.split_at(head.width());
+            head.sample(&outputs[range.clone()], rng, own);
         }
     }
 
     /// The mode: the most probable action of each head.
     pub fn mode(&self, outputs: &[f32], mut action: ActionMut<'_>) {
         for Part { head, outputs: range, .. } in &self.parts {
-            head.mode(&outputs[range.clone()], action.split_off(head.width()));
+            let own;
+            (own, action) = action.split_at(head.width());
+            head.mode(&outputs[range.clone()], own);
         }
     }
 
