@@ -15,7 +15,7 @@ pub use acting::Chosen;
 pub use action_map::ActionMap;
 pub use actor::{Actor, Exploration, HeldNoise};
 pub use distribution::{
-    AnyHead, Bernoulli, Beta, Categorical, Comparer, Difference, Distribution, Gaussian, Head, TotalVariation,
+    AnyHead, Bernoulli, Beta, Categorical, Compared, Comparer, Difference, Distribution, Gaussian, Head, TotalVariation,
 };
 pub use encoder::Encoder;
 pub(crate) use encoder::{contracted, expanded};

@@ -1,8 +1,9 @@
 //! Independent bits with one logit each. A logit of infinity or -infinity makes its bit certain, which is how an action mask
 //! forbids a value.
 
+use super::head::compare_rows;
 use super::special::softplus;
-use super::{Head, weighted};
+use super::{Compared, Head, weighted};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::random::Stream;
 
@@ -29,7 +30,7 @@ fn probability(logit: f64) -> f64 {
 
 impl Head for Bernoulli {
     type Row = Vec<Bit>;
-    type Memo = ();
+    type Memory = [Self::Row; 2];
     const IS_DIAGONAL: bool = true;
 
     fn outputs(&self) -> usize {
@@ -86,10 +87,14 @@ impl Head for Bernoulli {
         row.iter().map(of).sum()
     }
 
-    fn kl(&self, p: &Vec<Bit>, q: &Vec<Bit>, (): &mut ()) -> f64 {
+    fn kl(&self, p: &Vec<Bit>, q: &Vec<Bit>) -> f64 {
         let of =
             |(p, q): (&Bit, &Bit)| weighted(p.p, p.logs[1] - q.logs[1]) + weighted(1.0 - p.p, p.logs[0] - q.logs[0]);
         p.iter().zip(q).map(of).sum()
+    }
+
+    fn compare(&self, p: &[f32], q: &[f32], action: Action<'_>, rows: &mut [Self::Row; 2]) -> Compared {
+        compare_rows(self, (p, q), action, rows)
     }
 
     fn add_score(&self, logits: &[f32], action: Action<'_>, weight: f64, slot: &mut [f64]) {

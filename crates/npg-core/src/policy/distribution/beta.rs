@@ -4,8 +4,9 @@
 //! "Improving Stochastic Policy Gradients in Continuous Control with Deep Reinforcement Learning using the Beta
 //! Distribution"). Both are above 1, so that every density has exactly one mode, inside the interval.
 
-use super::Head;
+use super::head::compare_rows;
 use super::special::{digamma, log_beta, softplus, trigamma};
+use super::{Compared, Head};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::random::Stream;
 
@@ -65,7 +66,7 @@ fn inside(x: f64) -> f64 {
 
 impl Head for Beta {
     type Row = Vec<Shape>;
-    type Memo = ();
+    type Memory = [Self::Row; 2];
     const IS_ON_UNIT_INTERVAL: bool = true;
 
     fn outputs(&self) -> usize {
@@ -112,11 +113,15 @@ impl Head for Beta {
         row.iter().map(Shape::entropy).sum()
     }
 
-    fn kl(&self, p: &Vec<Shape>, q: &Vec<Shape>, (): &mut ()) -> f64 {
+    fn kl(&self, p: &Vec<Shape>, q: &Vec<Shape>) -> f64 {
         let of = |(p, q): (&Shape, &Shape)| {
             q.log_beta - p.log_beta + (p.alpha - q.alpha) * p.means[0] + (p.beta - q.beta) * p.means[1]
         };
         p.iter().zip(q).map(of).sum()
+    }
+
+    fn compare(&self, p: &[f32], q: &[f32], action: Action<'_>, rows: &mut [Self::Row; 2]) -> Compared {
+        compare_rows(self, (p, q), action, rows)
     }
 
     /// d log p / d alpha = log x - E\[log x\], and likewise for beta with 1 - x.

@@ -1,6 +1,7 @@
 //! A softmax over logits. A logit of -infinity forbids its class; at least one class must be allowed.
 
-use super::{Head, weighted};
+use super::head::compare_rows;
+use super::{Compared, Head, weighted};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::random::Stream;
 
@@ -18,9 +19,15 @@ pub struct Probabilities {
     p: Vec<f64>,
 }
 
+/// The largest logit.
+fn largest(logits: &[f32]) -> f64 {
+    // A comparison is one instruction, and `f32::max` is several, because it looks for NaN on both sides.
+    f64::from(logits.iter().fold(f32::NEG_INFINITY, |max, logit| if *logit > max { *logit } else { max }))
+}
+
 /// log sum exp of the logits.
 fn log_normalizer(logits: &[f32]) -> f64 {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let max = largest(logits);
     max + libm::log(logits.iter().map(|l| libm::exp(f64::from(*l) - max)).sum())
 }
 
@@ -30,7 +37,7 @@ fn class(action: Action<'_>) -> usize {
 
 impl Head for Categorical {
     type Row = Probabilities;
-    type Memo = ();
+    type Memory = [Self::Row; 2];
     const HAS_TOTAL_VARIATION: bool = true;
 
     fn outputs(&self) -> usize {
@@ -56,7 +63,7 @@ impl Head for Categorical {
 
     /// Inverts the cumulative distribution at a uniform random number.
     fn sample(&self, logits: &[f32], rng: &mut Stream, action: ActionMut<'_>) {
-        let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let max = largest(logits);
         let weight = |l: &f32| libm::exp(f64::from(*l) - max);
         let mut rest = rng.unit() * logits.iter().map(weight).sum::<f64>();
         let drawn = logits.iter().position(|logit| {
@@ -94,13 +101,17 @@ impl Head for Categorical {
         row.p.iter().zip(&row.log_p).map(|(p, log_p)| -weighted(*p, *log_p)).sum()
     }
 
-    fn kl(&self, p: &Probabilities, q: &Probabilities, (): &mut ()) -> f64 {
+    fn kl(&self, p: &Probabilities, q: &Probabilities) -> f64 {
         let logs = p.log_p.iter().zip(&q.log_p);
         p.p.iter().zip(logs).map(|(p, (log_p, log_q))| weighted(*p, log_p - log_q)).sum()
     }
 
     fn total_variation(&self, p: &Probabilities, q: &Probabilities) -> f64 {
         0.5 * p.p.iter().zip(&q.p).map(|(p, q)| (p - q).abs()).sum::<f64>()
+    }
+
+    fn compare(&self, p: &[f32], q: &[f32], action: Action<'_>, rows: &mut [Self::Row; 2]) -> Compared {
+        compare_rows(self, (p, q), action, rows)
     }
 
     fn add_score(&self, logits: &[f32], action: Action<'_>, weight: f64, slot: &mut [f64]) {

@@ -1,6 +1,6 @@
 //! Independent normal distributions, each with a mean and the logarithm of a standard deviation.
 
-use super::Head;
+use super::{Compared, Head};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::network::Outputs;
 use crate::random::Stream;
@@ -22,18 +22,50 @@ pub struct Normal {
     inverse: f64,
 }
 
-impl Default for Normal {
+/// Everything in the comparison of two normal dimensions that does not depend on their means.
+#[derive(Clone, Copy, Debug)]
+pub struct Scales {
+    log_stds: [f64; 2],
+    /// 1 / sigma.
+    inverses: [f64; 2],
+    /// See [`excess`], in both directions.
+    excesses: [f64; 2],
+}
+
+impl Default for Scales {
     fn default() -> Self {
-        Self { mean: 0.0, log_std: 0.0, inverse: 1.0 }
+        // Nothing equals NaN, so these are always replaced.
+        Self { log_stds: [f64::NAN; 2], inverses: [0.0; 2], excesses: [0.0; 2] }
     }
 }
 
 const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7; // 1/2 log(2 pi)
 
+/// r^2 - 1, where r is the ratio of two standard deviations. expm1 keeps the digits if they are close.
+fn excess(log_ratio: f64) -> f64 {
+    libm::expm1(2.0 * log_ratio)
+}
+
+impl Normal {
+    fn log_density(&self, x: f64) -> f64 {
+        let z = (x - self.mean) * self.inverse;
+        -0.5 * z * z - self.log_std - HALF_LOG_TAU
+    }
+
+    fn entropy(&self) -> f64 {
+        self.log_std + HALF_LOG_TAU + 0.5
+    }
+
+    /// KL(self || q), 1/2 (r^2 - 1) - log r if the means are equal. `excess` is r^2 - 1.
+    fn kl(&self, q: &Normal, excess: f64) -> f64 {
+        let difference = (self.mean - q.mean) * q.inverse;
+        0.5 * (excess + difference * difference) - (self.log_std - q.log_std)
+    }
+}
+
 impl Head for Gaussian {
     type Row = Vec<Normal>;
-    /// The logarithm of the ratio of two standard deviations, and the squared ratio minus 1, for each dimension.
-    type Memo = Vec<(f64, f64)>;
+    type Memory = Vec<Scales>;
     const IS_DIAGONAL: bool = true;
 
     fn outputs(&self) -> usize {
@@ -72,48 +104,57 @@ impl Head for Gaussian {
         action.reals.iter_mut().zip(outputs).for_each(|(slot, mean)| *slot = f64::from(*mean));
     }
 
-    /// Computes the exponential only if the standard deviation differs from that of the previous row. It is the same if it
-    /// does not depend on the state.
-    #[inline]
     fn read(&self, outputs: &[f32], row: &mut Vec<Normal>) {
-        row.resize(self.count, Normal::default());
         let (means, log_stds) = outputs.split_at(self.count);
-        for ((normal, mean), log_std) in row.iter_mut().zip(means).zip(log_stds) {
-            normal.mean = f64::from(*mean);
+        let normal = |(mean, log_std): (&f32, &f32)| {
             let log_std = f64::from(*log_std);
-            if normal.log_std != log_std {
-                (normal.log_std, normal.inverse) = (log_std, libm::exp(-log_std));
+            Normal { mean: f64::from(*mean), log_std, inverse: libm::exp(-log_std) }
+        };
+        row.clear();
+        row.extend(means.iter().zip(log_stds).map(normal));
+    }
+
+    fn log_prob(&self, row: &Vec<Normal>, action: Action<'_>) -> f64 {
+        row.iter().zip(action.reals()).map(|(normal, x)| normal.log_density(*x)).sum()
+    }
+
+    fn entropy(&self, row: &Vec<Normal>) -> f64 {
+        row.iter().map(Normal::entropy).sum()
+    }
+
+    fn kl(&self, p: &Vec<Normal>, q: &Vec<Normal>) -> f64 {
+        p.iter().zip(q).map(|(p, q)| p.kl(q, excess(p.log_std - q.log_std))).sum()
+    }
+
+    /// Computes exponentials only if the standard deviations differ from those of the previous pair. They are the same if they
+    /// do not depend on the state.
+    fn compare(&self, p: &[f32], q: &[f32], action: Action<'_>, memory: &mut Vec<Scales>) -> Compared {
+        let ((p_means, p_log_stds), (q_means, q_log_stds)) = (p.split_at(self.count), q.split_at(self.count));
+        memory.resize(self.count, Scales::default());
+        for ((kept, p), q) in memory.iter_mut().zip(p_log_stds).zip(q_log_stds) {
+            let log_stds = [f64::from(*p), f64::from(*q)];
+            if kept.log_stds != log_stds {
+                let log_ratio = log_stds[0] - log_stds[1];
+                let excesses = [excess(log_ratio), excess(-log_ratio)];
+                *kept = Scales { log_stds, inverses: log_stds.map(|log_std| libm::exp(-log_std)), excesses };
             }
         }
-    }
-
-    #[inline]
-    fn log_prob(&self, row: &Vec<Normal>, action: Action<'_>) -> f64 {
-        let of = |(normal, action): (&Normal, &f64)| {
-            let z = (action - normal.mean) * normal.inverse;
-            -0.5 * z * z - normal.log_std - HALF_LOG_TAU
-        };
-        row.iter().zip(action.reals()).map(of).sum()
-    }
-
-    #[inline]
-    fn entropy(&self, row: &Vec<Normal>) -> f64 {
-        row.iter().map(|normal| normal.log_std + HALF_LOG_TAU + 0.5).sum()
-    }
-
-    #[inline]
-    fn kl(&self, p: &Vec<Normal>, q: &Vec<Normal>, memo: &mut Vec<(f64, f64)>) -> f64 {
-        memo.resize(self.count, (0.0, 0.0));
-        let of = |((p, q), (last, excess)): ((&Normal, &Normal), &mut (f64, f64))| {
-            let log_ratio = p.log_std - q.log_std;
-            if *last != log_ratio {
-                // 1/2 (r^2 - 1) - log r. expm1 keeps the digits if the two standard deviations are close.
-                (*last, *excess) = (log_ratio, libm::expm1(2.0 * log_ratio));
+        // -0 is what the sum of an iterator starts from.
+        let mut all = Compared { log_probs: [-0.0; 2], kl: [-0.0; 2], entropies: [-0.0; 2], total_variation: f64::NAN };
+        let means = p_means.iter().zip(q_means);
+        for (((p, q), kept), x) in means.zip(&*memory).zip(action.reals()) {
+            let means = [f64::from(*p), f64::from(*q)];
+            let Scales { log_stds, inverses, excesses } = kept;
+            let normal = |i: usize| Normal { mean: means[i], log_std: log_stds[i], inverse: inverses[i] };
+            // Written so that one vector instruction computes both p and q.
+            for i in [0, 1] {
+                let (one, other) = (normal(i), normal(1 - i));
+                all.log_probs[i] += one.log_density(*x);
+                all.kl[i] += one.kl(&other, excesses[i]);
+                all.entropies[i] += one.entropy();
             }
-            let difference = (p.mean - q.mean) * q.inverse;
-            0.5 * (*excess + difference * difference) - log_ratio
-        };
-        p.iter().zip(q).zip(memo).map(of).sum()
+        }
+        all
     }
 
     /// d log p / d mean = z / sigma, d log p / d log std = z^2 - 1.

@@ -15,8 +15,8 @@ use std::fmt::Debug;
 pub trait Head: Clone + Debug + PartialEq {
     /// What log probabilities, entropy and divergences need from a row of outputs. Every exponential is computed once.
     type Row: Clone + Debug + Default + Send;
-    /// Intermediate results that KL keeps, because the next pair of rows often needs them again.
-    type Memo: Clone + Debug + Default + Send;
+    /// What a comparison keeps for the next pair of rows: memory, and results that the next pair often needs again.
+    type Memory: Clone + Debug + Default + Send;
 
     /// The number of outputs that the head reads.
     fn outputs(&self) -> usize;
@@ -63,7 +63,7 @@ pub trait Head: Clone + Debug + PartialEq {
     /// The most probable action.
     fn mode(&self, outputs: &[f32], action: ActionMut<'_>);
 
-    /// Reads a row of outputs. `row` may hold the previous row, of which equal parts can be kept.
+    /// Reads a row of outputs. `row` may hold another row, whose memory is used again.
     fn read(&self, outputs: &[f32], row: &mut Self::Row);
 
     /// log pi(action | state), nats.
@@ -73,7 +73,7 @@ pub trait Head: Clone + Debug + PartialEq {
     fn entropy(&self, row: &Self::Row) -> f64;
 
     /// KL(p || q), nats.
-    fn kl(&self, p: &Self::Row, q: &Self::Row, memo: &mut Self::Memo) -> f64;
+    fn kl(&self, p: &Self::Row, q: &Self::Row) -> f64;
 
     /// Whether the total variation distance has a closed form.
     const HAS_TOTAL_VARIATION: bool = false;
@@ -82,6 +82,10 @@ pub trait Head: Clone + Debug + PartialEq {
     fn total_variation(&self, _p: &Self::Row, _q: &Self::Row) -> f64 {
         f64::NAN
     }
+
+    /// Log probabilities, divergences and entropies of the distributions with outputs `p` and `q`. They equal those of the
+    /// functions above to the bit (`compare_rows` calls them).
+    fn compare(&self, p: &[f32], q: &[f32], action: Action<'_>, memory: &mut Self::Memory) -> Compared;
 
     /// Adds weight * d log pi(action | state) / d outputs to `slot`.
     fn add_score(&self, outputs: &[f32], action: Action<'_>, weight: f64, slot: &mut [f64]);
@@ -119,34 +123,43 @@ pub(super) trait Pair: Debug + Send {
 
 /// The comparison of two rows of outputs of one head, in nats. Pairs are in the order p, q.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Compared {
+pub struct Compared {
+    /// log p and log q of the action.
     pub log_probs: [f64; 2],
     /// KL(p || q) and KL(q || p).
     pub kl: [f64; 2],
+    /// The entropies of p and q.
     pub entropies: [f64; 2],
     /// NaN if it has no closed form.
     pub total_variation: f64,
 }
 
-#[derive(Clone, Debug)]
-struct Rows<H: Head> {
-    head: H,
-    p: H::Row,
-    q: H::Row,
-    memos: [H::Memo; 2],
+/// [`Head::compare`] by one function of [`Head`] after the other, on rows that are read once.
+pub(super) fn compare_rows<H: Head>(
+    head: &H,
+    (p, q): (&[f32], &[f32]),
+    action: Action<'_>,
+    [row_p, row_q]: &mut [H::Row; 2],
+) -> Compared {
+    head.read(p, row_p);
+    head.read(q, row_q);
+    Compared {
+        log_probs: [head.log_prob(row_p, action), head.log_prob(row_q, action)],
+        kl: [head.kl(row_p, row_q), head.kl(row_q, row_p)],
+        entropies: [head.entropy(row_p), head.entropy(row_q)],
+        total_variation: head.total_variation(row_p, row_q),
+    }
 }
 
-impl<H: Head + Send> Pair for Rows<H> {
+#[derive(Clone, Debug)]
+struct Remembering<H: Head> {
+    head: H,
+    memory: H::Memory,
+}
+
+impl<H: Head + Send> Pair for Remembering<H> {
     fn compare(&mut self, p: &[f32], q: &[f32], action: Action<'_>) -> Compared {
-        let Self { head, p: row_p, q: row_q, memos: [there, back] } = self;
-        head.read(p, row_p);
-        head.read(q, row_q);
-        Compared {
-            log_probs: [head.log_prob(row_p, action), head.log_prob(row_q, action)],
-            kl: [head.kl(row_p, row_q, there), head.kl(row_q, row_p, back)],
-            entropies: [head.entropy(row_p), head.entropy(row_q)],
-            total_variation: head.total_variation(row_p, row_q),
-        }
+        self.head.compare(p, q, action, &mut self.memory)
     }
 }
 
@@ -183,7 +196,7 @@ fn row<H: Head>(head: &H, outputs: &[f32]) -> H::Row {
 }
 
 fn kl<H: Head>(head: &H, p: &[f32], q: &[f32]) -> f64 {
-    head.kl(&row(head, p), &row(head, q), &mut H::Memo::default())
+    head.kl(&row(head, p), &row(head, q))
 }
 
 fn total_variation<H: Head>(head: &H, p: &[f32], q: &[f32]) -> Option<f64> {
@@ -203,7 +216,7 @@ fn has_total_variation<H: Head>(_: &H) -> bool {
 }
 
 fn pair<H: Head + Send + 'static>(head: &H) -> Box<dyn Pair> {
-    Box::new(Rows { head: head.clone(), p: H::Row::default(), q: H::Row::default(), memos: Default::default() })
+    Box::new(Remembering { head: head.clone(), memory: H::Memory::default() })
 }
 
 /// The functions of [`Head`], as functions of the outputs.

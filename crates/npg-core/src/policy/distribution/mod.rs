@@ -19,7 +19,7 @@ pub use beta::Beta;
 pub use categorical::Categorical;
 pub use comparison::{Comparer, Difference};
 pub use gaussian::Gaussian;
-pub use head::{AnyHead, Head};
+pub use head::{AnyHead, Compared, Head};
 pub use total_variation::{TotalVariation, bretagnolle_huber, pinsker};
 
 use crate::env::{Action, ActionMut, ActionWidth, Space, check_mask};
