@@ -2,8 +2,7 @@
 #![allow(dead_code, reason = "each program uses its part")]
 
 use npg::config::Config;
-use npg::env::ActionRows;
-use npg::env::{Space, Spec};
+use npg::env::{ActionRows, ActionWidth, Space, Spec};
 use npg::network::kernels::Matrix;
 use npg::policy::Policy;
 use npg::problem::{PolicySnapshot, States};
@@ -52,7 +51,7 @@ impl World {
         (0..rows).for_each(|row| states.row_mut(row).iter_mut().for_each(|x| *x = rng.normal() as f32));
         let values = (0..rows * actions).map(|_| rng.normal()).collect();
         let v = (0..policy.theta.len()).map(|i| (i as f64).sin()).collect();
-        Self { policy, states, actions: ActionRows::from_numbers(&spec.action, values), v }
+        Self { policy, states, actions: ActionRows::from_numbers(ActionWidth::of(&spec.action), values), v }
     }
 
     /// The policy at all states.

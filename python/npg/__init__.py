@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from npg._loading import load as load
     from npg._npg import __version__ as __version__
+    from npg._parametrized import Parametrized as Parametrized
     from npg._vector import make_vec_env as make_vec_env
     from npg._warnings import TrainingWarning as TrainingWarning
     from npg.agents import NPG as NPG
@@ -51,6 +52,7 @@ _HOMES = {
     "StopTrainingOnNoModelImprovement": "npg.callbacks",
     "StopTrainingOnRewardThreshold": "npg.callbacks",
     "make_vec_env": "npg._vector",
+    "Parametrized": "npg._parametrized",
     "check_env": "npg.check_env",
     "callbacks": "npg",
     "envs": "npg",
@@ -67,6 +69,7 @@ __all__ = [
     "CheckpointCallback",
     "EvalCallback",
     "EveryNTimesteps",
+    "Parametrized",
     "ProgressBarCallback",
     "StopTrainingOnMaxEpisodes",
     "StopTrainingOnNoModelImprovement",

@@ -103,9 +103,8 @@ class Acting:
             kind = self._resolved.source.spec["action"][0]
             actions = actions.astype(np.float32) if kind == "box" else actions
             chosen: Any = actions[:, 0] if kind == "discrete" else actions
-        else:
-            chosen = codec.batch(actions)
-        return (chosen if is_batch else chosen[0]), None
+            return (chosen if is_batch else chosen[0]), None
+        return (codec.batch(actions) if is_batch else codec.each(actions)[0]), None
 
     def _masks_of(
         self, observation: Any, action_masks: Any, rows: NDArray[Any] | Joined, is_batch: bool

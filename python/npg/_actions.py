@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,41 +17,101 @@ if TYPE_CHECKING:
 class Actions:
     """Turns rows of executed actions into elements of an action space.
 
+    A row has the integers of all parts of an action, one part after the other, and then the reals of all parts.
+
     Args:
-        space: the action space of one environment.
+        space: the action space of one environment: Box, Discrete, MultiDiscrete, MultiBinary, or a Dict or Tuple of these, which
+            may be nested.
     """
 
     def __init__(self, space: gymnasium.Space[Any]) -> None:
-        kind = kind_of(space)
-        if kind not in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
-            raise refused(space, "the action space", "Box, Discrete, MultiDiscrete and MultiBinary")
         self.space: Any = space
+        #: The spaces without parts in it, each with its place.
+        self.leaves = leaves = [_Leaf(leaf, place) for place, leaf in _leaves_of(space, "the action space")]
         self.description = describe(space)
-        if kind == "Box" and (found := unresolved(space)) is not None:
-            raise ValueError(f"the action space: {found}")
+        begins = [0, sum(leaf.count for leaf in leaves if not leaf.is_box)]
+        for leaf in leaves:
+            leaf.columns = slice(begins[leaf.is_box], begins[leaf.is_box] + leaf.count)
+            begins[leaf.is_box] += leaf.count
+        self._has_parts = kind_of(space) in ("Dict", "Tuple")
+
+    def batch(self, rows: Rows) -> Any:
+        """Turns rows of shape (count, columns) into actions of a vector environment: arrays of shape (count, *shape of the part),
+        nested as the space is.
+        """
+        arrays = [leaf.batch(rows) for leaf in self.leaves]
+        return _nested(self.space, iter(arrays)) if self._has_parts else arrays[0]
+
+    def each(self, rows: Rows) -> Sequence[Any]:
+        """The same as a sequence of single actions. Those of a Discrete space are integers of its type."""
+        if not self._has_parts:
+            actions: Any = self.leaves[0].batch(rows)
+            return list(actions) if self.leaves[0].is_index else actions
+        arrays = [leaf.batch(rows) for leaf in self.leaves]
+        return [_nested(self.space, (array[row] for array in arrays)) for row in range(len(rows))]
+
+
+class _Leaf:
+    """A space without parts in an action space.
+
+    Args:
+        space: the space.
+        place: where it is, for messages.
+    """
+
+    def __init__(self, space: gymnasium.Space[Any], place: str) -> None:
+        kind = kind_of(space)
+        self.space: Any = space
+        self.place = place
+        self.is_box, self.is_index = kind == "Box", kind == "Discrete"
+        if self.is_box and (found := unresolved(space)) is not None:
+            raise ValueError(f"{place}: {found}")
         self._start: NDArray[Any] | None = None
         if kind in ("Discrete", "MultiDiscrete"):
             start = np.asarray(getattr(space, "start", 0)).reshape(-1)
             self._start = start if start.any() else None
         self._dtype, self._shape = np.dtype(self.space.dtype), tuple(self.space.shape or ())
-        self._is_index = kind == "Discrete"
+        #: How many numbers it has, and where they are in a row.
+        self.count = int(np.prod(self._shape))
+        self.columns = slice(0, self.count)
         #: Least and greatest floats that are integers of a Box of integers or booleans.
         self._ends: tuple[Any, Any] | None = None
-        if kind == "Box" and self._dtype.kind in "iub":
+        if self.is_box and self._dtype.kind in "iub":
             box: Any = space
             self._ends = _floats_inside(box.low, box.high)
 
     def batch(self, rows: Rows) -> NDArray[Any]:
-        """Turns rows of shape (count, columns) into actions of a vector environment: shape (count, *shape of the space)."""
-        actions = rows if self._start is None else rows + self._start
+        """Its part of the rows, shape (count, *shape of the space)."""
+        actions = rows if rows.shape[1] == self.count else rows[:, self.columns]
+        if self._start is not None:
+            actions = actions + self._start
         if self._ends is not None:
             actions = np.clip(np.rint(actions), *self._ends)
         return actions.astype(self._dtype, copy=False).reshape((len(rows), *self._shape))
 
-    def each(self, rows: Rows) -> Sequence[Any]:
-        """The same as a sequence of single actions. Those of a Discrete space are integers of its type."""
-        actions: Any = self.batch(rows)
-        return list(actions) if self._is_index else actions
+
+def _leaves_of(space: gymnasium.Space[Any], place: str) -> Iterator[tuple[str, gymnasium.Space[Any]]]:
+    """The spaces without parts in a space, in order, each with its place."""
+    kind, whole = kind_of(space), space
+    found: Any = whole
+    if kind in ("Dict", "Tuple"):
+        for key, part in found.spaces.items() if kind == "Dict" else enumerate(found.spaces):
+            yield from _leaves_of(part, f"{place}[{key!r}]")
+    elif kind in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
+        yield place, space
+    else:
+        raise refused(space, place, "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these")
+
+
+def _nested(space: Any, values: Iterator[Any]) -> Any:
+    """The values of the parts without parts, nested as the space is."""
+    match kind_of(space):
+        case "Dict":
+            return {key: _nested(part, values) for key, part in space.spaces.items()}
+        case "Tuple":
+            return tuple(_nested(part, values) for part in space.spaces)
+        case _:
+            return next(values)
 
 
 #: Bounds of this size count as none, as in the library.
@@ -90,13 +150,13 @@ def unresolved(box: Any) -> str | None:
     return None
 
 
-def enormous(box: Any) -> str | None:
+def enormous(box: Any, place: str = "the action space") -> str | None:
     """The first element of an action's Box whose bounds are finite, but too large to be intended; None if there is none."""
     for index, (low, high) in enumerate(zip(*bounds_of(box), strict=True)):
         half = 0.5 * high - 0.5 * low
         if low > -_NO_BOUND and high < _NO_BOUND and half >= _ENORMOUS:
             return (
-                f"element {index} of the action space has low {low:g} and high {high:g}: npg maps -1..1 onto these bounds, so "
+                f"element {index} of {place} has low {low:g} and high {high:g}: npg maps -1..1 onto these bounds, so "
                 f"that actions are about as large as {half:g}. Declare the range that makes sense in the task, or -inf and inf "
                 'if there is no bound. With the setting policy.action_bounds = "clip", actions are only clipped'
             )

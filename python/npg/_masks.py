@@ -53,6 +53,10 @@ def sizes_of(action: Description) -> list[int]:
             return list(sizes)
         case ("multi-binary", bits):
             return [2] * int(bits)
+        case ("parametrized", boxes):
+            return [len(boxes)]
+        case ("tuple", parts):
+            return [size for part in parts for size in sizes_of(part)]
     return []
 
 

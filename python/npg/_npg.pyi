@@ -30,7 +30,11 @@ def policy_gradient(
     masks: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]: ...
 def log_prob(
-    policy: Policy, observations: NDArray[np.float64], taken: NDArray[Any], masks: NDArray[np.bool_] | None = None
+    policy: Policy,
+    observations: NDArray[np.float64],
+    taken: NDArray[Any],
+    masks: NDArray[np.bool_] | None = None,
+    of_executed: bool = False,
 ) -> NDArray[np.float64]: ...
 def compare(
     policy: Policy,

@@ -101,10 +101,10 @@ class Resolved:
 
     def warn_of_enormous_actions(self) -> None:
         """Warns of action bounds that are finite, but too large to be intended."""
-        space = self.spaces()[1]
-        said = enormous(space) if type(space).__name__ == "Box" else None
-        if said is not None:
-            warnings.warn(said, TrainingWarning, stacklevel=4)
+        actions = self.actions or Actions(self.spaces()[1])
+        for leaf in actions.leaves:
+            if leaf.is_box and (said := enormous(leaf.space, leaf.place)) is not None:
+                warnings.warn(said, TrainingWarning, stacklevel=4)
 
     def spaces(self) -> tuple[Any, Any]:
         """Gymnasium's spaces for one observation and one action."""

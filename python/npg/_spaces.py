@@ -1,7 +1,7 @@
 """Gymnasium's spaces as npg sees them: rows of numbers.
 
 Observations of Dict and Tuple spaces are concatenated, with indices as one-hot vectors. A Discrete or MultiDiscrete space on
-its own is not changed. Any other space is refused, and the error names it.
+its own is not changed. Any other space is refused, and the error names it. Actions are in `_actions`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from npg._arrays import array, plain, shown
 if TYPE_CHECKING:
     import gymnasium
 
-#: `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)` or `("multi-binary", bits)`.
+#: `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)` or, for actions, `("tuple", parts)` or
+#: `("parametrized", boxes)`.
 Description = tuple[Any, ...]
 Rows = NDArray[Any]
 
@@ -28,6 +29,11 @@ def kind_of(space: gymnasium.Space[Any]) -> str:
         if cls.__module__.split(".")[0] in ("gymnasium", "gym") and cls.__name__ != "Space":
             return cls.__name__
     return type(space).__name__
+
+
+def is_parametrized(space: gymnasium.Space[Any]) -> bool:
+    """Whether it is a `npg.Parametrized`."""
+    return any(f"{cls.__module__}.{cls.__name__}" == "npg._parametrized.Parametrized" for cls in type(space).__mro__)
 
 
 def refused(space: gymnasium.Space[Any], place: str, supported: str) -> TypeError:
@@ -295,5 +301,11 @@ def describe(space: gymnasium.Space[Any]) -> Description:
             return ("discrete", int(found.n))
         case "MultiDiscrete":
             return ("multi-discrete", [int(n) for n in found.nvec.reshape(-1)])
+        case "Dict":
+            return ("tuple", [describe(part) for part in found.spaces.values()])
+        case "Tuple" if is_parametrized(space):
+            return ("parametrized", [describe(box) for box in found.spaces[1].spaces])
+        case "Tuple":
+            return ("tuple", [describe(part) for part in found.spaces])
         case _:
             return ("multi-binary", int(np.prod(found.shape)))

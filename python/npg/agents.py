@@ -61,7 +61,7 @@ class Agent(Scheduled):
         sub_sampling_factor: F is estimated on one state in this many.
         policy_kwargs: `net_arch` (widths, or `{"pi": widths, "vf": widths}`), `activation_fn` (a name, or a class of that
             name, such as torch's), `layer_norm` (a flag, or `{"pi": flag, "vf": flag}`), `log_std_init`,
-            `head` (`"gaussian"` or `"beta"`).
+            `head` (`"gaussian"`, `"beta"` or `"squashed"`).
         verbose: 1 prints a line for each iteration.
         seed: seed of all random streams.
         tensorboard_log: directory for metrics (TensorBoard events, CSV, JSON lines); each `learn` makes a folder in it.

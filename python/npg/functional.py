@@ -168,7 +168,12 @@ def step_size(kl_step: float, x_f_x: float) -> float:
 
 
 def log_prob(
-    policy: _npg.Policy, observations: ArrayLike, actions: ArrayLike, *, action_masks: ArrayLike | None = None
+    policy: _npg.Policy,
+    observations: ArrayLike,
+    actions: ArrayLike,
+    *,
+    action_masks: ArrayLike | None = None,
+    of_executed: bool = False,
 ) -> Vector:
     """log pi(a|s) of each row, shape (n,); a log density for real actions.
 
@@ -177,9 +182,12 @@ def log_prob(
         observations: states, shape (n, d).
         actions: raw actions, shape (n, k).
         action_masks: shape (n, values).
+        of_executed: the log density of the actions that the environment gets instead, which the policy makes of the raw ones.
+            Clipping is left out, because clipped actions have no density.
     """
     rows = _states(observations)
-    return _npg.log_prob(_checked(policy), rows, _rows(actions, "actions"), _masks(policy, action_masks, rows))
+    masks = _masks(policy, action_masks, rows)
+    return _npg.log_prob(_checked(policy), rows, _rows(actions, "actions"), masks, of_executed)
 
 
 def compare(

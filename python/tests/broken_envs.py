@@ -68,8 +68,8 @@ class TextObservation(Walk):
 
 
 @broken("space-unsupported")
-class DictAction(Walk):
-    action_space = spaces.Dict({"go": spaces.Discrete(2)})
+class TextInAction(Walk):
+    action_space = spaces.Dict({"go": spaces.Discrete(2), "say": spaces.Text(5)})
 
 
 @broken("space-empty")

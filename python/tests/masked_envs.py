@@ -12,16 +12,35 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+import npg
+
 ACTIONS: dict[str, Any] = {
     "discrete": spaces.Discrete(5),
     "started": spaces.Discrete(4, start=3),
     "multi-discrete": spaces.MultiDiscrete([3, 4]),
     "multi-binary": spaces.MultiBinary(4),
+    "parametrized": npg.Parametrized([spaces.Box(-1.0, 1.0, (1,), np.float32), None, None]),
+    "tuple": spaces.Tuple(
+        (spaces.Box(-1.0, 1.0, (2,), np.float32), spaces.Discrete(3, start=2), spaces.MultiBinary(2))
+    ),
 }
+
+
+def parts_of(space: Any, action: Any) -> list[int]:
+    """The values of the parts that a mask is about, counted from 0."""
+    if isinstance(space, spaces.Tuple):
+        return [value for part, own in zip(space.spaces, action, strict=True) for value in parts_of(part, own)]
+    if isinstance(space, spaces.Box):
+        return []
+    return [int(value) for value in np.asarray(action).reshape(-1) - getattr(space, "start", 0)]
 
 
 def sizes_of(space: Any) -> list[int]:
     """The number of values of each part."""
+    if isinstance(space, spaces.Tuple):
+        return [size for part in space.spaces for size in sizes_of(part)]
+    if isinstance(space, spaces.Box):
+        return []
     if isinstance(space, spaces.Discrete):
         return [int(space.n)]
     return [2] * int(space.n) if isinstance(space, spaces.MultiBinary) else [int(n) for n in space.nvec]
@@ -81,7 +100,7 @@ class Forbidding(gymnasium.Env[Any, Any]):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         assert not self.is_over, "step() after the end"
         assert self.action_space.contains(action), f"{action!r} is not in {self.action_space}"
-        values = np.asarray(action).reshape(-1) - getattr(self.action_space, "start", 0)
+        values = parts_of(self.action_space, action)
         parts = np.split(self.allowed(), np.cumsum(self.sizes)[:-1])
         for part, value in zip(parts, values, strict=True):
             if self.place != "nowhere" and not part[value]:

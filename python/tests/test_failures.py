@@ -163,8 +163,8 @@ def test_an_index_outside_of_its_space_is_explained(tiny: Tiny) -> None:
 @pytest.mark.parametrize(
     ("observation", "action", "message"),
     [
-        (None, spaces.Dict({"a": spaces.Discrete(2)}), "the action space is a Dict space"),
-        (None, spaces.Tuple([spaces.Discrete(2)]), "the action space is a Tuple space"),
+        (None, spaces.Dict({"a": spaces.Text(2)}), r"the action space\['a'\] is a Text space"),
+        (None, spaces.Tuple([spaces.Discrete(2), spaces.Text(2)]), r"the action space\[1\] is a Text space"),
         (None, spaces.Text(4), "the action space is a Text space"),
         (spaces.Text(4), None, "the observation space is a Text space"),
         (

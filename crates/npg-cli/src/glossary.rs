@@ -117,6 +117,9 @@ terms! {
     "beta" | "beta_distribution" | "bounded_actions" =>
         "Beta distributions over the actions of a box: samples never leave the bounds."
         ["policy.head", "policy.action_bounds"];
+    "squashed" | "squash_output" | "tanh_gaussian" =>
+        "A Gaussian policy whose raw actions tanh maps onto the bounds of a box, so nothing is clipped."
+        ["policy.head", "policy.action_bounds"];
     "use_sde" | "sde" | "gsde" | "exploration" =>
         "State-dependent exploration: the noise is a function of the state and is kept for several steps. Actions are smoother \
          than with new noise in every step."

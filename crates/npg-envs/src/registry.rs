@@ -128,7 +128,7 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
 mod tests {
     use super::*;
     use crate::setting::Kind;
-    use npg_core::env::{ActionRows, Ending, Outcome, Space};
+    use npg_core::env::{ActionRows, ActionWidth, Ending, Outcome, Space};
     use npg_core::random::{Purpose, Stream};
 
     /// The environment with its defaults. None if it needs a library that is not installed; the error must then say how to
@@ -163,7 +163,7 @@ mod tests {
             }
             assert!(observations.iter().all(|x| x.is_finite()), "{}", entry.id);
 
-            let actions = ActionRows::from_numbers(&spec.action, vec![0.5; 2 * spec.action.len()]);
+            let actions = ActionRows::from_numbers(ActionWidth::of(&spec.action), vec![0.5; 2 * spec.action.len()]);
             let mut outcomes = [Outcome { reward: f64::NAN, ending: Ending::Diverged }; 2];
             let before = group.save(1);
             group.step(&[0, 1], actions.all(), &mut rngs, &mut observations, &mut outcomes).unwrap();

@@ -94,13 +94,22 @@ pub(crate) fn read(array: &Bound<'_, PyAny>, to: &mut [f64], what: &str) -> PyRe
     Err(mistake(format!("{what}: it has {length} numbers, not {}", to.len())))
 }
 
-/// Actions as an array with one row each: int64, or float64 if they have reals.
+/// Actions as an array with one row each: int64 or float64, and float64 if they have both integers, which come first, and reals.
 pub(crate) fn action_array<'py>(py: Python<'py>, actions: Actions<'_>) -> PyResult<Bound<'py, PyAny>> {
-    let shape = [actions.rows(), actions.width().total()];
-    if actions.width().reals == 0 {
+    let width = actions.width();
+    let shape = [actions.rows(), width.total()];
+    if width.reals == 0 {
         return Ok(PyArray1::from_slice(py, actions.integers()).reshape(shape)?.into_any());
     }
-    Ok(PyArray1::from_slice(py, actions.reals()).reshape(shape)?.into_any())
+    if width.integers == 0 {
+        return Ok(PyArray1::from_slice(py, actions.reals()).reshape(shape)?.into_any());
+    }
+    let mut numbers = Vec::with_capacity(shape[0] * shape[1]);
+    for action in (0..actions.rows()).map(|row| actions.row(row)) {
+        numbers.extend(action.integers().iter().map(|x| *x as f64));
+        numbers.extend(action.reals());
+    }
+    Ok(PyArray1::from_vec(py, numbers).reshape(shape)?.into_any())
 }
 
 /// An array of `rows` rows.

@@ -124,13 +124,14 @@ pub(crate) fn policy_gradient<'py>(
 
 /// log pi(a|s): see `npg.functional.log_prob`.
 #[pyfunction]
-#[pyo3(signature = (policy, observations, taken, masks = None))]
+#[pyo3(signature = (policy, observations, taken, masks = None, of_executed = false))]
 pub(crate) fn log_prob<'py>(
     py: Python<'py>,
     policy: &Policy,
     observations: &Bound<'py, PyAny>,
     taken: &Bound<'py, PyAny>,
     masks: GivenMasks<'py>,
+    of_executed: bool,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let (inputs, actions) = samples(policy, observations, taken)?;
     let masks = read_masks(policy, &masks, inputs.inputs().rows())?;
@@ -138,7 +139,10 @@ pub(crate) fn log_prob<'py>(
     let values: Vec<f64> = py.detach(|| {
         on_all_cores(|| {
             let at = PolicySnapshot::new(inner, states(&inputs, &masks), 1.0);
-            (0..at.rows()).map(|row| inner.distribution.log_prob(at.outputs(row), actions.row(row))).collect()
+            let jacobian =
+                |row| if of_executed { inner.action_map.log_jacobian(actions.row(row).reals()) } else { 0.0 };
+            let log_prob = |row| inner.distribution.log_prob(at.outputs(row), actions.row(row));
+            (0..at.rows()).map(|row| log_prob(row) - jacobian(row)).collect()
         })
     })?;
     Ok(values.into_pyarray(py))

@@ -1,6 +1,6 @@
 //! Native environments as one vector for Gymnasium.
 
-use npg::env::{ActionRows, Actions, Ending, Episodes, Outcome, Space};
+use npg::env::{ActionRows, ActionWidth, Actions, Ending, Episodes, Outcome, Space};
 use npg::random::{Purpose, Stream};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -168,7 +168,7 @@ impl NativeGroup {
         let columns = self.action.len();
         let mut values = vec![0.0; count * columns];
         read(actions, &mut values, "actions")?;
-        let actions = ActionRows::from_numbers(&self.action, values);
+        let actions = ActionRows::from_numbers(ActionWidth::of(&self.action), values);
         let begin = begin.as_slice()?;
         if begin.len() != count {
             return Err(mistake(format!("begin has {} values for {count} environments", begin.len())));

@@ -316,7 +316,8 @@ fn read_spec(spec: &Bound<'_, PyDict>) -> PyResult<Spec> {
     })
 }
 
-/// `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)` or `("multi-binary", bits)`.
+/// `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)`, `("tuple", spaces)` or
+/// `("parametrized", boxes)`.
 fn read_space(space: &Bound<'_, PyAny>) -> PyResult<Space> {
     let kind: String = space.get_item(0)?.extract()?;
     let part = |index: usize| space.get_item(index);
@@ -325,8 +326,14 @@ fn read_space(space: &Bound<'_, PyAny>) -> PyResult<Space> {
         "discrete" => Space::Discrete(part(1)?.extract()?),
         "multi-discrete" => Space::MultiDiscrete(part(1)?.extract()?),
         "multi-binary" => Space::MultiBinary(part(1)?.extract()?),
+        "tuple" => Space::Tuple(read_parts(&part(1)?)?),
+        "parametrized" => Space::Parametrized(read_parts(&part(1)?)?),
         other => return Err(mistake(format!("a space of the kind `{other}` is not supported"))),
     })
+}
+
+fn read_parts(spaces: &Bound<'_, PyAny>) -> PyResult<Vec<Space>> {
+    spaces.try_iter()?.map(|space| read_space(&space?)).collect()
 }
 
 fn write_spec<'py>(py: Python<'py>, spec: &Spec) -> PyResult<Bound<'py, PyDict>> {
@@ -345,5 +352,11 @@ fn write_space<'py>(py: Python<'py>, space: &Space) -> PyResult<Bound<'py, PyAny
         Space::Discrete(n) => ("discrete", *n).into_pyobject(py)?.into_any(),
         Space::MultiDiscrete(sizes) => ("multi-discrete", sizes.clone()).into_pyobject(py)?.into_any(),
         Space::MultiBinary(bits) => ("multi-binary", *bits).into_pyobject(py)?.into_any(),
+        Space::Tuple(parts) => ("tuple", write_parts(py, parts)?).into_pyobject(py)?.into_any(),
+        Space::Parametrized(boxes) => ("parametrized", write_parts(py, boxes)?).into_pyobject(py)?.into_any(),
     })
+}
+
+fn write_parts<'py>(py: Python<'py>, spaces: &[Space]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    spaces.iter().map(|space| write_space(py, space)).collect()
 }

@@ -29,6 +29,8 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("tabular-exact-world", "FrozenLake-v1", &["policy.network=linear", "algorithm.damping=1e-4"]),
     ("tabular-large", "Taxi-v4", &["policy.network=linear", "value.kind=linear", "value.ridge=1e-5"]),
     ("masked", "Taxi-v4", &["env.action_mask=true"]),
+    ("tuple", "Walk-tuple", &["policy.head=squashed"]),
+    ("parametrized", "Walk-parametrized", &["policy.std=state-dependent"]),
     ("garnet", "Garnet-v0", &["algorithm.entropy_coefficient=0.02"]),
     ("bandit-auto-cholesky", "Bandit-v0", &["policy.network=linear", "value.kind=none", "advantage.lambda=1"]),
     ("regulator", "LQR-v0", &["policy.network=linear", "algorithm.solver=cholesky", "algorithm.damping=0.001"]),
@@ -80,6 +82,13 @@ impl Walk {
             "Walk-multi-discrete" => (Space::MultiDiscrete(vec![3, 2, 4]), 3),
             "Walk-multi-binary" => (Space::MultiBinary(3), 3),
             "Walk-box" => (Space::Box { low: vec![-1.0, -2.0, 0.0], high: vec![1.0, 3.0, 10.0] }, 3),
+            "Walk-parametrized" => {
+                (Space::Parametrized([2, 0, 1].map(|n| Space::uniform_box(n, -1.0, 1.0)).to_vec()), 3)
+            }
+            "Walk-tuple" => {
+                let inner = Space::Tuple(vec![Space::MultiBinary(2), Space::uniform_box(1, -2.0, 2.0)]);
+                (Space::Tuple(vec![Space::uniform_box(2, -1.0, 3.0), Space::Discrete(3), inner]), 3)
+            }
             "Walk-wide" => (Space::Discrete(3), 700),
             _ => return None,
         };
@@ -113,7 +122,8 @@ impl Env for Walk {
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, observation: &mut [f64]) -> Result<Outcome, String> {
         let moved = |j: usize| match action.integers() {
             [] => action.reals()[j],
-            integers => integers[j % integers.len()] as f64 - 0.7,
+            integers if action.reals().is_empty() => integers[j % integers.len()] as f64 - 0.7,
+            integers => 0.5 * integers[j % integers.len()] as f64 - 0.3 + 0.4 * action.reals()[j],
         };
         for j in 0..3 {
             self.at[j] = (0.9 * self.at[j] + 0.1 * moved(j) + 0.01 * rng.normal()).clamp(-10.0, 10.0);

@@ -53,8 +53,8 @@ CODES: dict[str, Code] = {
     ),
     "space-unsupported": _error(
         "a space of a kind that npg cannot use",
-        "use Box, Discrete, MultiDiscrete or MultiBinary, for observations also Dict and Tuple of these: leave parts of a "
-        "Dict out with `FilterObservation`, convert with `TransformObservation` or `TransformAction`",
+        "use Box, Discrete, MultiDiscrete, MultiBinary, or Dict and Tuple of these: leave parts of a Dict out with "
+        "`FilterObservation`, convert with `TransformObservation` or `TransformAction`",
     ),
     "space-empty": _error("a space without any number in it", "give the space at least one element, or leave it out"),
     "space-bounds": _error(

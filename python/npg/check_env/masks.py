@@ -1,12 +1,12 @@
 """Action masks: whether they are right, and actions that obey them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from npg._masks import KEY, SingleReader, VectorReader, find, row_of, sizes_of
-from npg._spaces import describe
+from npg._spaces import describe, kind_of
 from npg.check_env.context import Check
 from npg.check_env.values import array
 
@@ -97,18 +97,40 @@ class Masked:
             return action
         if self._rows is None:
             return self._one(action, self._current[0])
+        if kind_of(self._space) in ("Dict", "Tuple"):
+            return self._nested_rows(action)
         rows = [self._one(each, mask) for each, mask in zip(action, self._current, strict=True)]
         return np.array(rows, action.dtype)
+
+    def _nested_rows(self, action: Any) -> Any:
+        from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
+
+        space, count = self._space, len(self._current)
+        each = iterate(batch_space(space, count), action)
+        rows = [self._one(one, mask) for one, mask in zip(each, self._current, strict=True)]
+        empty: Any = create_empty_array(space, count)
+        return concatenate(space, rows, empty)
 
     def _one(self, action: Any, mask: Flags | None) -> Any:
         if mask is None:
             return action
-        start = np.asarray(getattr(self._space, "start", 0)).reshape(-1)
-        chosen = np.array(action).reshape(-1) - start
-        parts = np.split(mask, np.cumsum(self._sizes)[:-1])
-        for index, part in enumerate(parts):
-            if not part[chosen[index]]:
-                possible = np.flatnonzero(part)
-                chosen[index] = possible[chosen[index] % len(possible)]
-        result = (chosen + start).astype(np.asarray(action).dtype).reshape(np.shape(action))
-        return result if isinstance(action, np.ndarray) else result[()]
+        return _obeying(self._space, action, iter(np.split(mask, np.cumsum(self._sizes)[:-1])))
+
+
+def _obeying(space: Any, action: Any, masks: Iterator[Flags]) -> Any:
+    """The action, with allowed values instead of forbidden ones. Each integer takes the next mask."""
+    match kind_of(space):
+        case "Dict":
+            return {key: _obeying(part, action[key], masks) for key, part in space.spaces.items()}
+        case "Tuple":
+            return tuple(_obeying(part, own, masks) for part, own in zip(space.spaces, action, strict=True))
+        case "Box":
+            return action
+    start = np.asarray(getattr(space, "start", 0)).reshape(-1)
+    chosen = np.array(action).reshape(-1) - start
+    for index, mask in zip(range(len(chosen)), masks, strict=False):
+        if not mask[chosen[index]]:
+            possible = np.flatnonzero(mask)
+            chosen[index] = possible[chosen[index] % len(possible)]
+    result = (chosen + start).astype(np.asarray(action).dtype).reshape(np.shape(action))
+    return result if isinstance(action, np.ndarray) else result[()]

@@ -85,11 +85,11 @@ def look(env: Any, check: Check, prefix: str) -> bool:
 def _supported(space: Any, role: str, path: str, notes: Notes) -> bool:
     """Whether npg can use the space."""
     name = kind(space)
-    if name in ("Dict", "Tuple") and role == "observation":
+    if name in ("Dict", "Tuple"):
         parts = space.spaces.items() if name == "Dict" else enumerate(space.spaces)
         verdicts = [_supported(part, role, f"{path}[{key!r}]", notes) for key, part in parts]  # this records all faults
         return all(verdicts)
-    if name in ("Dict", "Tuple", None):
+    if name is None:
         notes.add("space-unsupported", f"{path} is a {describe(space)}", path)
         return False
     return True
@@ -116,7 +116,7 @@ def _definition(space: Any, role: str, path: str, notes: Notes) -> None:
             index, low, high = _first(wrong, leaf)
             notes.add("space-bounds", f"{at(part, index)} has low {low:g} and high {high:g}", part)
         elif role == "action":
-            _action_box(leaf, path, notes)
+            _action_box(leaf, part, notes)
 
 
 def _leaves(space: Any, path: str) -> Iterator[tuple[str, Any]]:

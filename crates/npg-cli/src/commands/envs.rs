@@ -42,15 +42,15 @@ fn found() -> String {
 }
 
 /// A space in a word or two.
-fn space(space: &Space) -> String {
-    match space {
+fn space(of: &Space) -> String {
+    match of {
         Space::Box { low, high } => {
             let same = |bounds: &[f64]| bounds.first().copied().filter(|first| bounds.iter().all(|x| x == first));
             match (same(low), same(high)) {
                 (Some(low), Some(high)) if low.is_finite() && high.is_finite() => {
-                    format!("box {} in {}..{}", space.len(), bound(low), bound(high))
+                    format!("box {} in {}..{}", of.len(), bound(low), bound(high))
                 }
-                _ => format!("box {}", space.len()),
+                _ => format!("box {}", of.len()),
             }
         }
         Space::Discrete(n) => format!("discrete {n}"),
@@ -59,6 +59,8 @@ fn space(space: &Space) -> String {
             format!("multi-discrete {}", sizes.join("x"))
         }
         Space::MultiBinary(bits) => format!("multi-binary {bits}"),
+        Space::Tuple(parts) => format!("({})", parts.iter().map(space).collect::<Vec<_>>().join(", ")),
+        Space::Parametrized(boxes) => format!("one of ({})", boxes.iter().map(space).collect::<Vec<_>>().join(" | ")),
     }
 }
 

@@ -35,12 +35,13 @@ impl<'a> Action<'a> {
         usize::try_from(*index).expect("actions are counted from 0")
     }
 
-    /// The integers: one for a discrete space, one per part for multi-discrete and multi-binary spaces, none for a box.
+    /// The integers: one for a discrete space, one per part for multi-discrete and multi-binary spaces, none for a box. In a
+    /// tuple, those of its parts one after the other.
     pub fn integers(self) -> &'a [i64] {
         self.integers
     }
 
-    /// The reals: one per dimension for a box, none for other spaces.
+    /// The reals: one per dimension for a box, none for other spaces. In a tuple, those of its boxes one after the other.
     pub fn reals(self) -> &'a [f64] {
         self.reals
     }
@@ -92,10 +93,18 @@ pub struct ActionWidth {
 impl ActionWidth {
     /// The width of the actions of a space.
     pub fn of(space: &Space) -> Self {
-        match space {
-            Space::Box { low, .. } => Self { integers: 0, reals: low.len() },
-            other => Self { integers: other.len(), reals: 0 },
+        let mut width = Self::default();
+        for leaf in space.leaves() {
+            match leaf {
+                Space::Box { low, .. } => width.reals += low.len(),
+                Space::Parametrized(boxes) => {
+                    width.integers += 1;
+                    width.reals += boxes.iter().map(Space::len).sum::<usize>();
+                }
+                other => width.integers += other.len(),
+            }
         }
+        width
     }
 
     /// Numbers of both kinds.
@@ -175,15 +184,20 @@ impl ActionRows {
         Self { width, rows, integers, reals }
     }
 
-    /// Rows of the numbers of one space, row-major; integers are cut to whole numbers.
-    pub fn from_numbers(space: &Space, numbers: Vec<f64>) -> Self {
-        let width = ActionWidth::of(space);
+    /// Rows of numbers, row-major: first the integers of each action, then its reals. Integers are cut to whole numbers.
+    pub fn from_numbers(width: ActionWidth, numbers: Vec<f64>) -> Self {
         let rows = numbers.len().checked_div(width.total()).unwrap_or(0);
-        if width.reals > 0 {
-            Self { width, rows, integers: Vec::new(), reals: numbers }
-        } else {
-            Self { width, rows, integers: numbers.into_iter().map(|x| x as i64).collect(), reals: Vec::new() }
+        if width.integers == 0 {
+            return Self { width, rows, integers: Vec::new(), reals: numbers };
         }
+        let mut actions = Self::zeros(width, rows);
+        for (row, numbers) in numbers.chunks_exact(width.total()).enumerate() {
+            let (integers, reals) = numbers.split_at(width.integers);
+            let slot = actions.row_mut(row);
+            slot.integers.iter_mut().zip(integers).for_each(|(slot, x)| *slot = *x as i64);
+            slot.reals.copy_from_slice(reals);
+        }
+        actions
     }
 
     /// Numbers of each row.

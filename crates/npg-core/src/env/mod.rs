@@ -40,6 +40,10 @@ impl Spec {
         for (what, space) in [("observation space", &self.observation), ("action space", &self.action)] {
             mistakes.extend(space.fault().map(|fault| mistake(what, fault)));
         }
+        if matches!(self.observation, Space::Tuple(_) | Space::Parametrized(_)) {
+            let message = "it has parts, but only actions may have parts; use a box of all its numbers".into();
+            mistakes.push(mistake("observation space", message));
+        }
         if self.action.is_empty() {
             mistakes.push(mistake("action space", "it has no numbers, but it needs at least 1".into()));
         }

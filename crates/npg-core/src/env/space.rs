@@ -16,6 +16,12 @@ pub enum Space {
     MultiDiscrete(Vec<usize>),
     /// n bits.
     MultiBinary(usize),
+    /// Several parts, each of any kind. Only actions may have parts.
+    Tuple(Vec<Space>),
+    /// One of several choices, each with parameters in a box of its own, which may have no numbers (Masson et al. 2016). An
+    /// element has the choice and the parameters of all choices; only those of the choice that is taken count. Only for actions,
+    /// and only as the whole space.
+    Parametrized(Vec<Space>),
 }
 
 impl Space {
@@ -24,9 +30,20 @@ impl Space {
         Space::Box { low: vec![low; dimensions], high: vec![high; dimensions] }
     }
 
+    /// The spaces without parts that the space consists of, in order: those in a tuple and in the tuples in it, or the space
+    /// itself.
+    pub fn leaves(&self) -> Vec<&Space> {
+        match self {
+            Space::Tuple(parts) => parts.iter().flat_map(Space::leaves).collect(),
+            leaf => vec![leaf],
+        }
+    }
+
     /// The number of elements of one value as the environment writes or reads it (1 for a discrete space).
     pub fn len(&self) -> usize {
         match self {
+            Space::Tuple(parts) => parts.iter().map(Space::len).sum(),
+            Space::Parametrized(boxes) => 1 + boxes.iter().map(Space::len).sum::<usize>(),
             Space::Box { low, .. } => low.len(),
             Space::Discrete(_) => 1,
             Space::MultiDiscrete(sizes) => sizes.len(),
@@ -38,6 +55,8 @@ impl Space {
     /// values 0 and 1. Boxes have none.
     pub fn mask_len(&self) -> usize {
         match self {
+            Space::Tuple(parts) => parts.iter().map(Space::mask_len).sum(),
+            Space::Parametrized(boxes) => boxes.len(),
             Space::Discrete(count) => *count,
             Space::MultiDiscrete(sizes) => sizes.iter().sum(),
             Space::MultiBinary(bits) => 2 * bits,
@@ -45,14 +64,21 @@ impl Space {
         }
     }
 
+    /// The number of values of each integer of an element, in order.
+    fn classes(&self) -> Vec<usize> {
+        match self {
+            Space::Tuple(parts) => parts.iter().flat_map(Space::classes).collect(),
+            Space::Parametrized(boxes) => vec![boxes.len()],
+            Space::Discrete(count) => vec![*count],
+            Space::MultiDiscrete(sizes) => sizes.clone(),
+            Space::MultiBinary(bits) => vec![2; *bits],
+            Space::Box { .. } => Vec::new(),
+        }
+    }
+
     /// What is wrong with an action mask, which must have [`Space::mask_len`] values.
     pub(super) fn check_mask(&self, mask: &[bool]) -> Result<(), String> {
-        match self {
-            Space::Discrete(count) => check_mask(mask, [*count]),
-            Space::MultiDiscrete(sizes) => check_mask(mask, sizes.iter().copied()),
-            Space::MultiBinary(bits) => check_mask(mask, std::iter::repeat_n(2, *bits)),
-            Space::Box { .. } => Ok(()),
-        }
+        check_mask(mask, self.classes())
     }
 
     /// Whether an element has no numbers at all.
@@ -63,6 +89,8 @@ impl Space {
     /// The number of elements of one value as a network reads it. Indices become one-hot vectors.
     pub fn encoded_len(&self) -> usize {
         match self {
+            Space::Tuple(parts) => parts.iter().map(Space::encoded_len).sum(),
+            Space::Parametrized(boxes) => boxes.len() + boxes.iter().map(Space::encoded_len).sum::<usize>(),
             Space::Box { low, .. } => low.len(),
             Space::Discrete(n) => *n,
             Space::MultiDiscrete(sizes) => sizes.iter().sum(),
@@ -87,6 +115,18 @@ impl Space {
                 Some(format!("a multi-discrete space of 0 elements in part {index}: it needs at least 1"))
             }
             Space::Discrete(_) | Space::MultiBinary(_) => None,
+            Space::Parametrized(boxes) if boxes.is_empty() => Some("parametrized without any choice".into()),
+            Space::Parametrized(boxes) => boxes.iter().enumerate().find_map(|(index, space)| match space {
+                Space::Box { .. } => space.fault().map(|fault| format!("{fault} (of choice {index})")),
+                other => Some(format!("{other:?} as the parameters of choice {index}: they must be a box")),
+            }),
+            Space::Tuple(parts) if parts.iter().any(|part| matches!(part, Space::Parametrized(_))) => {
+                Some("a tuple with a parametrized part: choices with parameters must be the whole space".into())
+            }
+            Space::Tuple(parts) => {
+                let mut faults = parts.iter().enumerate().filter_map(|(index, part)| Some((index, part.fault()?)));
+                faults.next().map(|(index, fault)| format!("{fault} (in part {index} of a tuple)"))
+            }
         }
     }
 
@@ -99,6 +139,19 @@ impl Space {
             Space::MultiBinary(_) => element.iter().position(|x| *x != 0.0 && *x != 1.0),
             Space::Discrete(size) => element.iter().position(|x| !is_index(*x, *size)),
             Space::MultiDiscrete(sizes) => element.iter().zip(sizes).position(|(x, size)| !is_index(*x, *size)),
+            Space::Tuple(parts) | Space::Parametrized(parts) => {
+                let mut begin = 0;
+                if let Space::Parametrized(_) = self {
+                    Space::Discrete(parts.len()).check(&element[..1])?;
+                    begin = 1;
+                }
+                for part in parts {
+                    let own = &element[begin..begin + part.len()];
+                    part.check(own).map_err(|(index, value)| (begin + index, value))?;
+                    begin += own.len();
+                }
+                None
+            }
         };
         wrong.map_or(Ok(()), |index| Err((index, element[index])))
     }

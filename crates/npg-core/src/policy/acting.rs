@@ -7,9 +7,11 @@ use crate::error::{Error, Result};
 /// An owned action, in the form that the environment takes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
-    /// One integer for a discrete space, one for each part of a multi-discrete or multi-binary space, and none for a box.
+    /// One integer for a discrete space, one for each part of a multi-discrete or multi-binary space, and none for a box. In a
+    /// tuple, those of its parts one after the other.
     pub integers: Vec<i64>,
-    /// One number for each dimension of a box, within its bounds; none for other spaces.
+    /// One number for each dimension of a box, within its bounds; none for other spaces. In a tuple, those of its boxes one after
+    /// the other.
     pub reals: Vec<f64>,
 }
 
@@ -107,8 +109,28 @@ mod tests {
         let config = settings::Policy { head: settings::HeadName::Beta, ..settings::Policy::default() };
         let mistakes = |spec: &Spec| Policy::mistakes(&config, spec);
         assert_eq!((mistakes(&torque()), mistakes(&choice())), (vec![], vec![]));
+        let parts = vec![Space::Discrete(2), Space::uniform_box(1, 0.0, f64::INFINITY)];
+        assert_eq!(mistakes(&spec(Space::Discrete(2), Space::Tuple(parts)))[0].key, "policy.head");
         let unbounded = spec(Space::uniform_box(1, -1.0, 1.0), Space::uniform_box(1, -2.0, f64::INFINITY));
         assert_eq!(mistakes(&unbounded)[0].key, "policy.head");
+    }
+
+    #[test]
+    fn held_noise_needs_actions_of_reals_only() {
+        let config = settings::Policy { std: settings::Std::Sde, ..settings::Policy::default() };
+        let parts = vec![Space::Discrete(2), Space::uniform_box(1, -1.0, 1.0)];
+        let mistakes = Policy::mistakes(&config, &spec(Space::Discrete(3), Space::Tuple(parts)));
+        assert_eq!(mistakes[0].key, "policy.std");
+        assert_eq!((Policy::mistakes(&config, &torque()), Policy::mistakes(&config, &choice())), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_tuple_gives_integers_and_reals_within_their_bounds() {
+        let inner = Space::Tuple(vec![Space::Discrete(3), Space::uniform_box(1, 5.0, 6.0)]);
+        let spec = spec(Space::uniform_box(1, -1.0, 1.0), Space::Tuple(vec![Space::uniform_box(1, 0.0, 1.0), inner]));
+        let Chosen { integers, reals } = policy(&spec).act(&[0.3]).unwrap();
+        assert!(integers.len() == 1 && (0..3).contains(&integers[0]));
+        assert!(reals.len() == 2 && (0.0..=1.0).contains(&reals[0]) && (5.0..=6.0).contains(&reals[1]));
     }
 
     #[test]

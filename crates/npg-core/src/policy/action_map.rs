@@ -1,4 +1,5 @@
-//! Maps a raw action to the action that the environment executes: clipped to the action space, or rescaled onto it.
+//! Maps a raw action to the action that the environment executes: clipped to the action space, rescaled onto it, or squashed
+//! into it.
 //!
 //! The raw action is the one that the distribution drew. Log probabilities and gradients refer to it; only the environment
 //! sees the executed one.
@@ -6,12 +7,36 @@
 use crate::env::Space;
 use crate::settings::ActionBounds;
 
-/// The map from raw to executed actions of a box action space. It keeps them within the bounds. Empty for integer actions.
+/// How raw actions get within the bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// Raw actions are clipped.
+    Clip,
+    /// Raw -1..1 is mapped onto the bounds, and then clipped.
+    Rescale,
+    /// Raw 0..1 is mapped onto the bounds.
+    Unit,
+    /// tanh maps all raw actions between the bounds.
+    Squash,
+}
+
+impl From<ActionBounds> for Fit {
+    fn from(rule: ActionBounds) -> Self {
+        match rule {
+            ActionBounds::Clip => Fit::Clip,
+            ActionBounds::Rescale => Fit::Rescale,
+        }
+    }
+}
+
+/// The map from the raw to the executed reals of actions. It keeps them within the bounds of their boxes, and is empty if
+/// there are none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActionMap {
+    fit: Fit,
     low: Vec<f64>,
     high: Vec<f64>,
-    /// Executed = center + half * raw, before clipping. (0, 1) if raw actions are executed unchanged.
+    /// Executed = center + half * raw (or tanh of it), before clipping. (0, 1) if raw actions are executed unchanged.
     center: Vec<f64>,
     half: Vec<f64>,
 }
@@ -24,25 +49,46 @@ const NO_BOUND: f64 = 1e30;
 const INSIDE: f64 = 1.0;
 
 impl ActionMap {
-    /// The map for an action space under `rule`. Raw actions between 0 and 1 (`is_unit`) are always mapped onto the bounds.
-    pub fn new(space: &Space, rule: ActionBounds, is_unit: bool) -> Self {
-        let Space::Box { low, high } = space else {
-            return Self { low: Vec::new(), high: Vec::new(), center: Vec::new(), half: Vec::new() };
+    /// The map for an action space.
+    pub fn new(space: &Space, fit: Fit) -> Self {
+        let (low, high): (Vec<f64>, Vec<f64>) = bounds(space).into_iter().unzip();
+        let onto = |(low, high): (&f64, &f64)| match fit {
+            Fit::Unit => (*low, high - low),
+            Fit::Rescale | Fit::Squash => rescaled(*low, *high),
+            Fit::Clip => (0.0, 1.0),
         };
-        let onto = |(low, high): (&f64, &f64)| match rule {
-            _ if is_unit => (*low, high - low),
-            ActionBounds::Rescale => rescaled(*low, *high),
-            ActionBounds::Clip => (0.0, 1.0),
-        };
-        let (center, half) = low.iter().zip(high).map(onto).unzip();
-        Self { low: low.clone(), high: high.clone(), center, half }
+        let (center, half) = low.iter().zip(&high).map(onto).unzip();
+        Self { fit, low, high, center, half }
     }
 
     /// Writes the executed action for a raw one.
     pub fn execute(&self, raw: &[f64], executed: &mut [f64]) {
         for (j, (raw, slot)) in raw.iter().zip(executed).enumerate() {
+            let raw = if self.fit == Fit::Squash { libm::tanh(*raw) } else { *raw };
             *slot = (self.center[j] + self.half[j] * raw).clamp(self.low[j], self.high[j]);
         }
+    }
+
+    /// log |d executed / d raw| at a raw action, nats: the log density of the raw action minus this is that of the executed
+    /// one. A clipped action has no density; its clipping is left out.
+    pub fn log_jacobian(&self, raw: &[f64]) -> f64 {
+        let slope = |raw: f64| match self.fit {
+            // log(1 - tanh^2 x) = 2 (log 2 - |x| - log(1 + exp(-2 |x|)))
+            Fit::Squash => 2.0 * (std::f64::consts::LN_2 - raw.abs() - libm::log1p(libm::exp(-2.0 * raw.abs()))),
+            _ => 0.0,
+        };
+        raw.iter().zip(&self.half).map(|(raw, half)| slope(*raw) + libm::log(*half)).sum()
+    }
+}
+
+/// The bounds of the reals of an action: those of all boxes in the space.
+pub(super) fn bounds(space: &Space) -> Vec<(f64, f64)> {
+    let within = |parts: &[Space]| parts.iter().flat_map(bounds).collect();
+    match space {
+        Space::Box { low, high } => low.iter().copied().zip(high.iter().copied()).collect(),
+        Space::Tuple(parts) => within(parts),
+        Space::Parametrized(boxes) => within(boxes),
+        Space::Discrete(_) | Space::MultiDiscrete(_) | Space::MultiBinary(_) => Vec::new(),
     }
 }
 
@@ -70,17 +116,55 @@ mod tests {
     fn executed(low: f64, high: f64, raw: f64) -> f64 {
         let mut executed = [0.0];
         let space = Space::Box { low: vec![low], high: vec![high] };
-        ActionMap::new(&space, ActionBounds::Rescale, false).execute(&[raw], &mut executed);
+        ActionMap::new(&space, Fit::Rescale).execute(&[raw], &mut executed);
         executed[0]
     }
 
     #[test]
-    fn the_unit_interval_is_mapped_onto_the_bounds_whatever_the_rule() {
+    fn the_unit_interval_is_mapped_onto_the_bounds() {
         let (space, mut executed) = (Space::Box { low: vec![-3.0; 3], high: vec![5.0; 3] }, [0.0; 3]);
-        for rule in [ActionBounds::Rescale, ActionBounds::Clip] {
-            ActionMap::new(&space, rule, true).execute(&[0.0, 0.25, 1.0], &mut executed);
-            assert_eq!(executed, [-3.0, -1.0, 5.0]);
+        ActionMap::new(&space, Fit::Unit).execute(&[0.0, 0.25, 1.0], &mut executed);
+        assert_eq!(executed, [-3.0, -1.0, 5.0]);
+    }
+
+    #[test]
+    fn tanh_keeps_every_action_within_the_bounds() {
+        let (space, mut executed) = (Space::Box { low: vec![-3.0; 4], high: vec![5.0; 4] }, [0.0; 4]);
+        ActionMap::new(&space, Fit::Squash).execute(&[0.0, 0.5, -1e3, 1e300], &mut executed);
+        assert_eq!(executed, [1.0, 1.0 + 4.0 * libm::tanh(0.5), -3.0, 5.0]);
+    }
+
+    #[test]
+    fn the_jacobian_is_the_slope_of_the_map() {
+        let space = Space::Box { low: vec![-3.0, -1.0], high: vec![5.0, 2.0] };
+        for fit in [Fit::Clip, Fit::Rescale, Fit::Unit, Fit::Squash] {
+            let map = ActionMap::new(&space, fit);
+            for raw in [[0.1, 0.2], [0.7, 0.5], [0.01, 0.9]] {
+                let slopes = [0, 1].map(|j| {
+                    let executed = |shift: f64| {
+                        let (mut raw, mut executed) = (raw, [0.0; 2]);
+                        raw[j] += shift;
+                        map.execute(&raw, &mut executed);
+                        executed[j]
+                    };
+                    (executed(1e-6) - executed(-1e-6)) / 2e-6
+                });
+                let expected: f64 = slopes.iter().map(|slope: &f64| libm::log(*slope)).sum();
+                assert!((map.log_jacobian(&raw) - expected).abs() < 1e-8, "{fit:?} at {raw:?}");
+            }
         }
+        let far = ActionMap::new(&space, Fit::Squash).log_jacobian(&[-800.0, 800.0]);
+        assert!((far + 3200.0).abs() < 10.0, "{far}: exact where tanh is 1 in f64");
+    }
+
+    /// The boxes of a tuple are mapped one after the other; integers are not its business.
+    #[test]
+    fn the_boxes_of_a_tuple() {
+        let inner = Space::Tuple(vec![Space::uniform_box(1, 0.0, 2.0), Space::MultiBinary(3)]);
+        let space = Space::Tuple(vec![Space::Discrete(2), Space::uniform_box(1, -4.0, 4.0), inner]);
+        let mut executed = [0.0; 2];
+        ActionMap::new(&space, Fit::Rescale).execute(&[0.5, 0.5], &mut executed);
+        assert_eq!(executed, [2.0, 1.5]);
     }
 
     #[test]
@@ -115,9 +199,9 @@ mod tests {
     fn clipped_or_rescaled() {
         let space = Space::Box { low: vec![-2.0, 0.0, f64::NEG_INFINITY], high: vec![2.0, 1.0, f64::INFINITY] };
         let mut executed = [0.0; 3];
-        ActionMap::new(&space, ActionBounds::Rescale, false).execute(&[0.5, 0.0, 7.0], &mut executed);
+        ActionMap::new(&space, Fit::Rescale).execute(&[0.5, 0.0, 7.0], &mut executed);
         assert_eq!(executed, [1.0, 0.5, 7.0]);
-        ActionMap::new(&space, ActionBounds::Clip, false).execute(&[3.0, -1.0, 7.0], &mut executed);
+        ActionMap::new(&space, Fit::Clip).execute(&[3.0, -1.0, 7.0], &mut executed);
         assert_eq!(executed, [2.0, 0.0, 7.0]);
     }
 }

@@ -36,6 +36,7 @@ impl Encoder {
 pub(super) fn index_sizes(space: &Space) -> Option<&[usize]> {
     match space {
         Space::Box { .. } | Space::MultiBinary(_) => None,
+        Space::Tuple(_) | Space::Parametrized(_) => None, // no observation has parts
         Space::Discrete(size) => Some(std::slice::from_ref(size)),
         Space::MultiDiscrete(sizes) => Some(sizes),
     }

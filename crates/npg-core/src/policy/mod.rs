@@ -12,10 +12,11 @@ mod numbers;
 mod observations;
 
 pub use acting::Chosen;
-pub use action_map::ActionMap;
+pub use action_map::{ActionMap, Fit};
 pub use actor::{Actor, Exploration, HeldNoise};
 pub use distribution::{
-    AnyHead, Bernoulli, Beta, Categorical, Compared, Comparer, Difference, Distribution, Gaussian, Head, TotalVariation,
+    AnyHead, Bernoulli, Beta, Categorical, Compared, Comparer, Difference, Distribution, Gaussian, Head, Parametrized,
+    TotalVariation,
 };
 pub use encoder::Encoder;
 pub(crate) use encoder::{contracted, expanded};
@@ -28,7 +29,7 @@ use crate::network::kernels::Activation;
 use crate::network::{FourierFeatures, Hidden, Network};
 use crate::normalize::{Moments, Normalizer};
 use crate::random::{Purpose, Stream};
-use crate::settings::{self, ActivationName, HeadName, NetworkKind};
+use crate::settings::{self, ActivationName, HeadName, NetworkKind, Std};
 
 /// A stochastic policy pi(a | s).
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +42,7 @@ pub struct Policy {
     pub theta: Vec<f64>,
     /// Encodes observations into network inputs.
     pub encoder: Encoder,
-    /// Maps raw actions into the action space (clips or rescales them).
+    /// Maps raw actions into the action space (clips, rescales or squashes them).
     pub action_map: ActionMap,
     /// The number of steps for which a gSDE noise matrix is kept; `None` without state-dependent exploration.
     pub sde_steps: Option<usize>,
@@ -63,18 +64,33 @@ impl From<ActivationName> for Activation {
 impl Policy {
     /// The reasons why a policy of this configuration cannot act in an environment; empty if it can.
     pub fn mistakes(config: &settings::Policy, spec: &Spec) -> Vec<Mistake> {
-        let Space::Box { low, high } = &spec.action else { return Vec::new() };
-        if config.head != HeadName::Beta {
-            return Vec::new();
+        let mut mistakes = Vec::new();
+        let mut mistake = |key: &str, message| mistakes.push(Mistake { key: key.into(), message });
+        let bounds = action_map::bounds(&spec.action);
+        let id = &spec.id;
+        if config.head != HeadName::Gaussian
+            && let Some(j) = bounds.iter().position(|(low, high)| action_map::are_missing(*low, *high))
+        {
+            let (low, high) = bounds[j];
+            mistake(
+                "policy.head",
+                format!(
+                    "\"{}\" needs bounds on both sides, but action {j} of {id} is from {low} to {high}; use \"gaussian\"",
+                    config.head.name()
+                ),
+            );
         }
-        let without = low.iter().zip(high).position(|(low, high)| action_map::are_missing(*low, *high));
-        let message = |j| {
-            format!(
-                "\"beta\" needs bounds on both sides, but action {j} of {} is from {} to {}; use \"gaussian\"",
-                spec.id, low[j], high[j]
-            )
-        };
-        without.into_iter().map(|j| Mistake { key: "policy.head".into(), message: message(j) }).collect()
+        if config.head == HeadName::Beta && matches!(spec.action, Space::Parametrized(_)) {
+            let message = "\"beta\" is not for choices with parameters; use \"gaussian\" or \"squashed\"";
+            mistake("policy.head", message.into());
+        }
+        if config.std == Std::Sde && !bounds.is_empty() && !matches!(spec.action, Space::Box { .. }) {
+            let message = format!(
+                "\"sde\" needs actions of reals only, but {id} has integers too; use another standard deviation"
+            );
+            mistake("policy.std", message);
+        }
+        mistakes
     }
 
     /// A new policy for an environment. The initial parameters are drawn from the seed.
@@ -92,11 +108,16 @@ impl Policy {
         if let Some((first, value)) = distribution.initial_bias(config) {
             network.set_last_biases(&mut theta, first, value);
         }
+        let fit = match config.head {
+            _ if distribution.is_on_unit_interval() => Fit::Unit,
+            HeadName::Squashed => Fit::Squash,
+            _ => config.action_bounds.into(),
+        };
         let normalizer = (normalize.observations && matches!(spec.observation, Space::Box { .. }))
             .then(|| Normalizer::new(Moments::new(inputs), normalize.clip));
         Self {
             sde_steps: (outputs.exploration > 0).then_some(config.sde_steps),
-            action_map: ActionMap::new(&spec.action, config.action_bounds, distribution.is_on_unit_interval()),
+            action_map: ActionMap::new(&spec.action, fit),
             encoder: Encoder { space: spec.observation.clone(), normalizer },
             network,
             distribution,

@@ -117,6 +117,8 @@ named!(
         Gaussian = "gaussian",
         /// Independent Beta distributions between the bounds.
         Beta = "beta",
+        /// Independent normals, which tanh maps onto the bounds.
+        Squashed = "squashed",
     }
 );
 named!(

@@ -192,8 +192,9 @@ policy: Policy, "The policy's network and distribution." {
         "Distribution over the actions of a box.",
         "gaussian: independent normals, whose raw actions are fitted to the bounds (policy.action_bounds). beta: independent \
         Beta distributions on low..high (Chou, Maturana & Scherer 2017). Their actions never leave the bounds, so nothing is \
-        clipped, and log probabilities are those of the executed actions up to a constant. Needs bounds on both sides. \
-        Discrete actions ignore this key.";
+        clipped, and log probabilities are those of the executed actions up to a constant. squashed: independent normals, \
+        whose raw actions tanh maps onto low..high; KL, Fisher matrix and entropy are those of the normals. beta and squashed \
+        need bounds on both sides. Discrete actions ignore this key.";
     std: Kind::Name(Std::NAMES),
         "Standard deviation of a Gaussian policy.",
         "state-independent: one trained log std for each action dimension. state-dependent: outputs of the network. \

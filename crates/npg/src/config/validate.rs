@@ -81,9 +81,9 @@ fn all_clashes(config: &Config) -> Vec<Clash> {
         &|| "has no layers; for a policy without hidden layers take policy.network = \"linear\"".into(),
     );
     demand(
-        policy.head == HeadName::Gaussian || policy.std == Std::StateIndependent,
+        policy.head != HeadName::Beta || policy.std == Std::StateIndependent,
         &["policy.std", "policy.head"],
-        &|| "needs policy.head = \"gaussian\": other distributions have no log std".into(),
+        &|| "needs policy.head = \"gaussian\" or \"squashed\": a Beta distribution has no log std".into(),
     );
     demand(!policy.layer_norm || policy.network == NetworkKind::Mlp, &["policy.layer_norm", "policy.network"], &|| {
         "needs policy.network = \"mlp\": other policies have no hidden layers".into()

@@ -286,3 +286,17 @@ fn a_policy_that_gives_no_number_is_not_acted_on() {
         assert!(matches!(error, Error::Policy { environment: 0, episode: 0, step: 1, .. }), "{error}");
     }
 }
+
+/// The first statistics change every policy, so only later ones are news.
+#[test]
+fn a_normalizer_that_changes_the_policy_by_many_budgets_is_told() {
+    let notes = |iteration, moved| {
+        let mut metrics = Row::default();
+        metrics.push(metrics::KL_NORMALIZER, moved);
+        metrics.push(metrics::KL_STEP, 0.01);
+        Iteration { iteration, steps: 0, metrics, status: UpdateStatus::Stepped, value_refused: false }.notes()
+    };
+    assert!(notes(1, 5.0).is_empty() && notes(2, 0.05).is_empty() && notes(2, 0.0).is_empty());
+    let told = "new observation statistics changed the policy by 5.0e0 nats, many times its KL budget";
+    assert!(notes(2, 5.0)[0].starts_with(told), "{:?}", notes(2, 5.0));
+}

@@ -64,6 +64,12 @@ pub(crate) fn families() -> Vec<Family> {
         family
     };
     let masked = |family: Family| Family { masked: true, ..family };
+    // The boxes come last, wherever they are.
+    let parts = || {
+        let inner = Space::Tuple(vec![Space::Discrete(3), reals(1), Space::MultiBinary(1)]);
+        Space::Tuple(vec![reals(1), Space::Discrete(2), inner])
+    };
+    let choices = || Space::Parametrized(vec![reals(1), reals(0), reals(2)]);
     vec![
         family("categorical", Space::Discrete(4), &[5, 4], Tanh, StateIndependent),
         family("categorical, linear", Space::Discrete(3), &[], Tanh, StateIndependent),
@@ -80,6 +86,12 @@ pub(crate) fn families() -> Vec<Family> {
         normalized(family("gaussian, sde, layer norm", reals(2), &[8], Silu, Sde)),
         masked(family("categorical, masked", Space::Discrete(5), &[6], Tanh, StateIndependent)),
         masked(family("multi-discrete, masked, linear", Space::MultiDiscrete(vec![3, 4]), &[], Tanh, StateIndependent)),
+        family("parametrized", choices(), &[5], Tanh, StateIndependent),
+        family("parametrized, state-dependent", choices(), &[6], Silu, StateDependent),
+        masked(family("parametrized, masked, linear", choices(), &[], Tanh, StateIndependent)),
+        family("tuple", parts(), &[5], Tanh, StateIndependent),
+        family("tuple, state-dependent", parts(), &[], Tanh, StateDependent),
+        masked(family("tuple, masked", parts(), &[6, 4], Tanh, StateIndependent)),
         masked(family("multi-binary, masked", Space::MultiBinary(3), &[5], Tanh, StateIndependent)),
         // Products with the few outputs of a wide layer have code of their own.
         family("categorical, wide", Space::Discrete(2), &[33], Silu, StateIndependent),
@@ -133,12 +145,7 @@ impl Case {
             hidden: if family.config.network == NetworkKind::Mlp { family.config.hidden.clone() } else { Vec::new() },
             activation: family.config.activation,
             layer_norm: family.config.layer_norm,
-            heads: match &family.space {
-                Space::Discrete(n) => Heads::Classes(vec![*n]),
-                Space::MultiDiscrete(sizes) => Heads::Classes(sizes.clone()),
-                Space::MultiBinary(n) => Heads::Bits(*n),
-                Space::Box { low, .. } => Heads::Normals(low.len()),
-            },
+            heads: heads(&family.space),
             log_std: match family.config.std {
                 Std::StateIndependent => LogStd::Constant,
                 Std::StateDependent => LogStd::Affine,
@@ -199,6 +206,26 @@ impl Case {
         let d: Vec<f64> = theta.iter().zip(&self.policy.theta).map(|(new, old)| new - old).collect();
         0.5 * self.oracle.fisher_norm(&self.policy.theta, &d, &self.states, weights)
     }
+}
+
+/// The heads of a space in which no part of classes comes after one of bits.
+fn heads(space: &Space) -> Heads {
+    let mut heads = Heads::default();
+    for leaf in space.leaves() {
+        match leaf {
+            Space::Discrete(n) => heads.classes.push(*n),
+            Space::MultiDiscrete(sizes) => heads.classes.extend(sizes),
+            Space::MultiBinary(n) => heads.bits += n,
+            Space::Box { low, .. } => heads.normals += low.len(),
+            Space::Parametrized(boxes) => {
+                heads.classes.push(boxes.len());
+                heads.owners = boxes.iter().enumerate().flat_map(|(k, own)| vec![k; own.len()]).collect();
+                heads.normals = heads.owners.len();
+            }
+            Space::Tuple(_) => unreachable!("a leaf has no parts"),
+        }
+    }
+    heads
 }
 
 fn masks(policy: &Policy, oracle: &Oracle, states: &[Vec<f64>]) -> Option<Masks> {

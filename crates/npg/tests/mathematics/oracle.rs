@@ -4,15 +4,26 @@
 
 use npg::config::ActivationName;
 
-/// What the outputs mean.
-#[derive(Clone, Debug)]
-pub(crate) enum Heads {
+/// What the outputs mean. They are the logits of the classes, those of the bits, the means, and the log stds. An action has the
+/// numbers of the classes, then the bits, then those of the normals.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heads {
     /// One softmax for each part.
-    Classes(Vec<usize>),
+    pub(crate) classes: Vec<usize>,
     /// Independent bits, one for each output.
-    Bits(usize),
-    /// Independent normals: first the means, then the log stds.
-    Normals(usize),
+    pub(crate) bits: usize,
+    /// Independent normals.
+    pub(crate) normals: usize,
+    /// The class of the first part to which each normal belongs: it counts for nothing in an action of another class. Empty if
+    /// all of them always count.
+    pub(crate) owners: Vec<usize>,
+}
+
+impl Heads {
+    /// Whether normal j counts in an action with these integers.
+    fn counts(&self, j: usize, integers: &[f64]) -> bool {
+        self.owners.is_empty() || self.owners[j] as f64 == integers[0]
+    }
 }
 
 /// Where the log stds of normals come from.
@@ -65,39 +76,38 @@ impl Oracle {
             }
             h.iter_mut().for_each(|x| *x = self.activate(*x));
         }
-        match (&self.heads, self.log_std) {
-            (Heads::Classes(sizes), _) => {
-                let mut logits = finish(affine(&mut rest, &h, sizes.iter().sum()), rest);
-                for (logit, allowed) in logits.iter_mut().zip(self.mask(state).into_iter().flatten()) {
-                    *logit = if allowed { *logit } else { f64::NEG_INFINITY };
-                }
-                logits
-            }
-            (Heads::Bits(bits), _) => {
-                let mut logits = finish(affine(&mut rest, &h, *bits), rest);
-                for (logit, allowed) in logits.iter_mut().zip(self.mask(state).unwrap_or_default().chunks(2)) {
-                    *logit = match allowed {
-                        [false, _] => f64::INFINITY,
-                        [_, false] => f64::NEG_INFINITY,
-                        _ => *logit,
-                    };
-                }
-                logits
-            }
-            (Heads::Normals(d), LogStd::Affine) => finish(affine(&mut rest, &h, 2 * d), rest),
-            (Heads::Normals(d), LogStd::Constant) => {
-                let mut outputs = affine(&mut rest, &h, *d);
-                outputs.extend(take(&mut rest, *d));
-                finish(outputs, rest)
-            }
-            (Heads::Normals(d), LogStd::Exploration) => {
-                let mut outputs = affine(&mut rest, &h, *d);
+        let (logits, d) = (self.heads.classes.iter().sum::<usize>() + self.heads.bits, self.heads.normals);
+        let is_affine = self.log_std == LogStd::Affine;
+        let mut outputs = affine(&mut rest, &h, logits + if is_affine { 2 * d } else { d });
+        self.forbid(state, &mut outputs);
+        match self.log_std {
+            LogStd::Affine => {}
+            LogStd::Constant => outputs.extend(take(&mut rest, d)),
+            LogStd::Exploration => {
                 let l = take(&mut rest, (h.len() + 1) * d);
                 h.push(1.0);
                 let variance = |j: usize| -> f64 { (0..h.len()).map(|i| (h[i] * l[i * d + j].exp()).powi(2)).sum() };
-                outputs.extend((0..*d).map(|j| 0.5 * variance(j).ln()));
-                finish(outputs, rest)
+                outputs.extend((0..d).map(|j| 0.5 * variance(j).ln()));
             }
+        }
+        assert!(rest.is_empty(), "{} parameters are left over", rest.len());
+        outputs
+    }
+
+    /// Gives probability 0 to what the mask of a state forbids.
+    fn forbid(&self, state: &[f64], outputs: &mut [f64]) {
+        let Some(mask) = self.mask(state) else { return };
+        let count = self.heads.classes.iter().sum();
+        let (classes, bits) = mask.split_at(count);
+        for (logit, allowed) in outputs.iter_mut().zip(classes) {
+            *logit = if *allowed { *logit } else { f64::NEG_INFINITY };
+        }
+        for (logit, allowed) in outputs[count..].iter_mut().zip(bits.chunks(2)) {
+            *logit = match allowed {
+                [false, _] => f64::INFINITY,
+                [_, false] => f64::NEG_INFINITY,
+                _ => *logit,
+            };
         }
     }
 
@@ -117,65 +127,63 @@ impl Oracle {
     pub(crate) fn mask(&self, state: &[f64]) -> Option<Vec<bool>> {
         let number = |index: usize| state[index % state.len()];
         let allowed = |class: usize| class == 0 || number(class) < 0.4;
-        let mask = match &self.heads {
-            Heads::Classes(sizes) => sizes.iter().flat_map(|size| (0..*size).map(allowed)).collect(),
-            Heads::Bits(bits) => (0..*bits).flat_map(|bit| [number(bit) > -0.8, number(bit) < 0.4]).collect(),
-            Heads::Normals(_) => return None,
-        };
-        self.masked.then_some(mask)
+        let Heads { classes, bits, .. } = &self.heads;
+        let classes = classes.iter().flat_map(|size| (0..*size).map(allowed));
+        let bits = (0..*bits).flat_map(|bit| [number(bit) > -0.8, number(bit) < 0.4]);
+        self.masked.then(|| classes.chain(bits).collect())
     }
 
     /// log pi(action | outputs).
     pub(crate) fn log_prob(&self, outputs: &[f64], action: &[f64]) -> f64 {
-        match &self.heads {
-            Heads::Classes(sizes) => {
-                let (mut first, mut total) = (0, 0.0);
-                for (size, class) in sizes.iter().zip(action) {
-                    let logits = &outputs[first..first + size];
-                    total += logits[*class as usize] - logits.iter().map(|l| l.exp()).sum::<f64>().ln();
-                    first += size;
-                }
-                total
-            }
-            Heads::Bits(_) => {
-                let one = |l: f64| 1.0 / (1.0 + (-l).exp());
-                outputs.iter().zip(action).map(|(l, bit)| if *bit > 0.5 { one(*l).ln() } else { one(-l).ln() }).sum()
-            }
-            Heads::Normals(d) => (0..*d)
-                .map(|j| {
-                    let z = (action[j] - outputs[j]) / outputs[d + j].exp();
-                    -0.5 * z * z - outputs[d + j] - 0.5 * (2.0 * std::f64::consts::PI).ln()
-                })
-                .sum(),
+        let Heads { classes, bits, normals, .. } = &self.heads;
+        let (integers, reals) = action.split_at(classes.len() + bits);
+        let (mut rest, mut total) = (outputs, self.log_prob_of_integers(outputs, integers));
+        take(&mut rest, classes.iter().sum::<usize>() + bits);
+        for (j, x) in reals.iter().enumerate().filter(|(j, _)| self.heads.counts(*j, integers)) {
+            let z = (x - rest[j]) / rest[normals + j].exp();
+            total += -0.5 * z * z - rest[normals + j] - 0.5 * (2.0 * std::f64::consts::PI).ln();
         }
+        total
     }
 
-    /// Actions with their probabilities: all of them for a finite space, and three Gauss-Hermite nodes per dimension for
-    /// normals. The nodes integrate polynomials of degree five exactly; outer products of scores have degree 4, and log
-    /// ratios degree 2.
+    fn log_prob_of_integers(&self, mut outputs: &[f64], integers: &[f64]) -> f64 {
+        let (classes, bits) = integers.split_at(self.heads.classes.len());
+        let mut total = 0.0;
+        for (size, class) in self.heads.classes.iter().zip(classes) {
+            let logits = take(&mut outputs, *size);
+            total += logits[*class as usize] - logits.iter().map(|l| l.exp()).sum::<f64>().ln();
+        }
+        let one = |l: f64| 1.0 / (1.0 + (-l).exp());
+        for (bit, l) in bits.iter().zip(outputs) {
+            total += if *bit > 0.5 { one(*l).ln() } else { one(-l).ln() };
+        }
+        total
+    }
+
+    /// Actions with their probabilities: all of them for integers, and three Gauss-Hermite nodes per dimension for normals. The
+    /// nodes integrate polynomials of degree five exactly; outer products of scores have degree 4, and log ratios degree 2.
     pub(crate) fn actions(&self, outputs: &[f64]) -> Vec<(Vec<f64>, f64)> {
-        let axes: Vec<Vec<(f64, f64)>> = match &self.heads {
-            Heads::Classes(sizes) => sizes.iter().map(|n| (0..*n).map(|i| (i as f64, 0.0)).collect()).collect(),
-            Heads::Bits(bits) => vec![vec![(0.0, 0.0), (1.0, 0.0)]; *bits],
-            Heads::Normals(d) => (0..*d)
-                .map(|j| {
-                    let at = |z: f64| outputs[j] + z * outputs[d + j].exp();
-                    vec![(at(-(3f64.sqrt())), 1.0 / 6.0), (at(0.0), 2.0 / 3.0), (at(3f64.sqrt()), 1.0 / 6.0)]
-                })
-                .collect(),
+        let Heads { classes, bits, normals, .. } = &self.heads;
+        let classes = classes.iter().map(|n| (0..*n).map(|i| i as f64).collect::<Vec<f64>>());
+        let bits = std::iter::repeat_n(vec![0.0, 1.0], *bits);
+        let mut points = combinations(classes.chain(bits).map(|axis| axis.into_iter().map(|x| (x, 1.0)).collect()));
+        points.iter_mut().for_each(|(action, weight)| *weight = self.log_prob_of_integers(outputs, action).exp());
+        points.retain(|(_, weight)| *weight > 0.0); // without the forbidden ones
+        let of_normals = &outputs[outputs.len() - 2 * normals..];
+        let reals = |integers: &[f64]| {
+            combinations((0..*normals).map(|j| {
+                let at = |z: f64| of_normals[j] + z * of_normals[normals + j].exp();
+                if !self.heads.counts(j, integers) {
+                    return vec![(at(0.0), 1.0)];
+                }
+                vec![(at(-(3f64.sqrt())), 1.0 / 6.0), (at(0.0), 2.0 / 3.0), (at(3f64.sqrt()), 1.0 / 6.0)]
+            }))
         };
-        let mut points = vec![(Vec::new(), 1.0)];
-        for axis in axes {
-            let longer = |(action, weight): &(Vec<f64>, f64)| -> Vec<(Vec<f64>, f64)> {
-                axis.iter().map(|(a, w)| ([action.clone(), vec![*a]].concat(), weight * w)).collect()
-            };
-            points = points.iter().flat_map(longer).collect();
-        }
-        if !matches!(self.heads, Heads::Normals(_)) {
-            points.iter_mut().for_each(|(action, weight)| *weight = self.log_prob(outputs, action).exp());
-            points.retain(|(_, weight)| *weight > 0.0); // without the forbidden ones
-        }
-        points
+        let joined = |(integers, p): &(Vec<f64>, f64)| -> Vec<(Vec<f64>, f64)> {
+            let longer = |(reals, w): &(Vec<f64>, f64)| ([&integers[..], reals].concat(), p * w);
+            reals(integers).iter().map(longer).collect()
+        };
+        points.iter().flat_map(joined).collect()
     }
 
     pub(crate) fn entropy(&self, outputs: &[f64]) -> f64 {
@@ -264,9 +272,14 @@ fn take<'a>(theta: &mut &'a [f64], count: usize) -> &'a [f64] {
     taken
 }
 
-fn finish(outputs: Vec<f64>, rest: &[f64]) -> Vec<f64> {
-    assert!(rest.is_empty(), "{} parameters are left over", rest.len());
-    outputs
+/// All combinations of one value of each axis, with the products of their weights.
+fn combinations(axes: impl Iterator<Item = Vec<(f64, f64)>>) -> Vec<(Vec<f64>, f64)> {
+    axes.fold(vec![(Vec::new(), 1.0)], |points, axis| {
+        let longer = |(point, weight): &(Vec<f64>, f64)| -> Vec<(Vec<f64>, f64)> {
+            axis.iter().map(|(x, w)| ([&point[..], &[*x]].concat(), weight * w)).collect()
+        };
+        points.iter().flat_map(longer).collect()
+    })
 }
 
 pub(crate) fn add_outer(matrix: &mut [Vec<f64>], v: &[f64], weight: f64) {

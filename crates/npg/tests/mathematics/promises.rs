@@ -67,7 +67,7 @@ fn a_promise_is_what_plain_sums_give() {
         let (eps_max, length) = (largest * unit, episodes.discounted_length);
         let surrogate = gain * length;
         let drifts = (0..horizon as i32).map(|t| gamma.powi(t) * (1.0 - (1.0 - alpha).powi(t)));
-        let alpha_kl = (kl_max / 2.0).sqrt();
+        let alpha_kl = (kl_max / 2.0).sqrt().min(1.0); // no total variation is above 1
         let d = 1.0 - gamma;
         for (actual, expected, what) in [
             (measured.kl_reverse_max, kl_reverse_max, "largest reverse KL"),
@@ -77,13 +77,13 @@ fn a_promise_is_what_plain_sums_give() {
             (predicted.drift, 1.0 - (1.0 - alpha).powf(14.5), "drift"),
             (predicted.series, surrogate - 4.0 * alpha * eps_max * drifts.sum::<f64>(), "series"),
             (predicted.trpo, surrogate - 4.0 * gamma * eps_max * (alpha / d).powi(2), "TRPO"),
-            (predicted.trpo_kl, surrogate - 2.0 * gamma * eps_max * kl_max / d.powi(2), "TRPO with KL"),
+            (predicted.trpo_kl, surrogate - 4.0 * gamma * eps_max * (alpha_kl / d).powi(2), "TRPO with KL"),
             // CPO's mean is over the discounted distribution of states. It is (1 - gamma) times the discounted length times
             // the mean over an episode's states.
             (predicted.cpo, surrogate - 4.0 * gamma * alpha * eps_max * length * tv / d, "CPO"),
             (
                 predicted.cpo_kl,
-                surrogate - 4.0 * gamma * alpha_kl * eps_max * (d * length * kl / 2.0).sqrt() / d.powi(2),
+                surrogate - 4.0 * gamma * alpha_kl * eps_max * (d * length * kl / 2.0).sqrt().min(1.0) / d.powi(2),
                 "CPO with KL",
             ),
         ] {

@@ -16,7 +16,7 @@ pub struct Categorical {
 #[derive(Clone, Debug, Default)]
 pub struct Probabilities {
     log_p: Vec<f64>,
-    p: Vec<f64>,
+    pub(super) p: Vec<f64>,
 }
 
 /// The largest logit.

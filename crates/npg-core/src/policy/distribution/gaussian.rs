@@ -5,6 +5,7 @@ use crate::env::{Action, ActionMut, ActionWidth};
 use crate::network::Outputs;
 use crate::random::Stream;
 use crate::settings::{self, Std};
+use std::ops::Range;
 
 /// `count` normal numbers. The outputs are all means and then all log stds; each pair gives one real of the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,19 +48,45 @@ fn excess(log_ratio: f64) -> f64 {
 }
 
 impl Normal {
-    fn log_density(&self, x: f64) -> f64 {
+    pub(super) fn log_density(&self, x: f64) -> f64 {
         let z = (x - self.mean) * self.inverse;
         -0.5 * z * z - self.log_std - HALF_LOG_TAU
     }
 
-    fn entropy(&self) -> f64 {
+    pub(super) fn entropy(&self) -> f64 {
         self.log_std + HALF_LOG_TAU + 0.5
+    }
+
+    /// KL(self || q), nats.
+    pub(super) fn divergence(&self, q: &Normal) -> f64 {
+        self.kl(q, excess(self.log_std - q.log_std))
     }
 
     /// KL(self || q), 1/2 (r^2 - 1) - log r if the means are equal. `excess` is r^2 - 1.
     fn kl(&self, q: &Normal, excess: f64) -> f64 {
         let difference = (self.mean - q.mean) * q.inverse;
         0.5 * (excess + difference * difference) - (self.log_std - q.log_std)
+    }
+}
+
+impl Gaussian {
+    /// Adds weight * d log p / d outputs of the dimensions `which` of an action to `slot`: d log p / d mean = z / sigma, and
+    /// d log p / d log std = z^2 - 1.
+    pub(super) fn add_score_of(
+        &self,
+        outputs: &[f32],
+        action: &[f64],
+        which: Range<usize>,
+        weight: f64,
+        slot: &mut [f64],
+    ) {
+        let (of_means, of_log_stds) = slot.split_at_mut(self.count);
+        for j in which {
+            let inverse = libm::exp(-f64::from(outputs[self.count + j]));
+            let z = (action[j] - f64::from(outputs[j])) * inverse;
+            of_means[j] += weight * (z * inverse);
+            of_log_stds[j] += weight * (z * z - 1.0);
+        }
     }
 }
 
@@ -123,7 +150,7 @@ impl Head for Gaussian {
     }
 
     fn kl(&self, p: &Vec<Normal>, q: &Vec<Normal>) -> f64 {
-        p.iter().zip(q).map(|(p, q)| p.kl(q, excess(p.log_std - q.log_std))).sum()
+        p.iter().zip(q).map(|(p, q)| p.divergence(q)).sum()
     }
 
     /// Computes exponentials only if the standard deviations differ from those of the previous pair. They are the same if they
@@ -157,15 +184,8 @@ impl Head for Gaussian {
         all
     }
 
-    /// d log p / d mean = z / sigma, d log p / d log std = z^2 - 1.
     fn add_score(&self, outputs: &[f32], action: Action<'_>, weight: f64, slot: &mut [f64]) {
-        let (of_means, of_log_stds) = slot.split_at_mut(self.count);
-        for (j, action) in action.reals().iter().enumerate() {
-            let inverse = libm::exp(-f64::from(outputs[self.count + j]));
-            let z = (action - f64::from(outputs[j])) * inverse;
-            of_means[j] += weight * (z * inverse);
-            of_log_stds[j] += weight * (z * z - 1.0);
-        }
+        self.add_score_of(outputs, action.reals(), 0..self.count, weight, slot);
     }
 
     fn add_entropy_gradient(&self, _outputs: &[f32], weight: f64, slot: &mut [f64]) {

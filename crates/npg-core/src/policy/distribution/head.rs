@@ -1,6 +1,6 @@
 //! What a family of distributions must provide ([`Head`]), and the enum of all families.
 
-use super::{Bernoulli, Beta, Categorical, Gaussian};
+use super::{Bernoulli, Beta, Categorical, Gaussian, Parametrized};
 use crate::env::{Action, ActionMut, ActionWidth};
 use crate::network::Outputs;
 use crate::random::Stream;
@@ -186,7 +186,7 @@ macro_rules! register {
     };
 }
 
-register!($ Categorical, Bernoulli, Gaussian, Beta);
+register!($ Categorical, Bernoulli, Gaussian, Beta, Parametrized);
 
 /// Reads a row of outputs for one head.
 fn row<H: Head>(head: &H, outputs: &[f32]) -> H::Row {

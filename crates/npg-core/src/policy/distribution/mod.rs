@@ -11,6 +11,7 @@ mod categorical;
 mod comparison;
 mod gaussian;
 mod head;
+mod parametrized;
 mod special;
 mod total_variation;
 
@@ -20,6 +21,7 @@ pub use categorical::Categorical;
 pub use comparison::{Comparer, Difference};
 pub use gaussian::Gaussian;
 pub use head::{AnyHead, Compared, Head};
+pub use parametrized::Parametrized;
 pub use total_variation::{TotalVariation, bretagnolle_huber, pinsker};
 
 use crate::env::{Action, ActionMut, ActionWidth, Space, check_mask};
@@ -50,19 +52,32 @@ fn weighted(p: f64, log: f64) -> f64 {
 }
 
 impl Distribution {
-    /// The distribution for an action space: one categorical head, one for each part of a multi-discrete space, bits, or the
-    /// family `head` for a box.
+    /// The distribution for an action space: a categorical head for each integer, a head for the bits of a multi-binary space,
+    /// and at the end a head of the family `head` for the reals of all boxes. Choices with parameters have a head of their own,
+    /// and are the whole action.
     pub fn new(space: &Space, head: HeadName) -> Self {
-        let categorical = |&count: &usize| AnyHead::from(Categorical { count });
-        Self::product(match space {
-            Space::Discrete(count) => vec![categorical(count)],
-            Space::MultiDiscrete(sizes) => sizes.iter().map(categorical).collect(),
-            Space::MultiBinary(count) => vec![Bernoulli { count: *count }.into()],
-            Space::Box { low, .. } => vec![match head {
-                HeadName::Gaussian => Gaussian { count: low.len() }.into(),
-                HeadName::Beta => Beta { count: low.len() }.into(),
-            }],
-        })
+        let mut heads = Vec::new();
+        for leaf in space.leaves() {
+            match leaf {
+                Space::Discrete(count) => heads.push(Categorical { count: *count }.into()),
+                Space::MultiDiscrete(sizes) => {
+                    heads.extend(sizes.iter().map(|&count| AnyHead::from(Categorical { count })));
+                }
+                Space::MultiBinary(count) => heads.push(Bernoulli { count: *count }.into()),
+                Space::Parametrized(boxes) => {
+                    return Self::product(vec![Parametrized { counts: boxes.iter().map(Space::len).collect() }.into()]);
+                }
+                Space::Box { .. } | Space::Tuple(_) => {}
+            }
+        }
+        let count = ActionWidth::of(space).reals;
+        if count > 0 {
+            heads.push(match head {
+                HeadName::Gaussian | HeadName::Squashed => Gaussian { count }.into(),
+                HeadName::Beta => Beta { count }.into(),
+            });
+        }
+        Self::product(heads)
     }
 
     /// The product of independent heads. Each head reads the next outputs and gives the next numbers of the action.
@@ -94,23 +109,24 @@ impl Distribution {
         self.parts.iter().map(|part| &part.head)
     }
 
-    /// Which kinds of outputs the network must have. A product of several heads has affine outputs only.
+    /// Which kinds of outputs the network must have. All heads but the last have affine outputs only, because a head reads
+    /// outputs side by side, and the other kinds come after all affine ones.
     pub fn layout(&self, config: &settings::Policy) -> Outputs {
-        match self.only_head() {
-            Some(head) => head.layout(config),
-            None => Outputs { affine: self.outputs(), ..Outputs::default() },
-        }
+        let Some(Part { head, outputs, .. }) = self.parts.last() else { return Outputs::default() };
+        let own = head.layout(config);
+        Outputs { affine: outputs.start + own.affine, ..own }
     }
 
-    /// The first of the affine outputs with an initial bias other than 0, and that bias. `None` for a product of several
-    /// heads.
+    /// The first of the affine outputs with an initial bias other than 0, and that bias. It holds for all affine outputs from
+    /// there on.
     pub fn initial_bias(&self, config: &settings::Policy) -> Option<(usize, f64)> {
-        self.only_head().and_then(|head| head.initial_bias(config))
+        let Part { head, outputs, .. } = self.parts.last()?;
+        head.initial_bias(config).map(|(first, value)| (outputs.start + first, value))
     }
 
     /// Whether the reals of an action lie between 0 and 1. Otherwise they are unbounded.
     pub fn is_on_unit_interval(&self) -> bool {
-        self.only_head().is_some_and(AnyHead::is_on_unit_interval)
+        self.parts.last().is_some_and(|part| part.head.is_on_unit_interval())
     }
 
     /// The only head; `None` if there are several.

@@ -20,6 +20,11 @@ fn families() -> Vec<Distribution> {
         mixed(&[Beta { count: 2 }.into()]),
         mixed(&[categorical.into(), normal.into()]),
         mixed(&[normal.into(), bits.into(), categorical.into()]),
+        of(Space::Parametrized([1, 0, 1].map(|count| Space::uniform_box(count, -1.0, 1.0)).to_vec())),
+        of(Space::Tuple(vec![
+            Space::uniform_box(1, -1.0, 1.0),
+            Space::Tuple(vec![Space::Discrete(3), Space::MultiBinary(1)]),
+        ])),
     ]
 }
 
@@ -54,36 +59,54 @@ fn axes(part: &Part, outputs: &[f32]) -> Vec<Vec<(f64, f64)>> {
             let x = |i| 1.0 / (1.0 + (-(f64::from(i) + 0.5 - 0.5 * f64::from(cells)) * width).exp());
             return (0..cells).map(|i| (x(i), width * x(i) * (1.0 - x(i)))).collect();
         }
-        let (mean, std, cells) = (f64::from(outputs[j]), f64::from(outputs[count + j]).exp(), 600);
+        // The last outputs are the means and the log stds.
+        let normals = &outputs[outputs.len() - 2 * count..];
+        let (mean, std, cells) = (f64::from(normals[j]), f64::from(normals[count + j]).exp(), 600);
         let width = 24.0 * std / f64::from(cells);
         (0..cells).map(|i| (mean - 12.0 * std + (f64::from(i) + 0.5) * width, width)).collect()
     };
     classes.chain((0..count).map(grid)).collect()
 }
 
+/// The axes of each choice: the parameters of the other choices have one value.
+fn choices(part: &Part, axes: Vec<Vec<(f64, f64)>>) -> Vec<Vec<Vec<(f64, f64)>>> {
+    let AnyHead::Parametrized(Parametrized { counts }) = &part.head else { return vec![axes] };
+    let owners = || counts.iter().enumerate().flat_map(|(k, count)| std::iter::repeat_n(k, *count));
+    let of = |choice: usize| {
+        let parameters = axes[1..].iter().zip(owners());
+        let parameters = parameters.map(|(axis, k)| if k == choice { axis.clone() } else { vec![(0.3, 1.0)] });
+        std::iter::once(vec![(choice as f64, 1.0)]).chain(parameters).collect()
+    };
+    (0..counts.len()).map(of).collect()
+}
+
 /// Every action with its weight.
 fn quadrature(distribution: &Distribution, outputs: &[f32]) -> Vec<Point> {
     let mut points = vec![Point { weight: 1.0, ..Point::default() }];
     for part in &distribution.parts {
-        for (index, axis) in axes(part, outputs).into_iter().enumerate() {
-            let is_real = index >= part.head.width().integers;
-            let longer = |point: &Point| {
-                let more = |&(value, weight): &(f64, f64)| {
-                    let mut point = point.clone();
-                    point.weight *= weight;
-                    if is_real {
-                        point.reals.push(value)
-                    } else {
-                        point.integers.push(value as i64)
-                    }
-                    point
-                };
-                axis.iter().map(more).collect::<Vec<_>>()
-            };
-            points = points.iter().flat_map(longer).collect();
+        let before = points;
+        points = Vec::new();
+        for axes in choices(part, axes(part, outputs)) {
+            let mut longer = before.clone();
+            for (index, axis) in axes.into_iter().enumerate() {
+                let is_real = index >= part.head.width().integers;
+                longer = longer.iter().flat_map(|point| axis.iter().map(|at| extended(point, is_real, *at))).collect();
+            }
+            points.extend(longer);
         }
     }
     points
+}
+
+fn extended(point: &Point, is_real: bool, (value, weight): (f64, f64)) -> Point {
+    let mut point = point.clone();
+    point.weight *= weight;
+    if is_real {
+        point.reals.push(value);
+    } else {
+        point.integers.push(value as i64);
+    }
+    point
 }
 
 fn score(distribution: &Distribution, outputs: &[f32], action: Action<'_>) -> Vec<f64> {
@@ -265,4 +288,44 @@ fn forbidden_classes_count_for_nothing() {
     let mut gradient = [0.0; 2];
     bits.add_entropy_gradient(&certain, 1.0, &mut gradient);
     assert_eq!(gradient, [0.0; 2]);
+}
+
+/// The reals of all boxes have one head, which comes last, because the outputs that do not depend on the state come last.
+#[test]
+fn the_heads_of_a_tuple() {
+    let inner = Space::Tuple(vec![Space::MultiDiscrete(vec![3, 4]), Space::uniform_box(1, -1.0, 1.0)]);
+    let space = Space::Tuple(vec![Space::uniform_box(2, 0.0, 1.0), Space::Discrete(2), inner, Space::MultiBinary(3)]);
+    let distribution = Distribution::new(&space, HeadName::Gaussian);
+    assert_eq!(distribution.width(), ActionWidth { integers: 6, reals: 3 });
+    let classes: Vec<Vec<usize>> = distribution.heads().map(AnyHead::classes).collect();
+    assert_eq!(classes, [vec![2], vec![3], vec![4], vec![2, 2, 2], vec![]]);
+    let layout = distribution.layout(&settings::Policy::default());
+    assert_eq!((layout.affine, layout.constants, layout.exploration), (2 + 3 + 4 + 3 + 3, 3, 0));
+    let dependent = settings::Policy { std: settings::Std::StateDependent, log_std_init: -1.5, ..Default::default() };
+    assert_eq!(distribution.initial_bias(&dependent), Some((2 + 3 + 4 + 3 + 3, -1.5)));
+}
+
+/// The parameters of the choices that were not taken may be anything.
+#[test]
+fn parameters_of_other_choices_count_for_nothing() {
+    let distribution = Distribution::product(vec![Parametrized { counts: vec![1, 2] }.into()]);
+    let mut rng = Stream::new(9, Purpose::Test, 0);
+    let p = outputs(&distribution, &mut rng);
+    for (choice, same, other) in [(0, [0.4, 5.0, 6.0], [0.4, -7.0, 8.0]), (1, [5.0, 0.1, 0.2], [-6.0, 0.1, 0.2])] {
+        let of = |reals: &[f64; 3]| {
+            let integers = [choice];
+            let action = Action::new(&integers, reals);
+            (distribution.log_prob(&p, action), score(&distribution, &p, action))
+        };
+        assert_eq!(of(&same), of(&other));
+        let score = of(&same).1;
+        let unused = if choice == 0 { [3, 4, 6, 7].as_slice() } else { &[2, 5] };
+        assert!(unused.iter().all(|output| score[*output] == 0.0), "{score:?}");
+    }
+    let drawn = (0..50).map(|_| drawn(&distribution, &p, &mut rng));
+    for action in drawn {
+        let (choice, reals) = (action.row(0).integers()[0], action.row(0).reals());
+        let is_mean = |j: usize| reals[j] == f64::from(p[2 + j]);
+        assert_eq!([0, 1, 2].map(is_mean), if choice == 0 { [false, true, true] } else { [true, false, false] });
+    }
 }
