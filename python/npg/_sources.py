@@ -208,7 +208,7 @@ def _of_native(name: str, options: dict[str, Any], how: _How) -> Resolved:
     if how.action_masks not in ("auto", "none"):
         raise ValueError(
             f"action_masks is {how.action_masks!r}, but {name} is npg's own environment, whose masks come by its option: "
-            "env_kwargs={'action_mask': True}, if `npg explain` lists it"
+            "env_kwargs={'mask': True}, if `npg explain` lists it"
         )
     return Resolved(_npg.Source.native(name, to_toml(options)), None, None, None, name)
 

@@ -71,7 +71,7 @@ class Agent(Scheduled):
         vectorization: `sync` or `async` (processes), for Gymnasium's ids and callables.
         action_masks: where the environment has action masks: `"method"` (`env.action_masks()`), `"info"`
             (`info["action_mask"]`), `"observation"` (the key `action_mask` of a Dict), `"none"`, or `"auto"`: the method or
-            the key if there is one. npg's own environments have the option `action_mask` instead.
+            the key if there is one. npg's own environments have the option `mask` instead.
         threads: worker threads; 0 for all cores. Results do not depend on it.
         preset: whether to use npg's preset for the environment.
         settings: any other settings by their keys, such as `{"algorithm.momentum": 0.9}`. `npg explain` lists the keys.

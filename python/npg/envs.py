@@ -41,7 +41,7 @@ def space_of(description: tuple[Any, ...]) -> spaces.Space[Any]:
 class NativeVectorEnv(_VectorEnv):
     """Native environments that step together on all cores. Episodes are truncated at the environment's time limit.
 
-    Environments with action masks (option `action_mask`) have the method `action_masks()`, shape (num_envs, values).
+    Environments with action masks (option `mask`) have the method `action_masks()`, shape (num_envs, values).
 
     Args:
         name: id of a native environment.

@@ -125,7 +125,7 @@ def test_callbacks_evaluate_with_masks(tiny: Tiny, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_native_environments_give_the_masks_of_gymnasiums_taxi(mode: str) -> None:
     original: Any = gymnasium.make("Taxi-v4").unwrapped
-    envs: Any = gymnasium.make_vec("npg/Taxi-v4", num_envs=100, action_mask=True, autoreset_mode=mode)
+    envs: Any = gymnasium.make_vec("npg/Taxi-v4", num_envs=100, mask=True, autoreset_mode=mode)
     for block in range(5):
         states = np.arange(100 * block, 100 * block + 100)
         envs.reset(options={"state": states[:, None]})
@@ -136,7 +136,7 @@ def test_native_environments_give_the_masks_of_gymnasiums_taxi(mode: str) -> Non
         assert np.array_equal(envs.action_masks(), [original.action_mask(state) for state in states])
         states = envs.step(random.integers(6, size=100))[0]
     assert not hasattr(gymnasium.make_vec("npg/Taxi-v4", num_envs=2), "action_masks")
-    single: Any = gymnasium.make("npg/Taxi-v4", action_mask=True)
+    single: Any = gymnasium.make("npg/Taxi-v4", mask=True)
     state, _ = single.reset(seed=1)
     assert np.array_equal(single.get_wrapper_attr("action_masks")(), original.action_mask(state))
 
@@ -179,10 +179,10 @@ class Streamed(NativeVectorEnv):
 
 def test_learning_with_masks_from_python_is_the_native_run(tiny: Tiny) -> None:
     arguments = tiny(n_steps=256, gamma=0.99)
-    native = npg.NPG("MlpPolicy", "Taxi-v4", n_envs=4, env_kwargs={"action_mask": True}, **arguments).learn(4096)
+    native = npg.NPG("MlpPolicy", "Taxi-v4", n_envs=4, env_kwargs={"mask": True}, **arguments).learn(4096)
     assert native.policy.is_masked
     for mode in ("SAME_STEP", "DISABLED"):
-        agent = npg.NPG("MlpPolicy", Streamed("Taxi-v4", 4, mode, action_mask=True), **arguments).learn(4096)
+        agent = npg.NPG("MlpPolicy", Streamed("Taxi-v4", 4, mode, mask=True), **arguments).learn(4096)
         assert np.array_equal(agent.policy.theta, native.policy.theta), mode
     without = npg.NPG("MlpPolicy", "Taxi-v4", n_envs=4, **arguments).learn(4096)
     assert not np.array_equal(without.policy.theta, native.policy.theta)
@@ -243,7 +243,7 @@ def test_what_is_no_mask_is_refused_or_left_alone(tiny: Tiny) -> None:
             r"has shape \(5,\). If it is no mask, pass action_masks='none'",
         ),
         (lambda: Strange(box), {"action_masks": "info"}, "of which no mask can forbid a value"),
-        (lambda: "Taxi-v4", {"action_masks": "info"}, r"env_kwargs=\{'action_mask': True\}"),
+        (lambda: "Taxi-v4", {"action_masks": "info"}, r"env_kwargs=\{'mask': True\}"),
     ]
     for make, arguments, message in cases:
         with pytest.raises(ValueError, match=message):
@@ -333,10 +333,10 @@ def test_an_evaluation_without_masks_is_refused(tiny: Tiny) -> None:
     with pytest.raises(ValueError, match="the environment of the evaluation has none"):
         npg.evaluate_policy(agent, Forbidding("nowhere"))
     npg.evaluate_policy(agent, Forbidding("info"), 3, action_masks="info")
-    native = npg.NPG("MlpPolicy", "Taxi-v4", env_kwargs={"action_mask": True}, n_envs=2, **tiny()).learn(128)
+    native = npg.NPG("MlpPolicy", "Taxi-v4", env_kwargs={"mask": True}, n_envs=2, **tiny()).learn(128)
     with pytest.raises(ValueError, match="env_kwargs"):
         npg.evaluate_policy(native, "Taxi-v4", 1)
-    npg.evaluate_policy(native, "Taxi-v4", 1, env_kwargs={"action_mask": True})
+    npg.evaluate_policy(native, "Taxi-v4", 1, env_kwargs={"mask": True})
     with pytest.raises(ValueError, match="was trained with action masks"):
         native.predict(3)
 

@@ -1,7 +1,7 @@
 //! The one table of metrics: name, unit, one sentence, healthy range. Names are those of Stable-Baselines3 if the quantity
 //! is the same, and `npg/...` or `trust_region/...` otherwise.
 
-use std::sync::Mutex;
+use std::borrow::Cow;
 
 /// One metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,17 +185,9 @@ metrics! {
         "0";
 }
 
-/// The metric `env/<name>` of a number that environments measure in addition to rewards. Names live as long as the program,
-/// because the table of metrics has static names, and an environment has only a limited number of them.
-pub fn of_environment(name: &str) -> &'static str {
-    static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
-    let mut names = NAMES.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let known = names.iter().find(|known| known.strip_prefix(ENVIRONMENT) == Some(name)).copied();
-    known.unwrap_or_else(|| {
-        let new: &'static str = Box::leak(format!("{ENVIRONMENT}{name}").into_boxed_str());
-        names.push(new);
-        new
-    })
+/// The metric `env/<name>` of a number that environments measure in addition to rewards.
+pub fn of_environment(name: &str) -> String {
+    format!("{ENVIRONMENT}{name}")
 }
 
 /// The prefix of environments' own metrics.
@@ -203,11 +195,12 @@ const ENVIRONMENT: &str = "env/";
 
 /// The values of one iteration in the table's order, followed by the environments' own metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Row(Vec<(&'static str, f64)>);
+pub struct Row(Vec<(Cow<'static, str>, f64)>);
 
 impl Row {
     /// Appends a metric.
-    pub fn push(&mut self, name: &'static str, value: f64) {
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: f64) {
+        let name = name.into();
         let is_known = METRICS.iter().any(|metric| metric.name == name) || name.starts_with(ENVIRONMENT);
         debug_assert!(is_known, "{name} is not in the table");
         self.0.push((name, value));
@@ -219,7 +212,7 @@ impl Row {
     }
 
     /// All values.
-    pub fn values(&self) -> &[(&'static str, f64)] {
-        &self.0
+    pub fn values(&self) -> Vec<(&str, f64)> {
+        self.0.iter().map(|(name, value)| (&**name, *value)).collect()
     }
 }

@@ -360,7 +360,7 @@ impl Session {
                 other => other?,
             };
             self.updates.count(&iteration);
-            log.iteration(iteration.iteration, iteration.steps, iteration.metrics.values());
+            log.iteration(iteration.iteration, iteration.steps, &iteration.metrics.values());
             tell(Event::Iteration(&iteration));
             // Each cause is reported once, whatever its numbers. npg/updated and npg/shortened tell how often.
             for note in iteration.notes().iter().filter(|note| said.insert(without_numbers(note))) {

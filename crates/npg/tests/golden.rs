@@ -28,7 +28,7 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("bytes-kept", "Walk-wide", &["policy.hidden=[12]", LESS, FEWER]),
     ("tabular-exact-world", "FrozenLake-v1", &["policy.network=linear", "algorithm.damping=1e-4"]),
     ("tabular-large", "Taxi-v4", &["policy.network=linear", "value.kind=linear", "value.ridge=1e-5"]),
-    ("masked", "Taxi-v4", &["env.action_mask=true"]),
+    ("masked", "Taxi-v4", &["env.mask=true"]),
     ("tuple", "Walk-tuple", &["policy.head=squashed"]),
     ("parametrized", "Walk-parametrized", &["policy.std=state-dependent"]),
     ("garnet", "Garnet-v0", &["algorithm.entropy_coefficient=0.02"]),

@@ -214,7 +214,7 @@ fn a_resumed_run_continues_with_the_masks_of_its_states() {
 fn the_mask_of_taxi_is_gymnasiums() {
     const STOPS: [usize; 4] = [0, 4, 20, 23];
     const EAST_WALLS: [usize; 6] = [1, 6, 15, 17, 20, 22];
-    let options = "action_mask = true".parse().unwrap();
+    let options = "mask = true".parse().unwrap();
     let source = registry::make("Taxi-v4", &options).unwrap();
     let mut taxi = source.group(1).unwrap();
     for state in 0..500 {

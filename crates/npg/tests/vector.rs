@@ -244,11 +244,11 @@ fn sampling_ahead_changes_nothing() {
         config.normalize.observations = true;
         config.run.steps = 500; // the last batch is shorter
         let mut trainer = Trainer::new(config, Box::new(Ahead(ahead))).unwrap();
-        let rows: Vec<Vec<(&str, u64)>> = (&mut trainer)
+        let rows: Vec<Vec<(String, u64)>> = (&mut trainer)
             .map(|iteration| {
                 let row = iteration.unwrap().metrics;
-                let numbers = row.values().iter().filter(|(name, _)| !name.starts_with("time/"));
-                numbers.map(|(name, value)| (*name, value.to_bits())).collect()
+                let numbers = row.values().into_iter().filter(|(name, _)| !name.starts_with("time/"));
+                numbers.map(|(name, value)| (name.to_string(), value.to_bits())).collect()
             })
             .collect();
         (rows, trainer.policy().theta.clone(), trainer.steps())

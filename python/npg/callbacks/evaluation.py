@@ -130,7 +130,7 @@ class _Actor:
         elif agent is not None and agent.policy.is_masked:
             raise ValueError(
                 "the agent was trained with action masks, and the environment of the evaluation has none where they are looked "
-                f"for (action_masks={choice!r}). Pass action_masks='info' if they are in info, and env_kwargs={{'action_mask': True}} "
+                f"for (action_masks={choice!r}). Pass action_masks='info' if they are in info, and env_kwargs={{'mask': True}} "
                 "for npg's own environments"
             )
 

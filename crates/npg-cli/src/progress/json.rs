@@ -12,7 +12,7 @@ pub(super) fn start(start: &Start) -> String {
     )
 }
 
-pub(super) fn iteration(iteration: u64, steps: u64, metrics: &[(&'static str, f64)]) -> String {
+pub(super) fn iteration(iteration: u64, steps: u64, metrics: &[(&str, f64)]) -> String {
     let head: [(&str, Value); 2] = [("iteration", iteration.into()), ("steps", steps.into())];
     object("iteration", head.into_iter().chain(metrics.iter().map(|(name, value)| (*name, Value::from(*value)))))
 }

@@ -167,7 +167,7 @@ impl<W: Write> Progress<W> {
         let text = match &mut self.display {
             Display::Live(live) => live.update(row, now, text::width),
             Display::Plain(plain) => plain.update(row, now),
-            Display::Json => json::iteration(iteration, row.steps, metrics.values()),
+            Display::Json => json::iteration(iteration, row.steps, &metrics.values()),
             Display::Quiet => return,
         };
         self.write(&text);

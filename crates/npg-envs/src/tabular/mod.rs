@@ -77,10 +77,10 @@ pub(super) static ENTRIES: &[Entry] = &[
                 Kind::UNIT,
                 "Probability that a fickle passenger changes the destination.",
             ),
-            EnvOption::flag("action_mask", false, "Whether an action mask forbids actions without an effect."),
+            EnvOption::flag("mask", false, "Whether an action mask forbids actions without an effect."),
         ],
         build: |options| {
-            let (table, has_masks) = (Arc::new(taxi(options)?), options.flag("action_mask"));
+            let (table, has_masks) = (Arc::new(taxi(options)?), options.flag("mask"));
             Ok(Box::new(move || {
                 let taxi = TabularEnv::new("Taxi-v4", Some(200), Some(8.0), Arc::clone(&table));
                 if has_masks { taxi.with_action_masks() } else { taxi }

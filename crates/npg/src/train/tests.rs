@@ -24,7 +24,7 @@ fn trace(trainer: &mut Trainer) -> Vec<u64> {
     let mut bits = Vec::new();
     while let Some(iteration) = trainer.step() {
         let iteration = iteration.unwrap();
-        let values = iteration.metrics.values().iter().filter(|(name, _)| !name.starts_with("time/"));
+        let values = iteration.metrics.values().into_iter().filter(|(name, _)| !name.starts_with("time/"));
         bits.extend(values.map(|(_, value)| value.to_bits()));
         bits.extend(trainer.policy.theta.iter().map(|t| t.to_bits()));
     }
@@ -152,7 +152,7 @@ fn a_resumed_run_equals_the_uninterrupted_one() {
             let mut bits = Vec::new();
             for _ in 0..cut {
                 let iteration = first.step().unwrap().unwrap();
-                let values = iteration.metrics.values().iter().filter(|(name, _)| !name.starts_with("time/"));
+                let values = iteration.metrics.values().into_iter().filter(|(name, _)| !name.starts_with("time/"));
                 bits.extend(values.map(|(_, value)| value.to_bits()));
                 bits.extend(first.policy.theta.iter().map(|t| t.to_bits()));
             }

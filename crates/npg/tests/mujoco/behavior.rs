@@ -82,7 +82,7 @@ fn trace(trainer: &mut Trainer) -> Vec<u64> {
     let mut bits = Vec::new();
     while let Some(iteration) = trainer.step() {
         let iteration = iteration.unwrap();
-        let values = iteration.metrics.values().iter().filter(|(name, _)| !name.starts_with("time/"));
+        let values = iteration.metrics.values().into_iter().filter(|(name, _)| !name.starts_with("time/"));
         bits.extend(values.map(|(_, value)| value.to_bits()));
         bits.extend(trainer.policy().theta.iter().map(|t| t.to_bits()));
     }
