@@ -120,6 +120,17 @@ terms! {
     "squashed" | "squash_output" | "tanh_gaussian" =>
         "A Gaussian policy whose raw actions tanh maps onto the bounds of a box, so nothing is clipped."
         ["policy.head", "policy.action_bounds"];
+    "parametrized" | "parameterized" | "parametrized_actions" | "hybrid_actions" =>
+        "A discrete choice with parameters of its own. The parameters of the other choices count for nothing. \
+         Python declares such actions by npg.Parametrized, Rust by Space::Parametrized."
+        ["policy.head"];
+    "tuple_actions" | "dict_actions" | "mixed_actions" =>
+        "Actions of several parts, such as a choice and a force. Each part has its own distribution, and log probabilities, \
+         entropies and KL add up."
+        ["policy.head", "policy.std"];
+    "action_mask" | "action_masks" | "mask" | "masks" | "invalid_actions" =>
+        "An action mask says which values of a discrete action are allowed in a state. The others have probability 0 in training \
+         and in evaluation. docs/models.md says where masks come from.";
     "use_sde" | "sde" | "gsde" | "exploration" =>
         "State-dependent exploration: the noise is a function of the state and is kept for several steps. Actions are smoother \
          than with new noise in every step."
