@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Masks, actions of several parts, and heads for bounded actions: what is learned with them, five seeds each.
+#
+#     benchmarks/actions.sh [PART...] [--seeds A..B] [--jobs N] [--out DIR]
+#
+# The parts, of which all but the last are the default (about half an hour on two cores):
+#
+#     taxi          Taxi-v4 with and without its mask, valued exactly after each update
+#     needles       1,000 actions of which 3 are valid, with the mask and without
+#     tic-tac-toe   PettingZoo's game against a random opponent, with its masks
+#     platform      choices with parameters, as npg.Parametrized and as a plain Tuple
+#     tuple         a Tuple of a velocity and a gripper
+#     pendulum      Pendulum-v1 with each head
+#     swings        the best actions lie at the bounds: each head
+#     mujoco        HalfCheetah-v5, Hopper-v5 and Walker2d-v5 with each head, 45 runs of 1,000,000 steps; hours
+#
+# Prints a table for each part: mean, least and most of the seeds; the mean training return after each quarter of the steps; and
+# the actions taken in training, evaluation and by `predict`, with how many of them the mask forbade, or were not in the action
+# space. benchmarks/action_tasks.py has the tasks, and counts. The runs of `mujoco` are in DIR (target/actions) and are not done
+# again; STEPS=4096 replaces their steps, for a trial. Needs what ./test installs: run that first. PettingZoo is installed beside
+# it. Wheel and environment are those of ./test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=target/python-package/bin
+if ! "$bin/python" -c 'import pettingzoo' 2>/dev/null; then
+    "$bin/pip" install --quiet 'pettingzoo==1.27.*'
+fi
+export NPG=$bin/npg OPENBLAS_NUM_THREADS=1
+exec "$bin/python" benchmarks/actions.py "$@"
