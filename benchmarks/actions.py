@@ -32,6 +32,7 @@ HEADS = {
     "squashed": {"policy.head": "squashed"},
 }
 MUJOCO = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5")
+STEPS = os.environ.get("STEPS", "1000000")  # of the part mujoco
 
 
 class Counts:
@@ -202,21 +203,21 @@ def swings(variant: str, seed: int, _: pathlib.Path) -> Row:
     return {**shares, **row}
 
 
+def evaluated(variant: str, seed: int, root: pathlib.Path) -> Row | None:
+    """The final evaluation of a run of the part `mujoco`, 20 deterministic episodes, if it is done."""
+    path = root.joinpath(*variant.split(), f"seed-{seed}/eval.csv")
+    rows = list(csv.DictReader(path.open())) if path.exists() else []
+    return {"return": float(rows[-1]["return_mean"])} if rows and rows[-1]["steps"] == STEPS else None
+
+
 def mujoco(variant: str, seed: int, root: pathlib.Path) -> Row:
-    """The final evaluation of a run of the program, 20 deterministic episodes."""
     task, head = variant.split()
-    steps, group = os.environ.get("STEPS", "1000000"), root / task / head
-    path = group / f"seed-{seed}/eval.csv"
-
-    def rows() -> list[Row]:
-        return list(csv.DictReader(path.open())) if path.exists() else []
-
-    if not any(row["steps"] == steps for row in rows()):
-        arguments = f"train {task} --seed {seed} --steps {steps} --threads 1 --force --quiet".split()
+    if not evaluated(variant, seed, root):
+        arguments = f"train {task} --seed {seed} --steps {STEPS} --threads 1 --force --quiet".split()
         settings = ["--set", f"policy.head={head}", "--set", "run.eval_episodes=20"]
-        command = [os.environ["NPG"], *arguments, *settings, "--out", str(group)]
+        command = [os.environ["NPG"], *arguments, *settings, "--out", str(root / task / head)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return {"return": float(rows()[-1]["return_mean"])}
+    return evaluated(variant, seed, root) or {}
 
 
 #: Of each part: what is done, the variants that are compared, and the function of one run.
@@ -273,13 +274,12 @@ def number(value: float) -> str:
 
 
 def show(part: str, rows: dict[str, dict[int, Row]]) -> None:
-    about, variants, _ = PARTS[part]
-    print(f"\n{part}: {about}\n")
-    columns = list(next(iter(rows[variants[0]].values())))
+    print(f"\n{part}: {PARTS[part][0]}\n")
+    columns = list(dict.fromkeys(column for seeds in rows.values() for row in seeds.values() for column in row))
     print("| | seeds | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 2) + "|")
-    for variant in variants:
-        cells = [cell([row[column] for row in rows[variant].values()]) for column in columns]
-        print(f"| {variant} | {len(rows[variant])} | " + " | ".join(cells) + " |", flush=True)
+    for variant, seeds in rows.items():
+        cells = [cell([row[column] for row in seeds.values()]) for column in columns if seeds]
+        print(f"| {variant} | {len(seeds)} | " + " | ".join(cells) + " |", flush=True)
 
 
 def run(job: tuple[str, str, int, pathlib.Path]) -> Row:
@@ -292,6 +292,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all but mujoco by default")
     parser.add_argument("--seeds", default="0..5", help="A..B, B excluded")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="runs at the same time")
+    parser.add_argument("--only-table", action="store_true", help="of mujoco: train nothing; show what there is")
     parser.add_argument("--out", type=pathlib.Path, default="target/actions", help="where mujoco's runs are")
     args = parser.parse_args()
     parts = args.parts or [part for part in PARTS if part != "mujoco"]
@@ -302,6 +303,8 @@ def main() -> None:
     with concurrent.futures.ProcessPoolExecutor(args.jobs, context) as pool:
         for part in parts:
             jobs = [(part, variant, seed, args.out) for seed in seeds for variant in PARTS[part][1]]
+            if part == "mujoco" and args.only_table:
+                jobs = [job for job in jobs if evaluated(*job[1:])]
             rows: dict[str, dict[int, Row]] = {variant: {} for variant in PARTS[part][1]}
             for (_, variant, seed, _), row in zip(jobs, pool.map(run, jobs), strict=True):
                 rows[variant][seed] = row

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Masks, actions of several parts, and heads for bounded actions: what is learned with them, five seeds each.
 #
-#     benchmarks/actions.sh [PART...] [--seeds A..B] [--jobs N] [--out DIR]
+#     benchmarks/actions.sh [PART...] [--seeds A..B] [--jobs N] [--out DIR] [--only-table]
 #
 # The parts, of which all but the last are the default (about half an hour on two cores):
 #
@@ -17,8 +17,8 @@
 # Prints a table for each part: mean, least and most of the seeds; the mean training return after each quarter of the steps; and
 # the actions taken in training, evaluation and by `predict`, with how many of them the mask forbade, or were not in the action
 # space. benchmarks/action_tasks.py has the tasks, and counts. The runs of `mujoco` are in DIR (target/actions) and are not done
-# again; STEPS=4096 replaces their steps, for a trial. Needs what ./test installs: run that first. PettingZoo is installed beside
-# it. Wheel and environment are those of ./test.
+# again; --only-table shows what there is, and STEPS=4096 replaces their steps, for a trial. Needs what ./test installs: run that
+# first. Wheel and environment are those of ./test. PettingZoo is installed into that environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=target/python-package/bin
