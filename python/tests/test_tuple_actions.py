@@ -150,6 +150,14 @@ def test_parameters_of_other_choices_count_for_nothing() -> None:
     assert first < second - 10.0
 
 
+def test_the_density_of_executed_parameters_is_that_of_the_choice() -> None:
+    """The parameter is mapped onto 0..30, so its density is 15 times smaller. The others do not count."""
+    agent = npg.NPG("MlpPolicy", lambda: Checking("parametrized"), seed=0)
+    states, rows = np.zeros((3, 2)), np.array([[0, 0.5, 7.0, 8.0], [1, 0.5, 0.0, 0.0], [2, 0.5, 0.1, 0.2]])
+    raw, executed = (npg.functional.log_prob(agent.policy, states, rows, of_executed=of) for of in (False, True))
+    np.testing.assert_allclose(raw - executed, [np.log(15.0), 0.0, 0.0], atol=1e-12)
+
+
 def test_parameters_that_are_no_box_are_refused() -> None:
     with pytest.raises(TypeError, match="the parameters of choice 1 are"):
         npg.Parametrized([None, spaces.Discrete(2)])  # type: ignore[list-item]

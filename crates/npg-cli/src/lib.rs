@@ -20,7 +20,7 @@ use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 pub use exit::Exit;
-pub use signals::is_asked_to_stop;
+pub use signals::{is_asked_to_stop, is_listening};
 
 /// Runs the program with `arguments`, of which the first is its name, and returns how it ended. Errors are printed.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {

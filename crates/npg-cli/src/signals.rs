@@ -18,6 +18,11 @@ pub fn is_asked_to_stop() -> bool {
     HEARD.get().is_some_and(|signal| signal.load(Ordering::Relaxed) != 0)
 }
 
+/// Whether the program listens for signals. Before it does, they end the process.
+pub fn is_listening() -> bool {
+    HEARD.get().is_some()
+}
+
 /// Makes a file that may not grow further (`ulimit -f`) an error for its writer, like a full disk. Otherwise the signal that
 /// comes with it would end the program without a message.
 pub(crate) fn make_file_limits_errors() {

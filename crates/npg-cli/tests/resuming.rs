@@ -25,10 +25,15 @@ fn send(child: &Child, signal: Signal) {
 
 /// Starts a run and sends it a signal after it has printed this many iterations.
 fn interrupted(place: &Place, line: &str, iterations: usize, signal: Signal) -> Ended {
+    interrupted_after(place, line, ("\"iteration\",", iterations), signal)
+}
+
+/// Starts a run and sends it a signal after it has printed a text so many times.
+fn interrupted_after(place: &Place, line: &str, (text, times): (&str, usize), signal: Signal) -> Ended {
     let mut child = place.start(line);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut out = String::new();
-    while out.matches("\"iteration\",").count() < iterations {
+    while out.matches(text).count() < times {
         out += &(lines.next().expect("the run goes on").unwrap() + "\n");
     }
     send(&child, signal);
@@ -78,6 +83,29 @@ fn an_interrupted_evaluation_is_made_again_before_the_run_goes_on() {
     let steps: Vec<_> = resumed.events("eval").iter().map(|row| row["steps"].as_u64()).collect();
     assert_eq!(steps, [Some(500), Some(1000)]);
     place.results("o/seed-0").assert_same(&place.results("whole/seed-0"), "resumed in an evaluation");
+}
+
+/// Neither at the end of a run nor twice at the same place is an evaluation lost.
+#[test]
+fn an_evaluation_that_is_interrupted_again_and_the_last_one_are_made_later() {
+    let place = Place::new();
+    let settings = "--set rollout.batch_steps=500 --set policy.hidden=[8] --set run.eval_every=500 \
+                    --set run.eval_episodes=2000";
+    let line = format!("train Pendulum-v1 --steps 1000 --json {settings}");
+    place.done(&format!("{line} --out whole"));
+    let ended = interrupted(&place, &format!("{line} --out o"), 1, Signal::SIGTERM);
+    assert_eq!(ended.code, Some(143), "{}", ended.err);
+    let again = interrupted_after(&place, "resume o --json", ("\"start\",", 1), Signal::SIGTERM);
+    assert_eq!(again.code, Some(143), "{}", again.err);
+    assert!(again.events("iteration").is_empty() && again.events("eval").is_empty());
+    let last = interrupted(&place, "resume o --json", 1, Signal::SIGTERM);
+    assert_eq!(last.code, Some(143), "the evaluation at the end: {}", last.err);
+    assert!(last.events("done").is_empty());
+    let resumed = place.done("resume o --json");
+    let steps: Vec<_> = resumed.events("eval").iter().map(|row| row["steps"].as_u64()).collect();
+    assert_eq!(steps, [Some(1000)]);
+    assert!(resumed.events("iteration").is_empty() && resumed.events("done")[0]["final_return_mean"].is_number());
+    place.results("o/seed-0").assert_same(&place.results("whole/seed-0"), "interrupted three times");
 }
 
 #[test]

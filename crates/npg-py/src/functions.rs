@@ -139,8 +139,7 @@ pub(crate) fn log_prob<'py>(
     let values: Vec<f64> = py.detach(|| {
         on_all_cores(|| {
             let at = PolicySnapshot::new(inner, states(&inputs, &masks), 1.0);
-            let jacobian =
-                |row| if of_executed { inner.action_map.log_jacobian(actions.row(row).reals()) } else { 0.0 };
+            let jacobian = |row| if of_executed { inner.log_jacobian(actions.row(row)) } else { 0.0 };
             let log_prob = |row| inner.distribution.log_prob(at.outputs(row), actions.row(row));
             (0..at.rows()).map(|row| log_prob(row) - jacobian(row)).collect()
         })

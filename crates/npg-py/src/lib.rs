@@ -36,7 +36,7 @@ mod _npg {
     use std::sync::mpsc::channel;
 
     use crate::link::{Desk, Farewell, is_lost, make_calls, set_program};
-    use pyo3::exceptions::PyRuntimeError;
+    use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -62,7 +62,11 @@ mod _npg {
             code
         };
         let program = std::thread::Builder::new().name("npg".into()).stack_size(STACK).spawn(work)?;
-        let result = make_calls(py, calls, |py| py.check_signals());
+        // Python sees an interrupt as well. The program that listens for it ends in order, and saves its run first.
+        let result = make_calls(py, calls, |py| match py.check_signals() {
+            Err(error) if npg_cli::is_listening() && error.is_instance_of::<PyKeyboardInterrupt>(py) => Ok(()),
+            other => other,
+        });
         set_program(None);
         result?;
         let panicked = |_| PyRuntimeError::new_err("the program panicked; this is a bug in npg");

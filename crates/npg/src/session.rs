@@ -31,7 +31,7 @@ pub enum Event<'a> {
 /// The state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// Whether training is done. If not, it was stopped.
+    /// Whether training is done and evaluated. If not, it was stopped.
     pub finished: bool,
     /// Whether it is done because `run.until_return` was reached.
     pub reached_return: bool,
@@ -247,7 +247,7 @@ impl Session {
         let mut session = Self::of(trainer, run, Origin::Resumed { notes, is_changed });
         session.best = opened.archive.field("best_return").map_err(fault)?;
         session.evaluated = opened.archive.field("evaluated").map_err(fault)?;
-        if !session.trainer.is_done() {
+        if !session.is_finished() {
             session.take_lock()?;
             if session.run.list_checkpoints()? != there {
                 let run = session.run.path().display();
@@ -280,7 +280,7 @@ impl Session {
     /// The state of the run.
     pub fn summary(&self) -> Summary {
         let (at, mean) = self.evaluated;
-        let finished = self.trainer.is_done();
+        let finished = self.is_finished();
         Summary {
             finished,
             reached_return: self.trainer.has_reached_return(),
@@ -297,7 +297,7 @@ impl Session {
     /// # Errors
     /// If the environment fails or the file system refuses. The last checkpoint is good.
     pub fn run(&mut self, stop: impl Fn() -> bool + Sync, mut tell: impl FnMut(Event<'_>)) -> Result<Summary> {
-        if self.trainer.is_done() {
+        if self.is_finished() {
             return Ok(self.summary());
         }
         let mut log = self.open_log()?;
@@ -309,7 +309,7 @@ impl Session {
         }
         self.tell_warnings(&mut log, &mut tell);
         log.say(&match &result {
-            Ok(()) if self.trainer.is_done() => format!("done after {} steps", self.trainer.steps()),
+            Ok(()) if self.is_finished() => format!("done after {} steps", self.trainer.steps()),
             Ok(()) => format!("stopped on request after {} steps", self.trainer.steps()),
             Err(error) => format!("stopped: {error}"),
         });
@@ -346,9 +346,12 @@ impl Session {
 
     fn train(&mut self, stop: Stop<'_>, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {
         let mut said = HashSet::new();
-        // The last session may have given up an evaluation.
+        // The last session may have given up an evaluation, even the one at the end.
         if self.is_evaluation_due() {
             self.evaluate(stop, log, tell)?;
+            if stop() || self.trainer.is_done() {
+                return self.save();
+            }
         }
         while let Some(iteration) = self.trainer.step() {
             let iteration = match iteration {
@@ -369,7 +372,7 @@ impl Session {
                 tell(Event::Note(note));
             }
             self.tell_warnings(log, tell);
-            if self.trainer.is_done() || self.is_evaluation_due() {
+            if self.is_evaluation_due() {
                 self.evaluate(stop, log, tell)?;
             }
             let is_stopped = stop();
@@ -384,10 +387,15 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the run has passed a multiple of `run.eval_every` since the last evaluation.
+    /// Whether the run has passed a multiple of `run.eval_every` since the last evaluation, or has ended since then.
     fn is_evaluation_due(&self) -> bool {
-        let every = self.trainer.config().run.eval_every;
-        every > 0 && self.trainer.steps() / every > self.evaluated.0 / every
+        let (steps, evaluated, every) = (self.trainer.steps(), self.evaluated.0, self.trainer.config().run.eval_every);
+        if self.trainer.is_done() { evaluated < steps } else { every > 0 && steps / every > evaluated / every }
+    }
+
+    /// Whether training is done and its result has been evaluated.
+    fn is_finished(&self) -> bool {
+        self.trainer.is_done() && !self.is_evaluation_due()
     }
 
     fn evaluate(&mut self, stop: Stop<'_>, log: &mut RunLog, tell: &mut impl FnMut(Event<'_>)) -> Result<()> {

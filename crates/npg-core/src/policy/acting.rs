@@ -119,7 +119,9 @@ mod tests {
     fn held_noise_needs_actions_of_reals_only() {
         let config = settings::Policy { std: settings::Std::Sde, ..settings::Policy::default() };
         let parts = vec![Space::Discrete(2), Space::uniform_box(1, -1.0, 1.0)];
-        let mistakes = Policy::mistakes(&config, &spec(Space::Discrete(3), Space::Tuple(parts)));
+        let mistakes = Policy::mistakes(&config, &spec(Space::Discrete(3), Space::Tuple(parts.clone())));
+        let boxes = spec(Space::Discrete(3), Space::Tuple(parts[1..].to_vec()));
+        assert_eq!(Policy::mistakes(&config, &boxes), vec![]);
         assert_eq!(mistakes[0].key, "policy.std");
         assert_eq!((Policy::mistakes(&config, &torque()), Policy::mistakes(&config, &choice())), (vec![], vec![]));
     }

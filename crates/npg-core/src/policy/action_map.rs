@@ -6,6 +6,7 @@
 
 use crate::env::Space;
 use crate::settings::ActionBounds;
+use std::ops::Range;
 
 /// How raw actions get within the bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,15 +70,14 @@ impl ActionMap {
         }
     }
 
-    /// log |d executed / d raw| at a raw action, nats: the log density of the raw action minus this is that of the executed
-    /// one. A clipped action has no density; its clipping is left out.
-    pub fn log_jacobian(&self, raw: &[f64]) -> f64 {
+    /// log |d executed / d raw| of the reals `which` of a raw action, nats, without clipping.
+    pub(super) fn log_jacobian(&self, raw: &[f64], which: Range<usize>) -> f64 {
         let slope = |raw: f64| match self.fit {
             // log(1 - tanh^2 x) = 2 (log 2 - |x| - log(1 + exp(-2 |x|)))
             Fit::Squash => 2.0 * (std::f64::consts::LN_2 - raw.abs() - libm::log1p(libm::exp(-2.0 * raw.abs()))),
             _ => 0.0,
         };
-        raw.iter().zip(&self.half).map(|(raw, half)| slope(*raw) + libm::log(*half)).sum()
+        raw[which.clone()].iter().zip(&self.half[which]).map(|(raw, half)| slope(*raw) + libm::log(*half)).sum()
     }
 }
 
@@ -150,10 +150,10 @@ mod tests {
                     (executed(1e-6) - executed(-1e-6)) / 2e-6
                 });
                 let expected: f64 = slopes.iter().map(|slope: &f64| libm::log(*slope)).sum();
-                assert!((map.log_jacobian(&raw) - expected).abs() < 1e-8, "{fit:?} at {raw:?}");
+                assert!((map.log_jacobian(&raw, 0..2) - expected).abs() < 1e-8, "{fit:?} at {raw:?}");
             }
         }
-        let far = ActionMap::new(&space, Fit::Squash).log_jacobian(&[-800.0, 800.0]);
+        let far = ActionMap::new(&space, Fit::Squash).log_jacobian(&[-800.0, 800.0], 0..2);
         assert!((far + 3200.0).abs() < 10.0, "{far}: exact where tanh is 1 in f64");
     }
 

@@ -23,7 +23,7 @@ pub(crate) use encoder::{contracted, expanded};
 pub use masks::Masks;
 pub use observations::{Inputs, Observations, WIDE};
 
-use crate::env::{Space, Spec};
+use crate::env::{Action, ActionWidth, Space, Spec};
 use crate::error::Mistake;
 use crate::network::kernels::Activation;
 use crate::network::{FourierFeatures, Hidden, Network};
@@ -84,7 +84,7 @@ impl Policy {
             let message = "\"beta\" is not for choices with parameters; use \"gaussian\" or \"squashed\"";
             mistake("policy.head", message.into());
         }
-        if config.std == Std::Sde && !bounds.is_empty() && !matches!(spec.action, Space::Box { .. }) {
+        if config.std == Std::Sde && !bounds.is_empty() && ActionWidth::of(&spec.action).integers > 0 {
             let message = format!(
                 "\"sde\" needs actions of reals only, but {id} has integers too; use another standard deviation"
             );
@@ -124,6 +124,12 @@ impl Policy {
             theta,
             is_masked: false,
         }
+    }
+
+    /// log |d executed / d raw| of the reals of a raw action that its log probability depends on, nats. The log density of the raw
+    /// action minus this is that of the executed one. A clipped action has no density; its clipping is left out.
+    pub fn log_jacobian(&self, action: Action<'_>) -> f64 {
+        self.action_map.log_jacobian(action.reals(), self.distribution.counted_reals(action))
     }
 
     /// The number of network inputs: the length of an encoded observation.

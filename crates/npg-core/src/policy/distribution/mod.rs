@@ -137,6 +137,14 @@ impl Distribution {
         }
     }
 
+    /// The reals of an action that its log probability depends on: all of them, or the parameters of the choice that is taken.
+    pub fn counted_reals(&self, action: Action<'_>) -> Range<usize> {
+        match self.only_head() {
+            Some(AnyHead::Parametrized(head)) => head.range_of(action),
+            _ => 0..self.width.reals,
+        }
+    }
+
     /// The mean standard deviation of the reals of an action; `None` if no head has one.
     pub fn mean_std(&self, outputs: &[f32]) -> Option<f64> {
         let of = |part: &Part| part.head.stds(&outputs[part.outputs.clone()]);

@@ -53,7 +53,7 @@ impl Parametrized {
     }
 
     /// The range of the parameters of the choice that an action takes.
-    fn range_of(&self, action: Action<'_>) -> Range<usize> {
+    pub(super) fn range_of(&self, action: Action<'_>) -> Range<usize> {
         let choice = action.integers()[0] as usize;
         let begin = self.counts[..choice].iter().sum();
         begin..begin + self.counts[choice]
