@@ -230,6 +230,17 @@ mod tests {
     }
 
     #[test]
+    fn the_parts_of_an_element_are_checked_one_after_the_other() {
+        let space = Space::Tuple(vec![Space::uniform_box(1, 0.0, 1.0), Space::Discrete(2)]);
+        assert_eq!((space.len(), space.mask_len(), space.check(&[0.5, 1.0])), (2, 2, Ok(())));
+        assert_eq!(space.check(&[0.5, 2.0]), Err((1, 2.0)));
+        let space = Space::Parametrized(vec![Space::uniform_box(1, 0.0, 1.0), Space::uniform_box(0, 0.0, 0.0)]);
+        assert_eq!((space.len(), space.mask_len(), space.check(&[1.0, 0.5])), (2, 2, Ok(())));
+        assert_eq!(space.check(&[2.0, 0.5]), Err((0, 2.0)));
+        assert_eq!(space.check(&[1.0, f64::INFINITY]), Err((1, f64::INFINITY)));
+    }
+
+    #[test]
     fn bits_are_0_or_1() {
         assert_eq!(Space::MultiBinary(2).check(&[0.0, 1.0]), Ok(()));
         for bad in [5.0, 0.5, -1.0] {

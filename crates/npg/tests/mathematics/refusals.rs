@@ -52,32 +52,42 @@ fn actions_and_weights_that_are_not_finite() {
     assert_refused(&case, &updated(&case, &vanilla(), &case.advantages, None), "the gradient is not finite");
 }
 
-/// A problem that says that its natural gradient points downhill.
-struct Downhill<'a>(SampledProblem<'a>);
+/// A problem that says what others do not say.
+struct Altered<'a> {
+    problem: SampledProblem<'a>,
+    /// Whether its natural gradient is said to point downhill.
+    is_downhill: bool,
+    /// A direction in which the policy is said not to change.
+    flat: Option<Vec<f64>>,
+}
 
-impl Problem for Downhill<'_> {
+impl Problem for Altered<'_> {
     fn theta(&self) -> &[f64] {
-        self.0.theta()
+        self.problem.theta()
     }
 
     fn gradient(&self) -> Vec<f64> {
-        self.0.gradient()
+        self.problem.gradient()
     }
 
     fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
-        self.0.fisher_product(v)
+        self.problem.fisher_product(v)
+    }
+
+    fn fisher_norm(&self, v: &[f64]) -> f64 {
+        if self.flat.as_deref() == Some(v) { -1e-22 } else { self.problem.fisher_norm(v) }
     }
 
     fn compare(&self, theta: &[f64]) -> Comparison {
-        self.0.compare(theta)
+        self.problem.compare(theta)
     }
 
     fn unmoved(&self) -> Comparison {
-        self.0.unmoved()
+        self.problem.unmoved()
     }
 
     fn natural_gradient(&self) -> Option<Vec<f64>> {
-        Some(self.gradient().iter().map(|g| -g).collect())
+        self.is_downhill.then(|| self.gradient().iter().map(|g| -g).collect())
     }
 }
 
@@ -85,7 +95,8 @@ impl Problem for Downhill<'_> {
 #[test]
 fn a_direction_that_points_downhill() {
     let case = Case::new(&family("gaussian"), 100, 43);
-    let problem = Downhill(SampledProblem::new(&case.policy, case.states(), case.surrogate(), 1.0));
+    let problem = SampledProblem::new(&case.policy, case.states(), case.surrogate(), 1.0);
+    let problem = Altered { problem, is_downhill: true, flat: None };
     let refused = npg::update::update(&problem, &natural(Solver::Auto, 0.0), 0.01, &mut SolverState::default());
     assert_refused(&case, &refused, "is not positive: x does not point uphill");
     assert!(refused.g_x < 0.0);
@@ -235,35 +246,6 @@ fn a_bad_warm_start_is_given_up() {
     assert_eq!(update.theta, cold.theta);
 }
 
-/// A problem in whose direction `.1` the policy does not change.
-struct Flat<'a>(SampledProblem<'a>, Vec<f64>);
-
-impl Problem for Flat<'_> {
-    fn theta(&self) -> &[f64] {
-        self.0.theta()
-    }
-
-    fn gradient(&self) -> Vec<f64> {
-        self.0.gradient()
-    }
-
-    fn fisher_product(&self, v: &[f64]) -> Vec<f64> {
-        self.0.fisher_product(v)
-    }
-
-    fn fisher_norm(&self, v: &[f64]) -> f64 {
-        if v == self.1 { -1e-22 } else { self.0.fisher_norm(v) }
-    }
-
-    fn compare(&self, theta: &[f64]) -> Comparison {
-        self.0.compare(theta)
-    }
-
-    fn unmoved(&self) -> Comparison {
-        self.0.unmoved()
-    }
-}
-
 /// A loose tolerance takes the warm start as it is. If the policy no longer changes along it, up to rounding, then it is not
 /// the step's direction.
 #[test]
@@ -274,7 +256,8 @@ fn a_warm_start_without_curvature_is_given_up() {
     let exact = updated(&case, &natural(Solver::Cholesky, 0.1), &case.advantages, None).solution.unwrap().x;
     let problem = SampledProblem::new(&case.policy, case.states(), case.surrogate(), 1.0);
     let mut state = SolverState { last_direction: Some(exact.clone()) };
-    let update = npg::update::update(&Flat(problem, exact), &algorithm, 0.01, &mut state);
+    let problem = Altered { problem, is_downhill: false, flat: Some(exact) };
+    let update = npg::update::update(&problem, &algorithm, 0.01, &mut state);
     assert_eq!(update.status, UpdateStatus::Stepped);
     assert_eq!(update.theta, cold.theta);
 }
