@@ -172,7 +172,8 @@ class Acting:
         """Sets the parameters from `get_parameters`, or from the policy of a saved agent (with its statistics).
 
         Raises:
-            ValueError: for another shape, or a number that is not finite.
+            ValueError: for another shape, or a number that is not finite; for a policy of other spaces, or with other settings of
+                the policy; for one that was trained with action masks, if the environment has none.
         """
         if isinstance(load_path_or_dict, Mapping):
             if exact_match and set(load_path_or_dict) != {"policy/theta"}:
@@ -180,6 +181,19 @@ class Acting:
                 raise ValueError(f"load_path_or_dict has {given}; it must have policy/theta only")
             if "policy/theta" in load_path_or_dict:
                 self._policy.theta = doubles(load_path_or_dict["policy/theta"], "policy/theta")
-        else:
-            self._policy = _npg.Policy.load(file_of(load_path_or_dict), self._resolved.source)
-        self._trainer.set_policy(self._policy)
+            self._trainer.set_policy(self._policy)
+            return
+        policy = _npg.Policy.load(file_of(load_path_or_dict), self._resolved.source)
+        self._check_masks(self._resolved, policy)
+        self._trainer.set_policy(policy)
+        self._policy = policy
+
+    def _check_masks(self, resolved: Resolved, policy: _npg.Policy | None = None) -> None:
+        """Raises a ValueError if the agent, or another policy for it, was trained with action masks and an environment has none,
+        unless the user says so.
+        """
+        if (policy or self._policy).is_masked and resolved.action_masks != "none" and not resolved.has_masks:
+            raise ValueError(
+                f"the agent was trained with action masks, and {resolved.id} has none. Say where they are (action_masks), or "
+                "pass action_masks='none' to continue without"
+            )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npg._spaces import Rows, bounds_of, describe, kind_of, refused
+from npg._spaces import Rows, bounds_of, check_kind, describe, kind_of, leaves_of, place_of
 
 if TYPE_CHECKING:
     import gymnasium
@@ -27,7 +27,7 @@ class Actions:
     def __init__(self, space: gymnasium.Space[Any]) -> None:
         self.space: Any = space
         #: The spaces without parts in it, each with its place.
-        self.leaves = leaves = [_Leaf(leaf, place) for place, leaf in _leaves_of(space, "the action space")]
+        self.leaves = leaves = [_Leaf(leaf, f"the action space{place_of(path)}") for path, leaf in leaves_of(space)]
         self.description = describe(space)
         begins = [0, sum(leaf.count for leaf in leaves if not leaf.is_box)]
         for leaf in leaves:
@@ -45,10 +45,9 @@ class Actions:
     def each(self, rows: Rows) -> Sequence[Any]:
         """The same as a sequence of single actions. Those of a Discrete space are integers of its type."""
         if not self._has_parts:
-            actions: Any = self.leaves[0].batch(rows)
-            return list(actions) if self.leaves[0].is_index else actions
-        arrays = [leaf.batch(rows) for leaf in self.leaves]
-        return [_nested(self.space, (array[row] for array in arrays)) for row in range(len(rows))]
+            return self.leaves[0].each(rows)
+        values = [leaf.each(rows) for leaf in self.leaves]
+        return [_nested(self.space, (of_leaf[row] for of_leaf in values)) for row in range(len(rows))]
 
 
 class _Leaf:
@@ -60,6 +59,7 @@ class _Leaf:
     """
 
     def __init__(self, space: gymnasium.Space[Any], place: str) -> None:
+        check_kind(space, place)
         kind = kind_of(space)
         self.space: Any = space
         self.place = place
@@ -89,18 +89,12 @@ class _Leaf:
             actions = np.clip(np.rint(actions), *self._ends)
         return actions.astype(self._dtype, copy=False).reshape((len(rows), *self._shape))
 
-
-def _leaves_of(space: gymnasium.Space[Any], place: str) -> Iterator[tuple[str, gymnasium.Space[Any]]]:
-    """The spaces without parts in a space, in order, each with its place."""
-    kind, whole = kind_of(space), space
-    found: Any = whole
-    if kind in ("Dict", "Tuple"):
-        for key, part in found.spaces.items() if kind == "Dict" else enumerate(found.spaces):
-            yield from _leaves_of(part, f"{place}[{key!r}]")
-    elif kind in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
-        yield place, space
-    else:
-        raise refused(space, place, "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these")
+    def each(self, rows: Rows) -> Sequence[Any]:
+        """The same as a sequence of elements: integers of a Discrete space, arrays of others, even without axes."""
+        actions: Any = self.batch(rows)
+        if self.is_index or self._shape:
+            return list(actions) if self.is_index else actions
+        return [actions[row, ...] for row in range(len(rows))]
 
 
 def _nested(space: Any, values: Iterator[Any]) -> Any:

@@ -124,15 +124,11 @@ def _own(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_spaces(old: Resolved, new: Resolved) -> None:
     """Raises a ValueError if a policy for `old` cannot act in `new`."""
-    for part, before, after in zip(("observation", "action"), old.spaces(), new.spaces(), strict=True):
-        alike = _without_bounds if part == "observation" else tuple
-        if alike(old.source.spec[part]) != alike(new.source.spec[part]):
+    lines = zip(old.source.spaces, new.source.spaces, strict=True)
+    parts = zip(("observation", "action"), old.spaces(), new.spaces(), strict=True)
+    for (part, before, after), (own, other) in zip(parts, lines, strict=True):
+        if own != other:
             raise ValueError(
                 f"the {part} space of env ({new.id}) is {shown(after)}, but this agent's ({old.id}) is {shown(before)}; they "
-                "must be equal, except for the bounds of observations. Wrap the environment, or train another agent"
+                "must be equal, also in the order of keys, except for the bounds of observations. Wrap the environment, or train another agent"
             )
-
-
-def _without_bounds(space: tuple[Any, ...]) -> tuple[Any, ...]:
-    """An observation space without a box's bounds, on which nothing depends."""
-    return ("box", len(space[1])) if space[0] == "box" else space

@@ -57,6 +57,8 @@ def sizes_of(action: Description) -> list[int]:
             return [len(boxes)]
         case ("tuple", parts):
             return [size for part in parts for size in sizes_of(part)]
+        case ("dict", parts):
+            return [size for _, part in parts for size in sizes_of(part)]
     return []
 
 

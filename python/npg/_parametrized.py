@@ -27,11 +27,21 @@ class Parametrized(_Tuple):
 
     Raises:
         TypeError: for parameters that are no Box.
+        ValueError: if there is no choice.
     """
 
     def __init__(self, parameters: Sequence[spaces.Box | None], seed: Any = None) -> None:
+        if not isinstance(parameters, Sequence):
+            raise TypeError(f"parameters is {parameters!r}; it must be a list with a Box, or None, for each choice")
+        if not parameters:
+            raise ValueError("parameters is empty; there must be at least one choice")
         boxes = [spaces.Box(0.0, 0.0, (0,), np.float32) if box is None else box for box in parameters]
         for choice, box in enumerate(boxes):
             if not isinstance(box, spaces.Box):
                 raise TypeError(f"the parameters of choice {choice} are {box}; they must be a Box, or None for none")
         super().__init__((spaces.Discrete(len(boxes)), spaces.Tuple(boxes)), seed=seed)
+
+    def __repr__(self) -> str:
+        """As it is written in Python, with None for a choice without parameters."""
+        boxes: Any = self.spaces[1]
+        return f"Parametrized([{', '.join('None' if box.shape == (0,) else repr(box) for box in boxes)}])"

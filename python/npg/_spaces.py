@@ -1,12 +1,12 @@
 """Gymnasium's spaces as npg sees them: rows of numbers.
 
-Observations of Dict and Tuple spaces are concatenated, with indices as one-hot vectors. A Discrete or MultiDiscrete space on
-its own is not changed. Any other space is refused, and the error names it. Actions are in `_actions`.
+The parts of Dict and Tuple observations are concatenated. An index is one number, counted from 0. Any other space is refused,
+and the error names it. Actions are in `_actions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +17,11 @@ from npg._arrays import array, plain, shown
 if TYPE_CHECKING:
     import gymnasium
 
-#: `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)` or, for actions, `("tuple", parts)` or
-#: `("parametrized", boxes)`.
+#: `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)`, `("tuple", parts)`,
+#: `("dict", [(name, part), ...])` or, for actions, `("parametrized", boxes)`.
 Description = tuple[Any, ...]
+#: The keys that lead to a part, and whether each belongs to a Tuple.
+Path = tuple[tuple[Any, bool], ...]
 Rows = NDArray[Any]
 
 
@@ -36,10 +38,13 @@ def is_parametrized(space: gymnasium.Space[Any]) -> bool:
     return any(f"{cls.__module__}.{cls.__name__}" == "npg._parametrized.Parametrized" for cls in type(space).__mro__)
 
 
-def refused(space: gymnasium.Space[Any], place: str, supported: str) -> TypeError:
-    return TypeError(
-        f"{place} is a {kind_of(space)} space ({space}); npg supports {supported} there. Write a wrapper that converts it."
-    )
+def check_kind(space: gymnasium.Space[Any], place: str) -> None:
+    """Raises a TypeError if npg does not take such a space without parts."""
+    if kind_of(space) not in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
+        raise TypeError(
+            f"{place} is a {kind_of(space)} space ({space}); npg supports Box, Discrete, MultiDiscrete, MultiBinary, and Dict and "
+            "Tuple of these there. Write a wrapper that converts it."
+        )
 
 
 def _misshapen(what: str, shape: tuple[int, ...], wanted: str) -> ValueError:
@@ -59,14 +64,8 @@ class Observations:
 
     def __init__(self, space: gymnasium.Space[Any], without: str | None = None) -> None:
         self.space = space
-        self._parts = parts = _parts(space, "the observation space", without=without)
-        if kind_of(space) in ("Dict", "Tuple"):
-            low = np.concatenate([part.low for part in parts]) if parts else np.zeros(0)
-            high = np.concatenate([part.high for part in parts]) if parts else np.zeros(0)
-            self.description: Description = ("box", low.tolist(), high.tolist())
-        else:
-            self.description = describe(space)
-            parts[0].keep_indices()
+        self._parts = parts = _parts(space, without)
+        self.description = describe(space, without)
         self.width = sum(part.width for part in parts)
         #: Type of the rows: f32 where nothing is lost by it.
         is_single = all(np.dtype(part.dtype) == np.float32 for part in parts)
@@ -154,12 +153,12 @@ class _Part:
     """A space without parts inside the observation space: its place, and its rows.
 
     Args:
-        path: the keys that lead to it, and whether each belongs to a Tuple.
+        path: the keys that lead to it.
         space: the space.
     """
 
-    def __init__(self, path: tuple[tuple[Any, bool], ...], space: gymnasium.Space[Any]) -> None:
-        self.path, self.name = path, _place(path)
+    def __init__(self, path: Path, space: gymnasium.Space[Any]) -> None:
+        self.path, self.name = path, place_of(path)
         self.dtype: Any = np.float64
         kind, found = (
             kind_of(space),
@@ -167,36 +166,25 @@ class _Part:
         )  # Gymnasium's classes are distinguished by name, because it is not imported here
         whole: Any = found
         self.shape: tuple[int, ...] = tuple(whole.shape)
-        #: How many numbers the environment gives.
-        self._size = int(np.prod(self.shape))
+        #: How many numbers it has.
+        self.width = int(np.prod(self.shape))
         #: First and last index of each number, where they are indices or bits.
-        self._first, self._last = np.zeros(self._size, np.int64), np.ones(self._size, np.int64)
-        self._is_box, self._is_one_hot, self._is_kept = kind == "Box", kind in ("Discrete", "MultiDiscrete"), False
-        if kind == "Box":
-            self.low, self.high = bounds_of(whole)
+        self._first, self._last = np.zeros(self.width, np.int64), np.ones(self.width, np.int64)
+        self._is_box, self._is_index = kind == "Box", kind in ("Discrete", "MultiDiscrete")
+        if self._is_box:
+            bounds_of(whole)
             self.dtype = whole.dtype
-        elif kind == "MultiBinary":
-            self.low, self.high = np.zeros(self._size), np.ones(self._size)
-        else:
+        elif self._is_index:
             counts = np.asarray(whole.n if kind == "Discrete" else whole.nvec, np.int64)
             starts = np.asarray(getattr(whole, "start", 0), np.int64) + np.zeros_like(counts)
             self._first, self._last = starts.reshape(-1), (starts + (counts - 1)).reshape(-1)
-            total = int(counts.sum())
-            self.low, self.high = np.broadcast_to(0.0, total), np.broadcast_to(1.0, total)
-        self.width = len(self.low)
-
-    def keep_indices(self) -> None:
-        """The rows of a space on its own, whose indices stay indices, counted from 0."""
-        self._is_kept = not self._is_box
-        if self._is_kept:
-            self.width = self._size
 
     def encode(self, observation: Any, count: int | None, whose: str) -> Rows:
-        """This part's rows for `count` observations, or for a single one, shape (count or 1, width)."""
+        """This part's rows for `count` observations, or for a single one, shape (count or 1, width); indices count from 0."""
         return self.expanded(self.checked(observation, count, whose))
 
     def checked(self, observation: Any, count: int | None, whose: str) -> Rows:
-        """The environment's numbers after the check, shape (count or 1, numbers of one)."""
+        """The environment's numbers after the check, shape (count or 1, width)."""
         given = self.find(observation, f"{whose}observation")
         is_usual = type(given) is np.ndarray and given.dtype.kind in "fiub"
         found = given if is_usual else array(given, f"{whose}observation{self.name}")
@@ -204,7 +192,7 @@ class _Part:
         if found.shape != wanted:
             noun, space = ("an observation", "") if count is None else ("observations", f" of {count} environments")
             raise _misshapen(f"{whose}{noun}{self.name}", found.shape, f"{wanted}{space}")
-        rows: Rows = found.reshape((1 if count is None else count, self._size))  # in C order, whatever the memory's
+        rows: Rows = found.reshape((1 if count is None else count, self.width))  # in C order, whatever the memory's
         if not self._is_box:
             self._check_indices(rows, wanted, whose)
         return rows
@@ -216,40 +204,28 @@ class _Part:
             is_bad |= rows != np.floor(rows)
         if is_bad.any():
             row, column = (int(i) for i in np.argwhere(is_bad)[0])
-            at = [int(i) for i in np.unravel_index(row * self._size + column, shape)] if shape else ""
+            at = [int(i) for i in np.unravel_index(row * self.width + column, shape)] if shape else ""
             raise ValueError(
                 f"{whose}an index outside of its space: {rows[row, column]}, of observation{self.name}{at}; it must be an "
                 f"integer from {self._first[column]} to {self._last[column]}"
             )
 
     def expanded(self, rows: Rows) -> Rows:
-        """Checked rows in the form for a policy: indices become one-hot vectors, or are counted from 0."""
-        if self._is_kept:
-            return rows.astype(np.float64) - self._first
-        if not self._is_one_hot:
-            return rows
-        indices = rows.astype(np.int64) - self._first
-        counts = self._last - self._first + 1
-        encoded = np.zeros((len(rows), self.width), np.uint8)
-        np.put_along_axis(encoded, indices + (np.cumsum(counts) - counts), 1, axis=1)
-        return encoded
+        """Checked rows in the form for a policy: indices are counted from 0."""
+        return rows.astype(np.float64) - self._first if self._is_index else rows
 
     def find(self, observation: Any, name: str) -> Any:
         """This part of an observation, or of a batch of them."""
         for depth, (key, is_of_tuple) in enumerate(self.path):
             if not isinstance(observation, (tuple, list) if is_of_tuple else Mapping):
                 wanted = "a tuple" if is_of_tuple else "a dictionary"
-                raise TypeError(f"{name}{_place(self.path[:depth])} is {shown(observation)}; it must be {wanted}")
+                raise TypeError(f"{name}{place_of(self.path[:depth])} is {shown(observation)}; it must be {wanted}")
             try:
                 observation = observation[key]
             except LookupError:
                 parts = f"{len(observation)} parts" if is_of_tuple else f"the keys {list(observation)}"
-                raise ValueError(f"{name}{_place(self.path[:depth])} has {parts}, and no {key!r}") from None
+                raise ValueError(f"{name}{place_of(self.path[:depth])} has {parts}, and no {key!r}") from None
         return observation
-
-
-def _place(path: tuple[tuple[Any, bool], ...]) -> str:
-    return "".join(f"[{key!r}]" for key, _ in path)
 
 
 def bounds_of(box: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -270,28 +246,31 @@ def bounds_of(box: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return low, high
 
 
-def _parts(
-    space: gymnasium.Space[Any], place: str, path: tuple[tuple[Any, bool], ...] = (), without: str | None = None
-) -> list[_Part]:
+def leaves_of(space: gymnasium.Space[Any], path: Path = ()) -> Iterator[tuple[Path, gymnasium.Space[Any]]]:
+    """The spaces without parts in a space, in order, each with the keys that lead to it."""
     kind, found = kind_of(space), space
     spaces: Any = getattr(found, "spaces", None)
-    if kind == "Dict":
-        return [
-            part
-            for key, inner in spaces.items()
-            if key != without
-            for part in _parts(inner, f"{place}[{key!r}]", (*path, (key, False)))
-        ]
-    if kind == "Tuple":
-        return [
-            part for key, inner in enumerate(spaces) for part in _parts(inner, f"{place}[{key}]", (*path, (key, True)))
-        ]
-    if kind not in ("Box", "Discrete", "MultiDiscrete", "MultiBinary"):
-        raise refused(space, place, "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of these")
-    return [_Part(path, space)]
+    if kind in ("Dict", "Tuple"):
+        for key, part in spaces.items() if kind == "Dict" else enumerate(spaces):
+            yield from leaves_of(part, (*path, (key, kind == "Tuple")))
+    else:
+        yield path, found
 
 
-def describe(space: gymnasium.Space[Any]) -> Description:
+def place_of(path: Path) -> str:
+    """The keys as they are written in Python."""
+    return "".join(f"[{key!r}]" for key, _ in path)
+
+
+def _parts(space: gymnasium.Space[Any], without: str | None) -> list[_Part]:
+    leaves = [(path, leaf) for path, leaf in leaves_of(space) if without is None or path[0][0] != without]
+    for path, leaf in leaves:
+        check_kind(leaf, f"the observation space{place_of(path)}")
+    return [_Part(path, leaf) for path, leaf in leaves]
+
+
+def describe(space: gymnasium.Space[Any], without: str | None = None) -> Description:
+    """The space for the extension module, except for the part `without` of a Dict."""
     found: Any = space
     match kind_of(space):
         case "Box":
@@ -302,7 +281,8 @@ def describe(space: gymnasium.Space[Any]) -> Description:
         case "MultiDiscrete":
             return ("multi-discrete", [int(n) for n in found.nvec.reshape(-1)])
         case "Dict":
-            return ("tuple", [describe(part) for part in found.spaces.values()])
+            parts = ((key, part) for key, part in found.spaces.items() if key != without)
+            return ("dict", [(key if isinstance(key, str) else repr(key), describe(part)) for key, part in parts])
         case "Tuple" if is_parametrized(space):
             return ("parametrized", [describe(box) for box in found.spaces[1].spaces])
         case "Tuple":

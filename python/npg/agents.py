@@ -446,16 +446,6 @@ class Agent(Scheduled):
             raise ValueError(f"env has {resolved.n_envs} environments, but this agent has {count}; {_AS_MANY}")
         self._restart(resolved)
 
-    def _check_masks(self, resolved: Resolved) -> None:
-        """Raises a ValueError if the agent was trained with action masks and an environment has none, unless the user says
-        so.
-        """
-        if self._policy.is_masked and resolved.action_masks != "none" and not resolved.has_masks:
-            raise ValueError(
-                f"the agent was trained with action masks, and {resolved.id} has none. Say where they are (action_masks), or "
-                "pass action_masks='none' to continue without"
-            )
-
     def _restart(self, resolved: Resolved) -> None:
         """Continues with episodes that start again."""
         self._trainer = self._trainer.with_source(resolved.source, to_toml(resolved.saved_options()))

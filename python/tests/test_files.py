@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import tomllib
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import gymnasium.vector
 import numpy as np
 import pytest
 from environments import Counting
+from gymnasium import spaces
 
 import npg
 
@@ -243,6 +245,114 @@ def test_files_of_other_environments(tmp_path: Path, tiny: Tiny) -> None:
     with pytest.raises(ValueError, match="2 environments.*1"):
         vector = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")] * 2)
         npg.NPG.load(tmp_path / "agent", env=vector)
+
+
+class Shaped(gymnasium.Env[Any, Any]):
+    """Random observations of any space, and actions of any space."""
+
+    def __init__(self, observation: Any, action: Any) -> None:
+        self.observation_space, self.action_space = observation, action
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        return self.observation_space.sample(), 1.0, False, bool(self.np_random.random() < 0.2), {}
+
+
+def box(low: float, high: float, count: int = 2) -> Any:
+    return spaces.Box(low, high, (count,), np.float32)
+
+
+def ordered(*names: str) -> Any:
+    """A Dict whose keys keep this order; Gymnasium sorts those of a plain dictionary."""
+    parts = {"bit": spaces.Discrete(2), "force": box(-1, 1), "turn": spaces.Discrete(2)}
+    return spaces.Dict(OrderedDict((name, parts[name]) for name in names))
+
+
+#: Spaces of one width, of which no policy for one can act in the other: the part of the environment, the spaces, and what the
+#: message must have.
+OTHER_SPACES: dict[str, tuple[str, Any, Any, str]] = {
+    "bounds": (
+        "actions",
+        box(-1, 1),
+        box(-2, 2),
+        r"Box\(2 x \[-1, 1\]\), but those of Shaped are Box\(2 x \[-2, 2\]\)",
+    ),
+    "keys in another order": ("actions", ordered("bit", "turn"), ordered("turn", "bit"), '"bit": Disc.*"turn": Disc'),
+    "other keys": ("actions", ordered("bit", "force"), ordered("turn", "force"), '"bit".*"turn"'),
+    "all parameters count": (
+        "actions",
+        npg.Parametrized([box(-1, 1, 1), box(-1, 1, 1)]),
+        spaces.Tuple((spaces.Discrete(2), spaces.Tuple((box(-1, 1, 1), box(-1, 1, 1))))),
+        "Parametrized.*Tuple",
+    ),
+    "parts joined": ("actions", spaces.MultiDiscrete([2, 2]), spaces.Tuple((spaces.Discrete(2),) * 2), "Multi.*Tuple"),
+    "observed keys in another order": ("observations", ordered("bit", "turn"), ordered("turn", "bit"), "bit.*turn"),
+    "one-hot or reals": ("observations", spaces.Discrete(2), box(0, 1), r"Discrete\(2\).*Box\(2\)"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_SPACES)
+def test_a_policy_for_other_spaces_is_refused(name: str, tmp_path: Path, tiny: Tiny) -> None:
+    what, own, other, message = OTHER_SPACES[name]
+
+    def make(space: Any) -> Callable[[], Shaped]:
+        return lambda: Shaped(space, box(-1, 1)) if what == "observations" else Shaped(box(-1, 1), space)
+
+    agent = npg.NPG("MultiInputPolicy", make(own), **tiny()).learn(64)
+    agent.save(tmp_path / "agent")
+    npg.NPG.load(tmp_path / "agent", make(own)).learn(64)
+    with pytest.raises(ValueError, match=f"(?s){what} are .*{message}"):
+        npg.NPG.load(tmp_path / "agent", make(other))
+    with pytest.raises(ValueError, match=f"the {what.removesuffix('s')} space of env"):
+        agent.set_env(make(other))
+    foreign = npg.NPG("MultiInputPolicy", make(other), **tiny())
+    before = foreign.policy.theta
+    with pytest.raises(ValueError, match=f"(?s){what} are .*{message}"):
+        foreign.set_parameters(tmp_path / "agent")
+    assert np.array_equal(foreign.policy.theta, before)
+
+
+def test_bounds_of_observations_may_differ(tmp_path: Path, tiny: Tiny) -> None:
+    agent = npg.NPG("MlpPolicy", lambda: Shaped(box(-1, 1), spaces.Discrete(2)), **tiny()).learn(64)
+    agent.save(tmp_path / "agent")
+    npg.NPG.load(tmp_path / "agent", lambda: Shaped(box(-9, 9), spaces.Discrete(2))).learn(64)
+    agent.set_env(lambda: Shaped(box(-9, 9), spaces.Discrete(2)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"policy.head": "beta"}, "another distribution"),
+        ({"policy.head": "squashed"}, "maps actions"),
+        ({"policy.action_bounds": "clip"}, "maps actions"),
+        ({"policy.std": "state-dependent"}, "another network"),
+        ({"policy.layer_norm": True}, "another network"),
+        ({"policy.activation": "relu"}, "another network"),
+        ({"normalize.observations": False}, "normalizes observations otherwise"),
+    ],
+)
+def test_parameters_of_another_function_are_refused(
+    settings: dict[str, Any], message: str, tmp_path: Path, tiny: Tiny
+) -> None:
+    npg.NPG("MlpPolicy", "Pendulum-v1", **tiny()).learn(64).save(tmp_path / "agent")
+    agent = npg.NPG("MlpPolicy", "Pendulum-v1", **tiny(settings=settings))
+    state, before = [0.5, 0.5, 0.1], agent.policy.theta
+    action = agent.predict(state, deterministic=True)[0]
+    with pytest.raises((ValueError, RuntimeError), match=message):
+        agent.set_parameters(tmp_path / "agent")
+    assert np.array_equal(agent.policy.theta, before)
+    assert np.array_equal(agent.predict(state, deterministic=True)[0], action)
+
+
+def test_parameters_of_a_policy_with_masks_need_masks(tmp_path: Path, tiny: Tiny) -> None:
+    npg.NPG("MlpPolicy", "Taxi-v4", env_kwargs={"mask": True}, **tiny()).learn(64).save(tmp_path / "agent")
+    agent = npg.NPG("MlpPolicy", "Taxi-v4", **tiny())
+    with pytest.raises(ValueError, match="trained with action masks, and Taxi-v4 has none"):
+        agent.set_parameters(tmp_path / "agent")
+    npg.NPG("MlpPolicy", "Taxi-v4", env_kwargs={"mask": True}, **tiny()).set_parameters(tmp_path / "agent")
 
 
 def test_the_program_refuses_what_is_no_file_of_its_own(tmp_path: Path) -> None:

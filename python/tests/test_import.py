@@ -46,11 +46,16 @@ def test_every_module_can_be_the_first(module: str) -> None:
 
 
 def test_names() -> None:
-    for name in set(npg.__all__) - {"check_env"}:
+    for name in npg.__all__:
         assert getattr(npg, name) is not None and name in dir(npg)
     assert npg.__version__.count(".") == 2
     with pytest.raises(AttributeError, match="'npg' has no attribute 'PPO'"):
         npg.PPO  # noqa: B018
+
+
+@pytest.mark.parametrize("first", ["", "import npg.check_env; ", "from npg.check_env import Report; "])
+def test_check_env_is_a_function_whatever_was_imported(first: str) -> None:
+    assert run(f"{first}import npg; print(type(npg.check_env('CartPole-v1', steps=5)).__name__)") == "Report\n"
 
 
 def test_only_public_names_are_listed() -> None:

@@ -161,11 +161,28 @@ def test_the_density_of_executed_parameters_is_that_of_the_choice() -> None:
 def test_parameters_that_are_no_box_are_refused() -> None:
     with pytest.raises(TypeError, match="the parameters of choice 1 are"):
         npg.Parametrized([None, spaces.Discrete(2)])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="parameters is None; it must be a list"):
+        npg.Parametrized(None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="parameters is empty"):
+        npg.Parametrized([])
     space = spaces.Tuple((spaces.Discrete(2), SPACES["parametrized"]))
     env = Checking()
     env.action_space = space
     with pytest.raises(ValueError, match="choices with parameters must be the whole space"):
         npg.NPG("MlpPolicy", lambda: env)
+
+
+def test_a_parametrized_space_is_shown_as_it_is_written() -> None:
+    text = "Parametrized([None, Box(-1.0, 1.0, (2,), float32)])"
+    assert repr(npg.Parametrized([None, spaces.Box(-1.0, 1.0, (2,), np.float32)])) == text
+
+
+def test_a_part_without_axes_is_an_array() -> None:
+    env = Checking()
+    env.action_space = spaces.Dict({"force": spaces.Box(-1.0, 1.0, (), np.float32), "turn": spaces.Discrete(2)})
+    agent = npg.NPG("MlpPolicy", env, n_steps=16, seed=0).learn(32)
+    action, _ = agent.predict(np.zeros(2, np.float32))
+    assert isinstance(action["force"], np.ndarray) and action["force"].shape == ()
 
 
 def test_check_env_looks_at_all_parts() -> None:

@@ -360,6 +360,18 @@ fn from_the_policy_of_another_run() {
     assert!(entropy(&first) > 0.69 && entropy(&ended) < 0.67, "a trained policy is less random");
 }
 
+#[test]
+fn a_policy_with_action_masks_is_no_beginning_without_them() {
+    let place = Place::new();
+    place.done("train Taxi-v4 --steps 256 --set rollout.batch_steps=256 --set env.mask=true --out o -q");
+    let again = "train Taxi-v4 --steps 256 --set rollout.batch_steps=256 -q --init o --out";
+    let refused = place.npg(&format!("{again} p"));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("--init: the policy in o/seed-0/"), "{}", refused.err);
+    assert!(refused.err.contains("env.mask=true"), "{}", refused.err);
+    place.done(&format!("{again} q --set env.mask=true"));
+}
+
 /// `npg train | head -1` must not end a run.
 #[test]
 fn a_reader_that_has_gone_does_not_stop_it() {

@@ -14,8 +14,8 @@
 
 use std::sync::Arc;
 
-use npg::env::{ActionRows, Actions, Ending, EnvGroup, EnvSource, Episodes, Fault, Measure, Outcome, Space, Spec};
-use npg::random::{Purpose, Stream};
+use npg::env::{ActionRows, Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec};
+use npg::random::Stream;
 use numpy::PyArray1;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -62,14 +62,14 @@ impl Source {
         if self.make.is_some() {
             return Ok(false);
         }
-        let begun = || -> npg::Result<bool> {
-            let source = npg::env::registry::make(&self.spec.id, &options)?;
-            let streams = vec![Stream::new(0, Purpose::Environment, 0)];
-            let mut episodes = Episodes::new(source.as_ref(), &source.spec(), 0, streams)?;
-            episodes.begin(0)?;
-            Ok(episodes.has_masks())
-        };
-        begun().map_err(|error| exception(&error))
+        let source = npg::env::registry::make(&self.spec.id, &options);
+        source.and_then(|source| npg::evaluate::has_masks(source.as_ref())).map_err(|error| exception(&error))
+    }
+
+    /// The spaces of observations, without bounds, and of actions, as lines that are equal if the spaces are.
+    #[getter]
+    fn spaces(&self) -> (String, String) {
+        (format!("{:#}", self.spec.observation), self.spec.action.to_string())
     }
 
     /// The fixed properties of the environments, in the form of [`Source::new`].
@@ -316,8 +316,8 @@ fn read_spec(spec: &Bound<'_, PyDict>) -> PyResult<Spec> {
     })
 }
 
-/// `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)`, `("tuple", spaces)` or
-/// `("parametrized", boxes)`.
+/// `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)`, `("tuple", spaces)`,
+/// `("dict", [(name, space), ...])` or `("parametrized", boxes)`.
 fn read_space(space: &Bound<'_, PyAny>) -> PyResult<Space> {
     let kind: String = space.get_item(0)?.extract()?;
     let part = |index: usize| space.get_item(index);
@@ -327,6 +327,14 @@ fn read_space(space: &Bound<'_, PyAny>) -> PyResult<Space> {
         "multi-discrete" => Space::MultiDiscrete(part(1)?.extract()?),
         "multi-binary" => Space::MultiBinary(part(1)?.extract()?),
         "tuple" => Space::Tuple(read_parts(&part(1)?)?),
+        "dict" => {
+            let parts = part(1)?;
+            let named = |pair: PyResult<Bound<'_, PyAny>>| {
+                let pair = pair?;
+                Ok((pair.get_item(0)?.extract()?, read_space(&pair.get_item(1)?)?))
+            };
+            Space::Dict(parts.try_iter()?.map(named).collect::<PyResult<_>>()?)
+        }
         "parametrized" => Space::Parametrized(read_parts(&part(1)?)?),
         other => return Err(mistake(format!("a space of the kind `{other}` is not supported"))),
     })
@@ -353,6 +361,10 @@ fn write_space<'py>(py: Python<'py>, space: &Space) -> PyResult<Bound<'py, PyAny
         Space::MultiDiscrete(sizes) => ("multi-discrete", sizes.clone()).into_pyobject(py)?.into_any(),
         Space::MultiBinary(bits) => ("multi-binary", *bits).into_pyobject(py)?.into_any(),
         Space::Tuple(parts) => ("tuple", write_parts(py, parts)?).into_pyobject(py)?.into_any(),
+        Space::Dict(parts) => {
+            let named = |(name, part): &(String, Space)| Ok((name.clone(), write_space(py, part)?));
+            ("dict", parts.iter().map(named).collect::<PyResult<Vec<_>>>()?).into_pyobject(py)?.into_any()
+        }
         Space::Parametrized(boxes) => ("parametrized", write_parts(py, boxes)?).into_pyobject(py)?.into_any(),
     })
 }

@@ -15,6 +15,17 @@ const GROUP: usize = 8;
 /// package has the same limit.
 pub const LONGEST: u32 = 50_000;
 
+/// Whether the environments of a source have action masks. It makes one, and begins an episode of it.
+///
+/// # Errors
+/// Those of the environment.
+pub fn has_masks(source: &dyn EnvSource) -> Result<bool> {
+    let streams = vec![Stream::new(0, Purpose::EvaluationEnvironment, 0)];
+    let mut episodes = Episodes::new(source, &source.spec(), 0, streams)?;
+    episodes.begin(0)?;
+    Ok(episodes.has_masks())
+}
+
 const MASK_MISSING: &str = "it gives no action mask, but the policy was trained with action masks";
 
 /// The episodes to run.

@@ -90,23 +90,26 @@ mod tests {
     }
 
     #[test]
-    fn another_number_of_observations_is_said_in_numbers() {
+    fn other_spaces_are_told() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("wide.safetensors");
-        Trainer::new(Config::default(), Box::new(|| Wide(9))).unwrap().save().write(&path).unwrap();
+        let mut archive = Trainer::new(Config::default(), Box::new(|| Wide(9))).unwrap().save();
+        archive.write(&path).unwrap();
         let action = load_for(&path, &Wide(9).spec()).unwrap().act(&[0.0; 9]).unwrap();
         assert!(action.as_action().index() < 2);
-        let message = load_for(&path, &Wide(10).spec()).unwrap_err().to_string();
-        assert!(
-            message.ends_with("its policy takes observations of 9 numbers, but those of this environment have 10"),
-            "{message}"
-        );
+        let wider = Wide(10).spec();
         let other = Spec { action: Space::Discrete(3), ..Wide(9).spec() };
-        let message = load_for(&path, &other).unwrap_err().to_string();
-        assert!(
-            message.ends_with("its policy has 2 outputs for an action, but actions of this environment need 3"),
-            "{message}"
-        );
+        let assert_told = |spec: &Spec, end: &str| {
+            let message = load_for(&path, spec).unwrap_err().to_string();
+            assert!(message.ends_with(end), "{message}");
+        };
+        assert_told(&wider, "its observations are Box(9), but those of Wide are Box(10)");
+        assert_told(&other, "its actions are Discrete(2), but those of Wide are Discrete(3)");
+        // Older files do not have their spaces.
+        archive.header.as_object_mut().unwrap().remove("spaces");
+        archive.write(&path).unwrap();
+        assert_told(&wider, "its policy takes observations of 9 numbers, but those of this environment have 10");
+        assert_told(&other, "its policy has 2 outputs for an action, but actions of this environment need 3");
         assert!(matches!(load(&path), Err(Error::UnknownEnvironment { .. })));
     }
 }

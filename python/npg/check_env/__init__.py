@@ -10,8 +10,22 @@ The environment is played for some steps with random actions. Each fault is a `F
 where, and one remedy. On the command line, use `python -m npg.check_env CartPole-v1`. All codes are in `codes.CODES`.
 """
 
+import sys
+from types import ModuleType
+from typing import Any
+
 from npg.check_env.check import check_env
 from npg.check_env.command import main
 from npg.check_env.report import Facts, Finding, Report
 
 __all__ = ["Facts", "Finding", "Report", "check_env", "main"]
+
+
+class _Module(ModuleType):
+    """This module. After `import npg.check_env`, the name `npg.check_env` is the module instead of the function."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Report:
+        return check_env(*arguments, **named)
+
+
+sys.modules[__name__].__class__ = _Module

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npg._actions import unresolved
+from npg._spaces import leaves_of, place_of
 from npg.check_env.context import Check
 from npg.check_env.report import Notes
 from npg.check_env.values import array, at
@@ -108,7 +109,9 @@ def _definition(space: Any, role: str, path: str, notes: Notes) -> None:
     if size(space) == 0:
         notes.add("space-empty", f"{path} is {describe(space)}", path)
         return
-    for part, leaf in _leaves(space, path):
+    leaf: Any
+    for keys, leaf in leaves_of(space):
+        part = path + place_of(keys)
         if kind(leaf) != "Box":
             continue
         wrong = ~(leaf.low <= leaf.high)  # also true where either is NaN
@@ -117,19 +120,6 @@ def _definition(space: Any, role: str, path: str, notes: Notes) -> None:
             notes.add("space-bounds", f"{at(part, index)} has low {low:g} and high {high:g}", part)
         elif role == "action":
             _action_box(leaf, part, notes)
-
-
-def _leaves(space: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The spaces in a nested space that are not nested themselves."""
-    match kind(space):
-        case "Dict":
-            for key, part in space.spaces.items():
-                yield from _leaves(part, f"{path}[{key!r}]")
-        case "Tuple":
-            for i, part in enumerate(space.spaces):
-                yield from _leaves(part, f"{path}[{i}]")
-        case _:
-            yield path, space
 
 
 def _action_box(space: Any, path: str, notes: Notes) -> None:

@@ -59,7 +59,7 @@ fn space(of: &Space) -> String {
             format!("multi-discrete {}", sizes.join("x"))
         }
         Space::MultiBinary(bits) => format!("multi-binary {bits}"),
-        Space::Tuple(parts) => format!("({})", parts.iter().map(space).collect::<Vec<_>>().join(", ")),
+        Space::Tuple(_) | Space::Dict(_) => format!("({})", of.parts().map(space).collect::<Vec<_>>().join(", ")),
         Space::Parametrized(boxes) => format!("one of ({})", boxes.iter().map(space).collect::<Vec<_>>().join(" | ")),
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use npg::Error;
 use npg::config::Config;
 use npg::env::{EnvSource, registry};
+use npg::evaluate::has_masks;
 use npg::policy::Policy;
 use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 use npg::session::{Event, Session, Summary};
@@ -61,7 +62,16 @@ fn initial_policy(run: &Path, source: &dyn EnvSource) -> npg::Result<Policy> {
     let opened = runs[0].open_checkpoint(&CheckpointChoice::Latest)?;
     opened.skipped.iter().for_each(|error| text::warn(&format!("skipped a checkpoint: {error}")));
     let fault = |fault| Error::File { path: opened.path.clone(), fault };
-    load_policy(&opened.archive, &source.spec()).map_err(fault)
+    let policy = load_policy(&opened.archive, &source.spec()).map_err(fault)?;
+    if policy.is_masked && !has_masks(source)? {
+        let message = format!(
+            "the policy in {} was trained with action masks, and the environment has none: set env.mask=true if it has this \
+             option, or --action-masks, or start from another policy",
+            opened.path.display()
+        );
+        return Err(Error::config("--init", message));
+    }
+    Ok(policy)
 }
 
 /// `npg resume RUN`

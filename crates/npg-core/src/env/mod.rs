@@ -40,8 +40,8 @@ impl Spec {
         for (what, space) in [("observation space", &self.observation), ("action space", &self.action)] {
             mistakes.extend(space.fault().map(|fault| mistake(what, fault)));
         }
-        if matches!(self.observation, Space::Tuple(_) | Space::Parametrized(_)) {
-            let message = "it has parts, but only actions may have parts; use a box of all its numbers".into();
+        if matches!(self.observation, Space::Parametrized(_)) {
+            let message = "it has choices with parameters, but only actions may have them; use a tuple".into();
             mistakes.push(mistake("observation space", message));
         }
         if self.action.is_empty() {

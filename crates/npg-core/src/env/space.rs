@@ -1,5 +1,7 @@
 //! Spaces of observations and actions, with Gymnasium's names.
 
+use std::fmt;
+
 /// A space of observations or actions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Space {
@@ -16,8 +18,10 @@ pub enum Space {
     MultiDiscrete(Vec<usize>),
     /// n bits.
     MultiBinary(usize),
-    /// Several parts, each of any kind. Only actions may have parts.
+    /// Several parts, each of any kind.
     Tuple(Vec<Space>),
+    /// Several parts, each with its name (Gymnasium's Dict).
+    Dict(Vec<(String, Space)>),
     /// One of several choices, each with parameters in a box of its own, which may have no numbers (Masson et al. 2016). An
     /// element has the choice and the parameters of all choices; only those of the choice that is taken count. Only for actions,
     /// and only as the whole space.
@@ -30,11 +34,21 @@ impl Space {
         Space::Box { low: vec![low; dimensions], high: vec![high; dimensions] }
     }
 
-    /// The spaces without parts that the space consists of, in order: those in a tuple and in the tuples in it, or the space
-    /// itself.
+    /// The parts of a tuple or a dict, in order; none for other spaces.
+    pub fn parts(&self) -> impl Iterator<Item = &Space> {
+        let (unnamed, named): (&[Space], &[(String, Space)]) = match self {
+            Space::Tuple(parts) => (parts, &[]),
+            Space::Dict(parts) => (&[], parts),
+            _ => (&[], &[]),
+        };
+        unnamed.iter().chain(named.iter().map(|(_, part)| part))
+    }
+
+    /// The spaces without parts that the space consists of, in order: those in its parts and in the parts of these, or the
+    /// space itself.
     pub fn leaves(&self) -> Vec<&Space> {
         match self {
-            Space::Tuple(parts) => parts.iter().flat_map(Space::leaves).collect(),
+            Space::Tuple(_) | Space::Dict(_) => self.parts().flat_map(Space::leaves).collect(),
             leaf => vec![leaf],
         }
     }
@@ -42,7 +56,7 @@ impl Space {
     /// The number of elements of one value as the environment writes or reads it (1 for a discrete space).
     pub fn len(&self) -> usize {
         match self {
-            Space::Tuple(parts) => parts.iter().map(Space::len).sum(),
+            Space::Tuple(_) | Space::Dict(_) => self.parts().map(Space::len).sum(),
             Space::Parametrized(boxes) => 1 + boxes.iter().map(Space::len).sum::<usize>(),
             Space::Box { low, .. } => low.len(),
             Space::Discrete(_) => 1,
@@ -55,7 +69,7 @@ impl Space {
     /// values 0 and 1. Boxes have none.
     pub fn mask_len(&self) -> usize {
         match self {
-            Space::Tuple(parts) => parts.iter().map(Space::mask_len).sum(),
+            Space::Tuple(_) | Space::Dict(_) => self.parts().map(Space::mask_len).sum(),
             Space::Parametrized(boxes) => boxes.len(),
             Space::Discrete(count) => *count,
             Space::MultiDiscrete(sizes) => sizes.iter().sum(),
@@ -67,7 +81,7 @@ impl Space {
     /// The number of values of each integer of an element, in order.
     fn classes(&self) -> Vec<usize> {
         match self {
-            Space::Tuple(parts) => parts.iter().flat_map(Space::classes).collect(),
+            Space::Tuple(_) | Space::Dict(_) => self.parts().flat_map(Space::classes).collect(),
             Space::Parametrized(boxes) => vec![boxes.len()],
             Space::Discrete(count) => vec![*count],
             Space::MultiDiscrete(sizes) => sizes.clone(),
@@ -89,7 +103,7 @@ impl Space {
     /// The number of elements of one value as a network reads it. Indices become one-hot vectors.
     pub fn encoded_len(&self) -> usize {
         match self {
-            Space::Tuple(parts) => parts.iter().map(Space::encoded_len).sum(),
+            Space::Tuple(_) | Space::Dict(_) => self.parts().map(Space::encoded_len).sum(),
             Space::Parametrized(boxes) => boxes.len() + boxes.iter().map(Space::encoded_len).sum::<usize>(),
             Space::Box { low, .. } => low.len(),
             Space::Discrete(n) => *n,
@@ -120,14 +134,31 @@ impl Space {
                 Space::Box { .. } => space.fault().map(|fault| format!("{fault} (of choice {index})")),
                 other => Some(format!("{other:?} as the parameters of choice {index}: they must be a box")),
             }),
-            Space::Tuple(parts) if parts.iter().any(|part| matches!(part, Space::Parametrized(_))) => {
-                Some("a tuple with a parametrized part: choices with parameters must be the whole space".into())
-            }
-            Space::Tuple(parts) => {
-                let mut faults = parts.iter().enumerate().filter_map(|(index, part)| Some((index, part.fault()?)));
-                faults.next().map(|(index, fault)| format!("{fault} (in part {index} of a tuple)"))
-            }
+            Space::Tuple(_) | Space::Dict(_) => self.fault_of_parts(),
         }
+    }
+
+    fn fault_of_parts(&self) -> Option<String> {
+        let leaves = self.leaves();
+        if leaves.iter().any(|leaf| matches!(leaf, Space::Parametrized(_))) {
+            return Some("a part of choices with parameters: choices with parameters must be the whole space".into());
+        }
+        if let Space::Dict(parts) = self
+            && let Some((name, _)) = parts
+                .iter()
+                .enumerate()
+                .find_map(|(index, (name, _))| parts[..index].iter().find(|(earlier, _)| earlier == name))
+        {
+            return Some(format!("two parts with the name {name:?}"));
+        }
+        let fault = |(index, part): (usize, &Space)| {
+            let place = match self {
+                Space::Dict(parts) => format!("{:?}", parts[index].0),
+                _ => index.to_string(),
+            };
+            Some(format!("{} (in part {place})", part.fault()?))
+        };
+        self.parts().enumerate().find_map(fault)
     }
 
     /// Whether `element` is in the space and finite as an f32. The bounds of a box are not checked. The error is the first
@@ -139,18 +170,10 @@ impl Space {
             Space::MultiBinary(_) => element.iter().position(|x| *x != 0.0 && *x != 1.0),
             Space::Discrete(size) => element.iter().position(|x| !is_index(*x, *size)),
             Space::MultiDiscrete(sizes) => element.iter().zip(sizes).position(|(x, size)| !is_index(*x, *size)),
-            Space::Tuple(parts) | Space::Parametrized(parts) => {
-                let mut begin = 0;
-                if let Space::Parametrized(_) = self {
-                    Space::Discrete(parts.len()).check(&element[..1])?;
-                    begin = 1;
-                }
-                for part in parts {
-                    let own = &element[begin..begin + part.len()];
-                    part.check(own).map_err(|(index, value)| (begin + index, value))?;
-                    begin += own.len();
-                }
-                None
+            Space::Tuple(_) | Space::Dict(_) => return check_parts(element, 0, self.parts()),
+            Space::Parametrized(boxes) => {
+                Space::Discrete(boxes.len()).check(&element[..1])?;
+                return check_parts(element, 1, boxes);
             }
         };
         wrong.map_or(Ok(()), |index| Err((index, element[index])))
@@ -175,6 +198,20 @@ impl Space {
     }
 }
 
+/// [`Space::check`] of the parts of an element, which begin at number `begin`.
+fn check_parts<'a>(
+    element: &[f64],
+    mut begin: usize,
+    parts: impl IntoIterator<Item = &'a Space>,
+) -> Result<(), (usize, f64)> {
+    for part in parts {
+        let own = &element[begin..begin + part.len()];
+        part.check(own).map_err(|(index, value)| (begin + index, value))?;
+        begin += own.len();
+    }
+    Ok(())
+}
+
 /// What is wrong with an action mask of parts of these sizes: it must allow a value of each.
 pub(crate) fn check_mask(mask: &[bool], sizes: impl IntoIterator<Item = usize>) -> Result<(), String> {
     let mut rest = mask;
@@ -191,6 +228,48 @@ pub(crate) fn check_mask(mask: &[bool], sizes: impl IntoIterator<Item = usize>) 
         });
     }
     Ok(())
+}
+
+/// A space on one line, such as `Dict("pose": Box(2 x [-1, 1], [0, inf]), "gear": Discrete(5))`. Equal lines mean equal spaces.
+/// `{:#}` leaves out bounds, so that `Box(3)` is any box of three numbers. Checkpoints have such lines.
+impl fmt::Display for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_short = f.alternate();
+        let shown = |space: &Space| if is_short { format!("{space:#}") } else { format!("{space}") };
+        let listed = |spaces: &[Space]| spaces.iter().map(shown).collect::<Vec<_>>().join(", ");
+        match self {
+            Space::Box { low, .. } if is_short => write!(f, "Box({})", low.len()),
+            Space::Box { low, high } => write!(f, "Box({})", bounds(low.iter().zip(high))),
+            Space::Discrete(count) => write!(f, "Discrete({count})"),
+            Space::MultiDiscrete(sizes) => {
+                write!(f, "MultiDiscrete({})", runs(sizes.iter().map(usize::to_string)))
+            }
+            Space::MultiBinary(bits) => write!(f, "MultiBinary({bits})"),
+            Space::Tuple(parts) => write!(f, "Tuple({})", listed(parts)),
+            Space::Dict(parts) => {
+                let parts: Vec<_> = parts.iter().map(|(name, part)| format!("{name:?}: {}", shown(part))).collect();
+                write!(f, "Dict({})", parts.join(", "))
+            }
+            Space::Parametrized(boxes) => write!(f, "Parametrized({})", listed(boxes)),
+        }
+    }
+}
+
+fn bounds<'a>(bounds: impl Iterator<Item = (&'a f64, &'a f64)>) -> String {
+    runs(bounds.map(|(low, high)| format!("[{low}, {high}]")))
+}
+
+/// The items with commas between them, where equal neighbors are counted: `3 x 1, 2`.
+fn runs(items: impl Iterator<Item = String>) -> String {
+    let mut runs: Vec<(usize, String)> = Vec::new();
+    for item in items {
+        match runs.last_mut() {
+            Some((count, last)) if *last == item => *count += 1,
+            _ => runs.push((1, item)),
+        }
+    }
+    let shown = runs.into_iter().map(|(count, item)| if count == 1 { item } else { format!("{count} x {item}") });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether `x` is finite as an f32: it is not NaN, and its magnitude is below the middle between the largest f32 and 2^128,
@@ -238,6 +317,37 @@ mod tests {
         assert_eq!((space.len(), space.mask_len(), space.check(&[1.0, 0.5])), (2, 2, Ok(())));
         assert_eq!(space.check(&[2.0, 0.5]), Err((0, 2.0)));
         assert_eq!(space.check(&[1.0, f64::INFINITY]), Err((1, f64::INFINITY)));
+    }
+
+    #[test]
+    fn a_dict_is_a_tuple_with_names() {
+        let named = |names: [&str; 2]| {
+            let parts =
+                [Space::uniform_box(1, 0.0, 1.0), Space::Tuple(vec![Space::Discrete(2), Space::MultiBinary(3)])];
+            Space::Dict(names.map(String::from).into_iter().zip(parts).collect())
+        };
+        let space = named(["a", "b"]);
+        assert_eq!((space.len(), space.mask_len(), space.encoded_len(), space.leaves().len()), (5, 8, 6, 3));
+        assert_eq!(space.check(&[0.5, 1.0, 0.0, 1.0, 0.0]), Ok(()));
+        assert_eq!(space.check(&[0.5, 1.0, 0.0, 2.0, 0.0]), Err((3, 2.0)));
+        assert_eq!(space.fault(), None);
+        assert_eq!(named(["a", "a"]).fault().unwrap(), "two parts with the name \"a\"");
+        let nested = Space::Dict(vec![("a".into(), Space::Tuple(vec![Space::Discrete(0)]))]);
+        assert!(nested.fault().unwrap().ends_with("(in part 0) (in part \"a\")"));
+        assert!(Space::Dict(vec![("a".into(), Space::Parametrized(vec![]))]).fault().is_some());
+    }
+
+    /// Checkpoints have these lines, so they must not change.
+    #[test]
+    fn a_space_is_shown_on_one_line() {
+        let reals = Space::Box { low: vec![-1.0, -1.0, 0.1], high: vec![1.0, 1.0, f64::INFINITY] };
+        let inner = Space::Tuple(vec![Space::Discrete(5), Space::MultiDiscrete(vec![2, 2, 3]), Space::MultiBinary(4)]);
+        let space = Space::Dict(vec![("arm \"2\"".into(), reals.clone()), ("b".into(), inner)]);
+        let rest = "\"b\": Tuple(Discrete(5), MultiDiscrete(2 x 2, 3), MultiBinary(4)))";
+        assert_eq!(space.to_string(), format!(r#"Dict("arm \"2\"": Box(2 x [-1, 1], [0.1, inf]), {rest}"#));
+        assert_eq!(format!("{space:#}"), format!(r#"Dict("arm \"2\"": Box(3), {rest}"#));
+        let choices = Space::Parametrized(vec![reals, Space::uniform_box(0, 0.0, 0.0)]);
+        assert_eq!(choices.to_string(), "Parametrized(Box(2 x [-1, 1], [0.1, inf]), Box())");
     }
 
     #[test]

@@ -153,6 +153,13 @@ impl Network {
         }
     }
 
+    /// Whether it is the same function of its parameters, apart from the random numbers in fixed features.
+    pub fn is_alike(&self, other: &Network) -> bool {
+        let shape = |network: &Network| network.features().map(|features| (features.inputs(), features.count()));
+        let trained = |network: &Network| network.layers[usize::from(network.features().is_some())..].to_vec();
+        (self.inputs, shape(self)) == (other.inputs, shape(other)) && trained(self) == trained(other)
+    }
+
     /// Replaces the fixed features by others of the same shape, which come from a checkpoint.
     pub fn set_features(&mut self, features: FourierFeatures) {
         self.layers[0].layer = features.into();

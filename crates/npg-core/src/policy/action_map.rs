@@ -83,11 +83,10 @@ impl ActionMap {
 
 /// The bounds of the reals of an action: those of all boxes in the space.
 pub(super) fn bounds(space: &Space) -> Vec<(f64, f64)> {
-    let within = |parts: &[Space]| parts.iter().flat_map(bounds).collect();
     match space {
         Space::Box { low, high } => low.iter().copied().zip(high.iter().copied()).collect(),
-        Space::Tuple(parts) => within(parts),
-        Space::Parametrized(boxes) => within(boxes),
+        Space::Tuple(_) | Space::Dict(_) => space.parts().flat_map(bounds).collect(),
+        Space::Parametrized(boxes) => boxes.iter().flat_map(bounds).collect(),
         Space::Discrete(_) | Space::MultiDiscrete(_) | Space::MultiBinary(_) => Vec::new(),
     }
 }

@@ -1,44 +1,117 @@
 //! Turns an observation, as the environment gave it, into network inputs. Indices become one-hot vectors, reals are
 //! normalized, and everything is cast to f32. Until then an observation keeps its own form.
 
+use super::observations::WIDE;
 use crate::env::Space;
-use crate::normalize::Normalizer;
+use crate::normalize::{Moments, Normalizer};
+use std::ops::Range;
 
 /// What a policy does to an observation before the network reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Encoder {
     /// The space of the observations.
     pub space: Space,
-    /// The statistics of the observations; `None` if they are not normalized.
+    /// The statistics of the reals of the observations; `None` if they are not normalized.
     pub normalizer: Option<Normalizer>,
+    parts: Vec<Part>,
+}
+
+/// A part of an observation: where its numbers are, and where they are among the network's inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    pub numbers: Range<usize>,
+    pub inputs: Range<usize>,
+    pub code: Code,
+}
+
+/// How the numbers of a part become inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Code {
+    /// Reals. The first of them is that dimension of the normalizer.
+    Reals { first: usize },
+    /// Bits, as they are.
+    Bits,
+    /// Indices with that many values each, as one-hot vectors.
+    OneHot { sizes: Vec<usize> },
 }
 
 impl Encoder {
+    /// An encoder of the observations in `space`. With `clip`, their reals are normalized, and limited to that magnitude.
+    pub fn new(space: &Space, clip: Option<f64>) -> Self {
+        let (mut parts, mut reals) = (Vec::new(), 0);
+        let (mut number, mut input) = (0, 0);
+        for leaf in space.leaves() {
+            let code = match leaf {
+                Space::Box { .. } => {
+                    reals += leaf.len();
+                    Code::Reals { first: reals - leaf.len() }
+                }
+                Space::Discrete(size) => Code::OneHot { sizes: vec![*size] },
+                Space::MultiDiscrete(sizes) => Code::OneHot { sizes: sizes.clone() },
+                Space::MultiBinary(_) | Space::Tuple(_) | Space::Dict(_) | Space::Parametrized(_) => Code::Bits,
+            };
+            let (numbers, inputs) = (number..number + leaf.len(), input..input + leaf.encoded_len());
+            (number, input) = (numbers.end, inputs.end);
+            parts.push(Part { numbers, inputs, code });
+        }
+        let normalizer = clip.filter(|_| reals > 0).map(|clip| Normalizer::new(Moments::new(reals), clip));
+        Self { space: space.clone(), normalizer, parts }
+    }
+
     /// The number of network inputs.
     pub fn inputs(&self) -> usize {
-        self.space.encoded_len()
+        self.parts.last().map_or(0, |part| part.inputs.end)
+    }
+
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The number of reals in an observation: those that can be normalized.
+    pub fn reals(&self) -> usize {
+        let of_part = |part: &Part| if let Code::Reals { .. } = part.code { part.numbers.len() } else { 0 };
+        self.parts.iter().map(of_part).sum()
+    }
+
+    /// Adds the reals of an observation to their moments.
+    pub(crate) fn push(&self, observation: &[f64], moments: &mut Moments) {
+        let dimensions = moments.mean.len();
+        if dimensions == observation.len() {
+            moments.push(observation); // there is nothing but reals
+        } else if dimensions > 0 {
+            let is_real = |part: &&Part| matches!(part.code, Code::Reals { .. });
+            let reals = self.parts.iter().filter(is_real).flat_map(|part| &observation[part.numbers.clone()]);
+            moments.push(&reals.copied().collect::<Vec<f64>>());
+        }
     }
 
     /// Writes the network inputs for `observation`, which must lie in the space ([`Space::check`]).
     pub fn write<T: Copy + Into<f64>>(&self, observation: &[T], inputs: &mut [f32]) {
-        match (index_sizes(&self.space), &self.normalizer) {
-            (Some(sizes), _) => {
-                inputs.fill(0.0);
-                hot(sizes, observation.iter().map(|index| (*index).into())).for_each(|at| inputs[at] = 1.0);
+        for part in &self.parts {
+            let (numbers, inputs) = (&observation[part.numbers.clone()], &mut inputs[part.inputs.clone()]);
+            match (&part.code, &self.normalizer) {
+                (Code::OneHot { sizes }, _) => {
+                    inputs.fill(0.0);
+                    hot(sizes, numbers.iter().map(|index| (*index).into())).for_each(|at| inputs[at] = 1.0);
+                }
+                (Code::Reals { first }, Some(normalizer)) => normalizer.apply_from(*first, numbers, inputs),
+                (Code::Reals { .. }, None) | (Code::Bits, _) => {
+                    inputs.iter_mut().zip(numbers).for_each(|(slot, x)| *slot = (*x).into() as f32);
+                }
             }
-            (None, Some(normalizer)) => normalizer.apply(observation, inputs),
-            (None, None) => inputs.iter_mut().zip(observation).for_each(|(slot, x)| *slot = (*x).into() as f32),
         }
     }
-}
 
-/// The number of values that each index of an observation can have; `None` if the observation is not made of indices.
-pub(super) fn index_sizes(space: &Space) -> Option<&[usize]> {
-    match space {
-        Space::Box { .. } | Space::MultiBinary(_) => None,
-        Space::Tuple(_) | Space::Parametrized(_) => None, // no observation has parts
-        Space::Discrete(size) => Some(std::slice::from_ref(size)),
-        Space::MultiDiscrete(sizes) => Some(sizes),
+    /// The change of variables of each network input, from that of each normalized real
+    /// ([`Normalizer::change_of_variables`]).
+    pub fn change_of_inputs(&self, of_reals: &[(f64, f64)]) -> Vec<(f64, f64)> {
+        let mut of_inputs = vec![(1.0, 0.0); self.inputs()];
+        for part in &self.parts {
+            if let Code::Reals { first } = part.code {
+                of_inputs[part.inputs.clone()].copy_from_slice(&of_reals[first..first + part.numbers.len()]);
+            }
+        }
+        of_inputs
     }
 }
 
@@ -48,55 +121,126 @@ pub(super) fn hot<'a>(sizes: &'a [usize], indices: impl Iterator<Item = f64> + '
     firsts.zip(indices).map(|(first, index)| first + index as usize)
 }
 
-/// An observation in the form that checkpoints store: indices as one-hot vectors, and nothing normalized.
+/// An observation in the form that checkpoints store: indices as one-hot vectors unless these are wide, and nothing
+/// normalized.
 pub(crate) fn expanded(space: &Space, observation: &[f64]) -> Vec<f64> {
-    let Some(sizes) = index_sizes(space) else { return observation.to_vec() };
-    let mut vectors = vec![0.0; sizes.iter().sum()];
-    hot(sizes, observation.iter().copied()).for_each(|at| vectors[at] = 1.0);
+    if space.encoded_len() > WIDE {
+        return observation.to_vec();
+    }
+    let (mut vectors, mut rest) = (Vec::new(), observation);
+    for leaf in space.leaves() {
+        let (numbers, tail) = rest.split_at(leaf.len());
+        rest = tail;
+        match index_sizes(leaf) {
+            Some(sizes) => {
+                let first = vectors.len();
+                vectors.resize(first + leaf.encoded_len(), 0.0);
+                hot(sizes, numbers.iter().copied()).for_each(|at| vectors[first + at] = 1.0);
+            }
+            None => vectors.extend_from_slice(numbers),
+        }
+    }
     vectors
 }
 
-/// The inverse of [`expanded`]. A vector without a 1 becomes index 0.
-pub(crate) fn contracted(space: &Space, vectors: &[f64]) -> Vec<f64> {
-    let Some(sizes) = index_sizes(space) else { return vectors.to_vec() };
-    let mut rest = vectors;
-    let index = |size: &usize| {
-        let (vector, tail) = rest.split_at(*size);
-        rest = tail;
-        vector.iter().position(|x| *x == 1.0).unwrap_or(0) as f64
-    };
-    sizes.iter().map(index).collect()
+/// The inverse of [`expanded`]; indices may also be stored as they are. A vector without a 1 becomes index 0. `None` if the
+/// number of numbers fits neither.
+pub(crate) fn contracted(space: &Space, saved: &[f64]) -> Option<Vec<f64>> {
+    if saved.len() != space.encoded_len() {
+        return (saved.len() == space.len()).then(|| saved.to_vec());
+    }
+    let (mut observation, mut rest) = (Vec::new(), saved);
+    for leaf in space.leaves() {
+        let Some(sizes) = index_sizes(leaf) else {
+            let (numbers, tail) = rest.split_at(leaf.len());
+            observation.extend_from_slice(numbers);
+            rest = tail;
+            continue;
+        };
+        for size in sizes {
+            let (vector, tail) = rest.split_at(*size);
+            rest = tail;
+            observation.push(vector.iter().position(|x| *x == 1.0).unwrap_or(0) as f64);
+        }
+    }
+    Some(observation)
+}
+
+/// The number of values of each index of a space without parts; `None` if it is not made of indices.
+fn index_sizes(leaf: &Space) -> Option<&[usize]> {
+    match leaf {
+        Space::Discrete(size) => Some(std::slice::from_ref(size)),
+        Space::MultiDiscrete(sizes) => Some(sizes),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::normalize::Moments;
+
+    /// Reals, an index, bits, two indices, and reals again.
+    fn mixed() -> Space {
+        let inner = Space::Tuple(vec![Space::MultiDiscrete(vec![2, 3]), Space::uniform_box(1, 0.0, 255.0)]);
+        Space::Dict(vec![
+            ("a".into(), Space::uniform_box(2, -1.0, 1.0)),
+            ("b".into(), Space::Discrete(3)),
+            ("c".into(), Space::MultiBinary(2)),
+            ("d".into(), inner),
+        ])
+    }
 
     #[test]
     fn indices_become_one_hot_and_come_back() {
         let space = Space::MultiDiscrete(vec![2, 3]);
         let vectors = expanded(&space, &[1.0, 2.0]);
         assert_eq!(vectors, [0.0, 1.0, 0.0, 0.0, 1.0]);
-        assert_eq!(contracted(&space, &vectors), [1.0, 2.0]);
-        let encoder = Encoder { space, normalizer: None };
+        assert_eq!(contracted(&space, &vectors).unwrap(), [1.0, 2.0]);
+        assert_eq!(contracted(&space, &[1.0, 2.0]).unwrap(), [1.0, 2.0]);
+        assert_eq!(contracted(&space, &[1.0]), None);
         let mut inputs = [9.0; 5];
-        encoder.write(&[1u8, 2], &mut inputs);
+        Encoder::new(&space, Some(10.0)).write(&[1u8, 2], &mut inputs);
         assert_eq!(inputs, [0.0, 1.0, 0.0, 0.0, 1.0]);
     }
 
     #[test]
+    fn wide_indices_are_stored_as_they_are() {
+        let space = Space::Discrete(1_000_000);
+        assert_eq!(expanded(&space, &[999_999.0]), [999_999.0]);
+        assert_eq!(contracted(&space, &[999_999.0]).unwrap(), [999_999.0]);
+    }
+
+    #[test]
     fn reals_are_normalized_in_f64_whatever_their_type() {
+        let mut encoder = Encoder::new(&Space::uniform_box(1, 0.0, 255.0), Some(10.0));
         let mut moments = Moments::new(1);
-        [250.0, 252.0].iter().for_each(|x| moments.push(&[*x]));
-        let normalizer = Some(Normalizer::new(moments, 10.0));
-        let encoder = Encoder { space: Space::uniform_box(1, 0.0, 255.0), normalizer };
+        [250.0, 252.0].iter().for_each(|x| encoder.push(&[*x], &mut moments));
+        encoder.normalizer.as_mut().unwrap().update(&moments);
         let mut inputs = [[9.0]; 3];
         encoder.write(&[254u8], &mut inputs[0]);
         encoder.write(&[254f32], &mut inputs[1]);
         encoder.write(&[254f64], &mut inputs[2]);
         assert_eq!(inputs, [[3.0]; 3]);
         assert_eq!(expanded(&encoder.space, &[0.5]), [0.5]);
-        assert_eq!(contracted(&encoder.space, &[0.5]), [0.5]);
+        assert_eq!(contracted(&encoder.space, &[0.5]).unwrap(), [0.5]);
+    }
+
+    #[test]
+    fn of_several_parts_only_the_reals_are_normalized() {
+        let mut encoder = Encoder::new(&mixed(), Some(10.0));
+        assert_eq!((encoder.inputs(), encoder.reals()), (13, 3));
+        let rows = [[1.0, 10.0, 2.0, 1.0, 0.0, 1.0, 2.0, 250.0], [3.0, 14.0, 0.0, 1.0, 0.0, 0.0, 1.0, 252.0]];
+        let mut moments = Moments::new(encoder.reals());
+        rows.iter().for_each(|row| encoder.push(row, &mut moments));
+        encoder.normalizer.as_mut().unwrap().update(&moments);
+        let mut inputs = [9.0; 13];
+        encoder.write(&rows[0], &mut inputs);
+        assert_eq!(inputs, [-1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, -1.0]);
+        let changes = encoder.change_of_inputs(&[(2.0, 0.5), (3.0, 0.5), (4.0, 0.5)]);
+        let same = [(1.0, 0.0); 10];
+        assert_eq!(changes, [&[(2.0, 0.5), (3.0, 0.5)][..], &same, &[(4.0, 0.5)]].concat());
+        let saved = expanded(&mixed(), &rows[0]);
+        assert_eq!(saved, [1.0, 10.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 250.0]);
+        assert_eq!(contracted(&mixed(), &saved).unwrap(), rows[0]);
     }
 }

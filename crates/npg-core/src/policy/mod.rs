@@ -27,7 +27,6 @@ use crate::env::{Action, ActionWidth, Space, Spec};
 use crate::error::Mistake;
 use crate::network::kernels::Activation;
 use crate::network::{FourierFeatures, Hidden, Network};
-use crate::normalize::{Moments, Normalizer};
 use crate::random::{Purpose, Stream};
 use crate::settings::{self, ActivationName, HeadName, NetworkKind, Std};
 
@@ -97,7 +96,8 @@ impl Policy {
     pub fn new(config: &settings::Policy, normalize: &settings::Normalize, spec: &Spec, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::PolicyInit, 0);
         let distribution = Distribution::new(&spec.action, config.head);
-        let inputs = spec.observation.encoded_len();
+        let encoder = Encoder::new(&spec.observation, normalize.observations.then_some(normalize.clip));
+        let inputs = encoder.inputs();
         let outputs = distribution.layout(config);
         let features = (config.network == NetworkKind::Rbf)
             .then(|| FourierFeatures::new(inputs, config.rbf_features, config.rbf_bandwidth, &mut rng));
@@ -113,17 +113,33 @@ impl Policy {
             HeadName::Squashed => Fit::Squash,
             _ => config.action_bounds.into(),
         };
-        let normalizer = (normalize.observations && matches!(spec.observation, Space::Box { .. }))
-            .then(|| Normalizer::new(Moments::new(inputs), normalize.clip));
         Self {
             sde_steps: (outputs.exploration > 0).then_some(config.sde_steps),
             action_map: ActionMap::new(&spec.action, fit),
-            encoder: Encoder { space: spec.observation.clone(), normalizer },
+            encoder,
             network,
             distribution,
             theta,
             is_masked: false,
         }
+    }
+
+    /// In what `other` differs from this policy besides parameters and statistics, such as `has another network`. `None` if it
+    /// is the same function of its parameters.
+    pub fn difference(&self, other: &Policy) -> Option<&'static str> {
+        let is_normalized = |policy: &Policy| policy.encoder.normalizer.is_some();
+        let observed = |policy: &Policy| format!("{:#}", policy.encoder.space);
+        let differences = [
+            (observed(self) != observed(other), "reads other observations"),
+            (is_normalized(self) != is_normalized(other), "normalizes observations otherwise (normalize.observations)"),
+            (self.distribution != other.distribution, "has another distribution (policy.head)"),
+            (
+                !self.network.is_alike(&other.network),
+                "has another network (policy.network, hidden, activation, layer_norm, rbf_features, std)",
+            ),
+            (self.action_map != other.action_map, "maps actions in another way (policy.head, policy.action_bounds)"),
+        ];
+        differences.into_iter().find_map(|(differs, what)| differs.then_some(what))
     }
 
     /// log |d executed / d raw| of the reals of a raw action that its log probability depends on, nats. The log density of the raw

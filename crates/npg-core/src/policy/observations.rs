@@ -5,10 +5,11 @@
 //! computed from them when they are needed, one tile at a time. They have the same bits as inputs that are stored.
 
 use super::Policy;
-use super::encoder::{Encoder, hot, index_sizes};
+use super::encoder::{Code, Encoder, hot};
 use super::numbers::Numbers;
 use crate::network::kernels::Matrix;
 use crate::network::{Network, Packed, Scratch, Tile};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Observations of more network inputs than this are not stored as inputs: computing the inputs again costs less than the
@@ -157,19 +158,45 @@ impl Observations {
 
     /// Writes the network inputs of row `row`.
     pub fn write(&self, row: usize, inputs: &mut [f32]) {
-        if let Some(sizes) = index_sizes(&self.encoder.space) {
-            inputs.fill(0.0);
-            hot(sizes, (0..self.width).map(|column| self.number(row, column))).for_each(|at| inputs[at] = 1.0);
-            return;
-        }
-        for (index, (block, part)) in self.blocks.iter().zip(inputs.chunks_mut(BLOCK)).enumerate() {
-            let at = row * part.len()..(row + 1) * part.len();
-            match (&self.encoder.normalizer, block) {
-                (Some(normalizer), Numbers::Bytes(all)) => normalizer.apply_from(index * BLOCK, &all[at], part),
-                (Some(normalizer), Numbers::Singles(all)) => normalizer.apply_from(index * BLOCK, &all[at], part),
-                (Some(normalizer), Numbers::Doubles(all)) => normalizer.apply_from(index * BLOCK, &all[at], part),
-                (None, block) => block.singles(at, part),
+        for part in self.encoder.parts() {
+            let inputs = &mut inputs[part.inputs.clone()];
+            match (&part.code, &self.encoder.normalizer) {
+                (Code::OneHot { sizes }, _) => {
+                    inputs.fill(0.0);
+                    let indices = part.numbers.clone().map(|column| self.number(row, column));
+                    hot(sizes, indices).for_each(|at| inputs[at] = 1.0);
+                }
+                (Code::Reals { first }, Some(normalizer)) => {
+                    for (block, at, begin) in self.spans(row, part.numbers.clone()) {
+                        let (first, part) = (first + begin, &mut inputs[begin..begin + at.len()]);
+                        match block {
+                            Numbers::Bytes(all) => normalizer.apply_from(first, &all[at], part),
+                            Numbers::Singles(all) => normalizer.apply_from(first, &all[at], part),
+                            Numbers::Doubles(all) => normalizer.apply_from(first, &all[at], part),
+                        }
+                    }
+                }
+                (Code::Reals { .. }, None) | (Code::Bits, _) => self.singles(row, part.numbers.clone(), inputs),
             }
+        }
+    }
+
+    /// The columns `columns` of row `row`, block by block: the block, where they are in it, and how many came before.
+    fn spans(&self, row: usize, columns: Range<usize>) -> impl Iterator<Item = (&Numbers, Range<usize>, usize)> {
+        let first = columns.start / BLOCK;
+        let last = columns.end.div_ceil(BLOCK).max(first);
+        self.blocks[first..last].iter().zip(first..).map(move |(block, index)| {
+            let width = BLOCK.min(self.width - index * BLOCK);
+            let begin = columns.start.max(index * BLOCK);
+            let within = begin - index * BLOCK..columns.end.min(index * BLOCK + width) - index * BLOCK;
+            (block, row * width + within.start..row * width + within.end, begin - columns.start)
+        })
+    }
+
+    fn singles(&self, row: usize, columns: Range<usize>, numbers: &mut [f32]) {
+        for (block, at, begin) in self.spans(row, columns) {
+            let part = &mut numbers[begin..begin + at.len()];
+            block.singles(at, part);
         }
     }
 
@@ -179,11 +206,9 @@ impl Observations {
         self.blocks[index].number(row * width + within)
     }
 
-    /// Writes the numbers of row `row` as f32, before normalization. They must not be indices.
+    /// Writes the numbers of row `row` as f32, before they are encoded.
     pub fn numbers(&self, row: usize, numbers: &mut [f32]) {
-        for (block, part) in self.blocks.iter().zip(numbers.chunks_mut(BLOCK)) {
-            block.singles(row * part.len()..(row + 1) * part.len(), part);
-        }
+        self.singles(row, 0..self.width, numbers);
     }
 
     /// The rows of all `parts`, in order; all parts are of the same kind. Each part is freed as soon as it has been copied.
@@ -282,6 +307,41 @@ mod tests {
         let mut found = vec![9.0; width];
         kept.write(1, &mut found);
         assert!(found.iter().zip(&row).all(|(x, y)| *x == *y as f32));
+    }
+
+    #[test]
+    fn several_parts_are_read_to_the_bit_wherever_they_begin() {
+        let image = Space::uniform_box(2 * BLOCK, 0.0, 255.0);
+        let space = Space::Dict(vec![
+            ("reals".into(), Space::uniform_box(3, -1e9, 1e9)),
+            ("index".into(), Space::Discrete(5)),
+            ("image".into(), image),
+            ("bits".into(), Space::MultiBinary(2)),
+            ("indices".into(), Space::MultiDiscrete(vec![300, 2])),
+        ]);
+        let mut rng = Stream::new(0, Purpose::Test, 0);
+        let mut row = || {
+            let pixels = (0..2 * BLOCK).map(|_| rng.below(256) as f64).collect::<Vec<_>>();
+            [&[0.1, -7.0, 1e6, 4.0][..], &pixels, &[1.0, 0.0, 299.0, 1.0]].concat()
+        };
+        for normalizes in [false, true] {
+            let mut policy = policy(space.clone(), normalizes);
+            let rows = [row(), row(), row()];
+            let mut moments = Moments::new(policy.encoder.reals());
+            rows.iter().for_each(|row| policy.encoder.push(row, &mut moments));
+            policy.encoder.normalizer.iter_mut().for_each(|normalizer| normalizer.update(&moments));
+            let mut kept = Observations::zeros(&policy, 3);
+            rows.iter().enumerate().for_each(|(index, row)| kept.put(index, row));
+            for (index, row) in rows.iter().enumerate() {
+                let (mut expected, mut found) = (vec![9.0; policy.inputs()], vec![8.0; policy.inputs()]);
+                policy.encoder.write(row, &mut expected);
+                kept.write(index, &mut found);
+                assert!(expected.iter().zip(&found).all(|(a, b)| a.to_bits() == b.to_bits()), "row {index}");
+                let mut numbers = vec![0.0; row.len()];
+                kept.numbers(index, &mut numbers);
+                assert!(row.iter().zip(&numbers).all(|(a, b)| *a as f32 == *b));
+            }
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub struct Batch {
     pub final_steps: Vec<u32>,
     /// Episodes that ended in this batch, in order of time.
     pub episodes: Vec<Episode>,
-    /// Moments of the observations of each environment.
+    /// Moments of the reals of the observations of each environment.
     pub(super) observation_moments: Vec<Moments>,
     /// Discounted sum of the episode's rewards so far, up to and with each row's.
     pub returns: Vec<f64>,
@@ -92,7 +92,7 @@ impl Batch {
         }
     }
 
-    /// Moments of the observations that were acted on.
+    /// Moments of the reals of the observations that were acted on.
     pub fn observation_moments(&self) -> Moments {
         let dimensions = self.observation_moments.first().map_or(0, |moments| moments.mean.len());
         self.reducer.join_moments(&self.observation_moments, dimensions)
@@ -133,7 +133,7 @@ impl Batch {
         let normalized = if policy.encoder.normalizer.is_some() { ready } else { 0 };
         Self {
             inputs: Matrix::zeros(ready, policy.inputs()),
-            observations: Matrix::zeros(normalized, policy.inputs()),
+            observations: Matrix::zeros(normalized, policy.encoder.space.len()),
             wide: wide.map(|observations| Wide { finals: observations.none_of(), observations }),
             actions: ActionRows::zeros(policy.distribution.width(), rows),
             masks: None,
@@ -190,11 +190,11 @@ impl Batch {
             kept.observations = Observations::concatenate(rows).unwrap_or(kept.observations.none_of());
             kept.finals = Observations::concatenate(finals).unwrap_or(kept.finals.none_of());
         }
-        let width = policy.inputs();
+        let (width, numbers) = (policy.inputs(), policy.encoder.space.len());
         // The two that are large, on two threads.
         (all.inputs, all.observations) = rayon::join(
             || Matrix::concatenate(width, blocks.iter().map(|block| &block.inputs)),
-            || Matrix::concatenate(width, blocks.iter().map(|block| &block.observations)),
+            || Matrix::concatenate(numbers, blocks.iter().map(|block| &block.observations)),
         );
         all.finals = Matrix::concatenate(width, blocks.iter().map(|block| &block.finals));
         for block in blocks {

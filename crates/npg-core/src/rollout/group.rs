@@ -19,7 +19,7 @@ pub struct Snapshot {
     pub total: f64,
     /// The discounted sum of their rewards, for the return normalizer.
     pub discounted: f64,
-    /// The current observation, with indices as one-hot vectors. It is empty if the episode has not begun.
+    /// The current observation. Indices are one-hot vectors, unless these are wide. It is empty if the episode has not begun.
     pub observation: Vec<f64>,
     /// The exploration noise in use.
     pub noise: HeldNoise,
@@ -118,7 +118,6 @@ impl Group {
     }
 
     pub(super) fn load(&mut self, snapshots: &[Snapshot]) -> Result<()> {
-        let width = self.episodes.space().encoded_len();
         for (env, snapshot) in snapshots.iter().enumerate() {
             let &Snapshot { positions, episode, step, total, discounted, .. } = snapshot;
             let has_begun = !snapshot.observation.is_empty();
@@ -129,11 +128,10 @@ impl Group {
             if !has_begun {
                 continue;
             }
-            if snapshot.observation.len() != width {
-                let saved = snapshot.observation.len();
+            let Some(observation) = contracted(self.episodes.space(), &snapshot.observation) else {
+                let (saved, width) = (snapshot.observation.len(), self.episodes.space().encoded_len());
                 return Err(Error::Run(format!("{saved} numbers of observation were saved, not {width}")));
-            }
-            let observation = contracted(self.episodes.space(), &snapshot.observation);
+            };
             self.episodes.load(env, &observation, &snapshot.state)?;
         }
         Ok(())

@@ -45,7 +45,7 @@ impl<'a> Recording<'a> {
     /// A batch with `counts[i]` rows for environment i, one environment after the other, in the room of `spare` if there is any.
     pub(super) fn new(policy: &'a Policy, counts: &[usize], episodes: &Episodes, spare: Option<Observations>) -> Self {
         let mut batch = Batch::zeros(policy, counts.iter().sum(), spare);
-        batch.observation_moments = vec![Moments::new(policy.encoder.space.len()); episodes.len()];
+        batch.observation_moments = vec![Moments::new(policy.encoder.reals()); episodes.len()];
         batch.masks = episodes.has_masks().then(|| Masks::new(policy, batch.len()));
         let mut end = 0;
         let part = |(env, count): (usize, &usize)| {
@@ -84,7 +84,7 @@ impl<'a> Recording<'a> {
         if !part.is_full() {
             // Moments are of the observations that were acted on, so the last one of an episode is not among them.
             let observation = episodes.acted_on(row);
-            batch.observation_moments[env].push(observation);
+            self.policy.encoder.push(observation, &mut batch.observation_moments[env]);
             batch.put(part.next, observation, actor.inputs(row));
             batch.actions.row_mut(part.next).copy_from(actor.raw().row(row));
             if let Some(masks) = &mut batch.masks {

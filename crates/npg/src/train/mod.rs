@@ -299,20 +299,18 @@ impl Trainer {
     /// Starts from another policy's parameters and statistics.
     ///
     /// # Errors
-    /// If its shape is not this policy's.
+    /// If it is another function of its parameters, or acts in other bounds.
     pub fn initialize_from(&mut self, policy: &Policy) -> Result<()> {
-        let same = policy.network == self.policy.network
-            && policy.distribution == self.policy.distribution
-            && policy.encoder.normalizer.is_some() == self.policy.encoder.normalizer.is_some();
-        if !same {
-            return Err(Error::Run(
-                "the initial policy has another shape: use the network, std and normalize settings of its run".into(),
-            ));
+        if let Some(difference) = self.policy.difference(policy) {
+            let message =
+                format!("{difference}: use the settings `policy` and `normalize` of the run that it comes from");
+            return Err(Error::Run(format!("the given policy {message}")));
         }
         if self.policy == *policy {
             return Ok(());
         }
         self.policy.is_masked = policy.is_masked;
+        self.policy.network.clone_from(&policy.network);
         self.policy.theta.clone_from(&policy.theta);
         self.policy.encoder.normalizer.clone_from(&policy.encoder.normalizer);
         // These belong to the previous policy: a batch, a direction, and the predicted gain of its last step.
@@ -483,6 +481,7 @@ impl Trainer {
             return None;
         }
         let relation = before.change_of_variables(normalizer);
+        let relation = self.policy.encoder.change_of_inputs(&relation);
         self.policy.network.substitute_inputs(&mut self.policy.theta, &relation);
         if let Some(x) = &mut self.solver.last_direction {
             self.policy.network.substitute_inputs(x, &relation);

@@ -29,7 +29,7 @@ pub(super) fn probe(policy: &Policy, updated: &[f64], batch: &Batch) -> Probe {
         let [first, end] = [part.rows.start, part.rows.end].map(|end| rows.partition_point(|row| *row < end));
         let capacity = TILE.min(end - first);
         let [mut before, mut after] = [(); 2].map(|()| Tile::new(&policy.network, capacity, false));
-        let mut seen = vec![0.0; policy.inputs()];
+        let mut seen = vec![0.0; policy.encoder.space.len()];
         for rows in rows[first..end].chunks(TILE) {
             let masks = batch.masks.as_ref();
             let forbid = |tile: &mut Tile| {

@@ -17,11 +17,14 @@ use crate::rollout::Snapshot;
 use crate::solve::SolverState;
 use crate::value::{Baseline, BaselineState};
 use crate::{FileFault, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::VecDeque;
 
 /// The number of example observations in a checkpoint.
 const EXAMPLES: usize = 8;
+/// The field of the header with the spaces of the environment.
+const SPACES: &str = "spaces";
 /// The field of the header that says that the policy was trained with action masks.
 const MASKED: &str = "action_masks";
 /// The relative difference of an example's outputs up to which the function counts as the same. Another maths library may
@@ -47,6 +50,7 @@ impl Trainer {
             "config": self.config.to_toml(),
             "environments_saved": environments.is_some(),
             "restarts": self.restarts,
+            (SPACES): Spaces::of(&self.spec),
         });
         save_policy(&self.policy, &mut archive);
         save_baseline(self.baseline.clone(), &mut archive);
@@ -76,7 +80,7 @@ impl Trainer {
         check_policy_size(archive, &config)?;
         check_state_size(archive, &config)?;
         let mut trainer = Trainer::restore_learned(archive, source, restarts(archive)?)?;
-        let snapshots = load_snapshots(trainer.config.rollout.n_envs, trainer.policy.inputs(), archive)?;
+        let snapshots = load_snapshots(trainer.config.rollout.n_envs, archive)?;
         let refused = |error| FileFault::Damaged(format!("the state of its environments: {error}"));
         trainer.sampler.load(&snapshots).map_err(refused)?;
         Ok((trainer, archive.field("environments_saved")?))
@@ -95,6 +99,7 @@ impl Trainer {
     /// Restores everything except the environments.
     fn restore_learned(archive: &Archive, source: Box<dyn EnvSource>, restarts: u64) -> Result<Self, RestoreError> {
         let config = config(archive)?;
+        check_spaces(archive, &source.spec())?;
         let mut trainer = Trainer::begin(config, source, restarts).map_err(RestoreError::Other)?;
         let learned = Learned::load(archive, &trainer.config, (trainer.policy.clone(), trainer.baseline.clone()))?;
         (trainer.policy, trainer.baseline) = (learned.policy, learned.baseline);
@@ -118,7 +123,7 @@ impl Trainer {
         check_policy_size(archive, &config)?;
         check_state_size(archive, &config)?;
         Learned::load(archive, &config, (self.policy.clone(), self.baseline.clone()))?;
-        load_snapshots(config.rollout.n_envs, self.policy.inputs(), archive)?;
+        load_snapshots(config.rollout.n_envs, archive)?;
         restarts(archive)?;
         archive.field::<bool>("environments_saved").map(drop)
     }
@@ -225,6 +230,46 @@ fn check_environment(archive: &Archive, spec: &Spec) -> Result<(), FileFault> {
     if id == spec.id { Ok(()) } else { Err(FileFault::Mismatch(format!("it belongs to {id}, not to {}", spec.id))) }
 }
 
+/// The spaces in the form of a checkpoint: lines that are equal if a policy for one environment can act in the other. No policy
+/// depends on the bounds of observations.
+#[derive(Serialize, Deserialize)]
+struct Spaces {
+    observation: String,
+    action: String,
+}
+
+impl Spaces {
+    fn of(spec: &Spec) -> Self {
+        Self { observation: format!("{:#}", spec.observation), action: spec.action.to_string() }
+    }
+}
+
+/// Checks that a policy can act in the environment. Older files do not say what spaces they are for.
+fn check_spaces(archive: &Archive, spec: &Spec) -> Result<(), FileFault> {
+    if archive.header.get(SPACES).is_none() {
+        return Ok(());
+    }
+    let (saved, own): (Spaces, Spaces) = (archive.field(SPACES)?, Spaces::of(spec));
+    for (what, saved, own) in
+        [("observations", &saved.observation, &own.observation), ("actions", &saved.action, &own.action)]
+    {
+        if saved != own {
+            let [saved, own] = [saved, own].map(|line| shortened(line));
+            return Err(FileFault::Mismatch(format!("its {what} are {saved}, but those of {} are {own}", spec.id)));
+        }
+    }
+    Ok(())
+}
+
+/// The beginning of a long line.
+fn shortened(line: &str) -> String {
+    const MOST: usize = 300;
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} ...", &line[..end]),
+        None => line.into(),
+    }
+}
+
 /// A configuration may describe networks that no memory can hold. Before anything is made from it, the file must therefore be
 /// shown to have at least the weights between the hidden layers.
 fn check_policy_size(archive: &Archive, config: &Config) -> Result<(), FileFault> {
@@ -261,6 +306,7 @@ fn check_size(archive: &Archive, tensor: &str, hidden: &[usize]) -> Result<(), F
 /// The policy in a checkpoint, verified by its examples. It is for evaluation, and to start other runs from.
 pub fn load_policy(archive: &Archive, spec: &Spec) -> Result<Policy, FileFault> {
     check_environment(archive, spec)?;
+    check_spaces(archive, spec)?;
     let config = config(archive)?;
     check_policy_size(archive, &config)?;
     let mut policy = Policy::new(&config.policy, &config.normalize, spec, config.run.seed);
@@ -429,15 +475,12 @@ fn save_snapshots(snapshots: &[Snapshot], archive: &mut Archive) {
     insert_ragged("environments/states", snapshots.iter().map(|s| &s.state[..]), archive);
 }
 
-fn load_snapshots(n: usize, width: usize, archive: &Archive) -> Result<Vec<Snapshot>, FileFault> {
+fn load_snapshots(n: usize, archive: &Archive) -> Result<Vec<Snapshot>, FileFault> {
     let counts = archive.u64("environments/counts", &[n, 5])?;
     let sums = archive.f64("environments/sums", &[n, 2])?;
     let observations = ragged("environments/observations", n, archive, Archive::f64)?;
     let noise = ragged("environments/noise", n, archive, Archive::f64)?;
     let states = ragged("environments/states", n, archive, Archive::any_f64)?; // the environments judge their own states
-    if observations.iter().any(|o| !(o.is_empty() || o.len() == width)) {
-        return Err(FileFault::Mismatch(format!("an observation does not have {width} numbers")));
-    }
     let parts = observations.into_iter().zip(noise).zip(states);
     let snapshots = parts.enumerate().map(|(i, ((observation, normals), state))| {
         let [environment, action, episode, step, age] =

@@ -222,7 +222,7 @@ fn heads(space: &Space) -> Heads {
                 heads.owners = boxes.iter().enumerate().flat_map(|(k, own)| vec![k; own.len()]).collect();
                 heads.normals = heads.owners.len();
             }
-            Space::Tuple(_) => unreachable!("a leaf has no parts"),
+            Space::Tuple(_) | Space::Dict(_) => unreachable!("a leaf has no parts"),
         }
     }
     heads

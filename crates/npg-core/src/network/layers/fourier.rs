@@ -31,6 +31,11 @@ impl FourierFeatures {
         features
     }
 
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.weights.rows()
+    }
+
     /// The number of features.
     pub fn count(&self) -> usize {
         self.weights.columns()

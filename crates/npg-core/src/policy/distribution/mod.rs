@@ -67,7 +67,7 @@ impl Distribution {
                 Space::Parametrized(boxes) => {
                     return Self::product(vec![Parametrized { counts: boxes.iter().map(Space::len).collect() }.into()]);
                 }
-                Space::Box { .. } | Space::Tuple(_) => {}
+                Space::Box { .. } | Space::Tuple(_) | Space::Dict(_) => {}
             }
         }
         let count = ActionWidth::of(space).reals;
