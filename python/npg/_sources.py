@@ -231,6 +231,8 @@ def unknown_ids_told(name: str) -> Iterator[None]:
 
     import gymnasium
 
+    import npg.envs  # noqa: F401 (it registers the environments, which Gymnasium cannot do once npg has been imported)
+
     try:
         yield
     except gymnasium.error.Error as error:

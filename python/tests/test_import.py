@@ -58,6 +58,11 @@ def test_check_env_is_a_function_whatever_was_imported(first: str) -> None:
     assert run(f"{first}import npg; print(type(npg.check_env('CartPole-v1', steps=5)).__name__)") == "Report\n"
 
 
+@pytest.mark.parametrize("name", ["npg:npg/CartPole-v1", "npg/CartPole-v1"])
+def test_npgs_environments_are_found_by_their_ids_for_gymnasium(name: str) -> None:
+    run(f"import npg; npg.NPG('MlpPolicy', {name!r}); assert npg.check_env({name!r}, steps=50).ok")
+
+
 def test_only_public_names_are_listed() -> None:
     assert dir(npg) == sorted([*npg.__all__, "__version__"])
     listed = run("import npg; npg.NPG; npg.make_vec_env; npg.callbacks; print(*dir(npg))").split()

@@ -98,6 +98,8 @@ def _given(env: Any, env_args: Mapping[str, Any] | None) -> _Given:
     """Interprets the arguments."""
     import gymnasium
 
+    import npg.envs  # noqa: F401 (it registers npg's environments)
+
     arguments = dict(env_args or {})
     if isinstance(env, str):
         name = env.removeprefix("gym:")
