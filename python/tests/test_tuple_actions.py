@@ -158,6 +158,15 @@ def test_the_density_of_executed_parameters_is_that_of_the_choice() -> None:
     np.testing.assert_allclose(raw - executed, [np.log(15.0), 0.0, 0.0], atol=1e-12)
 
 
+def test_the_density_far_out_is_0_and_not_nan() -> None:
+    agent = npg.NPG("MlpPolicy", "Pendulum-v1", policy_kwargs={"head": "squashed"}, seed=0)
+    for raw in (1e160, 1e308):
+        logs = [
+            npg.functional.log_prob(agent.policy, np.zeros((1, 3)), [[raw]], of_executed=of) for of in (False, True)
+        ]
+        assert logs == [-np.inf, -np.inf]
+
+
 def test_parameters_that_are_no_box_are_refused() -> None:
     with pytest.raises(TypeError, match="the parameters of choice 1 are"):
         npg.Parametrized([None, spaces.Discrete(2)])  # type: ignore[list-item]

@@ -141,7 +141,9 @@ pub(crate) fn log_prob<'py>(
             let at = PolicySnapshot::new(inner, states(&inputs, &masks), 1.0);
             let jacobian = |row| if of_executed { inner.log_jacobian(actions.row(row)) } else { 0.0 };
             let log_prob = |row| inner.distribution.log_prob(at.outputs(row), actions.row(row));
-            (0..at.rows()).map(|row| log_prob(row) - jacobian(row)).collect()
+            // So far out that both are infinite, the distribution falls faster than the map.
+            let of_action = |row| Some(log_prob(row)).filter(|log| log.is_finite()).map(|log| log - jacobian(row));
+            (0..at.rows()).map(|row| of_action(row).unwrap_or(f64::NEG_INFINITY)).collect()
         })
     })?;
     Ok(values.into_pyarray(py))

@@ -227,9 +227,6 @@ impl Session {
             RestoreError::Fault(f) => fault(f),
             RestoreError::Other(error) => error,
         })?;
-        if !continued {
-            notes.push("the environments cannot save their state, so their episodes start again".into());
-        }
         if let Some(steps) = steps.filter(|steps| *steps != config.run.steps) {
             if steps < trainer.steps() {
                 return Err(Error::config(
@@ -242,6 +239,9 @@ impl Session {
             if trainer.set_total_steps(steps) {
                 notes.push("run.until_return has been reached, so it is turned off".into());
             }
+        }
+        if !continued && !trainer.is_done() {
+            notes.push("the environments cannot save their state, so their episodes start again".into());
         }
         let is_changed = *trainer.config() != config;
         let mut session = Self::of(trainer, run, Origin::Resumed { notes, is_changed });
