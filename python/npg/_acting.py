@@ -14,7 +14,7 @@ from npg import _npg
 from npg._arrays import doubles, flags, plain
 from npg._files import file_of
 from npg._sources import Resolved
-from npg._spaces import Joined
+from npg._spaces import Joined, Observations
 
 Metrics = dict[str, Any]
 
@@ -25,6 +25,8 @@ class Acting:
     _resolved: Resolved
     _trainer: _npg.Trainer
     _policy: _npg.Policy
+    #: How observations become rows for the policy; None for native environments.
+    _read: Observations | None
     #: Metrics of every iteration of this process.
     history: list[Metrics]
 
@@ -83,7 +85,8 @@ class Acting:
         """Actions for an observation or a batch of observations, and None as in Stable-Baselines3.
 
         Args:
-            observation: an element of the observation space, or a batch as vector environments return it.
+            observation: an element of the observation space, or a batch as vector environments return it. Parts of a Dict
+                that the policy does not read (`policy.keys`) may be missing.
             state: ignored, because policies have no memory.
             episode_start: ignored.
             deterministic: the most probable action, instead of a sampled one.
@@ -143,7 +146,7 @@ class Acting:
 
     def _rows_of(self, observation: Any) -> tuple[NDArray[Any] | Joined, bool]:
         """Rows of shape (count, numbers of an observation), and whether they are a batch."""
-        codec, (width, _) = self._resolved.observations, self._policy.sizes
+        codec, (width, _) = self._read, self._policy.sizes
         if codec is None:
             rows = doubles(observation, "observation")
             shape = () if self._resolved.source.spec["observation"][0] == "discrete" else (width,)

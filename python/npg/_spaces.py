@@ -6,6 +6,7 @@ and the error names it. Actions are in `_actions`.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,14 @@ class Observations:
         is_single = all(np.dtype(part.dtype) == np.float32 for part in parts)
         self.dtype = np.dtype(np.float32 if is_single else np.float64)
 
+    def needing(self, keys: Sequence[str]) -> Observations:
+        """The same for those who read only these parts of a Dict, by name; the others may be missing, and count as 0."""
+        other = copy.copy(self)
+        other._parts = [copy.copy(part) for part in self._parts]
+        for part in other._parts:
+            part.is_needed = not keys or name_of(part.path[0][0]) in keys
+        return other
+
     def write(self, observation: Any, row: Rows, whose: str = "") -> None:
         """Writes one observation into `row`, shape (width,). Messages start with `whose`.
 
@@ -117,7 +126,7 @@ class Observations:
             TypeError, ValueError: if it is neither, by the shape of any part.
         """
         count: int | None = None
-        for index, part in enumerate(self._parts):
+        for index, part in enumerate(part for part in self._parts if not part.is_missing(observation)):
             found = array(part.find(observation, "observation"), "observation" + part.name)
             own = found.shape[0] if found.ndim == len(part.shape) + 1 else None
             if found.shape != (part.shape if own is None else (own, *part.shape)):
@@ -158,7 +167,7 @@ class _Part:
     """
 
     def __init__(self, path: Path, space: gymnasium.Space[Any]) -> None:
-        self.path, self.name = path, place_of(path)
+        self.path, self.name, self.is_needed = path, place_of(path), True
         self.dtype: Any = np.float64
         kind, found = (
             kind_of(space),
@@ -185,6 +194,8 @@ class _Part:
 
     def checked(self, observation: Any, count: int | None, whose: str) -> Rows:
         """The environment's numbers after the check, shape (count or 1, width)."""
+        if self.is_missing(observation):
+            return np.zeros((1 if count is None else count, self.width), self.dtype) + self._first
         given = self.find(observation, f"{whose}observation")
         is_usual = type(given) is np.ndarray and given.dtype.kind in "fiub"
         found = given if is_usual else array(given, f"{whose}observation{self.name}")
@@ -213,6 +224,10 @@ class _Part:
     def expanded(self, rows: Rows) -> Rows:
         """Checked rows in the form for a policy: indices are counted from 0."""
         return rows.astype(np.float64) - self._first if self._is_index else rows
+
+    def is_missing(self, observation: Any) -> bool:
+        """Whether an observation, or a batch of them, lacks this part, and may lack it."""
+        return not self.is_needed and isinstance(observation, Mapping) and self.path[0][0] not in observation
 
     def find(self, observation: Any, name: str) -> Any:
         """This part of an observation, or of a batch of them."""
@@ -262,6 +277,11 @@ def place_of(path: Path) -> str:
     return "".join(f"[{key!r}]" for key, _ in path)
 
 
+def name_of(key: Any) -> str:
+    """The name of a part, for settings."""
+    return key if isinstance(key, str) else repr(key)
+
+
 def _parts(space: gymnasium.Space[Any], without: str | None) -> list[_Part]:
     leaves = [(path, leaf) for path, leaf in leaves_of(space) if without is None or path[0][0] != without]
     for path, leaf in leaves:
@@ -282,7 +302,7 @@ def describe(space: gymnasium.Space[Any], without: str | None = None) -> Descrip
             return ("multi-discrete", [int(n) for n in found.nvec.reshape(-1)])
         case "Dict":
             parts = ((key, part) for key, part in found.spaces.items() if key != without)
-            return ("dict", [(key if isinstance(key, str) else repr(key), describe(part)) for key, part in parts])
+            return ("dict", [(name_of(key), describe(part)) for key, part in parts])
         case "Tuple" if is_parametrized(space):
             return ("parametrized", [describe(box) for box in found.spaces[1].spaces])
         case "Tuple":

@@ -190,6 +190,11 @@ class Agent(Scheduled):
         self._warned = Warned()
         self._log: _npg.RunLog | None = None
         self._policy = self._trainer.policy()
+        self._set_reader()
+
+    def _set_reader(self) -> None:
+        observations = self._resolved.observations
+        self._read = None if observations is None else observations.needing(self.config["policy"]["keys"])
 
     # --- training
 
@@ -450,6 +455,7 @@ class Agent(Scheduled):
         """Continues with episodes that start again."""
         self._trainer = self._trainer.with_source(resolved.source, to_toml(resolved.saved_options()))
         self._resolved, self._is_midway = resolved, False
+        self._set_reader()
 
 
 class NPG(Agent):

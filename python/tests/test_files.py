@@ -331,7 +331,7 @@ def test_bounds_of_observations_may_differ(tmp_path: Path, tiny: Tiny) -> None:
         ({"policy.std": "state-dependent"}, "another network"),
         ({"policy.layer_norm": True}, "another network"),
         ({"policy.activation": "relu"}, "another network"),
-        ({"normalize.observations": False}, "normalizes observations otherwise"),
+        ({"normalize.observations": False}, "encodes observations otherwise"),
     ],
 )
 def test_parameters_of_another_function_are_refused(

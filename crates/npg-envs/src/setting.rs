@@ -20,6 +20,8 @@ pub enum Kind {
     Name(&'static [&'static str]),
     /// A list of layer widths.
     Widths,
+    /// A list of names.
+    Names,
     /// Any text.
     Text,
     /// The name or the index of something. An index is stored as text.
@@ -86,6 +88,13 @@ impl Kind {
                 });
                 checked.collect::<Result<Vec<_>, _>>().map(Value::Array)
             }
+            Kind::Names => {
+                let items = value.as_array().ok_or_else(mistyped)?;
+                let wrong = items.iter().position(|item| !item.is_str());
+                wrong.map_or(Ok(value.clone()), |index| {
+                    Err(format!("must be {self}, but item {} is {}", index + 1, items[index]))
+                })
+            }
             Kind::Text => value.as_str().map(Value::from).ok_or_else(mistyped),
             Kind::NameOrIndex => match value {
                 Value::String(_) => Ok(value.clone()),
@@ -134,6 +143,7 @@ impl fmt::Display for Kind {
                 let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
                 write!(f, "one of {}", quoted.join(", "))
             }
+            Kind::Names => write!(f, "a list of names in quotes"),
             Kind::Text => write!(f, "a text in quotes"),
             Kind::NameOrIndex => write!(f, "a name in quotes, or an index of 0 or more"),
             Kind::Range => write!(f, "the smallest and the largest value, such as [-1.0, inf]"),
@@ -190,6 +200,9 @@ mod tests {
         let widths = Value::Array(vec![Value::from(64), Value::from(0)]);
         let message = "must be a list of at most 64 integers from 1 to 16384, but item 2 is 0";
         assert_eq!(Kind::Widths.check(&widths), Err(message.into()));
+        let names = Value::Array(vec![Value::from("a"), Value::from(0)]);
+        let message = "must be a list of names in quotes, but item 2 is 0";
+        assert_eq!(Kind::Names.check(&names), Err(message.into()));
     }
 
     #[test]

@@ -143,6 +143,7 @@ fn value(kind: &Kind) -> BoxedStrategy<Value> {
         Kind::Name(names) => prop::sample::select(names).prop_map(Value::from).boxed(),
         Kind::Text | Kind::NameOrIndex => "[a-z]{0,9}".prop_map(Value::from).boxed(),
         Kind::Range => (-1e9..0.0, 0.0..1e9).prop_map(|(low, high)| Value::from(vec![low, high])).boxed(),
+        Kind::Names => prop::collection::vec("[a-z]{1,4}".prop_map(Value::from), 0..4).prop_map(Value::Array).boxed(),
         Kind::Widths => prop::collection::vec((1..=Kind::MAX_WIDTH as i64).prop_map(Value::from), 1..4)
             .prop_map(Value::Array)
             .boxed(),

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
 use npg::config::Layers;
-use npg::env::{Action, Ending, Env, EnvSource, Outcome, Space, Spec};
+use npg::env::{Action, Ending, Env, EnvSource, Outcome, Space, Spec, registry};
 use npg::network::kernels::{Path, force_path};
 use npg::random::Stream;
 use npg::train::Trainer;
@@ -65,6 +65,28 @@ const RUNS: &[(&str, &str, &[&str])] = &[
         "CartPole-v1",
         &["policy.hidden=[200, 100]", "value.hidden=[130, 130]", "value.epochs=1", LESS, FEWER],
     ),
+    (
+        "parts",
+        "Walk-parts",
+        &[
+            "policy.encoder=[9, 6]",
+            "policy.std=sde",
+            "value.encoder=[5]",
+            "value.layer_norm=true",
+            "policy.embedding=3",
+        ],
+    ),
+    (
+        "embedded",
+        "Walk-parts",
+        &["policy.embedding=2", "value.kind=mlp-gauss-newton", "algorithm.cg_warm_start=true", "value.embedding=2"],
+    ),
+    (
+        "one-part-for-the-policy",
+        "Walk-parts",
+        &["policy.keys=['pose']", "value.keys=['gear', 'rest']", "value.embedding=4"],
+    ),
+    ("linear-of-parts", "Walk-parts", &["policy.network=linear", "value.kind=linear", "value.keys=['pose', 'rest']"]),
     ("long-parameters", "Walk-box", &["policy.hidden=[130, 130]", "policy.std=sde", "value.epochs=1", LESS, FEWER]),
 ];
 
@@ -72,32 +94,47 @@ const RUNS: &[(&str, &str, &[&str])] = &[
 #[derive(Clone)]
 struct Walk {
     action: Space,
-    width: usize,
+    observation: Space,
     at: [f64; 3],
+}
+
+/// A vector, an index with many values, and a tuple of a number and bits.
+fn parts() -> Space {
+    let rest = Space::Tuple(vec![Space::uniform_box(1, -10.0, 10.0), Space::MultiBinary(2)]);
+    let gear = Space::Discrete(1200);
+    let parts = [("pose", Space::uniform_box(2, -10.0, 10.0)), ("gear", gear), ("rest", rest)];
+    Space::Dict(parts.map(|(name, part)| (name.into(), part)).to_vec())
 }
 
 impl Walk {
     fn of(kind: &str) -> Option<Self> {
-        let (action, width) = match kind {
-            "Walk-multi-discrete" => (Space::MultiDiscrete(vec![3, 2, 4]), 3),
-            "Walk-multi-binary" => (Space::MultiBinary(3), 3),
-            "Walk-box" => (Space::Box { low: vec![-1.0, -2.0, 0.0], high: vec![1.0, 3.0, 10.0] }, 3),
-            "Walk-parametrized" => {
-                (Space::Parametrized([2, 0, 1].map(|n| Space::uniform_box(n, -1.0, 1.0)).to_vec()), 3)
-            }
+        let action = match kind {
+            "Walk-multi-discrete" => Space::MultiDiscrete(vec![3, 2, 4]),
+            "Walk-multi-binary" => Space::MultiBinary(3),
+            "Walk-box" | "Walk-parts" => Space::Box { low: vec![-1.0, -2.0, 0.0], high: vec![1.0, 3.0, 10.0] },
+            "Walk-parametrized" => Space::Parametrized([2, 0, 1].map(|n| Space::uniform_box(n, -1.0, 1.0)).to_vec()),
             "Walk-tuple" => {
                 let inner = Space::Tuple(vec![Space::MultiBinary(2), Space::uniform_box(1, -2.0, 2.0)]);
-                (Space::Tuple(vec![Space::uniform_box(2, -1.0, 3.0), Space::Discrete(3), inner]), 3)
+                Space::Tuple(vec![Space::uniform_box(2, -1.0, 3.0), Space::Discrete(3), inner])
             }
-            "Walk-wide" => (Space::Discrete(3), 700),
+            "Walk-wide" => Space::Discrete(3),
             _ => return None,
         };
-        Some(Self { action, width, at: [0.0; 3] })
+        let observation = match kind {
+            "Walk-wide" => Space::uniform_box(700, 0.0, 255.0),
+            "Walk-parts" => parts(),
+            _ => Space::uniform_box(3, -10.0, 10.0),
+        };
+        Some(Self { action, observation, at: [0.0; 3] })
     }
 
     fn look(&self, observation: &mut [f64]) {
-        if self.width == 3 {
+        if observation.len() == 3 {
             observation.copy_from_slice(&self.at);
+        } else if let Space::Dict(_) = self.observation {
+            let gear = ((self.at[2] + 10.0) * 60.0).clamp(0.0, 1199.0).floor();
+            let bit = |j: usize| f64::from(u8::from(self.at[j] > 0.0));
+            observation.copy_from_slice(&[self.at[0], self.at[1], gear, self.at[2], bit(0), bit(1)]);
         } else {
             let shade = |j: usize| ((self.at[j % 3] + 2.0) * 60.0 + j as f64).clamp(0.0, 255.0).floor();
             observation.iter_mut().enumerate().for_each(|(j, value)| *value = shade(j));
@@ -107,9 +144,7 @@ impl Walk {
 
 impl Env for Walk {
     fn spec(&self) -> Spec {
-        let (low, high) = if self.width == 3 { (-10.0, 10.0) } else { (0.0, 255.0) };
-        let observation = Space::uniform_box(self.width, low, high);
-        let (action, max_episode_steps) = (self.action.clone(), Some(40));
+        let (action, observation, max_episode_steps) = (self.action.clone(), self.observation.clone(), Some(40));
         Spec { id: "Walk".into(), observation, action, max_episode_steps, reward_threshold: None }
     }
 
@@ -149,8 +184,8 @@ fn digest(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-/// The digests of the state after each iteration.
-fn run(environment: &str, settings: &[&str], threads: usize) -> Vec<String> {
+/// The digests of the state after each iteration. With `resumes`, the run is saved and restored after each.
+fn run(environment: &str, settings: &[&str], threads: usize, resumes: bool) -> Vec<String> {
     let mut layers = Layers::default();
     let common = ["run.steps=1500", "rollout.batch_steps=500", "rollout.n_envs=10", "run.seed=7"];
     common.iter().chain(settings).for_each(|setting| layers.set(setting));
@@ -169,6 +204,13 @@ fn run(environment: &str, settings: &[&str], threads: usize) -> Vec<String> {
     while let Some(iteration) = trainer.step() {
         iteration.unwrap();
         let mut archive = trainer.save();
+        if resumes {
+            let source = match Walk::of(environment) {
+                Some(walk) => Box::new(move || walk.clone()),
+                None => registry::make(environment, &trainer.config().env).unwrap(),
+            };
+            trainer = Trainer::restore(&archive, source).unwrap().0;
+        }
         archive.header = serde_json::Value::Null; // it contains times
         digests.push(format!("{:016x}", digest(&archive.to_bytes())));
     }
@@ -191,12 +233,12 @@ fn runs_leave_the_recorded_bits_on_every_path_of_the_kernels() {
     for (name, environment, settings) in RUNS {
         let mut of_paths = paths.iter().enumerate().map(|(index, path)| {
             force_path(*path);
-            (path, run(environment, settings, 1 + index))
+            (path, run(environment, settings, 1 + index, index > 0))
         });
         let (first, digests) = of_paths.next().unwrap();
         assert!(digests.len() >= 3, "{name}: {} iterations", digests.len());
         for (path, others) in of_paths {
-            assert_eq!(others, digests, "{name}: {path:?} differs from {first:?}");
+            assert_eq!(others, digests, "{name}: {path:?}, resumed after each iteration, differs from {first:?}");
         }
         now += &line(name, &digests);
     }

@@ -34,6 +34,11 @@ impl Space {
         Space::Box { low: vec![low; dimensions], high: vec![high; dimensions] }
     }
 
+    /// Whether it is a tuple or a dict.
+    pub fn has_parts(&self) -> bool {
+        matches!(self, Space::Tuple(_) | Space::Dict(_))
+    }
+
     /// The parts of a tuple or a dict, in order; none for other spaces.
     pub fn parts(&self) -> impl Iterator<Item = &Space> {
         let (unnamed, named): (&[Space], &[(String, Space)]) = match self {

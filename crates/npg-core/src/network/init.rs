@@ -2,7 +2,7 @@
 
 use super::Network;
 use super::kernels::{axpy, dot};
-use super::layers::{Initial, Layer};
+use super::layers::{Initial, Layer, Substitution};
 use crate::random::Stream;
 
 /// A random matrix with orthonormal rows or columns (whichever are fewer) times `gain`, row-major \[rows x columns\].
@@ -58,13 +58,30 @@ impl Network {
     /// for each input. The map is linear, so it also serves for directions in parameter space. Nothing changes if one of the
     /// layers that read the inputs cannot be rewritten: fixed features, or exploration that is linear in the inputs.
     pub fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) {
-        let readers = if self.hidden > 0 { &self.layers[..1] } else { &self.layers[..] };
         let mut rewritten = theta.to_vec();
-        let can_be = readers
-            .iter()
-            .all(|placed| placed.layer.substitute_inputs(&mut rewritten[placed.parameters.clone()], relation));
-        if can_be {
+        if self.substitute(0, &mut rewritten, relation) {
             theta.copy_from_slice(&rewritten);
+        }
+    }
+
+    /// Rewrites the layers from `index` on, and says whether that is possible.
+    fn substitute(&self, index: usize, theta: &mut [f64], relation: &[(f64, f64)]) -> bool {
+        let readers = if self.hidden > index { &self.layers[index..=index] } else { &self.layers[self.hidden..] };
+        readers.iter().all(|placed| {
+            match placed.layer.substitute_inputs(&mut theta[placed.parameters.clone()], relation) {
+                Substitution::Impossible => false,
+                Substitution::Done => true,
+                Substitution::Left(relation) => {
+                    relation.iter().all(|own| *own == (1.0, 0.0)) || self.substitute(index + 1, theta, &relation)
+                }
+            }
+        })
+    }
+
+    /// Writes the initial parameters of all layers. All of them are zero before.
+    pub(super) fn initialize(&self, initial: Initial, theta: &mut [f64], rng: &mut Stream) {
+        for placed in &self.layers {
+            placed.layer.initialize(initial, &mut theta[placed.parameters.clone()], rng);
         }
     }
 

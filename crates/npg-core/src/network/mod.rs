@@ -24,7 +24,9 @@ pub use passes::{Scratch, Tile};
 pub use tiling::Tiling;
 
 use kernels::Activation;
-use layers::{AnyLayer, AnyPacked, Constant, Dense, Exploration, Layer, LayerNorm, Purpose, Tiles};
+use layers::{
+    AnyLayer, AnyPacked, Branches, Constant, Dense, Embedding, Exploration, Layer, LayerNorm, Purpose, Tiles,
+};
 use std::ops::Range;
 
 /// The number of rows of a tile. Tiles of networks with large layers have a multiple of it.
@@ -76,23 +78,128 @@ pub struct Hidden<'a> {
     pub layer_norm: bool,
 }
 
-impl Network {
-    /// A network with these hidden layers, which read `features` of the inputs if there are any.
-    pub fn new(inputs: usize, features: Option<FourierFeatures>, hidden: Hidden<'_>, outputs: Outputs) -> Self {
-        let mut width = features.as_ref().map_or(inputs, FourierFeatures::count);
-        let mut layers: Vec<AnyLayer> = features.into_iter().map(AnyLayer::from).collect();
-        let front = layers.len();
-        let dense = |inputs, outputs, is_front| Dense { inputs, outputs, columns: outputs, activation: None, is_front };
-        for &next in hidden.widths {
-            let layer = dense(width, next, layers.len() == front);
-            let activation = hidden.activation;
-            if hidden.layer_norm {
-                layers.extend([layer.into(), LayerNorm { width: next, activation }.into()]);
-            } else {
-                layers.push(Dense { activation: Some(activation), ..layer }.into());
-            }
-            width = next;
+/// The inputs of a network.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entrance {
+    /// Numbers, so many, which the first layer reads as they are.
+    Numbers(usize),
+    /// Random features of the inputs.
+    Features(FourierFeatures),
+    /// Parts, one after the other.
+    Parts {
+        /// The inputs of each part, in order.
+        parts: Vec<Vec<InputKind>>,
+        /// The widths of a network that each part has for itself; empty for none. It has the activation function of the
+        /// hidden layers.
+        widths: Vec<usize>,
+    },
+}
+
+/// Inputs that are read in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    /// Numbers, so many.
+    Numbers(usize),
+    /// One index of so many values, for which an embedding of that width is learned.
+    Index {
+        /// The number of values.
+        count: usize,
+        /// The width of the embedding.
+        width: usize,
+    },
+}
+
+impl InputKind {
+    fn inputs(self) -> usize {
+        match self {
+            Self::Numbers(count) => count,
+            Self::Index { .. } => 1,
         }
+    }
+}
+
+impl Entrance {
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        match self {
+            Self::Numbers(inputs) => *inputs,
+            Self::Features(features) => features.inputs(),
+            Self::Parts { parts, .. } => parts.iter().flatten().map(|kind| kind.inputs()).sum(),
+        }
+    }
+}
+
+impl From<usize> for Entrance {
+    fn from(inputs: usize) -> Self {
+        Self::Numbers(inputs)
+    }
+}
+
+fn dense(inputs: usize, outputs: usize, is_front: bool) -> Dense {
+    Dense { inputs, outputs, columns: outputs, activation: None, is_front }
+}
+
+/// The layers of `hidden`, which read `width` numbers, and the number of their outputs.
+fn hidden_layers(mut width: usize, is_front: bool, hidden: Hidden<'_>) -> (Vec<AnyLayer>, usize) {
+    let mut layers: Vec<AnyLayer> = Vec::new();
+    for &next in hidden.widths {
+        let layer = dense(width, next, is_front && layers.is_empty());
+        let activation = hidden.activation;
+        if hidden.layer_norm {
+            layers.extend([layer.into(), LayerNorm { width: next, activation }.into()]);
+        } else {
+            layers.push(Dense { activation: Some(activation), ..layer }.into());
+        }
+        width = next;
+    }
+    (layers, width)
+}
+
+/// Branches that leave numbers as they are and embed indices; `None` if there are no indices.
+fn embeddings(kinds: &[InputKind]) -> Option<Branches> {
+    let branch = |kind: &InputKind| match *kind {
+        InputKind::Numbers(count) => (count, None),
+        InputKind::Index { count, width } => (1, Some(Network::of(1, vec![Embedding { count, width }.into()], 0, 0))),
+    };
+    let has_index = kinds.iter().any(|kind| matches!(kind, InputKind::Index { .. }));
+    has_index.then(|| Branches::new(kinds.iter().map(branch).collect()))
+}
+
+/// The first layer of a network whose inputs have parts; `None` if they can be read as they are.
+fn branches(parts: &[Vec<InputKind>], hidden: Hidden<'_>) -> Option<Branches> {
+    if hidden.widths.is_empty() {
+        return embeddings(&parts.concat());
+    }
+    let branch = |kinds: &Vec<InputKind>| {
+        let inputs = kinds.iter().map(|kind| kind.inputs()).sum();
+        let embeddings = embeddings(kinds);
+        let width = embeddings.as_ref().map_or(inputs, Branches::outputs);
+        let (own, _) = hidden_layers(width, embeddings.is_none(), hidden);
+        let layers: Vec<AnyLayer> = embeddings.into_iter().map(AnyLayer::from).chain(own).collect();
+        let before_last = layers.len() - 1;
+        (inputs, Some(Network::of(inputs, layers, before_last, 0)))
+    };
+    Some(Branches::new(parts.iter().map(branch).collect()))
+}
+
+impl Network {
+    /// A network with these hidden layers.
+    pub fn new(entrance: impl Into<Entrance>, hidden: Hidden<'_>, outputs: Outputs) -> Self {
+        let entrance = entrance.into();
+        let inputs = entrance.inputs();
+        let first: Option<AnyLayer> = match entrance {
+            Entrance::Numbers(_) => None,
+            Entrance::Features(features) => Some(features.into()),
+            Entrance::Parts { parts, widths } => {
+                branches(&parts, Hidden { widths: &widths, ..hidden }).map(AnyLayer::from)
+            }
+        };
+        let before = first.as_ref().map_or(inputs, AnyLayer::outputs);
+        let is_front = first.as_ref().is_none_or(|layer| layer.parameters() == 0);
+        let mut layers: Vec<AnyLayer> = first.into_iter().collect();
+        let front = if is_front { layers.len() } else { 0 };
+        let (own, width) = hidden_layers(before, is_front, hidden);
+        layers.extend(own);
         let before_heads = layers.len();
         let Outputs { affine, constants, exploration } = outputs;
         let columns = affine + constants + exploration;
@@ -121,9 +228,14 @@ impl Network {
     /// The number of rows in a tile. It is larger if a layer has many weights, so that they are fetched less often. It does
     /// not change the bits of any result.
     pub fn tile_rows(&self) -> usize {
-        let has = |tiles| self.layers.iter().any(|placed| placed.layer.tiles() == tiles);
+        let has = |tiles| self.tiles().any(|own| own == tiles);
         let can_be_more = !has(Tiles::Few) && self.inputs <= MOST_INPUTS;
         if can_be_more && has(Tiles::Many) { 4 * TILE } else { TILE }
+    }
+
+    /// Which tile size suits each layer.
+    fn tiles(&self) -> impl Iterator<Item = Tiles> {
+        self.layers.iter().map(|placed| placed.layer.tiles())
     }
 
     /// The number of parameters.

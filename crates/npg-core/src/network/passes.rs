@@ -99,7 +99,11 @@ pub struct Scratch {
 impl Scratch {
     /// Working memory for tiles of `network`.
     pub fn new(network: &Network) -> Self {
-        let rows = network.tile_rows();
+        Self::for_rows(network, network.tile_rows())
+    }
+
+    /// Working memory for tiles of at most `rows` rows.
+    pub(super) fn for_rows(network: &Network, rows: usize) -> Self {
         let layers = || network.layers.iter().map(|placed| &placed.layer);
         let rows_of = |index| if index < network.front { 0 } else { rows };
         let hidden = layers().take(network.hidden).enumerate();
@@ -160,6 +164,11 @@ impl Network {
     /// Adds J^T c, summed over the tile's rows, to `gradient`. c are the cotangents in `scratch.outputs`.
     pub fn vjp(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch, gradient: &mut [f64]) {
         self.back_propagate(packed, tile, scratch);
+        self.accumulate(packed, tile, scratch, gradient);
+    }
+
+    /// Adds the gradients of all layers, after [`Network::back_propagate`].
+    pub(super) fn accumulate(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch, gradient: &mut [f64]) {
         let Scratch { hidden, outputs, inputs, work } = scratch;
         for (index, placed) in self.layers.iter().enumerate().skip(self.front) {
             let cotangent = hidden.get(index).unwrap_or(outputs);
@@ -171,19 +180,31 @@ impl Network {
     /// Writes J^T c for each row separately, row-major \[rows x parameters\]. c are the cotangents in `scratch.outputs`.
     pub fn vjp_rows(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch, gradients: &mut [f64]) {
         self.back_propagate(packed, tile, scratch);
-        let Scratch { hidden, outputs, inputs, work } = scratch;
         for (row, gradient) in gradients.chunks_exact_mut(self.parameters).take(tile.rows).enumerate() {
-            for (index, placed) in self.layers.iter().enumerate().skip(self.front) {
-                let cotangent = hidden.get(index).unwrap_or(outputs);
-                let gradient = &mut gradient[placed.parameters.clone()];
-                placed.layer.row_gradient(tile.seen(packed, index, inputs), row, &work[index], cotangent, gradient);
-            }
+            self.row_gradient(packed, tile, row, scratch, gradient);
+        }
+    }
+
+    /// Writes the gradient of one row, after [`Network::back_propagate`].
+    pub(super) fn row_gradient(
+        &self,
+        packed: &Packed,
+        tile: &Tile,
+        row: usize,
+        scratch: &Scratch,
+        gradient: &mut [f64],
+    ) {
+        let Scratch { hidden, outputs, inputs, work } = scratch;
+        for (index, placed) in self.layers.iter().enumerate().skip(self.front) {
+            let cotangent = hidden.get(index).unwrap_or(outputs);
+            let gradient = &mut gradient[placed.parameters.clone()];
+            placed.layer.row_gradient(tile.seen(packed, index, inputs), row, &work[index], cotangent, gradient);
         }
     }
 
     /// Computes the cotangents of all layers with parameters from those of the outputs: first for the heads in order, then
     /// for the layers before them, from the last to the first.
-    fn back_propagate(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch) {
+    pub(super) fn back_propagate(&self, packed: &Packed, tile: &Tile, scratch: &mut Scratch) {
         let Scratch { hidden, outputs, inputs, work } = scratch;
         for index in (self.hidden..self.layers.len()).chain((self.front..self.hidden).rev()) {
             let (before, cotangent) = around(hidden, outputs, index);

@@ -27,6 +27,15 @@ fn layer_reference(layer: &AnyLayer, theta: &[f64], h: &[f64]) -> Vec<f64> {
                 .map(f64::sin)
                 .collect()
         }
+        AnyLayer::Embedding(embedding) => theta[h[0] as usize * embedding.width..][..embedding.width].to_vec(),
+        AnyLayer::Branches(branches) => {
+            let of_branch = |branch: &layers::Branch| {
+                let own = &h[branch.inputs.clone()];
+                let network = branch.network.as_ref();
+                network.map_or(own.to_vec(), |network| reference(network, &theta[branch.parameters()], own))
+            };
+            branches.branches().iter().flat_map(of_branch).collect()
+        }
         AnyLayer::Dense(dense) => {
             let z = (0..dense.outputs).map(|o| theta[h.len() * dense.outputs + o] + sum(dense.outputs, o));
             z.map(|z| dense.activation.map_or(z, |activation| activation_reference(activation, z))).collect()
@@ -66,10 +75,10 @@ fn networks() -> Vec<Network> {
     let mut rng = Stream::new(11, Purpose::Test, 0);
     let affine = |affine| Outputs { affine, ..Outputs::default() };
     let network = |inputs, widths, activation, outputs| {
-        Network::new(inputs, None, Hidden { widths, activation, layer_norm: false }, outputs)
+        Network::new(inputs, Hidden { widths, activation, layer_norm: false }, outputs)
     };
     let normalized = |inputs, widths, activation, outputs| {
-        Network::new(inputs, None, Hidden { widths, activation, layer_norm: true }, outputs)
+        Network::new(inputs, Hidden { widths, activation, layer_norm: true }, outputs)
     };
     let linear = Hidden { widths: &[], activation: Tanh, layer_norm: false };
     vec![
@@ -83,8 +92,34 @@ fn networks() -> Vec<Network> {
         normalized(4, &[64, 33], Tanh, affine(2)),
         normalized(6, &[20, 9], Gelu, Outputs { affine: 2, constants: 2, exploration: 0 }),
         normalized(3, &[150], Relu, Outputs { affine: 2, constants: 0, exploration: 2 }),
-        Network::new(3, Some(FourierFeatures::new(3, 40, 1.0, &mut rng)), linear, affine(2)),
+        Network::new(Entrance::Features(FourierFeatures::new(3, 40, 1.0, &mut rng)), linear, affine(2)),
+        of_parts(&[], Hidden { widths: &[20], activation: Tanh, layer_norm: false }, affine(3)),
+        of_parts(&[], linear, Outputs { affine: 2, constants: 1, exploration: 0 }),
+        of_parts(&[9, 6], Hidden { widths: &[], activation: Silu, layer_norm: false }, affine(2)),
+        of_parts(&[33], Hidden { widths: &[12], activation: Tanh, layer_norm: true }, affine(2)),
+        of_parts(&[8], linear, Outputs { affine: 2, constants: 0, exploration: 2 }),
     ]
+}
+
+/// Reals, an index beside reals, and two indices.
+fn of_parts(widths: &[usize], hidden: Hidden<'_>, outputs: Outputs) -> Network {
+    let index = |count, width| InputKind::Index { count, width };
+    let mixed = vec![InputKind::Numbers(2), index(7, 3), InputKind::Numbers(1)];
+    let parts = vec![vec![InputKind::Numbers(3)], mixed, vec![index(5, 2), index(2, 4)]];
+    Network::new(Entrance::Parts { parts, widths: widths.to_vec() }, hidden, outputs)
+}
+
+/// The number of values of each input that is an index.
+fn indices(network: &Network) -> Vec<Option<usize>> {
+    match &network.layers[0].layer {
+        AnyLayer::Branches(branches) => {
+            let of_branch =
+                |branch: &layers::Branch| branch.network.as_ref().map_or(vec![None; branch.inputs.len()], indices);
+            branches.branches().iter().flat_map(of_branch).collect()
+        }
+        AnyLayer::Embedding(embedding) => vec![Some(embedding.count)],
+        _ => vec![None; network.inputs()],
+    }
 }
 
 struct Case {
@@ -98,8 +133,12 @@ struct Case {
 fn case(network: Network, rows: usize, rng: &mut Stream) -> Case {
     let mut theta = network.initial(1.0, -0.5, rng);
     theta.iter_mut().for_each(|t| *t += 0.1 * rng.normal());
-    let inputs: Vec<Vec<f64>> =
-        (0..rows).map(|_| (0..network.inputs()).map(|_| f64::from(rng.normal() as f32)).collect()).collect();
+    let indices = indices(&network);
+    let mut input = |index: &Option<usize>| match index {
+        Some(count) => rng.below(*count) as f64,
+        None => f64::from(rng.normal() as f32),
+    };
+    let inputs: Vec<Vec<f64>> = (0..rows).map(|_| indices.iter().map(&mut input).collect()).collect();
     let mut tile = Tile::new(&network, TILE, true);
     tile.set_rows(rows);
     for (row, input) in inputs.iter().enumerate() {
@@ -133,8 +172,11 @@ fn substituted_inputs_leave_the_outputs() {
     for network in networks() {
         let case = case(network, 5, &mut rng);
         let v: Vec<f64> = case.theta.iter().map(|_| 0.1 * rng.normal()).collect();
-        let relation: Vec<(f64, f64)> =
-            (0..case.network.inputs()).map(|_| ((0.2 * rng.normal()).exp(), rng.normal())).collect();
+        let mut changed = |index: &Option<usize>| match index {
+            Some(_) => (1.0, 0.0),
+            None => ((0.2 * rng.normal()).exp(), rng.normal()),
+        };
+        let relation: Vec<(f64, f64)> = indices(&case.network).iter().map(&mut changed).collect();
         let rewritten = |vector: &[f64]| {
             let mut vector = vector.to_vec();
             case.network.substitute_inputs(&mut vector, &relation);

@@ -1,12 +1,30 @@
-//! Turns an observation, as the environment gave it, into network inputs. Indices become one-hot vectors, reals are
-//! normalized, and everything is cast to f32. Until then an observation keeps its own form.
+//! Turns an observation, as the environment gave it, into network inputs: the parts that a network reads. Indices become
+//! one-hot vectors, or stay indices if they have many values; reals are normalized; everything is cast to f32. Until then an
+//! observation keeps its own form.
 
 use super::observations::WIDE;
 use crate::env::Space;
+use crate::network::{Entrance, InputKind};
 use crate::normalize::{Moments, Normalizer};
 use std::ops::Range;
 
-/// What a policy does to an observation before the network reads it.
+/// Indices with more values than this can be embedded.
+pub(super) const MANY: usize = 1000;
+/// The most values of an index that is embedded: an f32 holds every integer up to this one.
+pub(super) const MOST: usize = 1 << 24;
+
+/// Which parts of an observation are read, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading<'a> {
+    /// The names of the parts of a dict, or the indices of those of a tuple; empty for all of them.
+    pub keys: &'a [String],
+    /// The width of the embedding of an index with more than [`MANY`] values; 0 for one-hot vectors.
+    pub embedding: usize,
+    /// The magnitude at which normalized reals are clipped; `None` if they are not normalized.
+    pub clip: Option<f64>,
+}
+
+/// What a policy or a baseline does to an observation before its network reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Encoder {
     /// The space of the observations.
@@ -14,11 +32,15 @@ pub struct Encoder {
     /// The statistics of the reals of the observations; `None` if they are not normalized.
     pub normalizer: Option<Normalizer>,
     parts: Vec<Part>,
+    /// The width of embeddings.
+    embedding: usize,
 }
 
 /// A part of an observation: where its numbers are, and where they are among the network's inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Part {
+    /// The index of the part of the dict or tuple to which it belongs.
+    pub key: usize,
     pub numbers: Range<usize>,
     pub inputs: Range<usize>,
     pub code: Code,
@@ -33,29 +55,97 @@ pub(super) enum Code {
     Bits,
     /// Indices with that many values each, as one-hot vectors.
     OneHot { sizes: Vec<usize> },
+    /// An index of so many values, as it is.
+    Index { count: usize },
+}
+
+/// How a space without parts is coded: for each code, how many numbers of the observation and how many inputs it has.
+fn codes(leaf: &Space, reals: usize, embedding: usize) -> Vec<(Code, usize, usize)> {
+    let Some(sizes) = index_sizes(leaf) else {
+        let code = if let Space::Box { .. } = leaf { Code::Reals { first: reals } } else { Code::Bits };
+        return vec![(code, leaf.len(), leaf.len())];
+    };
+    if embedding == 0 || sizes.iter().all(|size| *size <= MANY) {
+        return vec![(Code::OneHot { sizes: sizes.to_vec() }, sizes.len(), sizes.iter().sum())];
+    }
+    let of_index = |size: &usize| match *size {
+        size if size > MANY => (Code::Index { count: size }, 1, 1),
+        size => (Code::OneHot { sizes: vec![size] }, 1, size),
+    };
+    sizes.iter().map(of_index).collect()
+}
+
+/// The name of part `index` of a space.
+fn key(space: &Space, index: usize) -> String {
+    match space {
+        Space::Dict(parts) => parts[index].0.clone(),
+        _ => index.to_string(),
+    }
 }
 
 impl Encoder {
-    /// An encoder of the observations in `space`. With `clip`, their reals are normalized, and limited to that magnitude.
-    pub fn new(space: &Space, clip: Option<f64>) -> Self {
+    /// An encoder of the observations in `space`.
+    pub fn new(space: &Space, reading: Reading<'_>) -> Self {
         let (mut parts, mut reals) = (Vec::new(), 0);
         let (mut number, mut input) = (0, 0);
-        for leaf in space.leaves() {
-            let code = match leaf {
-                Space::Box { .. } => {
-                    reals += leaf.len();
-                    Code::Reals { first: reals - leaf.len() }
-                }
-                Space::Discrete(size) => Code::OneHot { sizes: vec![*size] },
-                Space::MultiDiscrete(sizes) => Code::OneHot { sizes: sizes.clone() },
-                Space::MultiBinary(_) | Space::Tuple(_) | Space::Dict(_) | Space::Parametrized(_) => Code::Bits,
-            };
-            let (numbers, inputs) = (number..number + leaf.len(), input..input + leaf.encoded_len());
-            (number, input) = (numbers.end, inputs.end);
-            parts.push(Part { numbers, inputs, code });
+        let whole = std::slice::from_ref(&space);
+        let keys: Vec<&Space> = if space.has_parts() { space.parts().collect() } else { whole.to_vec() };
+        for (index, part) in keys.into_iter().enumerate() {
+            if !(reading.keys.is_empty() || reading.keys.contains(&key(space, index))) {
+                number += part.len();
+                continue;
+            }
+            for (code, numbers, inputs) in part.leaves().into_iter().flat_map(|leaf| {
+                let codes = codes(leaf, reals, reading.embedding);
+                reals += if let Space::Box { .. } = leaf { leaf.len() } else { 0 };
+                codes
+            }) {
+                let (numbers, inputs) = (number..number + numbers, input..input + inputs);
+                (number, input) = (numbers.end, inputs.end);
+                parts.push(Part { key: index, numbers, inputs, code });
+            }
         }
-        let normalizer = clip.filter(|_| reals > 0).map(|clip| Normalizer::new(Moments::new(reals), clip));
-        Self { space: space.clone(), normalizer, parts }
+        let moments = (reals > 0).then(|| Moments::new(reals));
+        let normalizer = reading.clip.zip(moments).map(|(clip, moments)| Normalizer::new(moments, clip));
+        Self { space: space.clone(), normalizer, parts, embedding: reading.embedding }
+    }
+
+    /// What is wrong with the keys of a reading, if anything is.
+    pub fn fault(space: &Space, reading: Reading<'_>) -> Option<String> {
+        let names: Vec<String> = (0..space.parts().count()).map(|index| key(space, index)).collect();
+        if let Some(unknown) = reading.keys.iter().find(|key| !names.contains(key)) {
+            return Some(match &names[..] {
+                [] => format!("names {unknown:?}, but observations are {space:#}, which has no parts"),
+                names => format!("names {unknown:?}, but the parts of observations are {}", names.join(", ")),
+            });
+        }
+        let encoder = Self::new(space, reading);
+        let is_too_large = |part: &Part| if let Code::Index { count } = part.code { count > MOST } else { false };
+        if encoder.parts.iter().any(is_too_large) {
+            return Some(format!("an index of observations has more than {MOST} values; cut it into several"));
+        }
+        (encoder.inputs() == 0).then(|| "leaves nothing to read: these parts have no numbers".into())
+    }
+
+    /// Whether another encoder does the same, apart from statistics.
+    pub fn is_alike(&self, other: &Encoder) -> bool {
+        let is_normalized = |encoder: &Encoder| encoder.normalizer.is_some();
+        self.parts == other.parts && is_normalized(self) == is_normalized(other)
+    }
+
+    /// The inputs as a network sees them. Each part of the observation gets an MLP of these widths, if there are any.
+    pub fn entrance(&self, widths: &[usize]) -> Entrance {
+        let kind = |part: &Part| match part.code {
+            Code::Index { count } => InputKind::Index { count, width: self.embedding },
+            _ => InputKind::Numbers(part.inputs.len()),
+        };
+        let by_key = self.parts.chunk_by(|a, b| a.key == b.key);
+        let parts: Vec<Vec<InputKind>> = by_key.map(|parts| parts.iter().map(kind).collect()).collect();
+        let is_plain = parts.iter().flatten().all(|kind| matches!(kind, InputKind::Numbers(_)));
+        if is_plain && widths.is_empty() {
+            return Entrance::Numbers(self.inputs());
+        }
+        Entrance::Parts { parts, widths: widths.to_vec() }
     }
 
     /// The number of network inputs.
@@ -95,7 +185,7 @@ impl Encoder {
                     hot(sizes, numbers.iter().map(|index| (*index).into())).for_each(|at| inputs[at] = 1.0);
                 }
                 (Code::Reals { first }, Some(normalizer)) => normalizer.apply_from(*first, numbers, inputs),
-                (Code::Reals { .. }, None) | (Code::Bits, _) => {
+                (Code::Reals { .. }, None) | (Code::Bits | Code::Index { .. }, _) => {
                     inputs.iter_mut().zip(numbers).for_each(|(slot, x)| *slot = (*x).into() as f32);
                 }
             }
@@ -179,6 +269,51 @@ fn index_sizes(leaf: &Space) -> Option<&[usize]> {
 mod tests {
     use super::*;
 
+    fn reading<'a>() -> Reading<'a> {
+        Reading { clip: Some(10.0), ..Reading::default() }
+    }
+
+    #[test]
+    fn only_the_named_parts_are_read() {
+        let keys = ["d", "b"].map(String::from);
+        let mut encoder = Encoder::new(&mixed(), Reading { keys: &keys, ..reading() });
+        assert_eq!((encoder.inputs(), encoder.reals()), (9, 1));
+        let row = [9.0, 9.0, 2.0, 1.0, 0.0, 1.0, 2.0, 250.0];
+        let mut moments = Moments::new(1);
+        [250.0, 252.0].iter().for_each(|last| encoder.push(&[&row[..7], &[*last]].concat(), &mut moments));
+        encoder.normalizer.as_mut().unwrap().update(&moments);
+        let mut inputs = [9.0; 9];
+        encoder.write(&row, &mut inputs);
+        assert_eq!(inputs, [0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, -1.0], "in the order of the space");
+        let fault = |keys: &[&str]| {
+            let keys: Vec<String> = keys.iter().map(|key| (*key).into()).collect();
+            Encoder::fault(&mixed(), Reading { keys: &keys, ..reading() })
+        };
+        assert_eq!(fault(&["a", "d"]), None);
+        assert_eq!(fault(&["a", "x"]).unwrap(), "names \"x\", but the parts of observations are a, b, c, d");
+        let alone = Encoder::fault(&Space::Discrete(3), Reading { keys: &keys, ..reading() }).unwrap();
+        assert_eq!(alone, "names \"d\", but observations are Discrete(3), which has no parts");
+    }
+
+    #[test]
+    fn indices_with_many_values_stay_indices_if_they_are_embedded() {
+        let space = Space::Dict(vec![
+            ("few".into(), Space::Discrete(3)),
+            ("many".into(), Space::MultiDiscrete(vec![2, 1_000_000])),
+        ]);
+        let encoder = Encoder::new(&space, Reading { embedding: 4, ..reading() });
+        assert_eq!(encoder.inputs(), 6);
+        let mut inputs = [9.0; 6];
+        encoder.write(&[2.0, 0.0, 999_999.0], &mut inputs);
+        assert_eq!(inputs, [0.0, 0.0, 1.0, 1.0, 0.0, 999_999.0]);
+        let index = InputKind::Index { count: 1_000_000, width: 4 };
+        let parts = vec![vec![InputKind::Numbers(3)], vec![InputKind::Numbers(2), index]];
+        assert_eq!(encoder.entrance(&[]), Entrance::Parts { parts, widths: vec![] });
+        assert_eq!(Encoder::new(&space, reading()).inputs(), 1_000_005);
+        let huge = Encoder::fault(&Space::Discrete(MOST + 1), Reading { embedding: 4, ..reading() });
+        assert!(huge.unwrap().contains("more than 16777216 values"));
+    }
+
     /// Reals, an index, bits, two indices, and reals again.
     fn mixed() -> Space {
         let inner = Space::Tuple(vec![Space::MultiDiscrete(vec![2, 3]), Space::uniform_box(1, 0.0, 255.0)]);
@@ -199,7 +334,7 @@ mod tests {
         assert_eq!(contracted(&space, &[1.0, 2.0]).unwrap(), [1.0, 2.0]);
         assert_eq!(contracted(&space, &[1.0]), None);
         let mut inputs = [9.0; 5];
-        Encoder::new(&space, Some(10.0)).write(&[1u8, 2], &mut inputs);
+        Encoder::new(&space, reading()).write(&[1u8, 2], &mut inputs);
         assert_eq!(inputs, [0.0, 1.0, 0.0, 0.0, 1.0]);
     }
 
@@ -212,7 +347,7 @@ mod tests {
 
     #[test]
     fn reals_are_normalized_in_f64_whatever_their_type() {
-        let mut encoder = Encoder::new(&Space::uniform_box(1, 0.0, 255.0), Some(10.0));
+        let mut encoder = Encoder::new(&Space::uniform_box(1, 0.0, 255.0), reading());
         let mut moments = Moments::new(1);
         [250.0, 252.0].iter().for_each(|x| encoder.push(&[*x], &mut moments));
         encoder.normalizer.as_mut().unwrap().update(&moments);
@@ -227,7 +362,7 @@ mod tests {
 
     #[test]
     fn of_several_parts_only_the_reals_are_normalized() {
-        let mut encoder = Encoder::new(&mixed(), Some(10.0));
+        let mut encoder = Encoder::new(&mixed(), reading());
         assert_eq!((encoder.inputs(), encoder.reals()), (13, 3));
         let rows = [[1.0, 10.0, 2.0, 1.0, 0.0, 1.0, 2.0, 250.0], [3.0, 14.0, 0.0, 1.0, 0.0, 0.0, 1.0, 252.0]];
         let mut moments = Moments::new(encoder.reals());

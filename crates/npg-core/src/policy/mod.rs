@@ -18,7 +18,7 @@ pub use distribution::{
     AnyHead, Bernoulli, Beta, Categorical, Compared, Comparer, Difference, Distribution, Gaussian, Head, Parametrized,
     TotalVariation,
 };
-pub use encoder::Encoder;
+pub use encoder::{Encoder, Reading};
 pub(crate) use encoder::{contracted, expanded};
 pub use masks::Masks;
 pub use observations::{Inputs, Observations, WIDE};
@@ -26,7 +26,7 @@ pub use observations::{Inputs, Observations, WIDE};
 use crate::env::{Action, ActionWidth, Space, Spec};
 use crate::error::Mistake;
 use crate::network::kernels::Activation;
-use crate::network::{FourierFeatures, Hidden, Network};
+use crate::network::{Entrance, FourierFeatures, Hidden, Network};
 use crate::random::{Purpose, Stream};
 use crate::settings::{self, ActivationName, HeadName, NetworkKind, Std};
 
@@ -61,10 +61,19 @@ impl From<ActivationName> for Activation {
 }
 
 impl Policy {
+    /// What a policy of this configuration reads of an observation. Fixed features need one-hot vectors.
+    pub fn reading(config: &settings::Policy, clip: Option<f64>) -> Reading<'_> {
+        let embedding = if config.network == NetworkKind::Rbf { 0 } else { config.embedding };
+        Reading { keys: &config.keys, embedding, clip }
+    }
+
     /// The reasons why a policy of this configuration cannot act in an environment; empty if it can.
     pub fn mistakes(config: &settings::Policy, spec: &Spec) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
         let mut mistake = |key: &str, message| mistakes.push(Mistake { key: key.into(), message });
+        if let Some(fault) = Encoder::fault(&spec.observation, Self::reading(config, None)) {
+            mistake("policy.keys", fault);
+        }
         let bounds = action_map::bounds(&spec.action);
         let id = &spec.id;
         if config.head != HeadName::Gaussian
@@ -96,14 +105,16 @@ impl Policy {
     pub fn new(config: &settings::Policy, normalize: &settings::Normalize, spec: &Spec, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::PolicyInit, 0);
         let distribution = Distribution::new(&spec.action, config.head);
-        let encoder = Encoder::new(&spec.observation, normalize.observations.then_some(normalize.clip));
+        let clip = normalize.observations.then_some(normalize.clip);
+        let encoder = Encoder::new(&spec.observation, Self::reading(config, clip));
         let inputs = encoder.inputs();
         let outputs = distribution.layout(config);
         let features = (config.network == NetworkKind::Rbf)
             .then(|| FourierFeatures::new(inputs, config.rbf_features, config.rbf_bandwidth, &mut rng));
         let widths = if config.network == NetworkKind::Mlp { &config.hidden[..] } else { &[] };
         let hidden = Hidden { widths, activation: config.activation.into(), layer_norm: config.layer_norm };
-        let network = Network::new(inputs, features, hidden, outputs);
+        let entrance = features.map_or_else(|| encoder.entrance(&config.encoder), Entrance::Features);
+        let network = Network::new(entrance, hidden, outputs);
         let mut theta = network.initial(config.output_gain, config.log_std_init, &mut rng);
         if let Some((first, value)) = distribution.initial_bias(config) {
             network.set_last_biases(&mut theta, first, value);
@@ -127,15 +138,17 @@ impl Policy {
     /// In what `other` differs from this policy besides parameters and statistics, such as `has another network`. `None` if it
     /// is the same function of its parameters.
     pub fn difference(&self, other: &Policy) -> Option<&'static str> {
-        let is_normalized = |policy: &Policy| policy.encoder.normalizer.is_some();
         let observed = |policy: &Policy| format!("{:#}", policy.encoder.space);
         let differences = [
             (observed(self) != observed(other), "reads other observations"),
-            (is_normalized(self) != is_normalized(other), "normalizes observations otherwise (normalize.observations)"),
+            (
+                !self.encoder.is_alike(&other.encoder),
+                "encodes observations otherwise (normalize.observations, policy.keys, policy.embedding)",
+            ),
             (self.distribution != other.distribution, "has another distribution (policy.head)"),
             (
                 !self.network.is_alike(&other.network),
-                "has another network (policy.network, hidden, activation, layer_norm, rbf_features, std)",
+                "has another network (policy.network, hidden, encoder, activation, layer_norm, rbf_features, std)",
             ),
             (self.action_map != other.action_map, "maps actions in another way (policy.head, policy.action_bounds)"),
         ];

@@ -9,6 +9,7 @@ use super::encoder::{Code, Encoder, hot};
 use super::numbers::Numbers;
 use crate::network::kernels::Matrix;
 use crate::network::{Network, Packed, Scratch, Tile};
+use crate::normalize::Moments;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -106,7 +107,12 @@ const BLOCK: usize = 512;
 impl Observations {
     /// Room for `rows` observations, to be encoded as `policy` encodes them now.
     pub fn zeros(policy: &Policy, rows: usize) -> Self {
-        Self::new(rows, policy.encoder.space.len(), Arc::new(policy.encoder.clone()))
+        Self::encoded(&policy.encoder, rows)
+    }
+
+    /// Room for `rows` observations, to be encoded as `encoder` encodes them now.
+    pub fn encoded(encoder: &Encoder, rows: usize) -> Self {
+        Self::new(rows, encoder.space.len(), Arc::new(encoder.clone()))
     }
 
     fn new(rows: usize, width: usize, encoder: Arc<Encoder>) -> Self {
@@ -137,6 +143,11 @@ impl Observations {
     /// The size of all rows, in bytes.
     pub fn bytes(&self) -> usize {
         self.blocks.iter().map(|block| block.len() * block.size()).sum()
+    }
+
+    /// Adds the reals of an observation that the encoder reads to their moments.
+    pub(crate) fn push_moments(&self, observation: &[f64], moments: &mut Moments) {
+        self.encoder.push(observation, moments);
     }
 
     /// Stores an observation as row `row`.
@@ -176,7 +187,9 @@ impl Observations {
                         }
                     }
                 }
-                (Code::Reals { .. }, None) | (Code::Bits, _) => self.singles(row, part.numbers.clone(), inputs),
+                (Code::Reals { .. }, None) | (Code::Bits | Code::Index { .. }, _) => {
+                    self.singles(row, part.numbers.clone(), inputs)
+                }
             }
         }
     }
@@ -230,7 +243,7 @@ impl Observations {
 mod tests {
     use super::*;
     use crate::env::{Space, Spec};
-    use crate::normalize::{Moments, Normalizer};
+    use crate::normalize::Normalizer;
     use crate::random::{Purpose, Stream};
     use crate::settings;
 

@@ -5,7 +5,7 @@ use crate::env::ActionRows;
 use crate::env::Measure;
 use crate::network::kernels::Matrix;
 use crate::normalize::Moments;
-use crate::policy::{Inputs, Masks, Observations, Policy, WIDE};
+use crate::policy::{Encoder, Inputs, Masks, Observations, Policy, WIDE};
 use crate::reduce::Reducer;
 
 /// A finished training episode.
@@ -36,6 +36,8 @@ pub struct Batch {
     pub observations: Matrix,
     /// Wide observations, instead of `inputs`, `observations` and `finals`.
     pub wide: Option<Wide>,
+    /// The observations as the baseline reads them, if it reads them in another way than the policy.
+    pub critic: Option<Critic>,
     /// Raw actions.
     pub actions: ActionRows,
     /// The action masks under which they were chosen, if the environments have masks.
@@ -73,15 +75,64 @@ pub struct Wide {
     pub finals: Observations,
 }
 
+/// Observations for a baseline that reads other parts of them than the policy, or encodes them in another way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Critic {
+    observed: Wide,
+    /// Moments of the reals that the baseline reads, for each environment.
+    moments: Vec<Moments>,
+}
+
+impl Critic {
+    /// Room for `rows` transitions of `environments` environments.
+    pub(super) fn new(encoder: &Encoder, rows: usize, environments: usize) -> Self {
+        let [observations, finals] = [rows, 0].map(|rows| Observations::encoded(encoder, rows));
+        Self { observed: Wide { observations, finals }, moments: vec![Moments::new(encoder.reals()); environments] }
+    }
+
+    /// Takes in the observation of row `row`, which environment `env` gave.
+    pub(super) fn put(&mut self, row: usize, env: usize, observation: &[f64]) {
+        self.observed.observations.push_moments(observation, &mut self.moments[env]);
+        self.observed.observations.put(row, observation);
+    }
+
+    fn concatenate(parts: Vec<Critic>) -> Option<Self> {
+        let mut moments = Vec::new();
+        let (rows, finals) = parts
+            .into_iter()
+            .map(|part| {
+                moments.extend(part.moments);
+                (part.observed.observations, part.observed.finals)
+            })
+            .unzip();
+        let observed =
+            Wide { observations: Observations::concatenate(rows)?, finals: Observations::concatenate(finals)? };
+        Some(Self { observed, moments })
+    }
+}
+
 impl Batch {
-    /// What networks read of each transition's state.
+    /// What the policy's network reads of each transition's state.
     pub fn states(&self) -> Inputs<'_> {
         self.wide.as_ref().map_or(Inputs::Ready(&self.inputs), |wide| Inputs::Kept(&wide.observations))
     }
 
-    /// What networks read of the observations that segments bootstrap from.
+    /// What the baseline reads of each transition's state.
+    pub fn critic_states(&self) -> Inputs<'_> {
+        self.critic.as_ref().map_or(self.states(), |critic| Inputs::Kept(&critic.observed.observations))
+    }
+
+    /// What the baseline reads of the observations that segments bootstrap from.
     pub fn final_states(&self) -> Inputs<'_> {
-        self.wide.as_ref().map_or(Inputs::Ready(&self.finals), |wide| Inputs::Kept(&wide.finals))
+        let wide = self.critic.as_ref().map(|critic| &critic.observed).or(self.wide.as_ref());
+        wide.map_or(Inputs::Ready(&self.finals), |wide| Inputs::Kept(&wide.finals))
+    }
+
+    /// Moments of the reals that the baseline reads, if it does not read what the policy reads.
+    pub fn critic_moments(&self) -> Option<Moments> {
+        let critic = self.critic.as_ref()?;
+        let dimensions = critic.moments.first().map_or(0, |moments| moments.mean.len());
+        Some(self.reducer.join_moments(&critic.moments, dimensions))
     }
 
     /// Writes the observation of row `row` in f32, where observations are normalized.
@@ -135,6 +186,7 @@ impl Batch {
             inputs: Matrix::zeros(ready, policy.inputs()),
             observations: Matrix::zeros(normalized, policy.encoder.space.len()),
             wide: wide.map(|observations| Wide { finals: observations.none_of(), observations }),
+            critic: None,
             actions: ActionRows::zeros(policy.distribution.width(), rows),
             masks: None,
             rewards: vec![0.0; rows],
@@ -166,6 +218,9 @@ impl Batch {
     /// Adds a final observation; returns its row.
     pub(super) fn push_final(&mut self, policy: &Policy, observation: &[f64], step: u32) -> usize {
         let row = self.final_steps.len();
+        if let Some(critic) = &mut self.critic {
+            critic.observed.finals.push(observation);
+        }
         if let Some(wide) = &mut self.wide {
             wide.finals.push(observation);
         } else {
@@ -190,6 +245,8 @@ impl Batch {
             kept.observations = Observations::concatenate(rows).unwrap_or(kept.observations.none_of());
             kept.finals = Observations::concatenate(finals).unwrap_or(kept.finals.none_of());
         }
+        let critics: Option<Vec<Critic>> = blocks.iter_mut().map(|block| block.critic.take()).collect();
+        all.critic = critics.and_then(Critic::concatenate);
         let (width, numbers) = (policy.inputs(), policy.encoder.space.len());
         // The two that are large, on two threads.
         (all.inputs, all.observations) = rayon::join(

@@ -1,10 +1,10 @@
 //! One group of environments between two batches, and the loop that samples it.
 
-use super::Batch;
 use super::recording::Recording;
+use super::{Batch, Readers};
 use crate::env::{Ending, Episodes, Outcome, Progress};
 use crate::error::{Error, Result};
-use crate::policy::{Actor, Exploration, HeldNoise, Observations, Policy, contracted, expanded};
+use crate::policy::{Actor, Exploration, HeldNoise, Observations, contracted, expanded};
 
 /// Everything about one environment that the next batch depends on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,13 +52,14 @@ impl Group {
     }
 
     /// Samples `counts[i]` transitions of environment i.
-    pub(super) fn sample(&mut self, policy: &Policy, counts: &[usize], gamma: f64) -> Result<Batch> {
+    pub(super) fn sample(&mut self, readers: Readers<'_>, counts: &[usize], gamma: f64) -> Result<Batch> {
+        let (policy, _) = readers;
         for env in 0..self.len() {
             if !self.episodes.progress(env).has_begun {
                 self.begin(env)?;
             }
         }
-        let mut recording = Recording::new(policy, counts, &self.episodes, self.spare.take());
+        let mut recording = Recording::new(readers, counts, &self.episodes, self.spare.take());
         let mut actor = Actor::new(policy, self.len());
         let mut active = Vec::with_capacity(self.len());
         while !recording.is_full() {

@@ -7,16 +7,19 @@ mod group;
 mod recording;
 mod batch;
 
-pub use batch::{Batch, Episode, Wide};
+pub use batch::{Batch, Critic, Episode, Wide};
 pub use group::Snapshot;
 
 use crate::env::{EnvSource, Episodes};
 use crate::error::{Error, Result};
-use crate::policy::{Exploration, Policy};
+use crate::policy::{Encoder, Exploration, Policy};
 use crate::random::{Purpose, Stream};
 use crate::reduce::{Layout, Reducer};
 use group::Group;
 use rayon::prelude::*;
+
+/// Who reads the observations of a batch: the policy, and the baseline if it reads them in another way.
+pub type Readers<'a> = (&'a Policy, Option<&'a Encoder>);
 
 /// All training environments, between batches.
 pub struct Sampler {
@@ -60,6 +63,14 @@ impl Sampler {
     /// # Errors
     /// [`Error::Environment`] for a failure of an environment, and for rewards or observations that are not finite.
     pub fn sample(&mut self, policy: &Policy, steps: usize) -> Result<Batch> {
+        self.sample_for((policy, None), steps)
+    }
+
+    /// Like [`Sampler::sample`]. With an encoder beside the policy, the batch also has what that encoder reads.
+    ///
+    /// # Errors
+    /// As [`Sampler::sample`].
+    pub fn sample_for(&mut self, readers: Readers<'_>, steps: usize) -> Result<Batch> {
         let (each, remainder) = (steps / self.n_envs, steps % self.n_envs);
         let gamma = self.gamma;
         let blocks: Vec<Result<Batch>> = self
@@ -69,13 +80,13 @@ impl Sampler {
             .map(|group| {
                 let counts: Vec<usize> =
                     (0..group.len()).map(|i| each + usize::from(group.first() + i < remainder)).collect();
-                group.sample(policy, &counts, gamma)
+                group.sample(readers, &counts, gamma)
             })
             .collect();
         let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
         self.check_masks(&blocks)?;
         let counts = (0..self.n_envs).map(|environment| each + usize::from(environment < remainder));
-        Ok(Batch { reducer: Reducer::new(Layout::of_rows(counts)), ..Batch::concatenate(policy, blocks) })
+        Ok(Batch { reducer: Reducer::new(Layout::of_rows(counts)), ..Batch::concatenate(readers.0, blocks) })
     }
 
     /// Either all environments have action masks, or none has.

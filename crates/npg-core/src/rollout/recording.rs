@@ -1,7 +1,8 @@
 //! A batch that a group of environments is filling: which rows are whose, what a transition leaves in them, and where segments
 //! and episodes end.
 
-use super::{Batch, Episode};
+use super::batch::Critic;
+use super::{Batch, Episode, Readers};
 use crate::advantage::{Segment, SegmentEnd};
 use crate::env::{Ending, Episodes, Outcome};
 use crate::error::Result;
@@ -43,9 +44,15 @@ impl Part {
 
 impl<'a> Recording<'a> {
     /// A batch with `counts[i]` rows for environment i, one environment after the other, in the room of `spare` if there is any.
-    pub(super) fn new(policy: &'a Policy, counts: &[usize], episodes: &Episodes, spare: Option<Observations>) -> Self {
+    pub(super) fn new(
+        (policy, critic): Readers<'a>,
+        counts: &[usize],
+        episodes: &Episodes,
+        spare: Option<Observations>,
+    ) -> Self {
         let mut batch = Batch::zeros(policy, counts.iter().sum(), spare);
         batch.observation_moments = vec![Moments::new(policy.encoder.reals()); episodes.len()];
+        batch.critic = critic.map(|encoder| Critic::new(encoder, batch.len(), episodes.len()));
         batch.masks = episodes.has_masks().then(|| Masks::new(policy, batch.len()));
         let mut end = 0;
         let part = |(env, count): (usize, &usize)| {
@@ -86,6 +93,9 @@ impl<'a> Recording<'a> {
             let observation = episodes.acted_on(row);
             self.policy.encoder.push(observation, &mut batch.observation_moments[env]);
             batch.put(part.next, observation, actor.inputs(row));
+            if let Some(critic) = &mut batch.critic {
+                critic.put(part.next, env, observation);
+            }
             batch.actions.row_mut(part.next).copy_from(actor.raw().row(row));
             if let Some(masks) = &mut batch.masks {
                 masks.row_mut(part.next).copy_from_slice(actor.masks().row(row));

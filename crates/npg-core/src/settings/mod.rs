@@ -99,11 +99,20 @@ impl Default for Advantage {
     }
 }
 
+/// The default width of embeddings.
+const EMBEDDING: usize = 16;
+
 /// `[policy]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// The kind of network.
     pub network: NetworkKind,
+    /// The parts of the observation that the policy reads, by name; empty for all of them.
+    pub keys: Vec<String>,
+    /// The widths of an MLP that each part of the observation has for itself, before the parts are joined.
+    pub encoder: Vec<usize>,
+    /// The width of the embedding of an index with many values; 0 for one-hot vectors.
+    pub embedding: usize,
     /// The widths of the hidden layers of an MLP.
     pub hidden: Vec<usize>,
     /// The nonlinearity of an MLP.
@@ -132,6 +141,9 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             network: NetworkKind::Mlp,
+            keys: Vec::new(),
+            encoder: Vec::new(),
+            embedding: EMBEDDING,
             hidden: vec![64, 64],
             activation: ActivationName::Tanh,
             layer_norm: false,
@@ -152,6 +164,12 @@ impl Default for Policy {
 pub struct Value {
     /// The kind of baseline.
     pub kind: ValueKind,
+    /// The parts of the observation that the baseline reads, by name; empty for all of them.
+    pub keys: Vec<String>,
+    /// The widths of an MLP that each part of the observation has for itself, before the parts are joined.
+    pub encoder: Vec<usize>,
+    /// The width of the embedding of an index with many values; 0 for one-hot vectors.
+    pub embedding: usize,
     /// The widths of the hidden layers.
     pub hidden: Vec<usize>,
     /// The nonlinearity of the hidden layers.
@@ -176,6 +194,9 @@ impl Default for Value {
     fn default() -> Self {
         Self {
             kind: ValueKind::MlpAdam,
+            keys: Vec::new(),
+            encoder: Vec::new(),
+            embedding: EMBEDDING,
             hidden: vec![64, 64],
             activation: ActivationName::Tanh,
             layer_norm: false,

@@ -9,8 +9,8 @@ pub use adam::Adam;
 pub use gauss_newton::GaussNewton;
 pub use linear::{LinearBaseline, TIME_FEATURES};
 
-use crate::network::{Hidden, Network, Outputs, TILE, Tile};
-use crate::policy::Inputs;
+use crate::network::{Entrance, Hidden, Network, Outputs, TILE, Tile};
+use crate::policy::{Inputs, Reading};
 use crate::random::{Purpose, Stream};
 use crate::reduce::{Pool, Reducer};
 use crate::settings::{self, ValueKind};
@@ -67,17 +67,24 @@ pub enum Optimizer {
 }
 
 impl Baseline {
-    /// A new baseline for this many network inputs. The initial parameters are drawn from the seed.
-    pub fn new(config: &settings::Value, inputs: usize, seed: u64) -> Self {
+    /// What a baseline of this configuration reads of an observation. Ridge regression needs one-hot vectors.
+    pub fn reading(config: &settings::Value, clip: Option<f64>) -> Reading<'_> {
+        let is_mlp = matches!(config.kind, ValueKind::MlpAdam | ValueKind::MlpGaussNewton);
+        Reading { keys: &config.keys, embedding: if is_mlp { config.embedding } else { 0 }, clip }
+    }
+
+    /// A new baseline for these inputs. The initial parameters are drawn from the seed.
+    pub fn new(config: &settings::Value, entrance: impl Into<Entrance>, seed: u64) -> Self {
+        let entrance = entrance.into();
         let optimizer = match config.kind {
             ValueKind::None => return Baseline::None,
-            ValueKind::Linear => return Baseline::Linear(LinearBaseline::new(inputs, config.ridge)),
+            ValueKind::Linear => return Baseline::Linear(LinearBaseline::new(entrance.inputs(), config.ridge)),
             ValueKind::MlpAdam | ValueKind::MlpGaussNewton => config.kind,
         };
         let (activation, layer_norm) = (config.activation.into(), config.layer_norm);
         let hidden = Hidden { widths: &config.hidden, activation, layer_norm };
         let outputs = Outputs { affine: 1, ..Outputs::default() };
-        let network = Network::new(inputs, None, hidden, outputs);
+        let network = Network::new(entrance, hidden, outputs);
         let theta = network.initial(1.0, 0.0, &mut Stream::new(seed, Purpose::ValueInit, 0));
         let optimizer = match optimizer {
             ValueKind::MlpGaussNewton => Optimizer::GaussNewton(GaussNewton::new(config)),

@@ -82,6 +82,17 @@ impl Field for Vec<usize> {
     }
 }
 
+impl Field for Vec<String> {
+    fn value(&self) -> Value {
+        Value::Array(self.iter().map(|name| Value::from(name.as_str())).collect())
+    }
+
+    fn assign(&mut self, value: &Value) -> Option<()> {
+        *self = value.as_array()?.iter().map(|item| item.as_str().map(String::from)).collect::<Option<_>>()?;
+        Some(())
+    }
+}
+
 /// The names of enums are their values.
 macro_rules! by_name {
     ($($name:ident),* $(,)?) => {

@@ -88,7 +88,16 @@ fn all_clashes(config: &Config) -> Vec<Clash> {
     demand(!policy.layer_norm || policy.network == NetworkKind::Mlp, &["policy.layer_norm", "policy.network"], &|| {
         "needs policy.network = \"mlp\": other policies have no hidden layers".into()
     });
-    let has_hidden = matches!(value.kind, ValueKind::MlpAdam | ValueKind::MlpGaussNewton) && !value.hidden.is_empty();
+    demand(
+        policy.encoder.is_empty() || policy.network == NetworkKind::Mlp,
+        &["policy.encoder", "policy.network"],
+        &|| "needs policy.network = \"mlp\": other policies read observations as they are".into(),
+    );
+    let is_mlp = matches!(value.kind, ValueKind::MlpAdam | ValueKind::MlpGaussNewton);
+    demand(value.encoder.is_empty() || is_mlp, &["value.encoder", "value.kind"], &|| {
+        "needs a baseline with layers: value.kind = \"mlp-adam\" or \"mlp-gauss-newton\"".into()
+    });
+    let has_hidden = is_mlp && !value.hidden.is_empty();
     demand(!value.layer_norm || has_hidden, &["value.layer_norm", "value.kind", "value.hidden"], &|| {
         "needs a baseline with hidden layers: value.kind = \"mlp-adam\" or \"mlp-gauss-newton\" and value.hidden not \
          empty"
@@ -130,6 +139,15 @@ mod tests {
         assert_eq!(keys(&config), [""; 0]);
         config.value.layer_norm = true;
         assert_eq!(keys(&config), ["value.layer_norm"]);
+    }
+
+    #[test]
+    fn encoders_need_layers() {
+        let mut config = Config::default();
+        (config.policy.encoder, config.value.encoder) = (vec![8], vec![8]);
+        assert_eq!(config.validate(), []);
+        (config.policy.network, config.value.kind) = (NetworkKind::Linear, ValueKind::Linear);
+        assert_eq!(keys(&config), ["policy.encoder", "value.encoder"]);
     }
 
     #[test]

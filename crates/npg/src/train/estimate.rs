@@ -36,7 +36,7 @@ impl Trainer {
             self.report_state.value_unit = Some(1.0 / self.rewards.scale());
         }
         let settings = &self.config.advantage;
-        let values = self.baseline.predict(Visited { inputs: batch.states(), steps: &batch.steps });
+        let values = self.baseline.predict(Visited { inputs: batch.critic_states(), steps: &batch.steps });
         let finals = self.baseline.predict(Visited { inputs: batch.final_states(), steps: &batch.final_steps });
         let lambda = if settings.estimator == Estimator::MonteCarlo { 1.0 } else { settings.lambda };
         let mut advantages = advantages(&batch.segments, &scaled.rewards, &values, &finals, settings.gamma, lambda);

@@ -4,8 +4,9 @@
 
 use crate::config::{self, Config, Direction, NetworkKind, Solver, ValueKind};
 use crate::env::Spec;
-use crate::network::TILE;
-use crate::policy::{Distribution, WIDE};
+use crate::network::{Entrance, InputKind, TILE};
+use crate::policy::{Distribution, Encoder, Policy, WIDE};
+use crate::value::Baseline;
 use crate::{Error, Mistake, Result};
 
 /// The memory that is assumed if the system does not tell how much is free: 16 GiB.
@@ -65,9 +66,10 @@ fn can_be_had(bytes: u128) -> bool {
 /// Everything large that training keeps: the policy, the batch, the environments, the solver and the baseline.
 fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
     let rollout = &config.rollout;
-    let inputs = spec.observation.encoded_len() as u128;
+    let encoder = Encoder::new(&spec.observation, Policy::reading(&config.policy, None));
+    let inputs = encoder.inputs() as u128;
     let rows = u128::from((rollout.batch_steps as u64).min(config.run.steps));
-    let parameters = policy_parameters(config, spec);
+    let parameters = policy_parameters(config, spec, &encoder);
     let mut needs = vec![
         Need {
             key: "policy.hidden",
@@ -77,7 +79,7 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
         },
         Need {
             key: "rollout.batch_steps",
-            bytes: rows * (bytes_of_row(spec) + 40),
+            bytes: rows * (bytes_of_row(spec, &encoder) + 40),
             what: format!("a batch of {rows} rows of {inputs} numbers"),
             remedy: "use fewer steps per iteration",
         },
@@ -91,7 +93,8 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
         },
     ];
     needs.extend(of_solver(&config.algorithm, rows, parameters));
-    needs.extend(of_baseline(&config.value, inputs));
+    let critic = Encoder::new(&spec.observation, Baseline::reading(&config.value, None));
+    needs.extend(of_baseline(&config.value, &critic));
     needs
 }
 
@@ -122,12 +125,12 @@ fn of_solver(algorithm: &config::Algorithm, rows: u128, parameters: u128) -> Opt
     }
 }
 
-/// The memory of the value baseline, for this many network inputs.
-fn of_baseline(value: &config::Value, inputs: u128) -> Option<Need> {
+/// The memory of the value baseline, which reads observations in this way.
+fn of_baseline(value: &config::Value, encoder: &Encoder) -> Option<Need> {
     match value.kind {
         ValueKind::None => None,
         ValueKind::Linear => {
-            let features = 2 * inputs + crate::value::TIME_FEATURES as u128;
+            let features = 2 * encoder.inputs() as u128 + crate::value::TIME_FEATURES as u128;
             Some(Need {
                 key: "value.kind",
                 bytes: 2 * 8 * features * features,
@@ -136,7 +139,8 @@ fn of_baseline(value: &config::Value, inputs: u128) -> Option<Need> {
             })
         }
         ValueKind::MlpAdam | ValueKind::MlpGaussNewton => {
-            let parameters = network_parameters(inputs, &value.hidden, 1);
+            let (first, inputs) = first_layers(encoder, &value.encoder);
+            let parameters = first + network_parameters(inputs, &value.hidden, 1);
             Some(Need {
                 key: "value.hidden",
                 bytes: PARAMETER * parameters,
@@ -148,21 +152,45 @@ fn of_baseline(value: &config::Value, inputs: u128) -> Option<Need> {
 }
 
 /// A lower bound on the bytes of an observation in a batch. In wide observations, a number may take only one byte.
-fn bytes_of_row(spec: &Spec) -> u128 {
-    let inputs = spec.observation.encoded_len();
+fn bytes_of_row(spec: &Spec, encoder: &Encoder) -> u128 {
+    let inputs = encoder.inputs();
     if inputs > WIDE { spec.observation.len() as u128 } else { 4 * inputs as u128 }
 }
 
 /// The number of the policy's parameters, without those of state-dependent exploration.
-fn policy_parameters(config: &Config, spec: &Spec) -> u128 {
+fn policy_parameters(config: &Config, spec: &Spec, encoder: &Encoder) -> u128 {
     let policy = &config.policy;
-    let inputs = spec.observation.encoded_len() as u128;
+    let (first, inputs) = first_layers(encoder, &policy.encoder);
     let columns = Distribution::new(&spec.action, policy.head).layout(policy).affine;
     match policy.network {
-        NetworkKind::Mlp => network_parameters(inputs, &policy.hidden, columns as u128),
-        NetworkKind::Linear => network_parameters(inputs, &[], columns as u128),
+        NetworkKind::Mlp => first + network_parameters(inputs, &policy.hidden, columns as u128),
+        NetworkKind::Linear => first + network_parameters(inputs, &[], columns as u128),
         NetworkKind::Rbf => network_parameters(policy.rbf_features as u128, &[], columns as u128),
     }
+}
+
+/// The number of parameters of embeddings and of the MLPs of parts, and how many numbers come out of them.
+fn first_layers(encoder: &Encoder, widths: &[usize]) -> (u128, u128) {
+    let Entrance::Parts { parts, widths } = encoder.entrance(widths) else { return (0, encoder.inputs() as u128) };
+    let (mut parameters, mut outputs) = (0, 0);
+    for part in parts {
+        let mut inputs = 0;
+        for kind in part {
+            match kind {
+                InputKind::Numbers(count) => inputs += count as u128,
+                InputKind::Index { count, width } => {
+                    inputs += width as u128;
+                    parameters += count as u128 * width as u128;
+                }
+            }
+        }
+        if let Some((last, before)) = widths.split_last() {
+            parameters += network_parameters(inputs, before, *last as u128);
+            inputs = *last as u128;
+        }
+        outputs += inputs;
+    }
+    (parameters, outputs)
 }
 
 /// The number of weights and biases in fully connected layers.

@@ -14,20 +14,21 @@ use report::ReportState;
 use rewards::Rewards;
 pub use state::{RestoreError, config as saved_config, load_policy};
 
-use crate::config::{Config, Schedule, StepRule};
+use crate::config::{Config, Schedule, StepRule, ValueKind};
 use crate::env::{EnvSource, Measure, Spec};
 use crate::evaluate::{Evaluation, Plan, Stop, evaluate, evaluate_unless};
 use crate::metrics::{self, Row};
-use crate::policy::Policy;
+use crate::normalize::Moments;
+use crate::policy::{Encoder, Policy};
 use crate::problem::SampledProblem;
 use crate::random::{Purpose, Stream};
 use crate::reduce::Reducer;
-use crate::rollout::{Batch, Episode, Sampler};
+use crate::rollout::{Batch, Episode, Readers, Sampler};
 use crate::solve::SolverState;
 use crate::stats;
 use crate::update::{Update, UpdateStatus, update};
 use crate::value::{Baseline, Fit, Visited, explained_variance};
-use crate::{Error, Result};
+use crate::{Error, Mistake, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -120,6 +121,8 @@ pub struct Trainer {
     pool: Arc<ThreadPool>,
     policy: Policy,
     baseline: Baseline,
+    /// What the baseline reads of observations; `None` if it reads what the policy reads.
+    critic: Option<Encoder>,
     sampler: Sampler,
     rewards: Rewards,
     /// The next batch, if it was sampled ahead.
@@ -146,12 +149,30 @@ pub struct Trainer {
     seconds_before: f64,
 }
 
+/// The magnitude at which normalized observations are clipped; `None` if they are not normalized.
+fn clip(config: &Config) -> Option<f64> {
+    config.normalize.observations.then_some(config.normalize.clip)
+}
+
+/// Adds observations to an encoder's statistics. Returns the change of each input; `None` without statistics, and for the
+/// first ones.
+fn updated(encoder: &mut Encoder, moments: &Moments) -> Option<Vec<(f64, f64)>> {
+    let normalizer = encoder.normalizer.as_mut()?;
+    let before = normalizer.clone();
+    normalizer.update(moments);
+    if before.moments().count == 0.0 {
+        return None;
+    }
+    let relation = before.change_of_variables(normalizer);
+    Some(encoder.change_of_inputs(&relation))
+}
+
 /// A batch and the seconds that it took, or the error.
 type Sampled = Result<(Batch, f64)>;
 
-fn sample(sampler: &mut Sampler, policy: &Policy, steps: u64) -> Sampled {
+fn sample(sampler: &mut Sampler, readers: Readers<'_>, steps: u64) -> Sampled {
     let begin = Instant::now();
-    let batch = sampler.sample(policy, steps as usize)?;
+    let batch = sampler.sample_for(readers, steps as usize)?;
     Ok((batch, begin.elapsed().as_secs_f64()))
 }
 
@@ -182,6 +203,11 @@ impl Trainer {
         let mut mistakes = config.validate();
         mistakes.extend(spec.mistakes());
         mistakes.extend(Policy::mistakes(&config.policy, &spec));
+        let reading = Baseline::reading(&config.value, None);
+        mistakes.extend(
+            Encoder::fault(&spec.observation, reading)
+                .map(|fault| Mistake { key: "value.keys".into(), message: fault }),
+        );
         if !mistakes.is_empty() {
             return Err(Error::Config(mistakes));
         }
@@ -192,8 +218,11 @@ impl Trainer {
             .map_err(|error| Error::config("rollout.threads", format!("cannot start the threads: {error}")))?;
         let seed = config.run.seed;
         let policy = Policy::new(&config.policy, &config.normalize, &spec, seed);
+        let own = Encoder::new(&spec.observation, Baseline::reading(&config.value, clip(&config)));
+        let is_own = config.value.kind != ValueKind::None && !own.is_alike(&policy.encoder);
         Ok(Self {
-            baseline: Baseline::new(&config.value, policy.inputs(), seed),
+            baseline: Baseline::new(&config.value, own.entrance(&config.value.encoder), seed),
+            critic: is_own.then_some(own),
             sampler: {
                 let (count, gamma) = (config.rollout.n_envs, config.advantage.gamma);
                 Sampler::after_restarts(source.as_ref(), count, gamma, seed, restarts)?
@@ -364,7 +393,7 @@ impl Trainer {
         // sampling leaves cores idle, the fit waits until it can run while the next batch is sampled.
         let kl_step = self.kl_step();
         let (states, surrogate) = self.samples(&batch, &estimate);
-        let visited = Visited { inputs: batch.states(), steps: &batch.steps };
+        let visited = Visited { inputs: batch.critic_states(), steps: &batch.steps };
         let mut order = Stream::new(self.config.run.seed, Purpose::Minibatch, self.iteration);
         let samples_ahead = self.samples_ahead();
         let (policy, algorithm, solver) = (&self.policy, &self.config.algorithm, &mut self.solver);
@@ -429,7 +458,7 @@ impl Trainer {
     fn collect(&mut self) -> Result<(Batch, f64)> {
         let steps = self.batch_steps();
         // The total may have changed since the batch was sampled, but the environments have taken its steps already.
-        self.ahead.take().unwrap_or_else(|| sample(&mut self.sampler, &self.policy, steps))
+        self.ahead.take().unwrap_or_else(|| sample(&mut self.sampler, (&self.policy, self.critic.as_ref()), steps))
     }
 
     /// Whether the next batch is sampled before this iteration has ended. This is never so for environments that can save
@@ -456,10 +485,11 @@ impl Trainer {
         order: &mut Stream,
     ) -> (Fit, f64) {
         let (more, steps) = (!self.is_done(), self.batch_steps());
-        let (sampler, baseline, policy) = (&mut self.sampler, &mut self.baseline, &self.policy);
+        let (sampler, baseline) = (&mut self.sampler, &mut self.baseline);
+        let readers = (&self.policy, self.critic.as_ref());
         let (fitted, ahead) = rayon::join(
             || fit(baseline, reducer, states, targets, order),
-            || more.then(|| sample(sampler, policy, steps)),
+            || more.then(|| sample(sampler, readers, steps)),
         );
         self.ahead = ahead;
         fitted
@@ -470,23 +500,23 @@ impl Trainer {
         (self.config.run.steps - self.steps.min(self.config.run.steps)).min(self.config.rollout.batch_steps as u64)
     }
 
-    /// Adds the batch to the statistics of observations. With `normalize.compensate`, the first layer is rewritten so that
-    /// the policy computes the same function as before. Returns the change of variables for the baseline, or `None` on the
+    /// Adds the batch to the statistics of observations. With `normalize.compensate`, the policy's first layer is rewritten so
+    /// that it computes the same function as before. Returns the change of the inputs for the baseline, or `None` on the
     /// first update, which replaces the identity by real statistics.
     fn renormalize(&mut self, batch: &Batch) -> Option<Vec<(f64, f64)>> {
-        let normalizer = self.policy.encoder.normalizer.as_mut()?;
-        let before = normalizer.clone();
-        normalizer.update(&batch.observation_moments());
-        if !self.config.normalize.compensate || before.moments().count == 0.0 {
-            return None;
+        let changes = |encoder: &mut Encoder, moments: Moments| {
+            let change = updated(encoder, &moments)?;
+            self.config.normalize.compensate.then_some(change)
+        };
+        let of_policy = changes(&mut self.policy.encoder, batch.observation_moments());
+        let of_critic = self.critic.as_mut().zip(batch.critic_moments()).map(|(own, moments)| changes(own, moments));
+        if let Some(change) = &of_policy {
+            self.policy.network.substitute_inputs(&mut self.policy.theta, change);
+            if let Some(x) = &mut self.solver.last_direction {
+                self.policy.network.substitute_inputs(x, change);
+            }
         }
-        let relation = before.change_of_variables(normalizer);
-        let relation = self.policy.encoder.change_of_inputs(&relation);
-        self.policy.network.substitute_inputs(&mut self.policy.theta, &relation);
-        if let Some(x) = &mut self.solver.last_direction {
-            self.policy.network.substitute_inputs(x, &relation);
-        }
-        Some(relation)
+        of_critic.unwrap_or(of_policy)
     }
 
     fn kl_step(&self) -> f64 {

@@ -11,7 +11,7 @@ use crate::config::{Config, NetworkKind, ValueKind};
 use crate::env::{EnvSource, Spec};
 use crate::network::{FourierFeatures, Tile};
 use crate::normalize::{Moments, Normalizer};
-use crate::policy::{HeldNoise, Policy};
+use crate::policy::{Encoder, HeldNoise, Policy};
 use crate::random::{Purpose, Stream};
 use crate::rollout::Snapshot;
 use crate::solve::SolverState;
@@ -23,6 +23,8 @@ use std::collections::VecDeque;
 
 /// The number of example observations in a checkpoint.
 const EXAMPLES: usize = 8;
+/// The statistics of the observations that the baseline reads, if it does not read what the policy reads.
+const CRITIC: &str = "value/observations";
 /// The field of the header with the spaces of the environment.
 const SPACES: &str = "spaces";
 /// The field of the header that says that the policy was trained with action masks.
@@ -54,6 +56,9 @@ impl Trainer {
         });
         save_policy(&self.policy, &mut archive);
         save_baseline(self.baseline.clone(), &mut archive);
+        if let Some(normalizer) = self.critic.as_ref().and_then(|critic| critic.normalizer.as_ref()) {
+            save_moments(CRITIC, normalizer.moments(), &mut archive);
+        }
         self.rewards.save(&mut archive);
         if let Some(x) = &self.solver.last_direction {
             archive.insert_f64("algorithm/warm_start", &[x.len()], x);
@@ -101,8 +106,8 @@ impl Trainer {
         let config = config(archive)?;
         check_spaces(archive, &source.spec())?;
         let mut trainer = Trainer::begin(config, source, restarts).map_err(RestoreError::Other)?;
-        let learned = Learned::load(archive, &trainer.config, (trainer.policy.clone(), trainer.baseline.clone()))?;
-        (trainer.policy, trainer.baseline) = (learned.policy, learned.baseline);
+        let learned = Learned::load(archive, &trainer.config, trainer.learners())?;
+        (trainer.policy, trainer.baseline, trainer.critic) = learned.learners;
         trainer.rewards = learned.rewards;
         trainer.solver = learned.solver;
         trainer.report_state = learned.report_state;
@@ -110,6 +115,10 @@ impl Trainer {
         [trainer.iteration, trainer.steps, trainer.episodes, trainer.diverged, trainer.shortened] = learned.counts;
         trainer.seconds_before = learned.seconds;
         Ok(trainer)
+    }
+
+    fn learners(&self) -> Learners {
+        (self.policy.clone(), self.baseline.clone(), self.critic.clone())
     }
 
     /// Checks that [`Trainer::restore`] accepts what [`Trainer::save`] returned, as far as possible without making an
@@ -122,7 +131,7 @@ impl Trainer {
         check_environment(archive, &self.spec)?;
         check_policy_size(archive, &config)?;
         check_state_size(archive, &config)?;
-        Learned::load(archive, &config, (self.policy.clone(), self.baseline.clone()))?;
+        Learned::load(archive, &config, self.learners())?;
         load_snapshots(config.rollout.n_envs, archive)?;
         restarts(archive)?;
         archive.field::<bool>("environments_saved").map(drop)
@@ -131,8 +140,7 @@ impl Trainer {
 
 /// The content of a checkpoint, except for the environments.
 struct Learned {
-    policy: Policy,
-    baseline: Baseline,
+    learners: Learners,
     rewards: Rewards,
     solver: SolverState,
     report_state: ReportState,
@@ -142,15 +150,22 @@ struct Learned {
     seconds: f64,
 }
 
+/// The policy, the baseline, and what the baseline reads if it does not read what the policy reads.
+type Learners = (Policy, Baseline, Option<Encoder>);
+
 impl Learned {
     /// Reads the content into a policy and a baseline of the right shape.
     fn load(
         archive: &Archive,
         config: &Config,
-        (mut policy, mut baseline): (Policy, Baseline),
+        (mut policy, mut baseline, mut critic): Learners,
     ) -> Result<Self, FileFault> {
         load_policy_state(&mut policy, archive)?;
         load_baseline(&mut baseline, archive)?;
+        if let Some(normalizer) = critic.as_mut().and_then(|critic| critic.normalizer.as_mut()) {
+            let moments = load_moments(CRITIC, normalizer.moments().mean.len(), archive)?;
+            *normalizer = Normalizer::new(moments, normalizer.clip());
+        }
         let mut rewards = Rewards::new(config);
         rewards.load(archive)?;
         let has_direction = archive.names().any(|name| name == "algorithm/warm_start");
@@ -172,8 +187,7 @@ impl Learned {
             recent: recent.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect(),
             counts,
             seconds: archive.field("seconds")?,
-            policy,
-            baseline,
+            learners: (policy, baseline, critic),
         })
     }
 }
@@ -382,7 +396,7 @@ fn load_policy_state(policy: &mut Policy, archive: &Archive) -> Result<(), FileF
         policy.network.set_features(features);
     }
     if let Some(normalizer) = &mut policy.encoder.normalizer {
-        let moments = load_moments("observations", policy.network.inputs(), archive)?;
+        let moments = load_moments("observations", normalizer.moments().mean.len(), archive)?;
         *normalizer = Normalizer::new(moments, normalizer.clip());
     }
     let inputs = archive.f32("example/inputs", &[EXAMPLES, policy.inputs()])?;

@@ -1,10 +1,11 @@
 //! Every policy family on a small random problem: the policy of the library, the oracle of the same policy, and states,
 //! actions and advantages.
 
-use crate::oracle::{Heads, LogStd, Oracle};
+use crate::oracle::{Heads, LogStd, Oracle, Parts};
 use npg::config::{self, ActivationName, Algorithm, Direction, NetworkKind, Solver, Std, StepRule};
 use npg::env::{ActionRows, Space, Spec};
 use npg::network::kernels::Matrix;
+use npg::network::{Entrance, Hidden, InputKind, Network};
 use npg::policy::{Masks, Policy};
 use npg::problem::{PolicySnapshot, SampledProblem, States, Surrogate};
 use npg::random::{Purpose, Stream};
@@ -33,6 +34,8 @@ pub(crate) struct Family {
     pub(crate) config: config::Policy,
     /// Whether some values of the action are forbidden in some states.
     pub(crate) masked: bool,
+    /// The parts of a state, if it has several.
+    pub(crate) parts: Option<Parts>,
 }
 
 /// The number of observations of every case.
@@ -53,6 +56,7 @@ pub(crate) fn families() -> Vec<Family> {
             ..config::Policy::default()
         },
         masked: false,
+        parts: None,
     };
     use ActivationName::{Gelu, Relu, Silu, Tanh};
     use Std::{Sde, StateDependent, StateIndependent};
@@ -64,6 +68,7 @@ pub(crate) fn families() -> Vec<Family> {
         family
     };
     let masked = |family: Family| Family { masked: true, ..family };
+    let observed = |family, layer| Family { parts: Some(Parts { count: 4, width: 2, layer }), ..family };
     // The boxes come last, wherever they are.
     let parts = || {
         let inner = Space::Tuple(vec![Space::Discrete(3), reals(1), Space::MultiBinary(1)]);
@@ -93,6 +98,10 @@ pub(crate) fn families() -> Vec<Family> {
         family("tuple, state-dependent", parts(), &[], Tanh, StateDependent),
         masked(family("tuple, masked", parts(), &[6, 4], Tanh, StateIndependent)),
         masked(family("multi-binary, masked", Space::MultiBinary(3), &[5], Tanh, StateIndependent)),
+        observed(family("categorical, embedded", Space::Discrete(3), &[5], Tanh, StateIndependent), None),
+        observed(family("gaussian, linear, embedded", reals(2), &[], Tanh, StateIndependent), None),
+        observed(family("gaussian, sde, parts", reals(2), &[4], Silu, Sde), Some(3)),
+        observed(masked(family("multi-discrete, masked, parts", parts(), &[], Tanh, StateIndependent)), Some(2)),
         // Products with the few outputs of a wide layer have code of their own.
         family("categorical, wide", Space::Discrete(2), &[33], Silu, StateIndependent),
         family("gaussian, wide", reals(1), &[34], Tanh, StateIndependent),
@@ -121,6 +130,18 @@ pub(crate) struct Case {
     pub(crate) ones: Vec<f64>,
 }
 
+/// The network of a policy whose states have parts.
+fn of_parts(parts: Parts, config: &config::Policy, policy: &Policy) -> Network {
+    let index = InputKind::Index { count: parts.count, width: parts.width };
+    let kinds = vec![vec![InputKind::Numbers(1)], vec![index, InputKind::Numbers(1)]];
+    let entrance = Entrance::Parts { parts: kinds, widths: parts.layer.into_iter().collect() };
+    let (activation, layer_norm) = (config.activation.into(), config.layer_norm);
+    let hidden = Hidden { widths: &config.hidden[..], activation, layer_norm };
+    let is_linear = config.network == NetworkKind::Linear;
+    let hidden = if is_linear { Hidden { widths: &[], ..hidden } } else { hidden };
+    Network::new(entrance, hidden, policy.distribution.layout(config))
+}
+
 /// `x`, rounded to f32.
 pub(crate) fn single(x: f64) -> f64 {
     f64::from(x as f32)
@@ -138,9 +159,14 @@ impl Case {
         let plain = config::Normalize { observations: false, ..config::Normalize::default() };
         let spec = spec(Space::uniform_box(INPUTS, -1.0, 1.0), family.space.clone());
         let mut policy = Policy::new(&family.config, &plain, &spec, seed);
+        if let Some(parts) = family.parts {
+            policy.network = of_parts(parts, &family.config, &policy);
+            policy.theta = policy.network.initial(1.0, family.config.log_std_init, &mut rng);
+        }
         policy.theta.iter_mut().for_each(|t| *t = single(*t + 0.3 * rng.normal()));
         let oracle = Oracle {
             inputs: INPUTS,
+            parts: family.parts,
             features: policy.network.features().map(|f| f.constants()),
             hidden: if family.config.network == NetworkKind::Mlp { family.config.hidden.clone() } else { Vec::new() },
             activation: family.config.activation,
@@ -153,7 +179,12 @@ impl Case {
             },
             masked: family.masked,
         };
-        let states: Vec<Vec<f64>> = (0..rows).map(|_| (0..INPUTS).map(|_| single(rng.normal())).collect()).collect();
+        let number = |rng: &mut Stream, j| match family.parts {
+            Some(parts) if j == 1 => rng.below(parts.count) as f64,
+            _ => single(rng.normal()),
+        };
+        let state = |rng: &mut Stream| (0..INPUTS).map(|j| number(rng, j)).collect();
+        let states: Vec<Vec<f64>> = (0..rows).map(|_| state(&mut rng)).collect();
         let inputs = matrix(&states);
         let mut actions = ActionRows::zeros(policy.distribution.width(), rows);
         let masks = masks(&policy, &oracle, &states);

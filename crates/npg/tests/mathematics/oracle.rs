@@ -37,9 +37,19 @@ pub(crate) enum LogStd {
     Exploration,
 }
 
+/// A state that has two parts: a number, and an index of `count` values with a number. The index has an embedding. With
+/// `layer`, each part goes through a layer of that width.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    pub(crate) count: usize,
+    pub(crate) width: usize,
+    pub(crate) layer: Option<usize>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Oracle {
     pub(crate) inputs: usize,
+    pub(crate) parts: Option<Parts>,
     /// The fixed weights, row-major [inputs x features], then the phases.
     pub(crate) features: Option<Vec<f32>>,
     pub(crate) hidden: Vec<usize>,
@@ -69,6 +79,16 @@ impl Oracle {
                 .collect();
         }
         let mut rest = theta;
+        if let Some(Parts { count, width, layer }) = self.parts {
+            let through = |rest: &mut &[f64], part: Vec<f64>| match layer {
+                Some(layer) => affine(rest, &part, layer).into_iter().map(|x| self.activate(x)).collect(),
+                None => part,
+            };
+            h = through(&mut rest, vec![state[0]]);
+            let table = take(&mut rest, count * width);
+            let row = &table[state[1] as usize * width..][..width];
+            h.extend(through(&mut rest, [row, &state[2..]].concat()));
+        }
         for &width in &self.hidden {
             h = affine(&mut rest, &h, width);
             if self.layer_norm {

@@ -1,7 +1,7 @@
 //! Outputs that are only a bias: the log std of a Gaussian if it does not depend on the state.
 
 use super::super::kernels::{Matrix, add_column_sums};
-use super::{Back, Initial, Layer, Purpose, Seen};
+use super::{Back, Initial, Layer, Purpose, Seen, Substitution};
 use crate::random::Stream;
 
 /// `count` outputs, in the columns from `first` on.
@@ -78,7 +78,7 @@ impl Layer for Constant {
     }
 
     /// The layer reads no inputs, so nothing has to change.
-    fn substitute_inputs(&self, _: &mut [f64], _: &[(f64, f64)]) -> bool {
-        true
+    fn substitute_inputs(&self, _: &mut [f64], _: &[(f64, f64)]) -> Substitution {
+        Substitution::Done
     }
 }

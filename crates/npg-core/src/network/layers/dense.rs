@@ -7,7 +7,7 @@ use super::super::kernels::{
     Activation, Left, Matrix, Narrow, Start, add_column_sums, add_product, pack, pack_transposed, product,
 };
 use super::activation::{self, Slopes, multiply_by_slopes};
-use super::{Back, Initial, Layer, Purpose, Seen, Tiles};
+use super::{Back, Initial, Layer, Purpose, Seen, Substitution, Tiles};
 use crate::random::Stream;
 
 /// The shape of an affine layer.
@@ -174,7 +174,7 @@ impl Layer for Dense {
     }
 
     /// W'_jk = a_j W_jk, b'_k = b_k + sum_j b_j W_jk.
-    fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) -> bool {
+    fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) -> Substitution {
         let (weights, biases) = theta.split_at_mut(self.weights());
         for (row, (a, b)) in weights.chunks_exact_mut(self.outputs).zip(relation) {
             for (weight, bias) in row.iter_mut().zip(&mut *biases) {
@@ -182,7 +182,7 @@ impl Layer for Dense {
                 *weight *= a;
             }
         }
-        true
+        Substitution::Done
     }
 
     fn transform_output(&self, theta: &mut [f64], factor: f64, shift: f64) {

@@ -1,14 +1,20 @@
 //! The layers of a network, one file each. They are registered at the end of this file; the passes know none of them.
 
 mod activation;
+mod branches;
 mod constant;
 mod dense;
+mod embedding;
 mod fourier;
 mod gsde;
 mod norm;
 
+#[cfg(test)]
+pub(super) use branches::Branch;
+pub(super) use branches::Branches;
 pub(super) use constant::Constant;
 pub(super) use dense::Dense;
+pub(super) use embedding::Embedding;
 pub use fourier::FourierFeatures;
 pub(super) use gsde::Exploration;
 pub(super) use norm::LayerNorm;
@@ -94,9 +100,9 @@ pub(super) trait Layer {
     );
 
     /// Rewrites parameters for inputs x' in place of x = a x' + b, so that the outputs do not change. `relation` has (a, b)
-    /// for each input. The map must be linear in the parameters. Returns false if it is impossible.
-    fn substitute_inputs(&self, _theta: &mut [f64], _relation: &[(f64, f64)]) -> bool {
-        false
+    /// for each input. The map must be linear in the parameters.
+    fn substitute_inputs(&self, _theta: &mut [f64], _relation: &[(f64, f64)]) -> Substitution {
+        Substitution::Impossible
     }
 
     /// Replaces each output y by factor * y + shift, if the layer is affine and reads inputs.
@@ -109,6 +115,17 @@ pub(super) trait Layer {
     fn exploration<'a>(&self, _theta: &'a [f64]) -> Option<&'a [f64]> {
         None
     }
+}
+
+/// What a layer made of a substitution of its inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Substitution {
+    /// It cannot be rewritten.
+    Impossible,
+    /// Its outputs do not change.
+    Done,
+    /// Its outputs change in this way, and the next layer must be rewritten for it.
+    Left(Vec<(f64, f64)>),
 }
 
 /// The tile size that suits a layer.
@@ -326,7 +343,7 @@ macro_rules! register {
                 each!(self, seen, work, (layer, seen, work) => layer.row_gradient(seen, row, work, cotangent, gradient))
             }
 
-            fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) -> bool {
+            fn substitute_inputs(&self, theta: &mut [f64], relation: &[(f64, f64)]) -> Substitution {
                 match self { $(Self::$kind(layer) => layer.substitute_inputs(theta, relation)),* }
             }
 
@@ -345,7 +362,7 @@ macro_rules! register {
     };
 }
 
-register!($ Dense, LayerNorm, FourierFeatures, Constant, Exploration);
+register!($ Dense, LayerNorm, FourierFeatures, Embedding, Branches, Constant, Exploration);
 
 #[cold]
 fn other_kinds() -> ! {
