@@ -95,7 +95,8 @@ class Many(gymnasium.Env):
 
 resource.setrlimit(resource.RLIMIT_AS, (3_000_000_000, 3_000_000_000))
 try:
-    npg.NPG("MlpPolicy", Many(), n_steps=64, preset=False, seed=0)
+    one_hot = {"policy.embedding": 0, "value.embedding": 0}
+    npg.NPG("MlpPolicy", Many(), n_steps=64, preset=False, seed=0, settings=one_hot)
 except ValueError as error:
     print(error)
 """

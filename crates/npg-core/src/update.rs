@@ -10,7 +10,9 @@
 //! `npg`, `trpo` and `vpg` are settings of a direction and a step rule, not different algorithms.
 
 use crate::network::kernels::{axpy, dot};
-use crate::problem::Problem;
+use crate::policy::Policy;
+use crate::problem::{Problem, SampledProblem, States, Surrogate};
+use crate::reduce::Reducer;
 use crate::settings::{Algorithm, Direction, Solver, StepRule};
 use crate::solve::{CgOptions, Solution, SolveError, SolverState, cholesky, conjugate_gradient, woodbury};
 use crate::step::{Accepted, KeptBudget, LineSearch, alpha_from_kl, backtrack, moved, predicted_kl};
@@ -40,7 +42,7 @@ pub struct Update {
     pub status: UpdateStatus,
     /// The new parameters; the old ones unless `status` is [`UpdateStatus::Stepped`].
     pub theta: Vec<f64>,
-    /// The solution of (F + damping I) x = g, with momentum if configured.
+    /// The solution of (F + damping I) x = g, with momentum if configured, in the parameters that took part.
     pub solution: Option<Solution>,
     /// ||g||.
     pub gradient_norm: f64,
@@ -98,6 +100,41 @@ pub fn update(problem: &impl Problem, algorithm: &Algorithm, kl_step: f64, state
             (update.status, update.comparison) = (status, problem.unmoved());
         }
     }
+    update
+}
+
+/// [`update`] of a policy from a batch that was sampled with it. If the policy has embeddings of indices of which the batch has
+/// few, only their rows take part (`network/compact.rs`).
+pub fn update_sampled(
+    policy: &Policy,
+    states: States<'_>,
+    surrogate: Surrogate<'_>,
+    algorithm: &Algorithm,
+    kl_step: f64,
+    state: &mut SolverState,
+) -> Update {
+    let begin = Instant::now();
+    let whole = states.reducer.map_or_else(|| Reducer::of_rows(states.inputs.rows()), Reducer::clone);
+    let compacted = states.inputs.compacted(&policy.network, &whole);
+    let solved = |policy: &Policy, state: &mut SolverState| {
+        let problem = SampledProblem::new(policy, states, surrogate, algorithm.fisher_fraction);
+        let forward = begin.elapsed().as_secs_f64();
+        let mut update = update(&problem, algorithm, kl_step, state);
+        update.seconds.gradient += forward;
+        update
+    };
+    let Some((network, kept)) = compacted else { return solved(policy, state) };
+    let small = policy.with_network(network, kept.gather(&policy.theta));
+    let mut own = SolverState { last_direction: state.last_direction.as_deref().map(|x| kept.gather(x)) };
+    let mut update = solved(&small, &mut own);
+    let whole = |part: &[f64], mut all: Vec<f64>| {
+        kept.scatter(part, &mut all);
+        all
+    };
+    let is_read = algorithm.momentum > 0.0 || algorithm.cg_warm_start;
+    let direction = own.last_direction.filter(|_| is_read);
+    state.last_direction = direction.map(|x| whole(&x, vec![0.0; policy.theta.len()]));
+    update.theta = whole(&update.theta, policy.theta.clone());
     update
 }
 

@@ -11,12 +11,14 @@
 
 pub use npg_kernels as kernels;
 
+mod compact;
 mod curvature;
 mod init;
 mod layers;
 mod passes;
 mod tiling;
 
+pub use compact::Kept;
 pub use curvature::Curvature;
 pub use init::orthogonal;
 pub use layers::FourierFeatures;
@@ -159,7 +161,9 @@ fn hidden_layers(mut width: usize, is_front: bool, hidden: Hidden<'_>) -> (Vec<A
 fn embeddings(kinds: &[InputKind]) -> Option<Branches> {
     let branch = |kind: &InputKind| match *kind {
         InputKind::Numbers(count) => (count, None),
-        InputKind::Index { count, width } => (1, Some(Network::of(1, vec![Embedding { count, width }.into()], 0, 0))),
+        InputKind::Index { count, width } => {
+            (1, Some(Network::of(1, vec![Embedding { count, width, present: None }.into()], 0, 0)))
+        }
     };
     let has_index = kinds.iter().any(|kind| matches!(kind, InputKind::Index { .. }));
     has_index.then(|| Branches::new(kinds.iter().map(branch).collect()))

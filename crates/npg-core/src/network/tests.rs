@@ -276,6 +276,55 @@ fn a_rows_bits_do_not_depend_on_its_company() {
     }
 }
 
+/// Rows of embeddings that nothing reads are left out. Everything else keeps its bits.
+#[test]
+fn a_compact_network_is_the_whole_one_where_it_reads() {
+    let mut rng = Stream::new(7, Purpose::Test, 0);
+    let index = |count, width| InputKind::Index { count, width };
+    let mixed = vec![InputKind::Numbers(2), index(700, 3), InputKind::Numbers(1)];
+    for widths in [vec![], vec![9]] {
+        let parts = vec![vec![index(500, 2)], mixed.clone(), vec![InputKind::Numbers(2), index(3, 1)]];
+        let hidden = Hidden { widths: &[12], activation: Activation::Tanh, layer_norm: false };
+        let outputs = Outputs { affine: 2, ..Outputs::default() };
+        let case = case(Network::new(Entrance::Parts { parts, widths }, hidden, outputs), 13, &mut rng);
+        assert_eq!(case.network.embedded_inputs(), [0, 3, 7]);
+        let present = |input: &usize| {
+            let mut values: Vec<usize> = case.inputs.iter().map(|row| row[*input] as usize).collect();
+            values.sort_unstable();
+            values.dedup();
+            values
+        };
+        let (small, kept) = case.network.compacted([0, 3, 7].iter().map(present).collect()).unwrap();
+        let theta = kept.gather(&case.theta);
+        assert!(theta.len() == small.parameters() && 3 * small.parameters() < case.network.parameters());
+        let mut back = case.theta.iter().map(|t| t + 1.0).collect::<Vec<f64>>();
+        kept.scatter(&theta, &mut back);
+        assert_eq!(back.iter().zip(&case.theta).filter(|(a, b)| a == b).count(), theta.len());
+
+        let packed = small.pack_with_transposes(&theta);
+        let mut tile = Tile::new(&small, TILE, true);
+        tile.set_rows(13);
+        (0..13).for_each(|row| tile.inputs.row_mut(row).copy_from_slice(case.tile.inputs.row(row)));
+        small.forward(&packed, &mut tile);
+        let [mut own, mut whole] = [&small, &case.network].map(Scratch::new);
+        for row in 0..13 {
+            assert_eq!(tile.outputs().row(row), case.tile.outputs().row(row));
+            for j in 0..2 {
+                let c = rng.normal() as f32;
+                (own.outputs.row_mut(row)[j], whole.outputs.row_mut(row)[j]) = (c, c);
+            }
+        }
+        let mut gradients = [vec![0.0; small.parameters()], vec![0.0; case.network.parameters()]];
+        small.vjp(&packed, &tile, &mut own, &mut gradients[0]);
+        case.network.vjp(&case.packed, &case.tile, &mut whole, &mut gradients[1]);
+        assert_eq!(gradients[0], kept.gather(&gradients[1]));
+        let elsewhere = gradients[1].iter().filter(|g| **g != 0.0).count();
+        assert_eq!(elsewhere, gradients[0].iter().filter(|g| **g != 0.0).count());
+        let all: Vec<usize> = (0..500).collect();
+        assert!(case.network.compacted(vec![all, (0..700).collect(), vec![0, 1, 2]]).is_none(), "nothing is gained");
+    }
+}
+
 #[test]
 fn orthogonal_columns() {
     let mut rng = Stream::new(4, Purpose::Test, 0);

@@ -5,6 +5,7 @@ use crate::env::{ActionRows, Actions, Episodes};
 use crate::error::{Error, Result};
 use crate::network::{Packed, Tile};
 use crate::random::Stream;
+use std::sync::Arc;
 
 /// The gSDE noise matrix of one environment, which is kept for several steps. It is empty without state-dependent
 /// exploration.
@@ -44,7 +45,7 @@ impl Exploration {
 #[derive(Debug)]
 pub struct Actor<'a> {
     policy: &'a Policy,
-    packed: Packed,
+    packed: Arc<Packed>,
     tile: Tile,
     /// exp(L), the standard deviations of state-dependent exploration.
     stds: Vec<f64>,
@@ -57,9 +58,14 @@ pub struct Actor<'a> {
 impl<'a> Actor<'a> {
     /// An actor for up to `capacity` environments.
     pub fn new(policy: &'a Policy, capacity: usize) -> Self {
+        Self::with_copies(policy, Arc::new(policy.network.pack(&policy.theta)), capacity)
+    }
+
+    /// Like [`Actor::new`], with the f32 copies of the policy's parameters, which several actors can share.
+    pub(crate) fn with_copies(policy: &'a Policy, packed: Arc<Packed>, capacity: usize) -> Self {
         let stds = policy.network.exploration_parameters(&policy.theta).unwrap_or(&[]);
         Self {
-            packed: policy.network.pack(&policy.theta),
+            packed,
             tile: Tile::new(&policy.network, capacity, false),
             stds: stds.iter().map(|l| libm::exp(*l)).collect(),
             masks: Masks::new(policy, capacity),

@@ -124,7 +124,8 @@ impl Encoder {
         if encoder.parts.iter().any(is_too_large) {
             return Some(format!("an index of observations has more than {MOST} values; cut it into several"));
         }
-        (encoder.inputs() == 0).then(|| "leaves nothing to read: these parts have no numbers".into())
+        (encoder.inputs() == 0 && !reading.keys.is_empty())
+            .then(|| "leaves nothing to read: these parts have no numbers".into())
     }
 
     /// Whether another encoder does the same, apart from statistics.

@@ -135,6 +135,19 @@ impl Policy {
         }
     }
 
+    /// The same policy with another network and its parameters, which reads and gives the same numbers.
+    pub(crate) fn with_network(&self, network: Network, theta: Vec<f64>) -> Self {
+        Self {
+            network,
+            theta,
+            distribution: self.distribution.clone(),
+            encoder: self.encoder.clone(),
+            action_map: self.action_map.clone(),
+            sde_steps: self.sde_steps,
+            is_masked: self.is_masked,
+        }
+    }
+
     /// In what `other` differs from this policy besides parameters and statistics, such as `has another network`. `None` if it
     /// is the same function of its parameters.
     pub fn difference(&self, other: &Policy) -> Option<&'static str> {

@@ -8,8 +8,9 @@ use super::Policy;
 use super::encoder::{Code, Encoder, hot};
 use super::numbers::Numbers;
 use crate::network::kernels::Matrix;
-use crate::network::{Network, Packed, Scratch, Tile};
+use crate::network::{Kept, Network, Packed, Scratch, Tile};
 use crate::normalize::Moments;
+use crate::reduce::Reducer;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -47,6 +48,30 @@ impl Inputs<'_> {
             Inputs::Ready(matrix) => inputs.copy_from_slice(matrix.row(row)),
             Inputs::Kept(observations) => observations.write(row, inputs),
         }
+    }
+
+    /// The network without the rows of embeddings that these inputs do not read, here and in other processes. `None` if little
+    /// would be left out.
+    pub fn compacted(&self, network: &Network, reducer: &Reducer) -> Option<(Network, Kept)> {
+        let columns = network.embedded_inputs();
+        if columns.is_empty() {
+            return None;
+        }
+        let (mut row_inputs, mut values) = (vec![0.0; network.inputs()], vec![Vec::new(); columns.len()]);
+        for row in 0..self.rows() {
+            self.write(row, &mut row_inputs);
+            values.iter_mut().zip(&columns).for_each(|(values, column)| values.push(row_inputs[*column] as usize));
+        }
+        let distinct = |mut values: Vec<usize>| {
+            values.sort_unstable();
+            values.dedup();
+            values
+        };
+        let everywhere = |values: Vec<usize>| {
+            let here = distinct(values).into_iter().map(|value| value as f64).collect();
+            distinct(reducer.gather(here).into_iter().map(|value| value as usize).collect())
+        };
+        network.compacted(values.into_iter().map(everywhere).collect())
     }
 
     /// Runs the forward pass of a tile that jvp and vjp products will follow. `rows` are the rows of the tile. The tile keeps

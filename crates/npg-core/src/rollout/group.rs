@@ -4,7 +4,9 @@ use super::recording::Recording;
 use super::{Batch, Readers};
 use crate::env::{Ending, Episodes, Outcome, Progress};
 use crate::error::{Error, Result};
+use crate::network::Packed;
 use crate::policy::{Actor, Exploration, HeldNoise, Observations, contracted, expanded};
+use std::sync::Arc;
 
 /// Everything about one environment that the next batch depends on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,7 +54,13 @@ impl Group {
     }
 
     /// Samples `counts[i]` transitions of environment i.
-    pub(super) fn sample(&mut self, readers: Readers<'_>, counts: &[usize], gamma: f64) -> Result<Batch> {
+    pub(super) fn sample(
+        &mut self,
+        readers: Readers<'_>,
+        packed: &Arc<Packed>,
+        counts: &[usize],
+        gamma: f64,
+    ) -> Result<Batch> {
         let (policy, _) = readers;
         for env in 0..self.len() {
             if !self.episodes.progress(env).has_begun {
@@ -60,7 +68,7 @@ impl Group {
             }
         }
         let mut recording = Recording::new(readers, counts, &self.episodes, self.spare.take());
-        let mut actor = Actor::new(policy, self.len());
+        let mut actor = Actor::with_copies(policy, Arc::clone(packed), self.len());
         let mut active = Vec::with_capacity(self.len());
         while !recording.is_full() {
             recording.choose(&mut active, self.episodes.steps_together());

@@ -17,6 +17,7 @@ use crate::random::{Purpose, Stream};
 use crate::reduce::{Layout, Reducer};
 use group::Group;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Who reads the observations of a batch: the policy, and the baseline if it reads them in another way.
 pub type Readers<'a> = (&'a Policy, Option<&'a Encoder>);
@@ -73,6 +74,7 @@ impl Sampler {
     pub fn sample_for(&mut self, readers: Readers<'_>, steps: usize) -> Result<Batch> {
         let (each, remainder) = (steps / self.n_envs, steps % self.n_envs);
         let gamma = self.gamma;
+        let packed = Arc::new(readers.0.network.pack(&readers.0.theta));
         let blocks: Vec<Result<Batch>> = self
             .groups
             .par_iter_mut()
@@ -80,7 +82,7 @@ impl Sampler {
             .map(|group| {
                 let counts: Vec<usize> =
                     (0..group.len()).map(|i| each + usize::from(group.first() + i < remainder)).collect();
-                group.sample(readers, &counts, gamma)
+                group.sample(readers, &packed, &counts, gamma)
             })
             .collect();
         let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;

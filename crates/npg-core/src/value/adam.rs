@@ -4,7 +4,7 @@
 //! the one before, and a minibatch has too few rows to be shared (docs/decisions/0002-overlapped-fit.md).
 
 use crate::network::kernels::{AdamStep, adam};
-use crate::network::{Network, Packed, Scratch, Tile, Tiling};
+use crate::network::{Kept, Network, Packed, Scratch, Tile, Tiling};
 use crate::policy::Inputs;
 use crate::random::Stream;
 use crate::reduce::{Pool, Reducer};
@@ -39,6 +39,18 @@ impl Adam {
             v: vec![0.0; parameters],
             t: 0,
         }
+    }
+
+    /// The same for the `kept` parameters.
+    pub(super) fn gathered(&self, kept: &Kept) -> Self {
+        Self { m: kept.gather(&self.m), v: kept.gather(&self.v), ..*self }
+    }
+
+    /// Takes back what [`Adam::gathered`] gave.
+    pub(super) fn scatter(&mut self, from: &Self, kept: &Kept) {
+        kept.scatter(&from.m, &mut self.m);
+        kept.scatter(&from.v, &mut self.v);
+        self.t = from.t;
     }
 
     /// Runs all epochs. Returns the mean squared error over the last epoch, where each minibatch is measured before its step.

@@ -9,7 +9,7 @@ pub use adam::Adam;
 pub use gauss_newton::GaussNewton;
 pub use linear::{LinearBaseline, TIME_FEATURES};
 
-use crate::network::{Entrance, Hidden, Network, Outputs, TILE, Tile};
+use crate::network::{Entrance, Hidden, Kept, Network, Outputs, TILE, Tile};
 use crate::policy::{Inputs, Reading};
 use crate::random::{Purpose, Stream};
 use crate::reduce::{Pool, Reducer};
@@ -98,7 +98,7 @@ impl Baseline {
         match self {
             Baseline::None => vec![0.0; states.inputs.rows()],
             Baseline::Linear(linear) => linear.predict(states),
-            Baseline::Mlp(mlp) => predict(&mlp.network, &mlp.theta, states.inputs),
+            Baseline::Mlp(mlp) => mlp.predict(states.inputs),
         }
     }
 
@@ -126,19 +126,25 @@ impl Baseline {
         match self {
             Baseline::None => Fit { loss: reducer.mean_of(|row| targets[row] * targets[row]), accepted: true },
             Baseline::Linear(linear) => linear.fit(reducer, states, targets),
-            Baseline::Mlp(mlp) => {
-                let MlpBaseline { network, theta, optimizer } = mlp.as_mut();
-                let (before, state) = (theta.clone(), optimizer.clone());
-                let loss = match optimizer {
-                    Optimizer::Adam(adam) => adam.fit(network, theta, states.inputs, targets, rng),
-                    Optimizer::GaussNewton(newton) => newton.fit(reducer, (network, theta), states.inputs, targets),
-                };
-                let accepted = loss.is_finite() && theta.iter().all(|t| t.is_finite());
-                if !accepted {
-                    (*theta, *optimizer) = (before, state);
+            Baseline::Mlp(mlp) => match states.inputs.compacted(&mlp.network, reducer) {
+                None => {
+                    let mut fitted = mlp.as_ref().clone();
+                    let fit = fitted.fit(reducer, states, targets, rng);
+                    if fit.accepted {
+                        **mlp = fitted;
+                    }
+                    fit
                 }
-                Fit { loss, accepted }
-            }
+                // Rows of embeddings that the batch does not read stay as they are, and so do their moments in Adam.
+                Some((network, kept)) => {
+                    let mut fitted = mlp.gathered(network, &kept);
+                    let fit = fitted.fit(reducer, states, targets, rng);
+                    if fit.accepted {
+                        mlp.scatter(fitted, &kept);
+                    }
+                    fit
+                }
+            },
         }
     }
 
@@ -162,6 +168,44 @@ impl Baseline {
                 }
                 state
             }
+        }
+    }
+}
+
+impl MlpBaseline {
+    fn predict(&self, inputs: Inputs<'_>) -> Vec<f64> {
+        let Self { network, theta, .. } = self;
+        match inputs.compacted(network, &Reducer::of_rows(inputs.rows())) {
+            Some((network, kept)) => predict(&network, &kept.gather(theta), inputs),
+            None => predict(network, theta, inputs),
+        }
+    }
+
+    /// Fits the network, whatever comes of it.
+    fn fit(&mut self, reducer: &Reducer, states: Visited<'_>, targets: &[f64], rng: &mut Stream) -> Fit {
+        let Self { network, theta, optimizer } = self;
+        let loss = match optimizer {
+            Optimizer::Adam(adam) => adam.fit(network, theta, states.inputs, targets, rng),
+            Optimizer::GaussNewton(newton) => newton.fit(reducer, (network, theta), states.inputs, targets),
+        };
+        Fit { loss, accepted: loss.is_finite() && theta.iter().all(|t| t.is_finite()) }
+    }
+
+    /// The same with a smaller network, to which the `kept` parameters belong.
+    fn gathered(&self, network: Network, kept: &Kept) -> Self {
+        let optimizer = match &self.optimizer {
+            Optimizer::Adam(adam) => Optimizer::Adam(adam.gathered(kept)),
+            newton @ Optimizer::GaussNewton(_) => newton.clone(),
+        };
+        Self { network, theta: kept.gather(&self.theta), optimizer }
+    }
+
+    /// Takes back what [`MlpBaseline::gathered`] gave.
+    fn scatter(&mut self, from: Self, kept: &Kept) {
+        kept.scatter(&from.theta, &mut self.theta);
+        match (&mut self.optimizer, from.optimizer) {
+            (Optimizer::Adam(adam), Optimizer::Adam(from)) => adam.scatter(&from, kept),
+            (own, from) => *own = from,
         }
     }
 }

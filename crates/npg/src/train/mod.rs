@@ -20,13 +20,12 @@ use crate::evaluate::{Evaluation, Plan, Stop, evaluate, evaluate_unless};
 use crate::metrics::{self, Row};
 use crate::normalize::Moments;
 use crate::policy::{Encoder, Policy};
-use crate::problem::SampledProblem;
 use crate::random::{Purpose, Stream};
 use crate::reduce::Reducer;
 use crate::rollout::{Batch, Episode, Readers, Sampler};
 use crate::solve::SolverState;
 use crate::stats;
-use crate::update::{Update, UpdateStatus, update};
+use crate::update::{Update, UpdateStatus, update_sampled};
 use crate::value::{Baseline, Fit, Visited, explained_variance};
 use crate::{Error, Mistake, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -400,14 +399,7 @@ impl Trainer {
         let baseline = &mut self.baseline;
         let updating = Instant::now();
         let (update, fitted) = rayon::join(
-            || {
-                let begin = Instant::now();
-                let problem = SampledProblem::new(policy, states, surrogate, algorithm.fisher_fraction);
-                let forward = begin.elapsed().as_secs_f64();
-                let mut update = update(&problem, algorithm, kl_step, solver);
-                update.seconds.gradient += forward;
-                update
-            },
+            || update_sampled(policy, states, surrogate, algorithm, kl_step, solver),
             || (!samples_ahead).then(|| fit(baseline, &batch.reducer, visited, &estimate.targets, &mut order)),
         );
         let mut updated = updating.elapsed().as_secs_f64();

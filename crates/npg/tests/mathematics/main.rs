@@ -24,6 +24,7 @@ mod oracle;
 mod budget;
 mod cases;
 mod divergence;
+mod embedded;
 mod fisher;
 mod gradient;
 mod invariance;

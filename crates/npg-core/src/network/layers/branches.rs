@@ -43,13 +43,12 @@ impl Branches {
         Self { branches: networks.into_iter().map(branch).collect() }
     }
 
-    #[cfg(test)]
     pub(in super::super) fn branches(&self) -> &[Branch] {
         &self.branches
     }
 
     /// The branches that have a network, with it.
-    fn networks(&self) -> impl Iterator<Item = (&Branch, &Network)> {
+    pub(in super::super) fn networks(&self) -> impl Iterator<Item = (&Branch, &Network)> {
         self.branches.iter().filter_map(|branch| Some((branch, branch.network.as_ref()?)))
     }
 }

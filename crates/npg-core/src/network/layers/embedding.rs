@@ -5,18 +5,28 @@
 use super::super::kernels::Matrix;
 use super::{Back, Initial, Layer, Purpose, Seen};
 use crate::random::Stream;
+use std::sync::Arc;
 
 /// A table with a row of `width` numbers for each of `count` values.
 #[derive(Clone, Debug, PartialEq)]
 pub(in super::super) struct Embedding {
     pub count: usize,
     pub width: usize,
+    /// The values that have rows, in ascending order, if they are not all.
+    pub present: Option<Arc<[usize]>>,
 }
 
 impl Embedding {
-    /// The index in row `row` of the inputs. One beyond the table, which only a damaged file can have, is moved into it.
+    fn rows(&self) -> usize {
+        self.present.as_ref().map_or(self.count, |present| present.len())
+    }
+
+    /// The row of the table for row `row` of the inputs. An index beyond the table, which only a damaged file can have, is moved
+    /// into it.
     fn index(&self, input: &Matrix, row: usize) -> usize {
-        (input.row(row)[0] as usize).min(self.count - 1)
+        let value = input.row(row)[0] as usize;
+        let found = self.present.as_ref().map_or(value, |present| present.partition_point(|own| *own < value));
+        found.min(self.rows() - 1)
     }
 
     /// Copies the rows of `table` that are chosen by `input`.
@@ -39,7 +49,7 @@ impl Layer for Embedding {
     }
 
     fn parameters(&self) -> usize {
-        self.count * self.width
+        self.rows() * self.width
     }
 
     /// Standard normal numbers, of the size of normalized observations.
