@@ -291,3 +291,57 @@ class Swings(gymnasium.Env[Any, Any]):
         self.x, self.v = self._moved(np.clip(action, -2.0, 2.0), self.DT)
         self.steps += 1
         return self._look(), self._energy() - before, False, self.steps == self.LONGEST, {}
+
+
+class Ferry(gymnasium.Env[Any, Any]):
+    """A ferry, somewhere in a square, is steered to its middle: each of 50 steps moves it by at most 0.1 in each direction, and
+    costs the square of the distance and a toll. The toll is drawn for each episode, N(0, 2^2), and nothing can change it. It
+    has the key `toll`, and the place `position`. `info["pay"]` is the reward without it.
+    """
+
+    def __init__(self) -> None:
+        self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+        parts = {"position": spaces.Box(-2.0, 2.0, (2,), np.float32), "toll": spaces.Box(-20.0, 20.0, (1,), np.float32)}
+        self.observation_space = spaces.Dict(parts)
+
+    def _look(self) -> Any:
+        return {"position": self.place.astype(np.float32), "toll": np.array([self.toll], np.float32)}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.place, self.steps = self.np_random.uniform(-1.0, 1.0, 2), 0
+        self.toll = float(np.clip(2.0 * self.np_random.normal(), -20.0, 20.0))
+        return self._look(), {}
+
+    def step(self, action: Any) -> Step:
+        self.place = np.clip(self.place + 0.1 * np.asarray(action, np.float64), -2.0, 2.0)
+        self.steps += 1
+        pay = -float(self.place @ self.place)
+        return self._look(), pay - self.toll, False, self.steps == 50, {"pay": pay}
+
+
+class City(gymnasium.Env[Any, Any]):
+    """A city of 1,000,000 places, of which the 64 of an 8 x 8 quarter are ever seen; their numbers tell nothing about where they
+    are. From anywhere, a step to a neighbor costs 0.05, and the corner pays 1 and ends the episode, which has at most 50 steps.
+    The best mean return is 0.694: 7.11 steps on average, of which the last one costs nothing.
+    """
+
+    PLACES, SIDE = 1_000_000, 8
+
+    def __init__(self) -> None:
+        self.action_space, self.observation_space = spaces.Discrete(4), spaces.Discrete(self.PLACES)
+        self.names = np.random.default_rng(0).choice(self.PLACES, (self.SIDE, self.SIDE), replace=False)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.at, self.steps = self.np_random.integers(0, self.SIDE, 2), 0
+        if not self.at.any():
+            self.at[0] = 1
+        return self.names[*self.at], {}
+
+    def step(self, action: Any) -> Step:
+        direction = ((1, 0), (-1, 0), (0, 1), (0, -1))[action]
+        self.at = np.clip(self.at + np.array(direction), 0, self.SIDE - 1)
+        self.steps += 1
+        has_arrived = not self.at.any()
+        return self.names[*self.at], 1.0 if has_arrived else -0.05, has_arrived, self.steps == 50 and not has_arrived, {}

@@ -11,12 +11,13 @@ import os
 import pathlib
 import statistics
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
 import gymnasium
 import numpy as np
-from action_tasks import Counted, CountedVector, Courier, Needles, Platform, Swings, TicTacToe
+from action_tasks import City, Counted, CountedVector, Courier, Ferry, Needles, Platform, Swings, TicTacToe
 
 import npg
 import npg.envs  # registers npg/Taxi-v4
@@ -203,6 +204,32 @@ def swings(variant: str, seed: int, _: pathlib.Path) -> Row:
     return {**shares, **row}
 
 
+def ferry(variant: str, seed: int, _: pathlib.Path) -> Row:
+    keys = {
+        "only the baseline": {"policy.keys": ["position"]},
+        "neither": {"policy.keys": ["position"], "value.keys": ["position"]},
+        "both": {},
+    }
+    how: dict[str, Any] = {"n_envs": 16, "n_steps": 64, "threads": 1}
+    steps = 60_000
+    agent = npg.NPG("MultiInputPolicy", Ferry, seed=seed, settings=keys[variant], **how).learn(steps)
+    # What an iteration pays for a step on average, without the toll.
+    paid = {m["steps"]: m["env/pay"] for m in agent.history}
+    first = next((taken for taken, pay in paid.items() if pay >= -0.1), math.nan)
+    marks = [next(pay for taken, pay in paid.items() if taken >= steps * k / 4) for k in (1, 2, 3, 4)]
+    return {"steps to -0.1": first, "pay by quarters": marks}
+
+
+def city(_: str, seed: int, __: pathlib.Path) -> Row:
+    how: dict[str, Any] = {"n_envs": 16, "n_steps": 64, "threads": 1}
+    begin = time.perf_counter()
+    agent = npg.NPG("MlpPolicy", City, seed=seed, **how).learn(40_000)
+    seconds = (time.perf_counter() - begin) / len(agent.history)
+    mean, _ = npg.evaluate_policy(agent, City, 200, seed=10_000 + seed)
+    row = {"return": mean, "parameters": len(agent.policy.theta), "seconds for an iteration": seconds}
+    return {**row, "training return by quarters": curve(agent, 40_000)}
+
+
 def evaluated(variant: str, seed: int, root: pathlib.Path) -> Row | None:
     """The final evaluation of a run of the part `mujoco`, 20 deterministic episodes, if it is done."""
     path = root.joinpath(*variant.split(), f"seed-{seed}/eval.csv")
@@ -249,6 +276,12 @@ PARTS: dict[str, tuple[str, list[str], Callable[[str, int, pathlib.Path], Row]]]
         list(HEADS),
         swings,
     ),
+    "ferry": (
+        "who knows a toll that nothing can change; steps until what an iteration pays without it reaches -0.1, of 60,000",
+        ["only the baseline", "neither", "both"],
+        ferry,
+    ),
+    "city": ("64 places of 1,000,000, whose numbers tell nothing, 40,000 steps; the best return is 0.694", ["embedding"], city),
     "mujoco": (
         "the presets, 1,000,000 steps (the bounds are -1 and 1, so clip and rescale are the same)",
         [f"{task} {head}" for task in MUJOCO for head in ("gaussian", "beta", "squashed")],

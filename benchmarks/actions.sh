@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Masks, actions of several parts, and heads for bounded actions: what is learned with them, five seeds each.
+# Masks, actions and observations of several parts, and heads for bounded actions: what is learned, five seeds each.
 #
 #     benchmarks/actions.sh [PART...] [--seeds A..B] [--jobs N] [--out DIR] [--only-table]
 #
@@ -12,6 +12,8 @@
 #     tuple         a Tuple of a velocity and a gripper
 #     pendulum      Pendulum-v1 with each head
 #     swings        the best actions lie at the bounds: each head
+#     ferry         an observation that only the baseline reads, that neither reads, and that both read
+#     city          an index with 1,000,000 values as the observation
 #     mujoco        HalfCheetah-v5, Hopper-v5 and Walker2d-v5 with each head, 45 runs of 1,000,000 steps; hours
 #
 # Prints a table for each part: mean, least and most of the seeds; the mean training return after each quarter of the steps; and
