@@ -195,7 +195,7 @@ class _Part:
     def checked(self, observation: Any, count: int | None, whose: str) -> Rows:
         """The environment's numbers after the check, shape (count or 1, width)."""
         if self.is_missing(observation):
-            return np.zeros((1 if count is None else count, self.width), self.dtype) + self._first
+            return np.broadcast_to(self._first, (1 if count is None else count, self.width))
         given = self.find(observation, f"{whose}observation")
         is_usual = type(given) is np.ndarray and given.dtype.kind in "fiub"
         found = given if is_usual else array(given, f"{whose}observation{self.name}")

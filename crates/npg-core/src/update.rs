@@ -103,8 +103,8 @@ pub fn update(problem: &impl Problem, algorithm: &Algorithm, kl_step: f64, state
     update
 }
 
-/// [`update`] of a policy from a batch that was sampled with it. If the policy has embeddings of indices of which the batch has
-/// few, only their rows take part (`network/compact.rs`).
+/// [`update`] of a policy from a batch that was sampled with it. Rows of embeddings that the batch does not read stay as they
+/// are, and so does the direction that the solver keeps of them (`network/compact.rs`).
 pub fn update_sampled(
     policy: &Policy,
     states: States<'_>,
@@ -133,7 +133,9 @@ pub fn update_sampled(
     };
     let is_read = algorithm.momentum > 0.0 || algorithm.cg_warm_start;
     let direction = own.last_direction.filter(|_| is_read);
-    state.last_direction = direction.map(|x| whole(&x, vec![0.0; policy.theta.len()]));
+    let elsewhere = state.last_direction.take();
+    let elsewhere = || elsewhere.unwrap_or_else(|| vec![0.0; policy.theta.len()]);
+    state.last_direction = direction.map(|x| whole(&x, elsewhere()));
     update.theta = whole(&update.theta, policy.theta.clone());
     update
 }

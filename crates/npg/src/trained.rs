@@ -112,4 +112,23 @@ mod tests {
         assert_told(&other, "its policy has 2 outputs for an action, but actions of this environment need 3");
         assert!(matches!(load(&path), Err(Error::UnknownEnvironment { .. })));
     }
+
+    /// Before there were embeddings, every index was a one-hot vector.
+    #[test]
+    fn a_file_that_knows_no_embeddings_has_one_hot_vectors() {
+        let options: toml::Table = "states = 1200".parse().unwrap();
+        let source = || crate::env::registry::make("Garnet-v0", &options).unwrap();
+        let mut config = Config { env: options.clone(), ..Config::default() };
+        (config.policy.embedding, config.value.embedding, config.value.hidden) = (0, 0, vec![4]);
+        config.policy.hidden = vec![4];
+        let trainer = Trainer::new(config, source()).unwrap();
+        let mut archive = trainer.save();
+        let text: String = archive.field("config").unwrap();
+        let older: Vec<&str> = text.lines().filter(|line| !line.starts_with("embedding")).collect();
+        assert_eq!(text.lines().count() - older.len(), 2);
+        archive.header["config"] = older.join("\n").into();
+        let (restored, _) = Trainer::restore(&archive, source()).unwrap();
+        assert_eq!(restored.policy(), trainer.policy());
+        assert_eq!(restored.policy().inputs(), 1200);
+    }
 }

@@ -51,7 +51,7 @@ fn use_all(archive: &Archive) -> Result<(), String> {
 
 #[test]
 fn what_was_saved_can_be_used() {
-    for id in ["CartPole-v1", "Pendulum-v1"] {
+    for id in ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1"] {
         use_all(&checkpoint(id)).unwrap();
     }
 }
@@ -97,6 +97,7 @@ fn configurations() {
     let begun = std::time::Instant::now();
     for (from, to) in [
         ("hidden = [4, 4]", "hidden = [16384, 16384, 16384, 16384, 16384, 16384]"),
+        ("encoder = []", "encoder = [16384, 16384, 16384, 16384, 16384, 16384]"),
         ("n_envs = 2", "n_envs = 65536"),
         ("network = \"mlp\"", "network = \"rbf\""),
         ("network = \"mlp\"", "network = \"linear\""),
@@ -118,7 +119,7 @@ fn configurations() {
 
 #[test]
 fn tensors() {
-    for id in ["Pendulum-v1", "CartPole-v1"] {
+    for id in ["Pendulum-v1", "CartPole-v1", "FrozenLake-v1"] {
         let whole = checkpoint(id);
         let names: Vec<String> = whole.names().map(Into::into).collect();
         for name in &names {
@@ -166,5 +167,18 @@ fn tensors() {
                 assert!(result.is_err() || name == "rollout/recent", "{name} as {other:?}");
             }
         }
+    }
+}
+
+/// An index that is saved as a number must be one of its space.
+#[test]
+fn saved_indices() {
+    let whole = checkpoint("FrozenLake-v1");
+    for index in [0.0, 15.0, 16.0, 99.0, -1.0, 0.5] {
+        let mut archive = whole.clone();
+        archive.insert_f64("environments/observations", &[2], &[index, 3.0]);
+        archive.insert_u64("environments/observations/lengths", &[2], &[1, 1]);
+        let result = use_all(&archive);
+        assert_eq!(result.is_ok(), [0.0, 15.0].contains(&index), "{index}: {result:?}");
     }
 }

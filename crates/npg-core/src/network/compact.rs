@@ -1,5 +1,6 @@
 //! A network with only those rows of its embeddings that a batch reads. All other rows have no part in the batch: their gradient
-//! is 0, and so are their rows and columns of F. What is computed without them is exact, and costs nothing for them.
+//! is 0, and so are their rows and columns of F. What is computed without them is exact, and costs nothing for them. They stay as
+//! they are in an update and in a fit, whatever momentum they have.
 
 use super::Network;
 use super::layers::{AnyLayer, Branches, Embedding};
@@ -55,12 +56,11 @@ impl Network {
     }
 
     /// This network with only those rows of its embeddings that have a value in `present`: for each of
-    /// [`Network::embedded_inputs`] the values that occur, in ascending order. `None` if at least half of the parameters would
-    /// be kept.
+    /// [`Network::embedded_inputs`] the values that occur, in ascending order. `None` if these are all rows.
     pub fn compacted(&self, present: Vec<Vec<usize>>) -> Option<(Network, Kept)> {
         let mut kept = Kept { ranges: Vec::new() };
         let network = self.shrunk(0, &mut present.into_iter(), &mut kept);
-        (2 * kept.len() < self.parameters).then_some((network, kept))
+        (kept.len() < self.parameters).then_some((network, kept))
     }
 
     /// The parameters of this network begin at `first`.

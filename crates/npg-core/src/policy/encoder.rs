@@ -18,7 +18,7 @@ pub(super) const MOST: usize = 1 << 24;
 pub struct Reading<'a> {
     /// The names of the parts of a dict, or the indices of those of a tuple; empty for all of them.
     pub keys: &'a [String],
-    /// The width of the embedding of an index with more than [`MANY`] values; 0 for one-hot vectors.
+    /// The width of the embedding of an index with more than 1,000 values; 0 for one-hot vectors.
     pub embedding: usize,
     /// The magnitude at which normalized reals are clipped; `None` if they are not normalized.
     pub clip: Option<f64>,
@@ -110,28 +110,38 @@ impl Encoder {
         Self { space: space.clone(), normalizer, parts, embedding: reading.embedding }
     }
 
-    /// What is wrong with the keys of a reading, if anything is.
-    pub fn fault(space: &Space, reading: Reading<'_>) -> Option<String> {
+    /// What is wrong with a reading, if anything is: the name of the setting (`keys` or `embedding`), and the message.
+    pub fn fault(space: &Space, reading: Reading<'_>) -> Option<(&'static str, String)> {
         let names: Vec<String> = (0..space.parts().count()).map(|index| key(space, index)).collect();
         if let Some(unknown) = reading.keys.iter().find(|key| !names.contains(key)) {
-            return Some(match &names[..] {
+            let message = match &names[..] {
                 [] => format!("names {unknown:?}, but observations are {space:#}, which has no parts"),
                 names => format!("names {unknown:?}, but the parts of observations are {}", names.join(", ")),
-            });
+            };
+            return Some(("keys", message));
         }
         let encoder = Self::new(space, reading);
-        let is_too_large = |part: &Part| if let Code::Index { count } = part.code { count > MOST } else { false };
-        if encoder.parts.iter().any(is_too_large) {
-            return Some(format!("an index of observations has more than {MOST} values; cut it into several"));
+        if let Some((_, count)) = encoder.indices().find(|(_, count)| *count > MOST) {
+            let message =
+                format!("cannot be of {count} values: at most {MOST} can be embedded; cut the index into several");
+            return Some(("embedding", message));
         }
-        (encoder.inputs() == 0 && !reading.keys.is_empty())
-            .then(|| "leaves nothing to read: these parts have no numbers".into())
+        let is_nothing = encoder.inputs() == 0 && !reading.keys.is_empty();
+        is_nothing.then(|| ("keys", "leaves nothing to read: these parts have no numbers".into()))
+    }
+
+    /// The inputs that are indices: which input, and the number of values.
+    pub fn indices(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.parts.iter().filter_map(|part| match part.code {
+            Code::Index { count } => Some((part.inputs.start, count)),
+            _ => None,
+        })
     }
 
     /// Whether another encoder does the same, apart from statistics.
     pub fn is_alike(&self, other: &Encoder) -> bool {
-        let is_normalized = |encoder: &Encoder| encoder.normalizer.is_some();
-        self.parts == other.parts && is_normalized(self) == is_normalized(other)
+        let clip = |encoder: &Encoder| encoder.normalizer.as_ref().map(Normalizer::clip);
+        self.parts == other.parts && clip(self) == clip(other)
     }
 
     /// The inputs as a network sees them. Each part of the observation gets an MLP of these widths, if there are any.
@@ -288,11 +298,11 @@ mod tests {
         assert_eq!(inputs, [0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, -1.0], "in the order of the space");
         let fault = |keys: &[&str]| {
             let keys: Vec<String> = keys.iter().map(|key| (*key).into()).collect();
-            Encoder::fault(&mixed(), Reading { keys: &keys, ..reading() })
+            Encoder::fault(&mixed(), Reading { keys: &keys, ..reading() }).map(|(_, message)| message)
         };
         assert_eq!(fault(&["a", "d"]), None);
         assert_eq!(fault(&["a", "x"]).unwrap(), "names \"x\", but the parts of observations are a, b, c, d");
-        let alone = Encoder::fault(&Space::Discrete(3), Reading { keys: &keys, ..reading() }).unwrap();
+        let (_, alone) = Encoder::fault(&Space::Discrete(3), Reading { keys: &keys, ..reading() }).unwrap();
         assert_eq!(alone, "names \"d\", but observations are Discrete(3), which has no parts");
     }
 
@@ -311,8 +321,9 @@ mod tests {
         let parts = vec![vec![InputKind::Numbers(3)], vec![InputKind::Numbers(2), index]];
         assert_eq!(encoder.entrance(&[]), Entrance::Parts { parts, widths: vec![] });
         assert_eq!(Encoder::new(&space, reading()).inputs(), 1_000_005);
-        let huge = Encoder::fault(&Space::Discrete(MOST + 1), Reading { embedding: 4, ..reading() });
-        assert!(huge.unwrap().contains("more than 16777216 values"));
+        let (key, huge) = Encoder::fault(&Space::Discrete(MOST + 1), Reading { embedding: 4, ..reading() }).unwrap();
+        assert_eq!(key, "embedding");
+        assert!(huge.starts_with("cannot be of 16777217 values: at most 16777216"), "{huge}");
     }
 
     /// Reals, an index, bits, two indices, and reals again.

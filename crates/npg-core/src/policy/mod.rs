@@ -61,9 +61,10 @@ impl From<ActivationName> for Activation {
 }
 
 impl Policy {
-    /// What a policy of this configuration reads of an observation. Fixed features need one-hot vectors.
+    /// What a policy of this configuration reads of an observation. Fixed features need one-hot vectors, and a linear policy
+    /// would not be linear with an embedding.
     pub fn reading(config: &settings::Policy, clip: Option<f64>) -> Reading<'_> {
-        let embedding = if config.network == NetworkKind::Rbf { 0 } else { config.embedding };
+        let embedding = if config.network == NetworkKind::Mlp { config.embedding } else { 0 };
         Reading { keys: &config.keys, embedding, clip }
     }
 
@@ -71,8 +72,8 @@ impl Policy {
     pub fn mistakes(config: &settings::Policy, spec: &Spec) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
         let mut mistake = |key: &str, message| mistakes.push(Mistake { key: key.into(), message });
-        if let Some(fault) = Encoder::fault(&spec.observation, Self::reading(config, None)) {
-            mistake("policy.keys", fault);
+        if let Some((key, fault)) = Encoder::fault(&spec.observation, Self::reading(config, None)) {
+            mistake(&format!("policy.{key}"), fault);
         }
         let bounds = action_map::bounds(&spec.action);
         let id = &spec.id;
@@ -156,7 +157,7 @@ impl Policy {
             (observed(self) != observed(other), "reads other observations"),
             (
                 !self.encoder.is_alike(&other.encoder),
-                "encodes observations otherwise (normalize.observations, policy.keys, policy.embedding)",
+                "encodes observations otherwise (normalize.observations, normalize.clip, policy.keys, policy.embedding)",
             ),
             (self.distribution != other.distribution, "has another distribution (policy.head)"),
             (

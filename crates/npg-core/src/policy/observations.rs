@@ -5,7 +5,7 @@
 //! computed from them when they are needed, one tile at a time. They have the same bits as inputs that are stored.
 
 use super::Policy;
-use super::encoder::{Code, Encoder, hot};
+use super::encoder::{Code, Encoder, Part, hot};
 use super::numbers::Numbers;
 use crate::network::kernels::Matrix;
 use crate::network::{Kept, Network, Packed, Scratch, Tile};
@@ -50,18 +50,23 @@ impl Inputs<'_> {
         }
     }
 
-    /// The network without the rows of embeddings that these inputs do not read, here and in other processes. `None` if little
-    /// would be left out.
+    /// The input `input` of row `row`, which is an index.
+    fn index(&self, row: usize, input: usize) -> usize {
+        match self {
+            Inputs::Ready(matrix) => matrix.row(row)[input] as usize,
+            Inputs::Kept(observations) => observations.index(row, input),
+        }
+    }
+
+    /// The network without the rows of embeddings that these inputs do not read, here and in other processes. `None` if they
+    /// read all.
     pub fn compacted(&self, network: &Network, reducer: &Reducer) -> Option<(Network, Kept)> {
         let columns = network.embedded_inputs();
         if columns.is_empty() {
             return None;
         }
-        let (mut row_inputs, mut values) = (vec![0.0; network.inputs()], vec![Vec::new(); columns.len()]);
-        for row in 0..self.rows() {
-            self.write(row, &mut row_inputs);
-            values.iter_mut().zip(&columns).for_each(|(values, column)| values.push(row_inputs[*column] as usize));
-        }
+        let of_column = |column: usize| (0..self.rows()).map(|row| self.index(row, column)).collect();
+        let values: Vec<Vec<usize>> = columns.into_iter().map(of_column).collect();
         let distinct = |mut values: Vec<usize>| {
             values.sort_unstable();
             values.dedup();
@@ -236,6 +241,12 @@ impl Observations {
             let part = &mut numbers[begin..begin + at.len()];
             block.singles(at, part);
         }
+    }
+
+    fn index(&self, row: usize, input: usize) -> usize {
+        let is_read = |part: &&Part| part.inputs.start == input && matches!(part.code, Code::Index { .. });
+        let part = self.encoder.parts().iter().find(is_read).expect("the input is an index");
+        self.number(row, part.numbers.start) as usize
     }
 
     fn number(&self, row: usize, column: usize) -> f64 {

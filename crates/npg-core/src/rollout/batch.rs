@@ -179,7 +179,8 @@ impl Batch {
 
     /// A batch of `rows` rows to be filled, in the room of `spare` if there is any.
     pub(super) fn zeros(policy: &Policy, rows: usize, spare: Option<Observations>) -> Self {
-        let wide = (policy.inputs() > WIDE).then(|| Observations::room(policy, rows, spare));
+        let is_wide = policy.inputs() > WIDE || policy.encoder.space.len() > WIDE;
+        let wide = is_wide.then(|| Observations::room(policy, rows, spare));
         let ready = if wide.is_none() { rows } else { 0 };
         let normalized = if policy.encoder.normalizer.is_some() { ready } else { 0 };
         Self {

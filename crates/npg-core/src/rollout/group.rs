@@ -141,6 +141,9 @@ impl Group {
                 let (saved, width) = (snapshot.observation.len(), self.episodes.space().encoded_len());
                 return Err(Error::Run(format!("{saved} numbers of observation were saved, not {width}")));
             };
+            if let Err(message) = self.episodes.space().check_observation(&observation) {
+                return Err(Error::Run(format!("a saved {message}")));
+            }
             self.episodes.load(env, &observation, &snapshot.state)?;
         }
         Ok(())

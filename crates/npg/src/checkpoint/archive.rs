@@ -27,7 +27,7 @@ const FOREIGN: FileFault = FileFault::Foreign { expected: "a checkpoint of npg" 
 /// `FORMAT` appears within this many bytes of the start of a file.
 const MARK_WITHIN: usize = 64;
 /// Larger files are refused without being read. A million parameters with Adam moments take 24 MB.
-const MAX_BYTES: u64 = 8 << 30;
+const MAX_BYTES: u64 = 32 << 30;
 /// A longer header is refused. This is safetensors' own limit.
 const MAX_HEADER: u64 = 100_000_000;
 /// The text before the eight digits of the checksum. Quotes inside JSON strings are escaped, so nothing else in the JSON can
@@ -112,8 +112,12 @@ impl Archive {
         }
         start.extend_to(8 + header).map_err(io)?;
         let promised = promised_length(&start.bytes).map_err(fault)?;
-        if promised != length || length > MAX_BYTES {
+        if promised != length {
             let message = format!("it has {length} bytes, but its header says {promised}");
+            return Err(fault(FileFault::Damaged(message)));
+        }
+        if length > MAX_BYTES {
+            let message = format!("it has {length} bytes, and at most {MAX_BYTES} are read");
             return Err(fault(FileFault::Damaged(message)));
         }
         start.extend_to(length).map_err(io)?;

@@ -161,21 +161,22 @@ policy: Policy, "The policy's network and distribution." {
     network: Kind::Name(NetworkKind::NAMES),
         "The policy's network.",
         "mlp: fully connected layers. linear: one layer from observations to outputs. rbf: y = sin(P s / bandwidth + \
-        phase) with fixed random P and phase, then one trained layer; with it, npg solves the MuJoCo tasks \
-        (Rajeswaran 2017).";
+        phase) with fixed random P and phase, then one trained layer; Rajeswaran 2017 trained MuJoCo tasks with such \
+        features and the natural gradient.";
     keys: Kind::Names,
         "Parts of a Dict or Tuple observation that the policy reads, by key or index; [] for all.",
         "With value.keys, the baseline can read more than the policy: the state of a simulator, or anything else that is known \
         in training only (an asymmetric actor-critic, Pinto 2018). The policy's parameters and statistics in a checkpoint are \
-        those of these parts alone, and it acts without the others.";
+        those of these parts alone, and its actions do not depend on the others.";
     encoder: Kind::Widths,
         "Widths of an MLP that each part of a Dict or Tuple observation has for itself.",
         "The outputs of the parts are joined, and policy.hidden reads them. [] joins the parts as they are, which is enough if \
         they are vectors of like size. Needs network = \"mlp\".";
     embedding: Kind::Integer(0, Kind::MAX_WIDTH as i64),
-        "Width of the vector learned for each of an index's values, if over 1,000; 0 for one-hot vectors.",
+        "Width of the embedding of a discrete observation with more than 1,000 values; 0 for one-hot.",
         "A one-hot vector of a million values would take four megabytes in each state. An embedding is a row of a table of \
-        parameters. Not read with network = \"rbf\", whose features need one-hot vectors.";
+        parameters. A multi-discrete observation has one for each component. Not read with network = \"linear\" and \
+        \"rbf\", which need one-hot vectors.";
     hidden: Kind::Widths,
         "Widths of the hidden layers of an MLP.",
         "[64, 64] is enough for classic control and most robots. Use [256, 256] for many joints. Read only with \
@@ -237,12 +238,13 @@ value: Value, "The state-value baseline, fitted to the same batch at the same ti
         square and three powers of time (Duan 2016); it needs no tuning and is often good enough for robots. none: zero.";
     keys: Kind::Names,
         "Parts of a Dict or Tuple observation that the baseline reads, by key or index; [] for all.",
-        "The baseline helps in training only, so it may read what the policy cannot: see policy.keys.";
+        "The baseline helps in training only, so it may read what the policy cannot: see policy.keys. Name all parts that it reads, \
+        also those that the policy reads.";
     encoder: Kind::Widths,
         "Widths of an MLP that each part of a Dict or Tuple observation has for itself.",
         "The same as policy.encoder. Needs an MLP kind.";
     embedding: Kind::Integer(0, Kind::MAX_WIDTH as i64),
-        "Width of the vector learned for each of an index's values, if over 1,000; 0 for one-hot vectors.",
+        "Width of the embedding of a discrete observation with more than 1,000 values; 0 for one-hot.",
         "The same as policy.embedding. Read by the MLP kinds.";
     hidden: Kind::Widths,
         "Widths of the hidden layers.",

@@ -92,7 +92,7 @@ fn needs(config: &Config, spec: &Spec) -> Vec<Need> {
             remedy: "use smaller observations, or fewer environments",
         },
     ];
-    needs.extend(of_solver(&config.algorithm, rows, parameters));
+    needs.extend(of_solver(&config.algorithm, rows, parameters - unread(&encoder, rows)));
     let critic = Encoder::new(&spec.observation, Baseline::reading(&config.value, None));
     needs.extend(of_baseline(&config.value, &critic));
     needs
@@ -154,7 +154,7 @@ fn of_baseline(value: &config::Value, encoder: &Encoder) -> Option<Need> {
 /// A lower bound on the bytes of an observation in a batch. In wide observations, a number may take only one byte.
 fn bytes_of_row(spec: &Spec, encoder: &Encoder) -> u128 {
     let inputs = encoder.inputs();
-    if inputs > WIDE { spec.observation.len() as u128 } else { 4 * inputs as u128 }
+    if inputs > WIDE || spec.observation.len() > WIDE { spec.observation.len() as u128 } else { 4 * inputs as u128 }
 }
 
 /// The number of the policy's parameters, without those of state-dependent exploration.
@@ -169,8 +169,18 @@ fn policy_parameters(config: &Config, spec: &Spec, encoder: &Encoder) -> u128 {
     }
 }
 
+/// The parameters in rows of embeddings that a batch of `rows` states cannot read. No solver sees them.
+fn unread(encoder: &Encoder, rows: u128) -> u128 {
+    let Entrance::Parts { parts, .. } = encoder.entrance(&[]) else { return 0 };
+    let of_kind = |kind: InputKind| match kind {
+        InputKind::Numbers(_) => 0,
+        InputKind::Index { count, width } => (count as u128).saturating_sub(rows) * width as u128,
+    };
+    parts.into_iter().flatten().map(of_kind).sum()
+}
+
 /// The number of parameters of embeddings and of the MLPs of parts, and how many numbers come out of them.
-fn first_layers(encoder: &Encoder, widths: &[usize]) -> (u128, u128) {
+pub(super) fn first_layers(encoder: &Encoder, widths: &[usize]) -> (u128, u128) {
     let Entrance::Parts { parts, widths } = encoder.entrance(widths) else { return (0, encoder.inputs() as u128) };
     let (mut parameters, mut outputs) = (0, 0);
     for part in parts {

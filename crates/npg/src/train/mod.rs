@@ -203,10 +203,8 @@ impl Trainer {
         mistakes.extend(spec.mistakes());
         mistakes.extend(Policy::mistakes(&config.policy, &spec));
         let reading = Baseline::reading(&config.value, None);
-        mistakes.extend(
-            Encoder::fault(&spec.observation, reading)
-                .map(|fault| Mistake { key: "value.keys".into(), message: fault }),
-        );
+        let fault = Encoder::fault(&spec.observation, reading);
+        mistakes.extend(fault.map(|(key, message)| Mistake { key: format!("value.{key}"), message }));
         if !mistakes.is_empty() {
             return Err(Error::Config(mistakes));
         }

@@ -5,7 +5,7 @@
 
 use super::report::{ReportState, ReturnEstimate};
 use super::rewards::Rewards;
-use super::{Trainer, WINDOW};
+use super::{Trainer, WINDOW, memory};
 use crate::checkpoint::Archive;
 use crate::config::{Config, NetworkKind, ValueKind};
 use crate::env::{EnvSource, Spec};
@@ -82,8 +82,8 @@ impl Trainer {
     pub fn restore(archive: &Archive, source: Box<dyn EnvSource>) -> Result<(Self, bool), RestoreError> {
         let config = config(archive)?;
         check_environment(archive, &source.spec())?;
-        check_policy_size(archive, &config)?;
-        check_state_size(archive, &config)?;
+        check_policy_size(archive, &config, &source.spec())?;
+        check_state_size(archive, &config, &source.spec())?;
         let mut trainer = Trainer::restore_learned(archive, source, restarts(archive)?)?;
         let snapshots = load_snapshots(trainer.config.rollout.n_envs, archive)?;
         let refused = |error| FileFault::Damaged(format!("the state of its environments: {error}"));
@@ -97,7 +97,7 @@ impl Trainer {
     /// # Errors
     /// Those of [`Trainer::restore`].
     pub fn restore_elsewhere(archive: &Archive, source: Box<dyn EnvSource>) -> Result<Self, RestoreError> {
-        check_policy_size(archive, &config(archive)?)?;
+        check_policy_size(archive, &config(archive)?, &source.spec())?;
         Self::restore_learned(archive, source, restarts(archive)? + 1)
     }
 
@@ -129,8 +129,8 @@ impl Trainer {
     pub fn check_saved(&self, archive: &Archive) -> Result<(), FileFault> {
         let config = config(archive)?;
         check_environment(archive, &self.spec)?;
-        check_policy_size(archive, &config)?;
-        check_state_size(archive, &config)?;
+        check_policy_size(archive, &config, &self.spec)?;
+        check_state_size(archive, &config, &self.spec)?;
         Learned::load(archive, &config, self.learners())?;
         load_snapshots(config.rollout.n_envs, archive)?;
         restarts(archive)?;
@@ -236,7 +236,18 @@ fn count(what: &str, count: u64) -> Result<u64, FileFault> {
 /// The resolved configuration in a checkpoint.
 pub fn config(archive: &Archive) -> Result<Config, FileFault> {
     let text: String = archive.field("config")?;
-    Config::from_toml("checkpoint", &text).map_err(|error| FileFault::Damaged(format!("its configuration: {error}")))
+    let damaged = |error: &dyn std::fmt::Display| FileFault::Damaged(format!("its configuration: {error}"));
+    let mut config = Config::from_toml("checkpoint", &text).map_err(|error| damaged(&error))?;
+    // Older files do not have this key: all indices were one-hot vectors.
+    let table: toml::Table = text.parse().map_err(|error| damaged(&error))?;
+    let has_embedding = |name: &str| table.get(name).is_some_and(|table| table.get("embedding").is_some());
+    if !has_embedding("policy") {
+        config.policy.embedding = 0;
+    }
+    if !has_embedding("value") {
+        config.value.embedding = 0;
+    }
+    Ok(config)
 }
 
 fn check_environment(archive: &Archive, spec: &Spec) -> Result<(), FileFault> {
@@ -285,18 +296,26 @@ fn shortened(line: &str) -> String {
 }
 
 /// A configuration may describe networks that no memory can hold. Before anything is made from it, the file must therefore be
-/// shown to have at least the weights between the hidden layers.
-fn check_policy_size(archive: &Archive, config: &Config) -> Result<(), FileFault> {
-    match config.policy.network {
-        NetworkKind::Mlp => check_size(archive, "policy/theta", &config.policy.hidden),
+/// shown to have at least the weights between the hidden layers, and those that come before them.
+fn check_policy_size(archive: &Archive, config: &Config, spec: &Spec) -> Result<(), FileFault> {
+    let Config { policy, .. } = config;
+    match policy.network {
+        NetworkKind::Mlp => {
+            let encoder = Encoder::new(&spec.observation, Policy::reading(policy, None));
+            let (first, _) = memory::first_layers(&encoder, &policy.encoder);
+            check_size(archive, "policy/theta", first, &policy.hidden)
+        }
         NetworkKind::Linear | NetworkKind::Rbf => Ok(()),
     }
 }
 
 /// Like [`check_policy_size`], for the rest of a trainer.
-fn check_state_size(archive: &Archive, config: &Config) -> Result<(), FileFault> {
-    if let ValueKind::MlpAdam | ValueKind::MlpGaussNewton = config.value.kind {
-        check_size(archive, "value/theta", &config.value.hidden)?;
+fn check_state_size(archive: &Archive, config: &Config, spec: &Spec) -> Result<(), FileFault> {
+    let Config { value, .. } = config;
+    if let ValueKind::MlpAdam | ValueKind::MlpGaussNewton = value.kind {
+        let encoder = Encoder::new(&spec.observation, Baseline::reading(value, None));
+        let (first, _) = memory::first_layers(&encoder, &value.encoder);
+        check_size(archive, "value/theta", first, &value.hidden)?;
     }
     let environments = archive.shape("environments/counts")?.first();
     if environments != Some(&config.rollout.n_envs) {
@@ -307,9 +326,9 @@ fn check_state_size(archive: &Archive, config: &Config) -> Result<(), FileFault>
     Ok(())
 }
 
-fn check_size(archive: &Archive, tensor: &str, hidden: &[usize]) -> Result<(), FileFault> {
-    let least: usize = hidden.windows(2).map(|pair| pair[0] * pair[1]).sum(); // widths and depth have limits
-    let held = archive.shape(tensor)?.iter().product();
+fn check_size(archive: &Archive, tensor: &str, first: u128, hidden: &[usize]) -> Result<(), FileFault> {
+    let least = first + hidden.windows(2).map(|pair| pair[0] as u128 * pair[1] as u128).sum::<u128>();
+    let held = archive.shape(tensor)?.iter().map(|length| *length as u128).product();
     if least > held {
         let message = format!("tensor `{tensor}` has {held} elements, but its configuration needs at least {least}");
         return Err(FileFault::Damaged(message));
@@ -322,7 +341,7 @@ pub fn load_policy(archive: &Archive, spec: &Spec) -> Result<Policy, FileFault> 
     check_environment(archive, spec)?;
     check_spaces(archive, spec)?;
     let config = config(archive)?;
-    check_policy_size(archive, &config)?;
+    check_policy_size(archive, &config, spec)?;
     let mut policy = Policy::new(&config.policy, &config.normalize, spec, config.run.seed);
     load_policy_state(&mut policy, archive)?;
     Ok(policy)
@@ -414,7 +433,10 @@ fn load_policy_state(policy: &mut Policy, archive: &Archive) -> Result<(), FileF
 
 fn examples(policy: &Policy) -> (Vec<f32>, Vec<f32>) {
     let mut rng = Stream::new(0, Purpose::Test, 0);
-    let inputs: Vec<f32> = (0..EXAMPLES * policy.inputs()).map(|_| rng.normal() as f32).collect();
+    let mut inputs: Vec<f32> = (0..EXAMPLES * policy.inputs()).map(|_| rng.normal() as f32).collect();
+    for row in inputs.chunks_exact_mut(policy.inputs().max(1)) {
+        policy.encoder.indices().for_each(|(input, count)| row[input] = rng.below(count) as f32);
+    }
     let outputs = run(policy, &inputs);
     (inputs, outputs)
 }

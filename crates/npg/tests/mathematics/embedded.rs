@@ -58,6 +58,7 @@ fn an_update_leaves_out_what_the_batch_does_not_read_and_is_the_same() {
     for (solver, momentum) in [(Solver::Cg, 0.0), (Solver::Cg, 0.5), (Solver::Woodbury, 0.0)] {
         let algorithm = Algorithm { solver, momentum, cg_iterations: 40, ..Algorithm::default() };
         let problem = SampledProblem::new(&policy, states, surrogate, 1.0);
+        // Neither knows what came before, or both do where the batch reads; the direction of an unread row is kept.
         let [mut whole, mut small] = [(); 2].map(|()| SolverState::default());
         for round in 0..2 {
             let expected = update(&problem, &algorithm, 0.01, &mut whole);
