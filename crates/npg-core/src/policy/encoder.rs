@@ -203,9 +203,19 @@ impl Encoder {
         }
     }
 
-    /// The change of variables of each network input, from that of each normalized real
-    /// ([`Normalizer::change_of_variables`]).
-    pub fn change_of_inputs(&self, of_reals: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    /// Adds the moments of observations to the statistics. Returns the change of variables of each network input
+    /// ([`Normalizer::change_of_variables`]); `None` without statistics, and for the first ones.
+    pub fn update(&mut self, moments: &Moments) -> Option<Vec<(f64, f64)>> {
+        let normalizer = self.normalizer.as_mut()?;
+        let before = normalizer.clone();
+        normalizer.update(moments);
+        let is_first = before.moments().count == 0.0;
+        let of_reals = (!is_first).then(|| before.change_of_variables(normalizer))?;
+        Some(self.change_of_inputs(&of_reals))
+    }
+
+    /// The change of variables of each network input, from that of each normalized real.
+    fn change_of_inputs(&self, of_reals: &[(f64, f64)]) -> Vec<(f64, f64)> {
         let mut of_inputs = vec![(1.0, 0.0); self.inputs()];
         for part in &self.parts {
             if let Code::Reals { first } = part.code {

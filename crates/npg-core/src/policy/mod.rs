@@ -106,8 +106,7 @@ impl Policy {
     pub fn new(config: &settings::Policy, normalize: &settings::Normalize, spec: &Spec, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::PolicyInit, 0);
         let distribution = Distribution::new(&spec.action, config.head);
-        let clip = normalize.observations.then_some(normalize.clip);
-        let encoder = Encoder::new(&spec.observation, Self::reading(config, clip));
+        let encoder = Encoder::new(&spec.observation, Self::reading(config, normalize.clip_of_observations()));
         let inputs = encoder.inputs();
         let outputs = distribution.layout(config);
         let features = (config.network == NetworkKind::Rbf)

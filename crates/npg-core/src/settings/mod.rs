@@ -224,6 +224,13 @@ pub struct Normalize {
     pub clip: f64,
 }
 
+impl Normalize {
+    /// The magnitude at which normalized observations are clipped; `None` if they are not normalized.
+    pub fn clip_of_observations(&self) -> Option<f64> {
+        self.observations.then_some(self.clip)
+    }
+}
+
 impl Default for Normalize {
     fn default() -> Self {
         Self { observations: true, compensate: true, returns: true, clip: 10.0 }

@@ -32,13 +32,23 @@ pub(super) fn clashes(config: &Config, known: &[Mistake]) -> Vec<Mistake> {
 }
 
 fn all_clashes(config: &Config) -> Vec<Clash> {
-    let Config { algorithm, rollout, advantage, policy, value, .. } = config;
     let mut clashes = Vec::new();
-    let mut demand = |holds: bool, keys: &'static [&'static str], message: &dyn Fn() -> String| {
-        if !holds {
-            clashes.push(Clash { keys, message: message() });
-        }
-    };
+    of_the_update(config, &mut clashes);
+    of_the_networks(config, &mut clashes);
+    clashes
+}
+
+/// Notes a conflict between `keys` unless `holds`.
+fn demand(clashes: &mut Vec<Clash>, holds: bool, keys: &'static [&'static str], message: &dyn Fn() -> String) {
+    if !holds {
+        clashes.push(Clash { keys, message: message() });
+    }
+}
+
+/// The conflicts between the keys of sampling, advantages and the update.
+fn of_the_update(config: &Config, clashes: &mut Vec<Clash>) {
+    let Config { algorithm, rollout, advantage, value, .. } = config;
+    let mut demand = |holds, keys, message: &dyn Fn() -> String| demand(clashes, holds, keys, message);
     demand(rollout.batch_steps >= rollout.n_envs, &["rollout.batch_steps", "rollout.n_envs"], &|| {
         format!(
             "must be at least rollout.n_envs = {}, but is {}: every environment takes a step in an iteration",
@@ -75,6 +85,12 @@ fn all_clashes(config: &Config) -> Vec<Clash> {
             )
         },
     );
+}
+
+/// The conflicts between the keys of the policy's and the baseline's networks.
+fn of_the_networks(config: &Config, clashes: &mut Vec<Clash>) {
+    let Config { policy, value, .. } = config;
+    let mut demand = |holds, keys, message: &dyn Fn() -> String| demand(clashes, holds, keys, message);
     demand(
         !(policy.network == NetworkKind::Mlp && policy.hidden.is_empty()),
         &["policy.hidden", "policy.network"],
@@ -103,7 +119,6 @@ fn all_clashes(config: &Config) -> Vec<Clash> {
          empty"
             .into()
     });
-    clashes
 }
 
 #[cfg(test)]

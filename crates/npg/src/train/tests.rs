@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::env::registry;
+use crate::metrics::Row;
 
 fn config(steps: u64) -> Config {
     let mut config = Config::default();
