@@ -13,6 +13,7 @@ pub use npg_kernels as kernels;
 
 mod compact;
 mod curvature;
+mod entrance;
 mod init;
 mod layers;
 mod passes;
@@ -20,15 +21,14 @@ mod tiling;
 
 pub use compact::Kept;
 pub use curvature::Curvature;
+pub use entrance::{Entrance, InputKind};
 pub use init::orthogonal;
 pub use layers::FourierFeatures;
 pub use passes::{Scratch, Tile};
 pub use tiling::Tiling;
 
 use kernels::Activation;
-use layers::{
-    AnyLayer, AnyPacked, Branches, Constant, Dense, Embedding, Exploration, Layer, LayerNorm, Purpose, Tiles,
-};
+use layers::{AnyLayer, AnyPacked, Constant, Dense, Exploration, Layer, LayerNorm, Purpose, Tiles};
 use std::ops::Range;
 
 /// The number of rows of a tile. Tiles of networks with large layers have a multiple of it.
@@ -80,63 +80,6 @@ pub struct Hidden<'a> {
     pub layer_norm: bool,
 }
 
-/// The inputs of a network.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Entrance {
-    /// Numbers, so many, which the first layer reads as they are.
-    Numbers(usize),
-    /// Random features of the inputs.
-    Features(FourierFeatures),
-    /// Parts, one after the other.
-    Parts {
-        /// The inputs of each part, in order.
-        parts: Vec<Vec<InputKind>>,
-        /// The widths of a network that each part has for itself; empty for none. It has the activation function of the
-        /// hidden layers.
-        widths: Vec<usize>,
-    },
-}
-
-/// Inputs that are read in the same way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputKind {
-    /// Numbers, so many.
-    Numbers(usize),
-    /// One index of so many values, for which an embedding of that width is learned.
-    Index {
-        /// The number of values.
-        count: usize,
-        /// The width of the embedding.
-        width: usize,
-    },
-}
-
-impl InputKind {
-    fn inputs(self) -> usize {
-        match self {
-            Self::Numbers(count) => count,
-            Self::Index { .. } => 1,
-        }
-    }
-}
-
-impl Entrance {
-    /// The number of inputs.
-    pub fn inputs(&self) -> usize {
-        match self {
-            Self::Numbers(inputs) => *inputs,
-            Self::Features(features) => features.inputs(),
-            Self::Parts { parts, .. } => parts.iter().flatten().map(|kind| kind.inputs()).sum(),
-        }
-    }
-}
-
-impl From<usize> for Entrance {
-    fn from(inputs: usize) -> Self {
-        Self::Numbers(inputs)
-    }
-}
-
 fn dense(inputs: usize, outputs: usize, is_front: bool) -> Dense {
     Dense { inputs, outputs, columns: outputs, activation: None, is_front }
 }
@@ -157,47 +100,12 @@ fn hidden_layers(mut width: usize, is_front: bool, hidden: Hidden<'_>) -> (Vec<A
     (layers, width)
 }
 
-/// Branches that leave numbers as they are and embed indices; `None` if there are no indices.
-fn embeddings(kinds: &[InputKind]) -> Option<Branches> {
-    let branch = |kind: &InputKind| match *kind {
-        InputKind::Numbers(count) => (count, None),
-        InputKind::Index { count, width } => {
-            (1, Some(Network::of(1, vec![Embedding { count, width, present: None }.into()], 0, 0)))
-        }
-    };
-    let has_index = kinds.iter().any(|kind| matches!(kind, InputKind::Index { .. }));
-    has_index.then(|| Branches::new(kinds.iter().map(branch).collect()))
-}
-
-/// The first layer of a network whose inputs have parts; `None` if they can be read as they are.
-fn branches(parts: &[Vec<InputKind>], hidden: Hidden<'_>) -> Option<Branches> {
-    if hidden.widths.is_empty() {
-        return embeddings(&parts.concat());
-    }
-    let branch = |kinds: &Vec<InputKind>| {
-        let inputs = kinds.iter().map(|kind| kind.inputs()).sum();
-        let embeddings = embeddings(kinds);
-        let width = embeddings.as_ref().map_or(inputs, Branches::outputs);
-        let (own, _) = hidden_layers(width, embeddings.is_none(), hidden);
-        let layers: Vec<AnyLayer> = embeddings.into_iter().map(AnyLayer::from).chain(own).collect();
-        let before_last = layers.len() - 1;
-        (inputs, Some(Network::of(inputs, layers, before_last, 0)))
-    };
-    Some(Branches::new(parts.iter().map(branch).collect()))
-}
-
 impl Network {
     /// A network with these hidden layers.
     pub fn new(entrance: impl Into<Entrance>, hidden: Hidden<'_>, outputs: Outputs) -> Self {
         let entrance = entrance.into();
         let inputs = entrance.inputs();
-        let first: Option<AnyLayer> = match entrance {
-            Entrance::Numbers(_) => None,
-            Entrance::Features(features) => Some(features.into()),
-            Entrance::Parts { parts, widths } => {
-                branches(&parts, Hidden { widths: &widths, ..hidden }).map(AnyLayer::from)
-            }
-        };
+        let first = entrance.into_layer(hidden);
         let before = first.as_ref().map_or(inputs, AnyLayer::outputs);
         let is_front = first.as_ref().is_none_or(|layer| layer.parameters() == 0);
         let mut layers: Vec<AnyLayer> = first.into_iter().collect();
