@@ -9,6 +9,9 @@ mod normal; // the ziggurat
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
 
+/// The numbers of 64 bits that the generator makes at once: four blocks of ChaCha.
+const READY: usize = 32;
+
 /// The purpose of a stream. The number is part of the stream's name: never reuse or renumber one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -49,7 +52,13 @@ pub enum Purpose {
 /// assert_eq!(a.uniform(-1.0, 1.0), b.uniform(-1.0, 1.0));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Stream(ChaCha8Rng);
+pub struct Stream {
+    generator: ChaCha8Rng,
+    /// Numbers that the generator has made. They stand here, so that a draw is a read that the compiler can put in its place.
+    ready: [u64; READY],
+    /// The first of them that has not been drawn.
+    next: usize,
+}
 
 impl Stream {
     /// The stream (seed, purpose, index), at its beginning.
@@ -59,37 +68,59 @@ impl Stream {
         key[8..12].copy_from_slice(&(purpose as u32).to_le_bytes());
         let mut rng = ChaCha8Rng::from_seed(key);
         rng.set_stream(index);
-        Self(rng)
+        Self { generator: rng, ready: [0; READY], next: READY }
     }
 
     /// The number of 32-bit words that have been drawn.
     pub fn position(&self) -> u64 {
-        self.0.get_word_pos() as u64
+        (self.generator.get_word_pos() as u64).wrapping_sub(2 * (READY - self.next) as u64)
     }
 
     /// Continues after `position` words.
     pub fn seek(&mut self, position: u64) {
-        self.0.set_word_pos(u128::from(position));
+        self.generator.set_word_pos(u128::from(position));
+        self.next = READY;
+    }
+
+    /// 64 random bits.
+    #[inline]
+    fn bits(&mut self) -> u64 {
+        if self.next == READY {
+            self.make();
+        }
+        let bits = self.ready[self.next];
+        self.next += 1;
+        bits
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&mut self) {
+        self.ready.fill_with(|| self.generator.next_u64());
+        self.next = 0;
     }
 
     /// A uniform number in [0, 1), a multiple of 2^-53.
+    #[inline]
     pub fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+        (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
     /// A uniform number in [low, high).
+    #[inline]
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
     /// A standard normal number.
+    #[inline]
     pub fn normal(&mut self) -> f64 {
-        normal::sample(|| self.0.next_u64())
+        normal::sample(|| self.bits())
     }
 
     /// A uniform integer in 0..n, with a bias below n / 2^64. `n` must be positive.
     pub fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
+        ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
 
     /// Shuffles the items in place (Fisher-Yates).
