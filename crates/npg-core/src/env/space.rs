@@ -83,21 +83,34 @@ impl Space {
         }
     }
 
-    /// The number of values of each integer of an element, in order.
-    fn classes(&self) -> Vec<usize> {
+    /// The integers of an element, in order: the name of each, and the number of its values. The name says where it is in the
+    /// element, such as `part "arm", part 1`. It is empty for an element that is one integer.
+    pub(crate) fn integers(&self) -> Vec<(String, usize)> {
+        let numbered =
+            |sizes: &[usize]| sizes.iter().enumerate().map(|(i, size)| (format!("part {i}"), *size)).collect();
+        let within = |outer: String, part: &Space| {
+            let named = move |(inner, size): (String, usize)| {
+                let name = if inner.is_empty() { outer.clone() } else { format!("{outer}, {inner}") };
+                (name, size)
+            };
+            part.integers().into_iter().map(named)
+        };
         match self {
-            Space::Tuple(_) | Space::Dict(_) => self.parts().flat_map(Space::classes).collect(),
-            Space::Parametrized(boxes) => vec![boxes.len()],
-            Space::Discrete(count) => vec![*count],
-            Space::MultiDiscrete(sizes) => sizes.clone(),
-            Space::MultiBinary(bits) => vec![2; *bits],
+            Space::Tuple(parts) => {
+                parts.iter().enumerate().flat_map(|(i, part)| within(format!("part {i}"), part)).collect()
+            }
+            Space::Dict(parts) => parts.iter().flat_map(|(key, part)| within(format!("part {key:?}"), part)).collect(),
+            Space::Parametrized(boxes) => vec![(String::new(), boxes.len())],
+            Space::Discrete(count) => vec![(String::new(), *count)],
+            Space::MultiDiscrete(sizes) => numbered(sizes),
+            Space::MultiBinary(bits) => numbered(&vec![2; *bits]),
             Space::Box { .. } => Vec::new(),
         }
     }
 
     /// What is wrong with an action mask, which must have [`Space::mask_len`] values.
     pub(super) fn check_mask(&self, mask: &[bool]) -> Result<(), String> {
-        check_mask(mask, self.classes())
+        check_mask(mask, &self.integers())
     }
 
     /// Whether an element has no numbers at all.
@@ -217,19 +230,19 @@ fn check_parts<'a>(
     Ok(())
 }
 
-/// What is wrong with an action mask of parts of these sizes: it must allow a value of each.
-pub(crate) fn check_mask(mask: &[bool], sizes: impl IntoIterator<Item = usize>) -> Result<(), String> {
+/// What is wrong with the mask of an action with these integers ([`Space::integers`]): it must allow a value of each.
+pub(crate) fn check_mask(mask: &[bool], integers: &[(String, usize)]) -> Result<(), String> {
     let mut rest = mask;
-    for (part, size) in sizes.into_iter().enumerate() {
+    for (name, size) in integers {
         let values;
-        (values, rest) = rest.split_at(size);
+        (values, rest) = rest.split_at(*size);
         if values.contains(&true) {
             continue;
         }
-        return Err(if size == mask.len() {
+        return Err(if *size == mask.len() {
             "the action mask forbids every action".into()
         } else {
-            format!("the action mask forbids every value of part {part} of the action")
+            format!("the action mask forbids every value of {name} of the action")
         });
     }
     Ok(())
@@ -370,5 +383,23 @@ mod tests {
         assert_eq!(space.check(&[-7.0, 0.0]), Ok(()), "bounds aside");
         assert_eq!(space.check(&[0.0, f64::INFINITY]), Err((1, f64::INFINITY)));
         assert_eq!(space.check(&[-1e39, 0.0]), Err((0, -1e39)), "infinite in f32");
+    }
+
+    /// Parts have the names by which the action is indexed, and boxes between them count.
+    #[test]
+    fn a_mask_is_checked_part_by_part_under_the_names_of_the_parts() {
+        let still = || Space::Box { low: vec![-1.0], high: vec![1.0] };
+        let arm = Space::Tuple(vec![still(), Space::MultiDiscrete(vec![2, 2])]);
+        let space =
+            Space::Dict(vec![("arm".into(), arm), ("gear".into(), Space::Discrete(3)), ("pull".into(), still())]);
+        let forbidden = |index: usize, size: usize| {
+            let mut mask = [true; 7];
+            mask[index..index + size].fill(false);
+            space.check_mask(&mask).unwrap_err()
+        };
+        let expected = |name: &str| format!("the action mask forbids every value of {name} of the action");
+        assert_eq!(forbidden(2, 2), expected("part \"arm\", part 1, part 1"));
+        assert_eq!(forbidden(4, 3), expected("part \"gear\""));
+        assert_eq!(Space::Discrete(2).check_mask(&[false; 2]).unwrap_err(), "the action mask forbids every action");
     }
 }

@@ -36,6 +36,8 @@ use std::ops::Range;
 pub struct Distribution {
     parts: Vec<Part>,
     width: ActionWidth,
+    /// The integers of the action, for messages about masks.
+    integers: Vec<(String, usize)>,
 }
 
 /// A head, and where its outputs and the numbers of its metric are.
@@ -65,7 +67,8 @@ impl Distribution {
                 }
                 Space::MultiBinary(count) => heads.push(Bernoulli { count: *count }.into()),
                 Space::Parametrized(boxes) => {
-                    return Self::product(vec![Parametrized { counts: boxes.iter().map(Space::len).collect() }.into()]);
+                    heads.push(Parametrized { counts: boxes.iter().map(Space::len).collect() }.into());
+                    return Self { integers: space.integers(), ..Self::product(heads) };
                 }
                 Space::Box { .. } | Space::Tuple(_) | Space::Dict(_) => {}
             }
@@ -77,7 +80,7 @@ impl Distribution {
                 HeadName::Beta => Beta { count }.into(),
             });
         }
-        Self::product(heads)
+        Self { integers: space.integers(), ..Self::product(heads) }
     }
 
     /// The product of independent heads. Each head reads the next outputs and gives the next numbers of the action.
@@ -91,7 +94,9 @@ impl Distribution {
             width.reals += part.head.width().reals;
             part
         };
-        Self { parts: heads.into_iter().map(place).collect(), width }
+        let sizes = heads.iter().flat_map(AnyHead::classes).enumerate();
+        let integers = sizes.map(|(i, size)| (format!("part {i}"), size)).collect();
+        Self { parts: heads.into_iter().map(place).collect(), width, integers }
     }
 
     /// The number of network outputs that the distribution reads.
@@ -164,7 +169,7 @@ impl Distribution {
         if mask.len() != values {
             return Err(format!("an action mask of {} values; this policy's actions have {values}", mask.len()));
         }
-        check_mask(mask, self.heads().flat_map(AnyHead::classes))
+        check_mask(mask, &self.integers)
     }
 
     /// Forbids the values of discrete heads that are false in `mask`, which has [`Distribution::mask_len`] values.
