@@ -9,7 +9,7 @@ mod normal; // the ziggurat
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
 
-/// The numbers of 64 bits that the generator makes at once: four blocks of ChaCha.
+/// How many numbers of 64 bits the generator makes at once. They are four blocks of ChaCha.
 const READY: usize = 32;
 
 /// The purpose of a stream. The number is part of the stream's name: never reuse or renumber one.
@@ -54,7 +54,7 @@ pub enum Purpose {
 #[derive(Clone, Debug)]
 pub struct Stream {
     generator: ChaCha8Rng,
-    /// Numbers that the generator has made. They stand here, so that a draw is a read that the compiler can put in its place.
+    /// The numbers that were made last. They are kept here because a draw is then a read, which is inlined where it is needed.
     ready: [u64; READY],
     /// The first of them that has not been drawn.
     next: usize,
@@ -86,7 +86,7 @@ impl Stream {
     #[inline]
     fn bits(&mut self) -> u64 {
         if self.next == READY {
-            self.make();
+            self.refill();
         }
         let bits = self.ready[self.next];
         self.next += 1;
@@ -95,7 +95,7 @@ impl Stream {
 
     #[cold]
     #[inline(never)]
-    fn make(&mut self) {
+    fn refill(&mut self) {
         self.ready.fill_with(|| self.generator.next_u64());
         self.next = 0;
     }
@@ -152,6 +152,26 @@ mod tests {
         b.seek(a.position());
         assert_eq!(a.normal(), b.normal());
         assert_eq!(a.below(1000), b.below(1000));
+    }
+
+    /// The numbers are the generator's own, wherever a stream begins: also in the middle of what is made at once, and at an odd
+    /// word, which no stream of ours reaches.
+    #[test]
+    fn a_stream_has_the_numbers_of_its_generator_from_any_position() {
+        let mut key = [0; 32];
+        (key[0], key[8]) = (3, Purpose::Test as u8);
+        for begin in 0..3 * READY as u64 {
+            let mut generator = ChaCha8Rng::from_seed(key);
+            generator.set_stream(5);
+            generator.set_word_pos(u128::from(begin));
+            let mut stream = Stream::new(3, Purpose::Test, 5);
+            stream.unit();
+            stream.seek(begin);
+            for drawn in 0..3 * READY as u64 {
+                assert_eq!(stream.position(), begin + 2 * drawn);
+                assert_eq!(stream.bits(), generator.next_u64(), "{drawn} after {begin}");
+            }
+        }
     }
 
     /// The mean and the variance are within 5 standard errors. A false alarm has a probability below 1e-6 for each, and the
