@@ -11,7 +11,7 @@
 //! 5. A step at the time limit is [`Ending::Truncated`], unless the environment itself ended the episode, or counts its time
 //!    itself ([`EnvSource::ends_episodes`]).
 
-use super::{Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec};
+use super::{Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec, check_mask};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 
@@ -37,7 +37,10 @@ pub struct Episodes {
     /// The index of the first environment, for messages.
     first: usize,
     space: Space,
-    action: Space,
+    /// The name of each integer of an action, and the number of its values, for the check of masks.
+    integers: Vec<(String, usize)>,
+    /// The number of values of an action mask.
+    mask_len: usize,
     /// The number of elements of an observation.
     width: usize,
     /// The time limit, if it is counted here.
@@ -62,7 +65,7 @@ impl Episodes {
     /// # Errors
     /// Those of [`EnvSource::group`], and [`Error::Environment`] if it makes another number of environments.
     pub fn new(source: &dyn EnvSource, spec: &Spec, first: usize, streams: Vec<Stream>) -> Result<Self> {
-        let (count, width) = (streams.len(), spec.observation.len());
+        let (count, width, mask_len) = (streams.len(), spec.observation.len(), spec.action.mask_len());
         let environments = source.group(count)?;
         if environments.len() != count {
             let message = format!("a group of {count} environments was asked for, and has {}", environments.len());
@@ -72,7 +75,8 @@ impl Episodes {
             environments,
             first,
             space: spec.observation.clone(),
-            action: spec.action.clone(),
+            integers: spec.action.integers(),
+            mask_len,
             width,
             limit: spec.max_episode_steps.filter(|_| !source.ends_episodes()),
             streams,
@@ -80,7 +84,7 @@ impl Episodes {
             observations: vec![0.0; count * width],
             stepped: vec![0.0; count * width],
             outcomes: vec![Outcome { reward: 0.0, ending: Ending::Running }; count],
-            masks: vec![true; count * spec.action.mask_len()],
+            masks: vec![true; count * mask_len],
             has_masks: false,
         })
     }
@@ -167,7 +171,7 @@ impl Episodes {
 
     /// Asks environment `env` for the action mask of its current state.
     fn read_mask(&mut self, env: usize, stepping: u64) -> Result<()> {
-        let width = self.action.mask_len();
+        let width = self.mask_len;
         let mask = &mut self.masks[env * width..][..width];
         if !self.environments.action_mask(env, mask) {
             let lost =
@@ -175,7 +179,7 @@ impl Episodes {
             return if self.has_masks { Err(lost()) } else { Ok(()) };
         }
         self.has_masks = true;
-        self.action.check_mask(mask).map_err(|message| self.error(env, stepping, message))
+        check_mask(mask, &self.integers).map_err(|message| self.error(env, stepping, message))
     }
 
     /// Makes row `row` of a step the current observation. The observation that was acted on takes its place in the row.
@@ -247,7 +251,7 @@ impl Episodes {
 
     /// The values that the next action of environment `env` may have, if the environments have action masks.
     pub fn action_mask(&self, env: usize) -> Option<&[bool]> {
-        let width = self.action.mask_len();
+        let width = self.mask_len;
         self.has_masks.then(|| &self.masks[env * width..][..width])
     }
 

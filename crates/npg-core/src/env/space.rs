@@ -108,11 +108,6 @@ impl Space {
         }
     }
 
-    /// What is wrong with an action mask, which must have [`Space::mask_len`] values.
-    pub(super) fn check_mask(&self, mask: &[bool]) -> Result<(), String> {
-        check_mask(mask, &self.integers())
-    }
-
     /// Whether an element has no numbers at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -230,7 +225,8 @@ fn check_parts<'a>(
     Ok(())
 }
 
-/// What is wrong with the mask of an action with these integers ([`Space::integers`]): it must allow a value of each.
+/// What is wrong with the mask of an action with these integers ([`Space::integers`]): it must allow a value of each. It has as
+/// many values as they have together.
 pub(crate) fn check_mask(mask: &[bool], integers: &[(String, usize)]) -> Result<(), String> {
     let mut rest = mask;
     for (name, size) in integers {
@@ -392,14 +388,17 @@ mod tests {
         let arm = Space::Tuple(vec![still(), Space::MultiDiscrete(vec![2, 2])]);
         let space =
             Space::Dict(vec![("arm".into(), arm), ("gear".into(), Space::Discrete(3)), ("pull".into(), still())]);
+        let integers = space.integers();
         let forbidden = |index: usize, size: usize| {
             let mut mask = [true; 7];
             mask[index..index + size].fill(false);
-            space.check_mask(&mask).unwrap_err()
+            check_mask(&mask, &integers).unwrap_err()
         };
         let expected = |name: &str| format!("the action mask forbids every value of {name} of the action");
         assert_eq!(forbidden(2, 2), expected("part \"arm\", part 1, part 1"));
         assert_eq!(forbidden(4, 3), expected("part \"gear\""));
-        assert_eq!(Space::Discrete(2).check_mask(&[false; 2]).unwrap_err(), "the action mask forbids every action");
+        assert_eq!(check_mask(&[true; 7], &integers), Ok(()));
+        let alone = check_mask(&[false; 2], &Space::Discrete(2).integers());
+        assert_eq!(alone.unwrap_err(), "the action mask forbids every action");
     }
 }

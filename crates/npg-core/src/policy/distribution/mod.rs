@@ -36,7 +36,7 @@ use std::ops::Range;
 pub struct Distribution {
     parts: Vec<Part>,
     width: ActionWidth,
-    /// The integers of the action, for messages about masks.
+    /// The name of each integer of the action, and the number of its values, for the check of masks.
     integers: Vec<(String, usize)>,
 }
 
@@ -58,6 +58,10 @@ impl Distribution {
     /// and at the end a head of the family `head` for the reals of all boxes. Choices with parameters have a head of their own,
     /// and are the whole action.
     pub fn new(space: &Space, head: HeadName) -> Self {
+        Self { integers: space.integers(), ..Self::product(Self::heads_for(space, head)) }
+    }
+
+    fn heads_for(space: &Space, head: HeadName) -> Vec<AnyHead> {
         let mut heads = Vec::new();
         for leaf in space.leaves() {
             match leaf {
@@ -67,8 +71,7 @@ impl Distribution {
                 }
                 Space::MultiBinary(count) => heads.push(Bernoulli { count: *count }.into()),
                 Space::Parametrized(boxes) => {
-                    heads.push(Parametrized { counts: boxes.iter().map(Space::len).collect() }.into());
-                    return Self { integers: space.integers(), ..Self::product(heads) };
+                    return vec![Parametrized { counts: boxes.iter().map(Space::len).collect() }.into()];
                 }
                 Space::Box { .. } | Space::Tuple(_) | Space::Dict(_) => {}
             }
@@ -80,7 +83,7 @@ impl Distribution {
                 HeadName::Beta => Beta { count }.into(),
             });
         }
-        Self { integers: space.integers(), ..Self::product(heads) }
+        heads
     }
 
     /// The product of independent heads. Each head reads the next outputs and gives the next numbers of the action.
