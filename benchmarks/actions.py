@@ -9,6 +9,7 @@ import math
 import multiprocessing
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import time
@@ -33,6 +34,7 @@ HEADS = {
     "squashed": {"policy.head": "squashed"},
 }
 MUJOCO = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5")
+APART = ("cost", "mujoco")  # parts that are not done by default
 STEPS = os.environ.get("STEPS", "1000000")  # of the part mujoco
 
 
@@ -45,6 +47,15 @@ class Counts:
     def row(self) -> Row:
         taken, forbidden = zip(self.training, self.evaluation, self.predict, strict=True)
         return {"actions": taken, "of them forbidden": forbidden}
+
+
+def learned(env: Any, steps: int, seed: int, logs: pathlib.Path, callback: Any = None, **how: Any) -> npg.NPG:
+    """Trains an agent on one thread. Its log is logs/seed-N, where `npg plot` finds it."""
+    policy = "MultiInputPolicy" if env is Ferry else "MlpPolicy"
+    agent = npg.NPG(policy, env, seed=seed, threads=1, tensorboard_log=str(logs), **how)
+    agent.learn(steps, callback=callback, tb_log_name=f"log-{seed}")
+    (logs / f"log-{seed}_1").rename(logs / f"seed-{seed}")  # `learn` appends the number of the call
+    return agent
 
 
 def curve(agent: npg.NPG, steps: int) -> list[float]:
@@ -63,13 +74,14 @@ def by_hand(agent: npg.NPG, env: Any, seed: int, has_mask: bool) -> None:
             observation, info = env.reset()
 
 
-def trained(make: Callable[[], Any], steps: int, seed: int, episodes: int, **how: Any) -> tuple[npg.NPG, Row, Any]:
+def trained(
+    make: Callable[[], Any], steps: int, seed: int, logs: pathlib.Path, episodes: int, **how: Any
+) -> tuple[npg.NPG, Row, Any]:
     """Trains in 16 environments of `make`, and evaluates deterministic episodes. Returns the agent, the curve and the counts of
     actions, and the returns of the evaluation.
     """
     counts = Counts()
-    how = {"n_envs": 16, "n_steps": 64, "threads": 1, **how}
-    agent = npg.NPG("MlpPolicy", lambda: Counted(make(), counts.training), seed=seed, **how).learn(steps)
+    agent = learned(lambda: Counted(make(), counts.training), steps, seed, logs, n_envs=16, n_steps=64, **how)
     env = Counted(make(), counts.evaluation)
     returns, _ = npg.evaluate_policy(agent, env, episodes, return_episode_rewards=True, seed=10_000 + seed)
     by_hand(agent, Counted(make(), counts.predict), 20_000 + seed, how.get("action_masks") == "info")
@@ -122,7 +134,7 @@ class Table:
         return table
 
 
-def taxi(variant: str, seed: int, _: pathlib.Path) -> Row:
+def taxi(variant: str, seed: int, logs: pathlib.Path) -> Row:
     has_mask, steps = variant == "with its mask", 800_000
     masks, counts, losses = "auto" if has_mask else "none", Counts(), {}
     table = Table(gamma=0.99)
@@ -136,9 +148,8 @@ def taxi(variant: str, seed: int, _: pathlib.Path) -> Row:
     def look(agent: npg.NPG, _: Any) -> None:
         losses[agent.num_timesteps] = (optimum - table.j(table.probabilities(agent, has_mask))) / abs(optimum)
 
-    agent = npg.NPG("MlpPolicy", make(64, counts.training), seed=seed, threads=1, action_masks=masks)  # with the preset
+    agent = learned(make(64, counts.training), steps, seed, logs, look, action_masks=masks)  # with the preset
     assert agent.gamma == table.gamma
-    agent.learn(steps, callback=look)
     returns = npg.evaluate_policy(agent, make(8, counts.evaluation), 100, seed=10_000 + seed)
     env = gymnasium.make("Taxi-v4", disable_env_checker=True)
     by_hand(agent, Counted(env, counts.predict), 20_000 + seed, has_mask)
@@ -154,21 +165,21 @@ def taxi(variant: str, seed: int, _: pathlib.Path) -> Row:
     }
 
 
-def needles(variant: str, seed: int, _: pathlib.Path) -> Row:
+def needles(variant: str, seed: int, logs: pathlib.Path) -> Row:
     masks = "info" if variant == "with its mask" else "none"
-    _, row, returns = trained(Needles, 50_000, seed, 100, action_masks=masks)
+    _, row, returns = trained(Needles, 50_000, seed, logs, 100, action_masks=masks)
     return {"return": returns.mean(), **row}
 
 
-def tic_tac_toe(variant: str, seed: int, _: pathlib.Path) -> Row:
-    _, row, returns = trained(TicTacToe, 200_000, seed, 500)
+def tic_tac_toe(_: str, seed: int, logs: pathlib.Path) -> Row:
+    _, row, returns = trained(TicTacToe, 200_000, seed, logs, 500)
     share = {value: 100 * np.mean(returns == value) for value in (1, 0, -1)}
     return {"wins, %": share[1], "draws, %": share[0], "losses, %": share[-1], **row}
 
 
-def platform(variant: str, seed: int, _: pathlib.Path) -> Row:
+def platform(variant: str, seed: int, logs: pathlib.Path) -> Row:
     is_plain = variant == "plain Tuple"
-    agent, row, returns = trained(lambda: Platform(is_plain), 100_000, seed, 200)
+    agent, row, returns = trained(lambda: Platform(is_plain), 100_000, seed, logs, 200)
     reached = (m["steps"] for m in agent.history if m["rollout/ep_rew_mean"] >= 0.9)
     return {
         "steps to 0.9": next(reached, math.nan),
@@ -178,8 +189,8 @@ def platform(variant: str, seed: int, _: pathlib.Path) -> Row:
     }
 
 
-def courier(variant: str, seed: int, _: pathlib.Path) -> Row:
-    agent, row, returns = trained(Courier, 400_000, seed, 200)
+def courier(_: str, seed: int, logs: pathlib.Path) -> Row:
+    agent, row, returns = trained(Courier, 400_000, seed, logs, 200)
     drawn, _ = npg.evaluate_policy(
         agent, Courier(), 200, deterministic=False, return_episode_rewards=True, seed=10_000 + seed
     )
@@ -187,14 +198,14 @@ def courier(variant: str, seed: int, _: pathlib.Path) -> Row:
     return {"delivered, %": shares[0], "with drawn actions, %": shares[1], **row}
 
 
-def pendulum(variant: str, seed: int, _: pathlib.Path) -> Row:
-    agent = npg.NPG("MlpPolicy", "Pendulum-v1", seed=seed, threads=1, settings=HEADS[variant]).learn(200_000)
+def pendulum(variant: str, seed: int, logs: pathlib.Path) -> Row:
+    agent = learned("Pendulum-v1", 200_000, seed, logs, settings=HEADS[variant])
     mean, _ = npg.evaluate_policy(agent, "Pendulum-v1", 100, seed=10_000 + seed)
     return {"return": mean, "training return by quarters": curve(agent, 200_000)}
 
 
-def swings(variant: str, seed: int, _: pathlib.Path) -> Row:
-    agent, row, returns = trained(Swings, 150_000, seed, 50, settings=HEADS[variant])
+def swings(variant: str, seed: int, logs: pathlib.Path) -> Row:
+    agent, row, returns = trained(Swings, 150_000, seed, logs, 50, settings=HEADS[variant])
     best, env = [], Swings()
     for episode in range(50):  # the same starts
         env.reset(seed=10_000 + seed if episode == 0 else None)
@@ -204,15 +215,14 @@ def swings(variant: str, seed: int, _: pathlib.Path) -> Row:
     return {**shares, **row}
 
 
-def ferry(variant: str, seed: int, _: pathlib.Path) -> Row:
+def ferry(variant: str, seed: int, logs: pathlib.Path) -> Row:
     keys = {
         "only the baseline": {"policy.keys": ["position"]},
         "neither": {"policy.keys": ["position"], "value.keys": ["position"]},
         "both": {},
     }
-    how: dict[str, Any] = {"n_envs": 16, "n_steps": 64, "threads": 1}
     steps = 60_000
-    agent = npg.NPG("MultiInputPolicy", Ferry, seed=seed, settings=keys[variant], **how).learn(steps)
+    agent = learned(Ferry, steps, seed, logs, n_envs=16, n_steps=64, settings=keys[variant])
     # What an iteration pays for a step on average, without the toll.
     paid = {m["steps"]: m["env/pay"] for m in agent.history}
     first = next((taken for taken, pay in paid.items() if pay >= -0.1), math.nan)
@@ -220,14 +230,30 @@ def ferry(variant: str, seed: int, _: pathlib.Path) -> Row:
     return {"steps to -0.1": first, "pay by quarters": marks}
 
 
-def city(_: str, seed: int, __: pathlib.Path) -> Row:
-    how: dict[str, Any] = {"n_envs": 16, "n_steps": 64, "threads": 1}
+def city(_: str, seed: int, logs: pathlib.Path) -> Row:
     begin = time.perf_counter()
-    agent = npg.NPG("MlpPolicy", City, seed=seed, **how).learn(40_000)
+    agent = learned(City, 40_000, seed, logs, n_envs=16, n_steps=64)
     seconds = (time.perf_counter() - begin) / len(agent.history)
     mean, _ = npg.evaluate_policy(agent, City, 200, seed=10_000 + seed)
     row = {"return": mean, "parameters": len(agent.policy.theta), "seconds for an iteration": seconds}
     return {**row, "training return by quarters": curve(agent, 40_000)}
+
+
+def cost(_: str, seed: int, __: pathlib.Path) -> Row:
+    """Updates of 2,048 states by an agent that obeys masks and by one that does not, in turn, on one thread."""
+    env = gymnasium.make_vec("npg/Taxi-v4", 32, vectorization_mode="vector_entry_point", mask=True)
+    agents = {
+        masks: npg.NPG("MlpPolicy", env, seed=seed, threads=1, n_steps=64, action_masks=masks)
+        for masks in ("auto", "none")
+    }
+    for _ in range(60):
+        for agent in agents.values():
+            agent.learn(2_048, reset_num_timesteps=False)
+    seconds = {
+        masks: statistics.median(m["time/update_seconds"] for m in agent.history) for masks, agent in agents.items()
+    }
+    row = {"with masks, ms": 1000 * seconds["auto"], "without, ms": 1000 * seconds["none"]}
+    return {**row, "share, %": 100 * seconds["auto"] / seconds["none"]}
 
 
 def evaluated(variant: str, seed: int, root: pathlib.Path) -> Row | None:
@@ -282,6 +308,7 @@ PARTS: dict[str, tuple[str, list[str], Callable[[str, int, pathlib.Path], Row]]]
         ferry,
     ),
     "city": ("64 places of 1,000,000, whose numbers tell nothing, 40,000 steps; the best return is 0.694", ["embedding"], city),
+    "cost": ("Taxi-v4 with its preset, updates of 2,048 states, medians of 60", ["masked and unmasked in turn"], cost),
     "mujoco": (
         "the presets, 1,000,000 steps (the bounds are -1 and 1, so clip and rescale are the same)",
         [f"{task} {head}" for task in MUJOCO for head in ("gaussian", "beta", "squashed")],
@@ -317,24 +344,36 @@ def show(part: str, rows: dict[str, dict[int, Row]]) -> None:
 
 def run(job: tuple[str, str, int, pathlib.Path]) -> Row:
     part, variant, seed, root = job
-    return PARTS[part][2](variant, seed, root)
+    return PARTS[part][2](variant, seed, root if part == "mujoco" else root / part / variant)
+
+
+def draw(part: str, root: pathlib.Path) -> None:
+    """The mean training returns of a part with their range over seeds, as PART.svg."""
+    folders = {variant: root / part / variant for variant in PARTS[part][1]}
+    if part == "mujoco":
+        folders = {variant: root.joinpath(*variant.split()) for variant in folders}
+    variants = [str(folder) for folder in folders.values() if folder.exists()]
+    command = [os.environ["NPG"], "plot", *variants, "--only", "return", "-o", str(root / f"{part}.svg")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="actions.sh")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all but mujoco by default")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all but the last two by default")
     parser.add_argument("--seeds", default="0..5", help="A..B, B excluded")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="runs at the same time")
     parser.add_argument("--only-table", action="store_true", help="of mujoco: train nothing; show what there is")
-    parser.add_argument("--out", type=pathlib.Path, default="target/actions", help="where mujoco's runs are")
+    parser.add_argument("--out", type=pathlib.Path, default="target/actions", help="where the runs and curves are")
     args = parser.parse_args()
-    parts = args.parts or [part for part in PARTS if part != "mujoco"]
+    parts = args.parts or [part for part in PARTS if part not in APART]
     if unknown := set(parts) - set(PARTS):
         parser.error(f"unknown: {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
     seeds = range(*map(int, args.seeds.split("..")))
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(args.jobs, context) as pool:
         for part in parts:
+            if part not in APART:
+                shutil.rmtree(args.out / part, ignore_errors=True)
             jobs = [(part, variant, seed, args.out) for seed in seeds for variant in PARTS[part][1]]
             if part == "mujoco" and args.only_table:
                 jobs = [job for job in jobs if evaluated(*job[1:])]
@@ -342,6 +381,8 @@ def main() -> None:
             for (_, variant, seed, _), row in zip(jobs, pool.map(run, jobs), strict=True):
                 rows[variant][seed] = row
             show(part, rows)
+            if part != "cost":
+                draw(part, args.out)
 
 
 if __name__ == "__main__":

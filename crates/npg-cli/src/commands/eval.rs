@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use npg::env::registry;
 use npg::evaluate::{Plan, evaluate};
-use npg::plot::{CurveOptions, format_of_figure, learning_curves, runs_in, save};
+use npg::plot::{CurveOptions, format_of_figure, learning_curves, runs_in, save, seeds_in};
 use npg::run_dir::{self, CheckpointChoice, Provenance, RunDir};
 
 use super::trained::Trained;
@@ -83,9 +83,9 @@ pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
     format_of_figure(&args.output)?;
     let drawn: Vec<PathBuf> = args.runs.iter().flat_map(|run| runs_in(run)).collect();
     // A folder of a tensorboard_log has metrics, but no checkpoint to continue from.
-    let seeds = |run: &PathBuf| match RunDir::new(run) {
-        alone if alone.metrics().is_file() => Ok(vec![alone]),
-        _ => run_dir::resolve(run),
+    let seeds = |run: &PathBuf| match seeds_in(run) {
+        Ok(found) => Ok(found.into_iter().map(RunDir::new).collect()),
+        Err(_) => run_dir::resolve(run),
     };
     let runs: Vec<Vec<RunDir>> = drawn.iter().map(seeds).collect::<npg::Result<_>>()?;
     drawn.iter().try_for_each(|run| super::warn_of_unbegun(run))?;

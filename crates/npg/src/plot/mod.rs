@@ -17,7 +17,7 @@ pub use curves::{CurveOptions, PANELS, learning_curves};
 pub use npg_plot::*;
 #[doc(inline)]
 pub use npg_theory::figures::{gradient_field, kakade, walking};
-pub use runs::runs_in;
+pub use runs::{runs_in, seeds_in};
 
 use crate::atomic::write_atomically;
 use crate::{Error, Result};

@@ -61,7 +61,7 @@ impl Seed {
 /// The seeds of `run`, in numerical order. `run` is the directory of a seed or a directory of several seeds. Seeds without a
 /// finished iteration are left out.
 pub(super) fn read(run: &Path) -> Result<Vec<Seed>> {
-    let directories = seed_directories(run)?;
+    let directories = seeds_in(run)?;
     let mut seeds = Vec::new();
     for directory in &directories {
         let rows = read_metrics(&directory.join("metrics.jsonl"))?;
@@ -102,7 +102,11 @@ pub fn runs_in(directory: &Path) -> Vec<PathBuf> {
     if inside.is_empty() { alone() } else { inside }
 }
 
-fn seed_directories(run: &Path) -> Result<Vec<PathBuf>> {
+/// The directories of the seeds of `run` that have metrics, in numerical order: itself, or `seed-<n>` in it.
+///
+/// # Errors
+/// [`Error::Run`] if there is none, with a hint at what may have been meant; [`Error::Io`] if it cannot be read.
+pub fn seeds_in(run: &Path) -> Result<Vec<PathBuf>> {
     if run.join("metrics.jsonl").is_file() {
         return Ok(vec![run.to_path_buf()]);
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{CurveOptions, Figure, learning_curves, runs_in};
+use super::{CurveOptions, Figure, learning_curves, runs_in, seeds_in};
 use crate::random::{Purpose, Stream};
 
 /// Writes `seeds` noisy learning curves of `iterations` iterations into `run`. Each seed has its own steps.
@@ -281,6 +281,9 @@ fn a_tensorboard_log_of_the_python_agents_is_a_run_for_each_folder() {
     fs::create_dir_all(root.join("run/seed-0")).unwrap();
     fs::write(root.join("run/seed-0/metrics.jsonl"), "{\"steps\":1}\n").unwrap();
     assert_eq!(names(runs_in(&root.join("run"))), ["run"]);
+    assert_eq!(names(seeds_in(&root.join("run")).unwrap()), ["run/seed-0"]);
+    assert_eq!(names(seeds_in(&root.join("NPG_3")).unwrap()), ["NPG_3"]);
+    assert!(seeds_in(&root.join("other")).is_err());
 }
 
 #[test]

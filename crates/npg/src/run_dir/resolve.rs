@@ -64,8 +64,8 @@ fn absent(run: &Path) -> Error {
     Error::Run(format!("there is no run at {shown}{hint}"))
 }
 
-/// The seeds of `run` that have an empty directory, because their command ended before it started them. Empty if `run` is the
-/// directory of a seed.
+/// The seeds of `run` whose directory has neither a run nor metrics, because their command ended before it started them. Empty
+/// if `run` is the directory of a seed.
 ///
 /// # Errors
 /// [`Error::Io`] if the directory cannot be read.
@@ -75,7 +75,7 @@ pub fn unbegun(run: &Path) -> Result<Vec<u64>> {
         return Ok(unbegun);
     }
     for seed in seeds_in(run)? {
-        if !is_run(seed.path())? {
+        if !is_run(seed.path())? && !seed.metrics().is_file() {
             unbegun.extend(seed.seed());
         }
     }
