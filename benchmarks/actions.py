@@ -51,8 +51,7 @@ class Counts:
 
 def learned(env: Any, steps: int, seed: int, logs: pathlib.Path, callback: Any = None, **how: Any) -> npg.NPG:
     """Trains an agent on one thread. Its log is logs/seed-N, where `npg plot` finds it."""
-    policy = "MultiInputPolicy" if env is Ferry else "MlpPolicy"
-    agent = npg.NPG(policy, env, seed=seed, threads=1, tensorboard_log=str(logs), **how)
+    agent = npg.NPG("MlpPolicy", env, seed=seed, threads=1, tensorboard_log=str(logs), **how)
     agent.learn(steps, callback=callback, tb_log_name=f"log-{seed}")
     (logs / f"log-{seed}_1").rename(logs / f"seed-{seed}")  # `learn` appends the number of the call
     return agent
@@ -256,21 +255,21 @@ def cost(_: str, seed: int, __: pathlib.Path) -> Row:
     return {**row, "share, %": 100 * seconds["auto"] / seconds["none"]}
 
 
-def evaluated(variant: str, seed: int, root: pathlib.Path) -> Row | None:
+def evaluated(seed: int, runs: pathlib.Path) -> Row | None:
     """The final evaluation of a run of the part `mujoco`, 20 deterministic episodes, if it is done."""
-    path = root.joinpath(*variant.split(), f"seed-{seed}/eval.csv")
+    path = runs / f"seed-{seed}/eval.csv"
     rows = list(csv.DictReader(path.open())) if path.exists() else []
     return {"return": float(rows[-1]["return_mean"])} if rows and rows[-1]["steps"] == STEPS else None
 
 
-def mujoco(variant: str, seed: int, root: pathlib.Path) -> Row:
+def mujoco(variant: str, seed: int, runs: pathlib.Path) -> Row:
     task, head = variant.split()
-    if not evaluated(variant, seed, root):
+    if not evaluated(seed, runs):
         arguments = f"train {task} --seed {seed} --steps {STEPS} --threads 1 --force --quiet".split()
         settings = ["--set", f"policy.head={head}", "--set", "run.eval_episodes=20"]
-        command = [os.environ["NPG"], *arguments, *settings, "--out", str(root / task / head)]
+        command = [os.environ["NPG"], *arguments, *settings, "--out", str(runs)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return evaluated(variant, seed, root) or {}
+    return evaluated(seed, runs) or {}
 
 
 #: Of each part: what is done, the variants that are compared, and the function of one run.
@@ -344,16 +343,18 @@ def show(part: str, rows: dict[str, dict[int, Row]]) -> None:
 
 def run(job: tuple[str, str, int, pathlib.Path]) -> Row:
     part, variant, seed, root = job
-    return PARTS[part][2](variant, seed, root if part == "mujoco" else root / part / variant)
+    return PARTS[part][2](variant, seed, folder(part, variant, root))
 
 
-def draw(part: str, root: pathlib.Path) -> None:
-    """The mean training returns of a part with their range over seeds, as PART.svg."""
-    folders = {variant: root / part / variant for variant in PARTS[part][1]}
-    if part == "mujoco":
-        folders = {variant: root.joinpath(*variant.split()) for variant in folders}
-    variants = [str(folder) for folder in folders.values() if folder.exists()]
-    command = [os.environ["NPG"], "plot", *variants, "--only", "return", "-o", str(root / f"{part}.svg")]
+def folder(part: str, variant: str, root: pathlib.Path) -> pathlib.Path:
+    """Where the seeds of a variant are."""
+    return root.joinpath(*variant.split()) if part == "mujoco" else root / part / variant
+
+
+def draw(part: str, variants: list[str], root: pathlib.Path) -> None:
+    """The training returns of these variants as PART.svg."""
+    runs = [str(folder(part, variant, root)) for variant in variants]
+    command = [os.environ["NPG"], "plot", *runs, "--only", "return", "-o", str(root / f"{part}.svg")]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -376,13 +377,14 @@ def main() -> None:
                 shutil.rmtree(args.out / part, ignore_errors=True)
             jobs = [(part, variant, seed, args.out) for seed in seeds for variant in PARTS[part][1]]
             if part == "mujoco" and args.only_table:
-                jobs = [job for job in jobs if evaluated(*job[1:])]
+                jobs = [job for job in jobs if evaluated(job[2], folder(*job[:2], args.out))]
             rows: dict[str, dict[int, Row]] = {variant: {} for variant in PARTS[part][1]}
             for (_, variant, seed, _), row in zip(jobs, pool.map(run, jobs), strict=True):
                 rows[variant][seed] = row
             show(part, rows)
-            if part != "cost":
-                draw(part, args.out)
+            done = [variant for variant, seeds in rows.items() if seeds]
+            if part != "cost" and done:
+                draw(part, done, args.out)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,9 @@ terms! {
     "action_mask" | "action_masks" | "mask" | "masks" | "invalid_actions" =>
         "An action mask says which values of a discrete action are allowed in a state. The others have probability 0 in training \
          and in evaluation. docs/models.md says where masks come from.";
+    "asymmetric" | "asymmetric_critic" | "asymmetric_actor_critic" | "privileged" | "privileged_observations" =>
+        "The baseline may read parts of an observation that the policy does not read, because it is needed in training only."
+        ["policy.keys", "value.keys"];
     "use_sde" | "sde" | "gsde" | "exploration" =>
         "State-dependent exploration: the noise is a function of the state and is kept for several steps. Actions are smoother \
          than with new noise in every step."

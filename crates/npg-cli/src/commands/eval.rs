@@ -82,7 +82,7 @@ fn eval_one(run: &RunDir, choice: &CheckpointChoice, args: &EvalArgs) -> anyhow:
 pub(crate) fn plot(args: &PlotArgs) -> anyhow::Result<String> {
     format_of_figure(&args.output)?;
     let drawn: Vec<PathBuf> = args.runs.iter().flat_map(|run| runs_in(run)).collect();
-    // A folder of a tensorboard_log has metrics, but no checkpoint to continue from.
+    // To be drawn, a seed needs metrics only: those in a tensorboard_log have no checkpoint.
     let seeds = |run: &PathBuf| match seeds_in(run) {
         Ok(found) => Ok(found.into_iter().map(RunDir::new).collect()),
         Err(_) => run_dir::resolve(run),
