@@ -5,8 +5,8 @@
 
 use criterion::Criterion;
 use npg_kernels::{
-    Activation, AdamStep, Left, Matrix, Path, Start, adam, add_product, axpy, dot, exp, fma_peak, force_path, pack,
-    pack_transposed, path, product, seconds, sine,
+    Activation, AdamStep, Gathered, Left, Matrix, Offsets, Path, Start, adam, add_product, axpy, dot, exp, fma_peak,
+    force_path, pack, pack_transposed, path, product, seconds, sine,
 };
 use std::hint::black_box;
 use std::time::Duration;
@@ -43,6 +43,9 @@ struct Shape {
     b: Matrix,
     c: Matrix,
     sum: Option<Vec<f64>>,
+    /// The patches of an image, from which the left operand is gathered: the places of their first numbers, and how far their
+    /// numbers are from there.
+    patches: Option<[Offsets; 2]>,
 }
 
 impl Shape {
@@ -50,7 +53,27 @@ impl Shape {
         let mut b = Matrix::zeros(depth, columns);
         values(depth * columns).chunks(columns).enumerate().for_each(|(k, row)| b.row_mut(k).copy_from_slice(row));
         let sum = gradient.then(|| vec![0.0; rows * columns]);
-        Self { name, rows, depth, columns, left: values(rows * depth), b, c: Matrix::zeros(rows, columns), sum }
+        let (left, c) = (values(rows * depth), Matrix::zeros(rows, columns));
+        Self { name, rows, depth, columns, left, b, c, sum, patches: None }
+    }
+
+    /// The products of a convolution of a `size` x `size` image of `channels` channels, `kernel` x `kernel` by `stride`.
+    fn convolution(
+        name: &'static str,
+        [size, channels, kernel, stride]: [usize; 4],
+        columns: usize,
+        gradient: bool,
+    ) -> Self {
+        let outputs = (size - kernel) / stride + 1;
+        let grid = |count: usize, step: usize| {
+            (0..count).flat_map(move |y| (0..count).map(move |x| (y * size + x) * step * channels))
+        };
+        let positions = Offsets::new(grid(outputs, stride));
+        let patch = Offsets::new(grid(kernel, 1).flat_map(|first| first..first + channels));
+        let (count, depth) = (positions.len(), patch.len());
+        let shape = if gradient { [depth, count, columns] } else { [count, depth, columns] };
+        let patches = Some(if gradient { [patch, positions] } else { [positions, patch] });
+        Self { patches, ..Self::new(name, shape, gradient) }
     }
 
     fn strides(&self) -> (usize, usize) {
@@ -59,6 +82,13 @@ impl Shape {
 
     fn run(&mut self) {
         let (row_stride, k_stride) = self.strides();
+        if let Some([rows, depth]) = &self.patches {
+            let left = Gathered { values: black_box(&self.left), rows, depth };
+            return match &mut self.sum {
+                Some(sum) => add_product(self.rows, self.depth, left, &self.b, self.columns, sum),
+                None => product(self.rows, self.depth, left, &self.b, Start::Zero, &mut self.c),
+            };
+        }
         let left = Left { values: black_box(&self.left), row_stride, k_stride };
         match &mut self.sum {
             Some(sum) => add_product(self.rows, self.depth, left, &self.b, self.columns, sum),
@@ -97,6 +127,18 @@ fn shapes() -> Vec<Shape> {
         Shape::new("gradient 64 x 64, 128 rows", [64, 128, 64], true),
         Shape::new("gradient 348 x 64, 64 rows", [348, 64, 64], true),
         Shape::new("gradient 256 x 256, 64 rows", [256, 64, 256], true),
+        Shape::new("product 64 x 3136 x 512", [64, 3136, 512], false),
+        Shape::new("product 256 x 3136 x 512", [256, 3136, 512], false),
+        Shape::new("gradient 3136 x 512, 64 rows", [3136, 64, 512], true),
+        Shape::convolution("84 x 84 x 4, 8 x 8 by 4", [84, 4, 8, 4], 32, false),
+        Shape::convolution("20 x 20 x 32, 4 x 4 by 2", [20, 32, 4, 2], 64, false),
+        Shape::convolution("9 x 9 x 64, 3 x 3", [9, 64, 3, 1], 64, false),
+        Shape::convolution("10 x 10 x 4, 3 x 3", [10, 4, 3, 1], 16, false),
+        Shape::convolution("gradient 8 x 8 by 4", [84, 4, 8, 4], 32, true),
+        Shape::convolution("gradient 4 x 4 by 2", [20, 32, 4, 2], 64, true),
+        Shape::convolution("gradient 3 x 3", [9, 64, 3, 1], 64, true),
+        Shape::new("pull back 81 x 64 x 512", [81, 64, 512], false),
+        Shape::new("pull back 49 x 64 x 576", [49, 64, 576], false),
     ]
 }
 

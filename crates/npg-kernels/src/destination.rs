@@ -2,7 +2,7 @@
 #![allow(clippy::needless_range_loop, reason = "the indices of a tile read like the formula")]
 
 use super::gemm::Start;
-use super::matrix::{LANE, Matrix};
+use super::matrix::{LANE, Matrix, padded};
 use super::simd::{LANE64, Vector, Vector64};
 
 /// `for r in 0..R`, for at most six, unrolled here. If this is left to the compiler, builds with debug assertions keep the
@@ -34,12 +34,13 @@ pub(super) trait Destination: Copy {
     unsafe fn finish<V: Vector, const R: usize, const N: usize>(self, i: usize, j: usize, tile: [[V; N]; R]);
 }
 
-/// Writes to f32 and starts from a [`Start`]. It has rows of `stride` writable f32, and a bias of `stride` f32.
+/// Writes to f32 and starts from a [`Start`]. It has rows of `columns` writable f32, `stride` apart, and a bias of whole vectors.
 #[derive(Clone, Copy)]
 pub(super) struct Store<'a> {
     start: Start<'a>,
     to: *mut f32,
     stride: usize,
+    columns: usize,
 }
 
 impl<'a> Store<'a> {
@@ -49,7 +50,56 @@ impl<'a> Store<'a> {
         if let Start::Bias(bias) = start {
             assert!(bias.len() >= stride, "the bias of a product is shorter than a padded row");
         }
-        Self { start, to: to.as_mut_slice().as_mut_ptr(), stride }
+        Self { start, to: to.as_mut_slice().as_mut_ptr(), stride, columns: stride }
+    }
+
+    /// Rows of `columns` numbers without padding. Panics if `to` or a bias is too short.
+    pub(super) fn dense(start: Start<'a>, rows: usize, columns: usize, to: &mut [f32]) -> Self {
+        let fits = rows.checked_mul(columns).is_some_and(|length| length <= to.len());
+        assert!(fits, "the destination of a product is too small");
+        if let Start::Bias(bias) = start {
+            assert!(bias.len() >= padded(columns), "the bias of a product is shorter than a padded row");
+        }
+        Self { start, to: to.as_mut_ptr(), stride: columns, columns }
+    }
+}
+
+/// The first `length` numbers from `from`, or all sixteen; zeros beyond.
+///
+/// # Safety
+/// The CPU has the instruction set of `V`, and there are that many numbers.
+#[inline(always)]
+unsafe fn load<V: Vector>(from: *const f32, length: usize) -> V {
+    if length >= LANE {
+        // SAFETY: sixteen are there.
+        return unsafe { V::load(from) };
+    }
+    let mut values = [0.0; LANE];
+    for (t, value) in values.iter_mut().enumerate().take(length) {
+        // SAFETY: so many are there.
+        *value = unsafe { *from.add(t) };
+    }
+    // SAFETY: the caller vouches for the CPU, and there are sixteen values.
+    unsafe { V::load(values.as_ptr()) }
+}
+
+/// Writes the first `length` lanes of `x`, or all sixteen, to `to`.
+///
+/// # Safety
+/// There is room for so many.
+#[inline(always)]
+unsafe fn store<V: Vector>(x: V, to: *mut f32, length: usize) {
+    if length >= LANE {
+        // SAFETY: there is room for sixteen.
+        return unsafe { x.store(to) };
+    }
+    let mut values = [0.0; LANE];
+    // SAFETY: `values` has room for sixteen, and `to` for `length`.
+    unsafe {
+        x.store(values.as_mut_ptr());
+        for (t, value) in values.into_iter().enumerate().take(length) {
+            *to.add(t) = value;
+        }
     }
 }
 
@@ -72,9 +122,9 @@ impl Destination for Store<'_> {
                 let to = self.to.wrapping_add(i * self.stride + j);
                 unrolled!(r < R, {
                     for v in 0..N {
+                        let from = to.wrapping_add(r.wrapping_mul(self.stride).wrapping_add(LANE * v));
                         // SAFETY: the tile lies within the destination.
-                        tile[r][v] =
-                            unsafe { V::load(to.wrapping_add(r.wrapping_mul(self.stride).wrapping_add(LANE * v))) };
+                        tile[r][v] = unsafe { load(from, self.columns.wrapping_sub(j + LANE * v)) };
                     }
                 });
             }
@@ -87,8 +137,9 @@ impl Destination for Store<'_> {
         let to = self.to.wrapping_add(i * self.stride + j);
         unrolled!(r < R, {
             for v in 0..N {
+                let to = to.wrapping_add(r.wrapping_mul(self.stride).wrapping_add(LANE * v));
                 // SAFETY: the tile lies within the destination.
-                unsafe { tile[r][v].store(to.wrapping_add(r.wrapping_mul(self.stride).wrapping_add(LANE * v))) };
+                unsafe { store(tile[r][v], to, self.columns.wrapping_sub(j + LANE * v)) };
             }
         });
     }

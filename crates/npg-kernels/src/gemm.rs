@@ -7,6 +7,8 @@
 
 use super::destination::{AddTo, Destination, Store, unrolled};
 use super::dispatch::{Task, run};
+use super::left::LeftOperand;
+use super::left::operand::Walk;
 use super::matrix::{LANE, Matrix, padded};
 use super::simd::{Simd, Vector};
 
@@ -24,33 +26,10 @@ pub enum Start<'a> {
     Accumulate,
 }
 
-/// The left operand. Element (i, k) is `values[i * row_stride + k * k_stride]`, so it can be read transposed.
-#[derive(Clone, Copy, Debug)]
-pub struct Left<'a> {
-    /// The values.
-    pub values: &'a [f32],
-    /// The distance of neighbors in i.
-    pub row_stride: usize,
-    /// The distance of neighbors in k.
-    pub k_stride: usize,
-}
-
-impl<'a> Left<'a> {
-    /// The matrix as it is: element (i, k) is in row i.
-    pub fn rows(matrix: &'a Matrix) -> Self {
-        Self { values: matrix.as_slice(), row_stride: matrix.stride(), k_stride: 1 }
-    }
-
-    /// The transposed matrix: element (i, k) is in row k of the matrix.
-    pub fn columns(matrix: &'a Matrix) -> Self {
-        Self { values: matrix.as_slice(), row_stride: 1, k_stride: matrix.stride() }
-    }
-}
-
 /// c\[i\]\[j\] = start + the sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows` and every padded column j of `b`.
 /// Each element is one FMA chain over k, in order. `c` and `b` must have equally many padded columns. Panics if an operand is
 /// too small.
-pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Start<'_>, c: &mut Matrix) {
+pub fn product(rows: usize, depth: usize, left: impl LeftOperand, b: &Matrix, start: Start<'_>, c: &mut Matrix) {
     let columns = padded(b.columns());
     assert!(padded(c.columns()) == columns && c.rows() >= rows, "shapes of a product disagree");
     let to = Store::new(start, c);
@@ -58,9 +37,23 @@ pub fn product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, start: Sta
     run(Product { rows, vectors: columns / LANE, operands, chain: usize::MAX, to });
 }
 
+/// Like [`product`], for the first `columns` columns of `b`. The rows of `c` have that many numbers, without padding.
+pub fn product_into(
+    rows: usize,
+    depth: usize,
+    left: impl LeftOperand,
+    (b, columns): (&Matrix, usize),
+    start: Start<'_>,
+    c: &mut [f32],
+) {
+    assert!(columns <= padded(b.columns()), "shapes of a product disagree");
+    let (operands, to) = (Operands::new(rows, depth, left, b), Store::dense(start, rows, columns, c));
+    run(Product { rows, vectors: columns.div_ceil(LANE), operands, chain: usize::MAX, to });
+}
+
 /// sum\[i * columns + j\] += the sum over k < `depth` of left(i, k) b\[k\]\[j\], for i < `rows` and j < `columns`. Chains
 /// over at most [`CHAIN`] k are computed in f32 and added to `sum` in order, in f64. Panics if an operand is too small.
-pub fn add_product(rows: usize, depth: usize, left: Left<'_>, b: &Matrix, columns: usize, sum: &mut [f64]) {
+pub fn add_product(rows: usize, depth: usize, left: impl LeftOperand, b: &Matrix, columns: usize, sum: &mut [f64]) {
     assert!(columns <= padded(b.columns()), "shapes of a product disagree");
     let (operands, to) = (Operands::new(rows, depth, left, b), AddTo::new(rows, columns, sum));
     run(Product { rows, vectors: columns.div_ceil(LANE), operands, chain: CHAIN, to });
@@ -75,28 +68,18 @@ pub fn add_column_sums(rows: usize, b: &Matrix, columns: usize, sum: &mut [f64])
 
 /// Both operands, after the check that every element which a product of this size reads exists.
 #[derive(Clone, Copy)]
-struct Operands {
+struct Operands<L> {
     depth: usize,
-    left: *const f32,
-    row_stride: usize,
-    k_stride: usize,
+    left: L,
     b: *const f32,
     b_stride: usize,
 }
 
-impl Operands {
-    fn new(rows: usize, depth: usize, left: Left<'_>, b: &Matrix) -> Self {
+impl<L: LeftOperand> Operands<L> {
+    fn new(rows: usize, depth: usize, left: L, b: &Matrix) -> Self {
         assert!(depth <= b.rows(), "the right operand of a product has too few rows");
-        let (mut row_stride, mut k_stride) = (0, 0);
-        if rows > 0 && depth > 0 {
-            (row_stride, k_stride) = (left.row_stride, left.k_stride);
-            let across = (rows - 1).checked_mul(row_stride);
-            let along = (depth - 1).checked_mul(k_stride);
-            let last = across.zip(along).and_then(|(across, along)| across.checked_add(along));
-            assert!(last.is_some_and(|last| last < left.values.len()), "the left operand of a product is too small");
-        }
-        let (left, b_stride, b) = (left.values.as_ptr(), b.stride(), b.as_slice().as_ptr());
-        Self { depth, left, row_stride, k_stride, b, b_stride }
+        left.check(rows, depth);
+        Self { depth, left, b: b.as_slice().as_ptr(), b_stride: b.stride() }
     }
 }
 
@@ -113,16 +96,16 @@ fn piece(left: usize, max: usize) -> usize {
 }
 
 /// The whole product: `rows` rows by `vectors` vectors, all of them within the operands and the destination.
-struct Product<D> {
+struct Product<L, D> {
     rows: usize,
     vectors: usize,
-    operands: Operands,
+    operands: Operands<L>,
     /// The longest chain. The destination gets the next chain at the same place.
     chain: usize,
     to: D,
 }
 
-impl<D: Destination> Task for Product<D> {
+impl<L: LeftOperand, D: Destination> Task for Product<L, D> {
     type Output = ();
 
     #[inline(always)]
@@ -145,7 +128,7 @@ impl<D: Destination> Task for Product<D> {
     }
 }
 
-impl<D: Destination> Product<D> {
+impl<L: LeftOperand, D: Destination> Product<L, D> {
     /// `N` vectors of columns from column `j`: small enough, with all rows of b, to stay in the cache.
     ///
     /// # Safety
@@ -176,11 +159,11 @@ impl<D: Destination> Product<D> {
     /// The CPU has the instruction set of `V`, and the tile is within the product.
     #[inline(always)]
     unsafe fn tile<V: Vector, const R: usize, const N: usize>(&self, i: usize, j: usize) {
-        let Operands { depth, left, row_stride, k_stride, b, b_stride } = self.operands;
+        let Operands { depth, left, b, b_stride } = self.operands;
         // SAFETY: the caller vouches for the CPU and the tile. `Operands::new` has checked that left(i, k) and row k of b
         // exist for i < rows, k < depth. Pointers step past the end after the last k, but are not read there.
         unsafe {
-            let mut left = left.wrapping_add(i * row_stride);
+            let mut left = left.walk::<R>(i);
             let mut b = b.wrapping_add(j);
             let mut rest = depth;
             loop {
@@ -192,12 +175,12 @@ impl<D: Destination> Product<D> {
                         row[v] = V::load(b.wrapping_add(LANE * v));
                     }
                     unrolled!(r < R, {
-                        let x = V::splat(*left.wrapping_add(r.wrapping_mul(row_stride)));
+                        let x = V::splat(left.value(r));
                         for v in 0..N {
                             tile[r][v] = x.mul_add(row[v], tile[r][v]);
                         }
                     });
-                    left = left.wrapping_add(k_stride);
+                    left.advance();
                     b = b.wrapping_add(b_stride);
                 }
                 self.to.finish(i, j, tile);

@@ -7,9 +7,10 @@
 //!
 //! Columns are padded with zeros to a multiple of [`LANE`], so no kernel needs masks.
 //! The kernels are written once, over the trait `simd::Vector` of sixteen f32, and compiled for each instruction set.
-//! Kernels are written once, over the trait `simd::Vector` of sixteen f32, and compiled for each instruction set.
 
 mod matrix; // what the kernels work on
+
+mod left; // the left operands of products
 
 mod gemm; // products
 
@@ -36,8 +37,9 @@ mod tests;
 
 pub use dispatch::{Path, force_path, path};
 pub use elementwise::{Activation, exp, multiply, multiply_by_tanh_slopes, sigmoid, sine};
-pub use gemm::{CHAIN, Left, Start, add_column_sums, add_product, product};
+pub use gemm::{CHAIN, Start, add_column_sums, add_product, product, product_into};
 pub use gemm64::{Left64, add_product64};
+pub use left::{Gathered, Left, LeftOperand, Offsets};
 pub use matrix::{LANE, Matrix, pack, pack_transposed, padded, transpose};
 pub use narrow::Narrow;
 pub use peak::{fma_peak, seconds};

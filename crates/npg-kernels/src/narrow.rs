@@ -1,7 +1,8 @@
 //! Products with few columns, in which rows and columns are exchanged. Vectors then lie along the rows, of which there are
 //! more. The bits are the same as those of plain products.
 
-use super::gemm::{CHAIN, Left, Start, product};
+use super::gemm::{CHAIN, Start, product};
+use super::left::Left;
 use super::matrix::{Matrix, transpose};
 
 /// With more columns than this, vectors are filled well enough.

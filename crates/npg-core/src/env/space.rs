@@ -12,6 +12,8 @@ pub enum Space {
         /// Upper bound of each dimension.
         high: Vec<f64>,
     },
+    /// Images: numbers on a grid, all of them between the same bounds. Only for observations.
+    Image(Image),
     /// One of 0..n.
     Discrete(usize),
     /// One of 0..n for each part.
@@ -26,6 +28,44 @@ pub enum Space {
     /// element has the choice and the parameters of all choices; only those of the choice that is taken count. Only for actions,
     /// and only as the whole space.
     Parametrized(Vec<Space>),
+}
+
+/// The shape and the bounds of images. Their numbers come row by row, and the channels of a pixel side by side; or, if the
+/// channels are first, one whole channel after the other (as in PyTorch).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Image {
+    /// The height, pixels.
+    pub rows: usize,
+    /// The width, pixels.
+    pub columns: usize,
+    /// The numbers of one pixel.
+    pub channels: usize,
+    /// Whether the channels are the first dimension and not the last one.
+    pub is_channels_first: bool,
+    /// The lower bound of all numbers.
+    pub low: f64,
+    /// The upper bound of all numbers.
+    pub high: f64,
+}
+
+impl Image {
+    /// The number of numbers.
+    pub fn len(&self) -> usize {
+        self.rows * self.columns * self.channels
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The dimensions in their order.
+    pub fn shape(&self) -> [usize; 3] {
+        match self.is_channels_first {
+            true => [self.channels, self.rows, self.columns],
+            false => [self.rows, self.columns, self.channels],
+        }
+    }
 }
 
 impl Space {
@@ -64,6 +104,7 @@ impl Space {
             Space::Tuple(_) | Space::Dict(_) => self.parts().map(Space::len).sum(),
             Space::Parametrized(boxes) => 1 + boxes.iter().map(Space::len).sum::<usize>(),
             Space::Box { low, .. } => low.len(),
+            Space::Image(image) => image.len(),
             Space::Discrete(_) => 1,
             Space::MultiDiscrete(sizes) => sizes.len(),
             Space::MultiBinary(bits) => *bits,
@@ -79,7 +120,7 @@ impl Space {
             Space::Discrete(count) => *count,
             Space::MultiDiscrete(sizes) => sizes.iter().sum(),
             Space::MultiBinary(bits) => 2 * bits,
-            Space::Box { .. } => 0,
+            Space::Box { .. } | Space::Image(_) => 0,
         }
     }
 
@@ -104,7 +145,7 @@ impl Space {
             Space::Discrete(count) => vec![(String::new(), *count)],
             Space::MultiDiscrete(sizes) => numbered(sizes),
             Space::MultiBinary(bits) => numbered(&vec![2; *bits]),
-            Space::Box { .. } => Vec::new(),
+            Space::Box { .. } | Space::Image(_) => Vec::new(),
         }
     }
 
@@ -119,6 +160,7 @@ impl Space {
             Space::Tuple(_) | Space::Dict(_) => self.parts().map(Space::encoded_len).sum(),
             Space::Parametrized(boxes) => boxes.len() + boxes.iter().map(Space::encoded_len).sum::<usize>(),
             Space::Box { low, .. } => low.len(),
+            Space::Image(image) => image.len(),
             Space::Discrete(n) => *n,
             Space::MultiDiscrete(sizes) => sizes.iter().sum(),
             Space::MultiBinary(bits) => *bits,
@@ -136,12 +178,15 @@ impl Space {
                 let (index, (low, high)) = bounds.find(|(_, (low, high))| !box_holds_something(**low, **high))?;
                 Some(format!("a box with low {low} and high {high} in dimension {index}: low must not be above high"))
             }
+            Space::Image(Image { low, high, .. }) if !box_holds_something(*low, *high) => {
+                Some(format!("an image with low {low} and high {high}: low must not be above high"))
+            }
             Space::Discrete(0) => Some("a discrete space of 0 elements: it needs at least 1".into()),
             Space::MultiDiscrete(sizes) => {
                 let index = sizes.iter().position(|size| *size == 0)?;
                 Some(format!("a multi-discrete space of 0 elements in part {index}: it needs at least 1"))
             }
-            Space::Discrete(_) | Space::MultiBinary(_) => None,
+            Space::Image(_) | Space::Discrete(_) | Space::MultiBinary(_) => None,
             Space::Parametrized(boxes) if boxes.is_empty() => Some("parametrized without any choice".into()),
             Space::Parametrized(boxes) => boxes.iter().enumerate().find_map(|(index, space)| match space {
                 Space::Box { .. } => space.fault().map(|fault| format!("{fault} (of choice {index})")),
@@ -179,7 +224,7 @@ impl Space {
     pub fn check(&self, element: &[f64]) -> Result<(), (usize, f64)> {
         let is_index = |x: f64, size: usize| x.fract() == 0.0 && x >= 0.0 && x < size as f64;
         let wrong = match self {
-            Space::Box { .. } => element.iter().position(|x| !fits_f32(*x)),
+            Space::Box { .. } | Space::Image(_) => element.iter().position(|x| !fits_f32(*x)),
             Space::MultiBinary(_) => element.iter().position(|x| *x != 0.0 && *x != 1.0),
             Space::Discrete(size) => element.iter().position(|x| !is_index(*x, *size)),
             Space::MultiDiscrete(sizes) => element.iter().zip(sizes).position(|(x, size)| !is_index(*x, *size)),
@@ -195,7 +240,9 @@ impl Space {
     /// Checks an observation as [`Space::check`] does. The error is a sentence with the index and the value.
     pub(crate) fn check_observation(&self, observation: &[f64]) -> Result<(), String> {
         // All numbers of a box are looked at first, without a branch for each, because nearly always all of them are good.
-        if matches!(self, Space::Box { .. }) && observation.iter().fold(true, |good, x| good & fits_f32(*x)) {
+        if matches!(self, Space::Box { .. } | Space::Image(_))
+            && observation.iter().fold(true, |good, x| good & fits_f32(*x))
+        {
             return Ok(());
         }
         self.check(observation).map_err(|(index, value)| self.wrong_observation(index, value))
@@ -204,8 +251,10 @@ impl Space {
     #[cold]
     fn wrong_observation(&self, index: usize, value: f64) -> String {
         match self {
-            Space::Box { .. } if value.is_finite() => format!("observation[{index}] is {value:e}; it must fit an f32"),
-            Space::Box { .. } => format!("observation[{index}] is {value}; it must be finite"),
+            Space::Box { .. } | Space::Image(_) if value.is_finite() => {
+                format!("observation[{index}] is {value:e}; it must fit an f32")
+            }
+            Space::Box { .. } | Space::Image(_) => format!("observation[{index}] is {value}; it must be finite"),
             _ => format!("observation[{index}] is {value}; it is not an element of {self:?}"),
         }
     }
@@ -254,6 +303,15 @@ impl fmt::Display for Space {
         match self {
             Space::Box { low, .. } if is_short => write!(f, "Box({})", low.len()),
             Space::Box { low, high } => write!(f, "Box({})", bounds(low.iter().zip(high))),
+            Space::Image(image) => {
+                let [first, second, third] = image.shape();
+                let order = if image.is_channels_first { ", channels first" } else { "" };
+                write!(f, "Image({first} x {second} x {third}{order}")?;
+                if !is_short {
+                    write!(f, ", [{}, {}]", image.low, image.high)?;
+                }
+                write!(f, ")")
+            }
             Space::Discrete(count) => write!(f, "Discrete({count})"),
             Space::MultiDiscrete(sizes) => {
                 write!(f, "MultiDiscrete({})", runs(sizes.iter().map(usize::to_string)))

@@ -1,7 +1,7 @@
 use super::super::dispatch::on_every_path;
 use super::super::{
-    CHAIN, LANE, Left, Left64, Matrix, Narrow, Start, add_column_sums, add_product, add_product64, pack,
-    pack_transposed, padded, product, transpose,
+    CHAIN, Gathered, LANE, Left, Left64, Matrix, Narrow, Offsets, Start, add_column_sums, add_product, add_product64,
+    pack, pack_transposed, padded, product, product_into, transpose,
 };
 use super::{Random, bits, bits64};
 use std::ops::Range;
@@ -389,4 +389,69 @@ fn filled(random: &mut Random, rows: usize, columns: usize) -> Matrix {
     let mut matrix = Matrix::zeros(rows, columns);
     pack(&random.values(rows * columns), columns, &mut matrix);
     matrix
+}
+
+/// A gathered operand gives the bits of the matrix that holds the same elements.
+#[test]
+fn gathered_elements_give_the_bits_of_a_matrix() {
+    let mut random = Random(9);
+    for _ in 0..60 {
+        let mut case = Case::some(&mut random);
+        let mut places = |count: usize| Offsets::new((0..count).map(|_| random.up_to(200)).collect::<Vec<usize>>());
+        let (rows, depth) = (places(case.rows), places(case.depth));
+        let values = random.narrow(401);
+        case.left = rows.iter().flat_map(|i| depth.iter().map(move |k| i + k)).map(|at| values[at]).collect();
+        (case.row_stride, case.k_stride) = (case.depth, 1);
+        let gathered = Gathered { values: &values, rows: &rows, depth: &depth };
+        for start in case.starts() {
+            let expected = case.product(start);
+            for (path, found) in on_every_path(|| {
+                let mut c = case.c.clone();
+                product(case.rows, case.depth, gathered, &case.b, start, &mut c);
+                c
+            }) {
+                assert_eq!(bits(found.as_slice()), bits(expected.as_slice()), "{path:?}");
+            }
+        }
+        let (expected, _) = case.sums();
+        for (path, found) in on_every_path(|| {
+            let mut sum: Vec<f64> = (0..case.rows * case.columns).map(|i| i as f64).collect();
+            add_product(case.rows, case.depth, gathered, &case.b, case.columns, &mut sum);
+            sum
+        }) {
+            assert_eq!(bits64(&found), bits64(&expected), "{path:?}");
+        }
+    }
+}
+
+/// Rows without padding get the bits that padded rows get, and nothing beyond them is written.
+#[test]
+fn products_into_rows_without_padding() {
+    let mut random = Random(11);
+    for _ in 0..60 {
+        let case = Case::some(&mut random);
+        for start in case.starts() {
+            let expected = case.product(start);
+            let rows = (0..case.rows).flat_map(|i| case.c.row(i)).copied();
+            let before: Vec<f32> = rows.chain([7.0; 20]).collect();
+            for (path, found) in on_every_path(|| {
+                let mut c = before.clone();
+                product_into(case.rows, case.depth, case.left(), (&case.b, case.columns), start, &mut c);
+                c
+            }) {
+                let (found, beyond) = found.split_at(case.rows * case.columns);
+                let expected: Vec<f32> = (0..case.rows).flat_map(|i| expected.row(i)).copied().collect();
+                assert_eq!(bits(found), bits(&expected), "{path:?}");
+                assert_eq!(beyond, [7.0; 20]);
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "the left operand of a product is too small")]
+fn a_gathered_operand_beyond_its_values_is_refused() {
+    let offsets = Offsets::new([0, 3]);
+    let gathered = Gathered { values: &[0.0; 6], rows: &offsets, depth: &offsets };
+    product(2, 2, gathered, &Matrix::zeros(2, 1), Start::Zero, &mut Matrix::zeros(2, 1));
 }
