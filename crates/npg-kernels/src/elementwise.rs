@@ -1,7 +1,9 @@
 //! Activations and other functions of one value each. The result for a value does not depend on its neighbors.
 
 use super::dispatch::{Task, run};
-use super::functions::{Exp, Function, Gelu, Relu, Sigmoid, Silu, Sine, Slope, Tanh};
+use super::functions::{
+    Exp, Function, Gelu, Identity, Relu, Sigmoid, Silu, Sine, Slope, SlopeOfRelu, SlopeOfTanh, Tanh,
+};
 use super::matrix::LANE;
 use super::simd::{Simd, Vector};
 use std::marker::PhantomData;
@@ -61,14 +63,21 @@ pub fn sigmoid(values: &mut [f32]) {
 /// values\[i\] *= factors\[i\]. Panics if the lengths differ.
 pub fn multiply(values: &mut [f32], factors: &[f32]) {
     assert_eq!(values.len(), factors.len(), "numbers of values and factors disagree");
-    run(Multiply { values, factors });
+    run(MultiplyBy { values, others: factors, function: PhantomData::<Identity> });
 }
 
 /// values\[i\] *= 1 - tanhs\[i\]^2, which is the derivative of tanh at the value that gave tanhs\[i\]. Panics if the lengths
 /// differ.
 pub fn multiply_by_tanh_slopes(values: &mut [f32], tanhs: &[f32]) {
     assert_eq!(values.len(), tanhs.len(), "numbers of values and tangents disagree");
-    run(MultiplyByTanhSlopes { values, tanhs });
+    run(MultiplyBy { values, others: tanhs, function: PhantomData::<SlopeOfTanh> });
+}
+
+/// values\[i\] *= 1 if outputs\[i\] > 0, and 0 otherwise, which is the derivative of max(x, 0) at the value that gave outputs\[i\].
+/// Panics if the lengths differ.
+pub fn multiply_by_relu_slopes(values: &mut [f32], outputs: &[f32]) {
+    assert_eq!(values.len(), outputs.len(), "numbers of values and outputs disagree");
+    run(MultiplyBy { values, others: outputs, function: PhantomData::<SlopeOfRelu> });
 }
 
 fn apply<F: Function>(values: &mut [f32]) {
@@ -144,49 +153,39 @@ unsafe fn line_with_slopes<F: Slope, V: Vector>(line: &mut [f32; LANE], slopes: 
     }
 }
 
-struct Multiply<'a> {
+/// Multiplies by a function of other values.
+struct MultiplyBy<'a, F> {
     values: &'a mut [f32],
-    factors: &'a [f32],
+    others: &'a [f32],
+    function: PhantomData<F>,
 }
 
-impl Task for Multiply<'_> {
+impl<F: Function> Task for MultiplyBy<'_, F> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let (lines, rest) = self.values.as_chunks_mut::<LANE>();
-        let (factor_lines, factor_rest) = self.factors.as_chunks::<LANE>();
-        for (line, factors) in lines.iter_mut().zip(factor_lines) {
-            // SAFETY: the caller vouches for the CPU, and each line holds sixteen values.
-            unsafe { S::F32::load(line.as_ptr()).mul(S::F32::load(factors.as_ptr())).store(line.as_mut_ptr()) };
+        let (other_lines, other_rest) = self.others.as_chunks::<LANE>();
+        for (line, others) in lines.iter_mut().zip(other_lines) {
+            // SAFETY: the caller vouches for the CPU.
+            unsafe { multiply_line::<F, S::F32>(line, others) };
         }
-        for (x, factor) in rest.iter_mut().zip(factor_rest) {
-            *x *= factor;
+        if !rest.is_empty() {
+            let (mut line, mut others) = ([0.0; LANE], [0.0; LANE]);
+            line[..rest.len()].copy_from_slice(rest);
+            others[..rest.len()].copy_from_slice(other_rest);
+            // SAFETY: the caller vouches for the CPU.
+            unsafe { multiply_line::<F, S::F32>(&mut line, &others) };
+            rest.copy_from_slice(&line[..rest.len()]);
         }
     }
 }
 
-struct MultiplyByTanhSlopes<'a> {
-    values: &'a mut [f32],
-    tanhs: &'a [f32],
-}
-
-impl Task for MultiplyByTanhSlopes<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let (lines, rest) = self.values.as_chunks_mut::<LANE>();
-        let (tanh_lines, tanh_rest) = self.tanhs.as_chunks::<LANE>();
-        for (line, tanhs) in lines.iter_mut().zip(tanh_lines) {
-            // SAFETY: the caller vouches for the CPU, and each line holds sixteen values.
-            unsafe {
-                let y = S::F32::load(tanhs.as_ptr());
-                S::F32::load(line.as_ptr()).mul(y.set(1.0).sub(y.mul(y))).store(line.as_mut_ptr());
-            }
-        }
-        for (x, y) in rest.iter_mut().zip(tanh_rest) {
-            *x *= 1.0 - y * y;
-        }
-    }
+/// # Safety
+/// The CPU has the instruction set of `V`.
+#[inline(always)]
+unsafe fn multiply_line<F: Function, V: Vector>(line: &mut [f32; LANE], others: &[f32; LANE]) {
+    // SAFETY: the caller vouches for the CPU, and each line holds sixteen values.
+    unsafe { V::load(line.as_ptr()).mul(F::value(V::load(others.as_ptr()))).store(line.as_mut_ptr()) };
 }

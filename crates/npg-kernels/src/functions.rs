@@ -44,6 +44,36 @@ impl Slope for Tanh {
 
 pub(super) struct Relu;
 
+/// x itself.
+pub(super) struct Identity;
+
+impl Function for Identity {
+    #[inline(always)]
+    fn value<V: Vector>(x: V) -> V {
+        x
+    }
+}
+
+/// The derivative of max(x, 0) as a function of the result.
+pub(super) struct SlopeOfRelu;
+
+impl Function for SlopeOfRelu {
+    #[inline(always)]
+    fn value<V: Vector>(y: V) -> V {
+        y.is_positive()
+    }
+}
+
+/// The derivative of tanh as a function of the result.
+pub(super) struct SlopeOfTanh;
+
+impl Function for SlopeOfTanh {
+    #[inline(always)]
+    fn value<V: Vector>(y: V) -> V {
+        y.set(1.0).sub(y.mul(y))
+    }
+}
+
 impl Function for Relu {
     #[inline(always)]
     fn value<V: Vector>(x: V) -> V {

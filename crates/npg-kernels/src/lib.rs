@@ -36,7 +36,7 @@ mod peak; // the peak speed of the CPU
 mod tests;
 
 pub use dispatch::{Path, force_path, path};
-pub use elementwise::{Activation, exp, multiply, multiply_by_tanh_slopes, sigmoid, sine};
+pub use elementwise::{Activation, exp, multiply, multiply_by_relu_slopes, multiply_by_tanh_slopes, sigmoid, sine};
 pub use gemm::{CHAIN, Start, add_column_sums, add_product, product, product_into};
 pub use gemm64::{Left64, add_product64};
 pub use left::{Gathered, Left, LeftOperand, Offsets};

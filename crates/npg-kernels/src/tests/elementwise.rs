@@ -1,5 +1,5 @@
 use super::super::dispatch::on_every_path;
-use super::super::{Activation, exp, multiply, multiply_by_tanh_slopes, sigmoid, sine};
+use super::super::{Activation, exp, multiply, multiply_by_relu_slopes, multiply_by_tanh_slopes, sigmoid, sine};
 use super::{Random, bits};
 
 const ACTIVATIONS: [Activation; 4] = [Activation::Tanh, Activation::Relu, Activation::Gelu, Activation::Silu];
@@ -147,12 +147,15 @@ fn every_path_and_every_position_gives_the_same_bits() {
         let mut values = x.to_vec();
         multiply(&mut values, &results[0]);
         results.push(values);
-        // The slopes of tanh, stored and recomputed.
-        let (mut stored, mut recomputed) = (x.to_vec(), x.to_vec());
-        multiply(&mut stored, &results[1]);
-        multiply_by_tanh_slopes(&mut recomputed, &results[0]);
-        assert_eq!(bits(&stored), bits(&recomputed));
-        results.push(recomputed);
+        // The slopes of tanh and of relu, stored and recomputed.
+        for (first, by_slopes) in [(0, multiply_by_tanh_slopes as fn(&mut [f32], &[f32])), (3, multiply_by_relu_slopes)]
+        {
+            let (mut stored, mut recomputed) = (x.to_vec(), x.to_vec());
+            multiply(&mut stored, &results[first + 1]);
+            by_slopes(&mut recomputed, &results[first]);
+            assert_eq!(bits(&stored), bits(&recomputed));
+            results.push(recomputed);
+        }
         results
     };
     let paths = on_every_path(|| compute(&x));
