@@ -20,6 +20,8 @@ pub enum Kind {
     Name(&'static [&'static str]),
     /// A list of layer widths.
     Widths,
+    /// A list of convolutions: the number of filters, their size and their stride.
+    Filters,
     /// A list of names.
     Names,
     /// Any text.
@@ -37,6 +39,8 @@ impl Kind {
     pub const MAX_LAYERS: usize = 64;
     /// The most units of a hidden layer.
     pub const MAX_WIDTH: usize = 16_384;
+    /// The most filters of a convolution, and their largest size and stride.
+    pub const MAX_FILTERS: usize = 4096;
     /// A number above 0.
     pub const POSITIVE: Kind = Kind::Number(Bound::Excluded(0.0), Bound::Unbounded);
     /// A number of at least 0.
@@ -85,6 +89,21 @@ impl Kind {
                 let width = Kind::Integer(1, Self::MAX_WIDTH as i64);
                 let checked = items.iter().enumerate().map(|(index, item)| {
                     width.check(item).map_err(|_| format!("must be {self}, but item {} is {item}", index + 1))
+                });
+                checked.collect::<Result<Vec<_>, _>>().map(Value::Array)
+            }
+            Kind::Filters => {
+                let items = value.as_array().ok_or_else(mistyped)?;
+                if items.len() > Self::MAX_LAYERS {
+                    return Err(format!("must be {self}, but has {} items", items.len()));
+                }
+                let number = Kind::Integer(1, Self::MAX_FILTERS as i64);
+                let three = |item: &Value| {
+                    let numbers = item.as_array().filter(|numbers| numbers.len() == 3)?;
+                    numbers.iter().map(|own| number.check(own).ok()).collect::<Option<Vec<_>>>().map(Value::Array)
+                };
+                let checked = items.iter().enumerate().map(|(index, item)| {
+                    three(item).ok_or_else(|| format!("must be {self}, but item {} is {item}", index + 1))
                 });
                 checked.collect::<Result<Vec<_>, _>>().map(Value::Array)
             }
@@ -143,6 +162,12 @@ impl fmt::Display for Kind {
                 let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
                 write!(f, "one of {}", quoted.join(", "))
             }
+            Kind::Filters => write!(
+                f,
+                "a list of at most {} convolutions [filters, kernel, stride], such as [[16, 3, 1]], of integers from 1 to {}",
+                Self::MAX_LAYERS,
+                Self::MAX_FILTERS
+            ),
             Kind::Names => write!(f, "a list of names in quotes"),
             Kind::Text => write!(f, "a text in quotes"),
             Kind::NameOrIndex => write!(f, "a name in quotes, or an index of 0 or more"),

@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use npg::env::{ActionRows, Actions, Ending, EnvGroup, EnvSource, Fault, Measure, Outcome, Space, Spec};
+use npg::env::{ActionRows, Actions, Ending, EnvGroup, EnvSource, Fault, Image, Measure, Outcome, Space, Spec};
 use npg::random::Stream;
 use numpy::PyArray1;
 use pyo3::exceptions::PyException;
@@ -316,13 +316,21 @@ fn read_spec(spec: &Bound<'_, PyDict>) -> PyResult<Spec> {
     })
 }
 
-/// `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)`, `("tuple", spaces)`,
+/// `("box", low, high)`, `("image", shape, channels_first, low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)`, `("tuple", spaces)`,
 /// `("dict", [(name, space), ...])` or `("parametrized", boxes)`.
 fn read_space(space: &Bound<'_, PyAny>) -> PyResult<Space> {
     let kind: String = space.get_item(0)?.extract()?;
     let part = |index: usize| space.get_item(index);
     Ok(match kind.as_str() {
         "box" => Space::Box { low: part(1)?.extract()?, high: part(2)?.extract()? },
+        "image" => {
+            let [first, second, third]: [usize; 3] = part(1)?.extract()?;
+            let is_channels_first: bool = part(2)?.extract()?;
+            let [rows, columns, channels] =
+                if is_channels_first { [second, third, first] } else { [first, second, third] };
+            let (low, high) = (part(3)?.extract()?, part(4)?.extract()?);
+            Space::Image(Image { rows, columns, channels, is_channels_first, low, high })
+        }
         "discrete" => Space::Discrete(part(1)?.extract()?),
         "multi-discrete" => Space::MultiDiscrete(part(1)?.extract()?),
         "multi-binary" => Space::MultiBinary(part(1)?.extract()?),
@@ -357,6 +365,9 @@ fn write_spec<'py>(py: Python<'py>, spec: &Spec) -> PyResult<Bound<'py, PyDict>>
 fn write_space<'py>(py: Python<'py>, space: &Space) -> PyResult<Bound<'py, PyAny>> {
     Ok(match space {
         Space::Box { low, high } => ("box", low.clone(), high.clone()).into_pyobject(py)?.into_any(),
+        Space::Image(image) => {
+            ("image", image.shape(), image.is_channels_first, image.low, image.high).into_pyobject(py)?.into_any()
+        }
         Space::Discrete(n) => ("discrete", *n).into_pyobject(py)?.into_any(),
         Space::MultiDiscrete(sizes) => ("multi-discrete", sizes.clone()).into_pyobject(py)?.into_any(),
         Space::MultiBinary(bits) => ("multi-binary", *bits).into_pyobject(py)?.into_any(),

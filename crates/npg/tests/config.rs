@@ -144,6 +144,10 @@ fn value(kind: &Kind) -> BoxedStrategy<Value> {
         Kind::Text | Kind::NameOrIndex => "[a-z]{0,9}".prop_map(Value::from).boxed(),
         Kind::Range => (-1e9..0.0, 0.0..1e9).prop_map(|(low, high)| Value::from(vec![low, high])).boxed(),
         Kind::Names => prop::collection::vec("[a-z]{1,4}".prop_map(Value::from), 0..4).prop_map(Value::Array).boxed(),
+        Kind::Filters => {
+            let numbers = prop::collection::vec((1..=Kind::MAX_FILTERS as i64).prop_map(Value::from), 3);
+            prop::collection::vec(numbers.prop_map(Value::Array), 1..4).prop_map(Value::Array).boxed()
+        }
         Kind::Widths => prop::collection::vec((1..=Kind::MAX_WIDTH as i64).prop_map(Value::from), 1..4)
             .prop_map(Value::Array)
             .boxed(),

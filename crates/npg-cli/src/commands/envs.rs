@@ -53,6 +53,10 @@ fn space(of: &Space) -> String {
                 _ => format!("box {}", of.len()),
             }
         }
+        Space::Image(image) => {
+            let [first, second, third] = image.shape();
+            format!("image {first}x{second}x{third} in {}..{}", bound(image.low), bound(image.high))
+        }
         Space::Discrete(n) => format!("discrete {n}"),
         Space::MultiDiscrete(sizes) => {
             let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();

@@ -96,7 +96,7 @@ impl ActionWidth {
         let mut width = Self::default();
         for leaf in space.leaves() {
             match leaf {
-                Space::Box { low, .. } => width.reals += low.len(),
+                Space::Box { .. } | Space::Image(_) => width.reals += leaf.len(),
                 Space::Parametrized(boxes) => {
                     width.integers += 1;
                     width.reals += boxes.iter().map(Space::len).sum::<usize>();

@@ -9,8 +9,8 @@ mod space;
 
 pub use action::{Action, ActionMut, ActionRows, ActionWidth, Actions};
 pub use episodes::{Episodes, MAX_REWARD, Progress};
-pub use space::Space;
 pub(crate) use space::check_mask;
+pub use space::{Image, Space};
 
 use crate::error::{Error, Mistake};
 use crate::random::Stream;

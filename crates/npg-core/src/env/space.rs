@@ -12,7 +12,7 @@ pub enum Space {
         /// Upper bound of each dimension.
         high: Vec<f64>,
     },
-    /// Images: numbers on a grid, all of them between the same bounds. Only for observations.
+    /// Images: numbers on a grid, all of them between the same bounds. As an action, the same as a box.
     Image(Image),
     /// One of 0..n.
     Discrete(usize),

@@ -1,7 +1,7 @@
-//! The inputs of a network, and the layer that reads them in front of the hidden layers: random features, embeddings of indices,
-//! a network for each part.
+//! The inputs of a network, and the layers that read them in front of the hidden layers: random features, embeddings of indices,
+//! convolutions of images, a network for each part.
 
-use super::layers::{AnyLayer, Branches, Embedding, FourierFeatures, Layer};
+use super::layers::{AnyLayer, Branches, Convolution, Embedding, Filters, FourierFeatures, Grid, Layer};
 use super::{Hidden, Network, hidden_layers};
 
 /// The inputs of a network.
@@ -18,6 +18,8 @@ pub enum Entrance {
         /// The widths of a network that each part has for itself; empty for none. It has the activation function of the
         /// hidden layers.
         widths: Vec<usize>,
+        /// The convolutions of each image, one after the other, with that activation function too. They must fit into the images.
+        convolutions: Vec<Filters>,
     },
 }
 
@@ -33,6 +35,8 @@ pub enum InputKind {
         /// The width of the embedding.
         width: usize,
     },
+    /// An image of this shape.
+    Image(Grid),
 }
 
 impl InputKind {
@@ -40,6 +44,7 @@ impl InputKind {
         match self {
             Self::Numbers(count) => count,
             Self::Index { .. } => 1,
+            Self::Image(grid) => grid.len(),
         }
     }
 }
@@ -54,12 +59,14 @@ impl Entrance {
         }
     }
 
-    /// The first layer; `None` if the hidden layers can read the inputs as they are.
-    pub(super) fn into_layer(self, hidden: Hidden<'_>) -> Option<AnyLayer> {
+    /// The first layers; none if the hidden layers can read the inputs as they are.
+    pub(super) fn into_layers(self, hidden: Hidden<'_>) -> Vec<AnyLayer> {
         match self {
-            Self::Numbers(_) => None,
-            Self::Features(features) => Some(features.into()),
-            Self::Parts { parts, widths } => branches(&parts, Hidden { widths: &widths, ..hidden }).map(AnyLayer::from),
+            Self::Numbers(_) => Vec::new(),
+            Self::Features(features) => vec![features.into()],
+            Self::Parts { parts, widths, convolutions } => {
+                of_parts(&parts, Hidden { widths: &widths, ..hidden }, &convolutions)
+            }
         }
     }
 }
@@ -70,31 +77,53 @@ impl From<usize> for Entrance {
     }
 }
 
-/// Branches that leave numbers as they are and embed indices; `None` if there are no indices.
-fn embeddings(kinds: &[InputKind]) -> Option<Branches> {
-    let branch = |kind: &InputKind| match *kind {
-        InputKind::Numbers(count) => (count, None),
-        InputKind::Index { count, width } => {
-            (1, Some(Network::of(1, vec![Embedding { count, width, present: None }.into()], 0, 0)))
-        }
+/// The convolutions of an image.
+fn convolutions(mut image: Grid, filters: &[Filters], hidden: Hidden<'_>) -> Vec<AnyLayer> {
+    let layer = |(index, filters): (usize, &Filters)| {
+        let convolution = Convolution::new(image, *filters, hidden.activation, index == 0);
+        image = convolution.result();
+        convolution.into()
     };
-    let has_index = kinds.iter().any(|kind| matches!(kind, InputKind::Index { .. }));
-    has_index.then(|| Branches::new(kinds.iter().map(branch).collect()))
+    filters.iter().enumerate().map(layer).collect()
 }
 
-/// The first layer of a network whose inputs have parts; `None` if they can be read as they are.
-fn branches(parts: &[Vec<InputKind>], hidden: Hidden<'_>) -> Option<Branches> {
+/// The layers that read inputs of one kind; none if they are read as they are.
+fn of_kind(kind: InputKind, hidden: Hidden<'_>, filters: &[Filters]) -> Vec<AnyLayer> {
+    match kind {
+        InputKind::Numbers(_) => Vec::new(),
+        InputKind::Index { count, width } => vec![Embedding { count, width, present: None }.into()],
+        InputKind::Image(image) => convolutions(image, filters, hidden),
+    }
+}
+
+/// A network of these layers, none of which is the only one that reads its inputs; `None` without layers.
+fn network(inputs: usize, layers: Vec<AnyLayer>) -> Option<Network> {
+    let before_last = layers.len().checked_sub(1)?;
+    Some(Network::of(inputs, layers, before_last, 0))
+}
+
+/// The layers that read inputs of several kinds; none if all of them are read as they are.
+fn of_kinds(kinds: &[InputKind], hidden: Hidden<'_>, filters: &[Filters]) -> Vec<AnyLayer> {
+    if let [kind @ InputKind::Image(_)] = kinds {
+        return of_kind(*kind, hidden, filters);
+    }
+    let branch = |kind: &InputKind| (kind.inputs(), network(kind.inputs(), of_kind(*kind, hidden, filters)));
+    let branches: Vec<(usize, Option<Network>)> = kinds.iter().map(branch).collect();
+    let are_plain = branches.iter().all(|(_, network)| network.is_none());
+    if are_plain { Vec::new() } else { vec![Branches::new(branches).into()] }
+}
+
+/// The first layers of a network whose inputs have parts.
+fn of_parts(parts: &[Vec<InputKind>], hidden: Hidden<'_>, filters: &[Filters]) -> Vec<AnyLayer> {
     if hidden.widths.is_empty() {
-        return embeddings(&parts.concat());
+        return of_kinds(&parts.concat(), hidden, filters);
     }
     let branch = |kinds: &Vec<InputKind>| {
         let inputs = kinds.iter().map(|kind| kind.inputs()).sum();
-        let embeddings = embeddings(kinds);
-        let width = embeddings.as_ref().map_or(inputs, Branches::outputs);
-        let (own, _) = hidden_layers(width, embeddings.is_none(), hidden);
-        let layers: Vec<AnyLayer> = embeddings.into_iter().map(AnyLayer::from).chain(own).collect();
-        let before_last = layers.len() - 1;
-        (inputs, Some(Network::of(inputs, layers, before_last, 0)))
+        let mut layers = of_kinds(kinds, hidden, filters);
+        let width = layers.last().map_or(inputs, AnyLayer::outputs);
+        layers.extend(hidden_layers(width, layers.is_empty(), hidden).0);
+        (inputs, network(inputs, layers))
     };
-    Some(Branches::new(parts.iter().map(branch).collect()))
+    vec![Branches::new(parts.iter().map(branch).collect()).into()]
 }

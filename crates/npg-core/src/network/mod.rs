@@ -23,7 +23,7 @@ pub use compact::Kept;
 pub use curvature::Curvature;
 pub use entrance::{Entrance, InputKind};
 pub use init::orthogonal;
-pub use layers::FourierFeatures;
+pub use layers::{Filters, FourierFeatures, Grid};
 pub use passes::{Scratch, Tile};
 pub use tiling::Tiling;
 
@@ -105,10 +105,9 @@ impl Network {
     pub fn new(entrance: impl Into<Entrance>, hidden: Hidden<'_>, outputs: Outputs) -> Self {
         let entrance = entrance.into();
         let inputs = entrance.inputs();
-        let first = entrance.into_layer(hidden);
-        let before = first.as_ref().map_or(inputs, AnyLayer::outputs);
-        let is_front = first.as_ref().is_none_or(|layer| layer.parameters() == 0);
-        let mut layers: Vec<AnyLayer> = first.into_iter().collect();
+        let mut layers = entrance.into_layers(hidden);
+        let before = layers.last().map_or(inputs, AnyLayer::outputs);
+        let is_front = layers.iter().all(|layer| layer.parameters() == 0);
         let front = if is_front { layers.len() } else { 0 };
         let (own, width) = hidden_layers(before, is_front, hidden);
         layers.extend(own);

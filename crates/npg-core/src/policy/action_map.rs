@@ -87,6 +87,7 @@ pub(super) fn bounds(space: &Space) -> Vec<(f64, f64)> {
         Space::Box { low, high } => low.iter().copied().zip(high.iter().copied()).collect(),
         Space::Tuple(_) | Space::Dict(_) => space.parts().flat_map(bounds).collect(),
         Space::Parametrized(boxes) => boxes.iter().flat_map(bounds).collect(),
+        Space::Image(image) => vec![(image.low, image.high); image.len()],
         Space::Discrete(_) | Space::MultiDiscrete(_) | Space::MultiBinary(_) => Vec::new(),
     }
 }

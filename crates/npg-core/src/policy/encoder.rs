@@ -1,10 +1,10 @@
 //! Turns an observation, as the environment gave it, into network inputs: the parts that a network reads. Indices become
-//! one-hot vectors, or stay indices if they have many values; reals are normalized; everything is cast to f32. Until then an
-//! observation keeps its own form.
+//! one-hot vectors, or stay indices if they have many values; reals are normalized, and pixels that convolutions read are scaled;
+//! everything is cast to f32. Until then an observation keeps its own form.
 
 use super::observations::WIDE;
-use crate::env::Space;
-use crate::network::{Entrance, InputKind};
+use crate::env::{Image, Space};
+use crate::network::{Entrance, Filters, Grid, InputKind};
 use crate::normalize::{Moments, Normalizer};
 use std::ops::Range;
 
@@ -20,6 +20,8 @@ pub struct Reading<'a> {
     pub keys: &'a [String],
     /// The width of the embedding of an index with more than 1,000 values; 0 for one-hot vectors.
     pub embedding: usize,
+    /// The convolutions of each image; empty if images are read like other reals.
+    pub convolutions: &'a [Filters],
     /// The magnitude at which normalized reals are clipped; `None` if they are not normalized.
     pub clip: Option<f64>,
 }
@@ -34,6 +36,8 @@ pub struct Encoder {
     parts: Vec<Part>,
     /// The width of embeddings.
     embedding: usize,
+    /// The convolutions of images.
+    convolutions: Vec<Filters>,
 }
 
 /// A part of an observation: where its numbers are, and where they are among the network's inputs.
@@ -51,6 +55,8 @@ pub(super) struct Part {
 pub(super) enum Code {
     /// Reals. The first of them is that dimension of the normalizer.
     Reals { first: usize },
+    /// The pixels of an image.
+    Pixels(Pixels),
     /// Bits, as they are.
     Bits,
     /// Indices with that many values each, as one-hot vectors.
@@ -59,10 +65,63 @@ pub(super) enum Code {
     Index { count: usize },
 }
 
-/// How a space without parts is coded: for each code, how many numbers of the observation and how many inputs it has.
-fn codes(leaf: &Space, reals: usize, embedding: usize) -> Vec<(Code, usize, usize)> {
+/// How the pixels of an image become inputs: (x - low) scale, with the channels of a pixel side by side.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pixels {
+    image: Image,
+    low: f32,
+    scale: f32,
+}
+
+impl Pixels {
+    fn new(image: Image) -> Self {
+        let range = image.high - image.low;
+        let scale = if range > 0.0 { 1.0 / range } else { 1.0 };
+        Self { image, low: image.low as f32, scale: scale as f32 }
+    }
+
+    fn grid(&self) -> Grid {
+        let Image { rows, columns, channels, .. } = self.image;
+        Grid { rows, columns, channels }
+    }
+
+    /// Writes the inputs of the numbers from number `first` of the image on.
+    pub(super) fn write<T: Copy>(&self, first: usize, numbers: &[T], single: impl Fn(T) -> f32, inputs: &mut [f32]) {
+        let scaled = |x: T| (single(x) - self.low) * self.scale;
+        if !self.image.is_channels_first {
+            let slots = inputs[first..].iter_mut().zip(numbers);
+            return slots.for_each(|(slot, x)| *slot = scaled(*x));
+        }
+        let pixels = self.image.rows * self.image.columns;
+        let (mut channel, mut pixel) = (first / pixels, first % pixels);
+        let mut rest = numbers;
+        while !rest.is_empty() {
+            let own;
+            (own, rest) = rest.split_at(rest.len().min(pixels - pixel));
+            let slots = inputs[pixel * self.image.channels + channel..].iter_mut().step_by(self.image.channels);
+            slots.zip(own).for_each(|(slot, x)| *slot = scaled(*x));
+            (channel, pixel) = (channel + 1, 0);
+        }
+    }
+}
+
+impl Code {
+    /// How many of its `numbers` are reals that can be normalized.
+    fn reals(&self, numbers: usize) -> usize {
+        if let Self::Reals { .. } = self { numbers } else { 0 }
+    }
+}
+
+/// How a space without parts is coded: for each code, how many numbers of the observation and how many inputs it has. `reals` are
+/// the reals before it.
+fn codes(leaf: &Space, reals: usize, reading: Reading<'_>) -> Vec<(Code, usize, usize)> {
+    let embedding = reading.embedding;
     let Some(sizes) = index_sizes(leaf) else {
-        let code = if let Space::Box { .. } = leaf { Code::Reals { first: reals } } else { Code::Bits };
+        let code = match leaf {
+            Space::Image(image) if !reading.convolutions.is_empty() => Code::Pixels(Pixels::new(*image)),
+            Space::Box { .. } | Space::Image(_) => Code::Reals { first: reals },
+            _ => Code::Bits,
+        };
         return vec![(code, leaf.len(), leaf.len())];
     };
     if embedding == 0 || sizes.iter().all(|size| *size <= MANY) {
@@ -96,8 +155,9 @@ impl Encoder {
                 continue;
             }
             for (code, numbers, inputs) in part.leaves().into_iter().flat_map(|leaf| {
-                let codes = codes(leaf, reals, reading.embedding);
-                reals += if let Space::Box { .. } = leaf { leaf.len() } else { 0 };
+                let codes = codes(leaf, reals, reading);
+                let of_code = |(code, numbers, _): &(Code, usize, usize)| code.reals(*numbers);
+                reals += codes.iter().map(of_code).sum::<usize>();
                 codes
             }) {
                 let (numbers, inputs) = (number..number + numbers, input..input + inputs);
@@ -107,10 +167,11 @@ impl Encoder {
         }
         let moments = (reals > 0).then(|| Moments::new(reals));
         let normalizer = reading.clip.zip(moments).map(|(clip, moments)| Normalizer::new(moments, clip));
-        Self { space: space.clone(), normalizer, parts, embedding: reading.embedding }
+        let (embedding, convolutions) = (reading.embedding, reading.convolutions.to_vec());
+        Self { space: space.clone(), normalizer, parts, embedding, convolutions }
     }
 
-    /// What is wrong with a reading, if anything is: the name of the setting (`keys` or `embedding`), and the message.
+    /// What is wrong with a reading, if anything is: the name of the setting (such as `keys`), and the message.
     pub fn fault(space: &Space, reading: Reading<'_>) -> Option<(&'static str, String)> {
         let names: Vec<String> = (0..space.parts().count()).map(|index| key(space, index)).collect();
         if let Some(unknown) = reading.keys.iter().find(|key| !names.contains(key)) {
@@ -126,8 +187,44 @@ impl Encoder {
                 format!("cannot be of {count} values: at most {MOST} can be embedded; cut the index into several");
             return Some(("embedding", message));
         }
+        if let Some(fault) = encoder.fault_of_images() {
+            return Some(fault);
+        }
         let is_nothing = encoder.inputs() == 0 && !reading.keys.is_empty();
         is_nothing.then(|| ("keys", "leaves nothing to read: these parts have no numbers".into()))
+    }
+
+    /// What is wrong with the convolutions, if there are any.
+    fn fault_of_images(&self) -> Option<(&'static str, String)> {
+        if self.convolutions.is_empty() {
+            return None;
+        }
+        let images =
+            || self.parts.iter().filter_map(|part| if let Code::Pixels(own) = &part.code { Some(own) } else { None });
+        if images().next().is_none() {
+            let message = format!(
+                "needs an image, but observations are {:#}; an image is a Box of three dimensions with the same finite bounds \
+                 everywhere; without one, use \"mlp\"",
+                self.space
+            );
+            return Some(("network", message));
+        }
+        images().find_map(|pixels| {
+            let mut grid = pixels.grid();
+            for (index, filters) in self.convolutions.iter().enumerate() {
+                let Grid { rows, columns, .. } = grid;
+                let kernel = filters.kernel;
+                let Some(next) = filters.of(grid) else {
+                    let message = format!(
+                        "has filters of {kernel} x {kernel} pixels in convolution {index}, which reads {rows} x {columns}; \
+                         take smaller filters or fewer convolutions, such as [[16, 3, 1]], or larger images"
+                    );
+                    return Some(("convolutions", message));
+                };
+                grid = next;
+            }
+            None
+        })
     }
 
     /// The inputs that are indices: which input, and the number of values.
@@ -148,6 +245,7 @@ impl Encoder {
     pub fn entrance(&self, widths: &[usize]) -> Entrance {
         let kind = |part: &Part| match part.code {
             Code::Index { count } => InputKind::Index { count, width: self.embedding },
+            Code::Pixels(pixels) => InputKind::Image(pixels.grid()),
             _ => InputKind::Numbers(part.inputs.len()),
         };
         let by_key = self.parts.chunk_by(|a, b| a.key == b.key);
@@ -156,7 +254,7 @@ impl Encoder {
         if is_plain && widths.is_empty() {
             return Entrance::Numbers(self.inputs());
         }
-        Entrance::Parts { parts, widths: widths.to_vec() }
+        Entrance::Parts { parts, widths: widths.to_vec(), convolutions: self.convolutions.clone() }
     }
 
     /// The number of network inputs.
@@ -170,8 +268,7 @@ impl Encoder {
 
     /// The number of reals in an observation: those that can be normalized.
     pub fn reals(&self) -> usize {
-        let of_part = |part: &Part| if let Code::Reals { .. } = part.code { part.numbers.len() } else { 0 };
-        self.parts.iter().map(of_part).sum()
+        self.parts.iter().map(|part| part.code.reals(part.numbers.len())).sum()
     }
 
     /// Adds the reals of an observation to their moments.
@@ -196,6 +293,7 @@ impl Encoder {
                     hot(sizes, numbers.iter().map(|index| (*index).into())).for_each(|at| inputs[at] = 1.0);
                 }
                 (Code::Reals { first }, Some(normalizer)) => normalizer.apply_from(*first, numbers, inputs),
+                (Code::Pixels(pixels), _) => pixels.write(0, numbers, |x| x.into() as f32, inputs),
                 (Code::Reals { .. }, None) | (Code::Bits | Code::Index { .. }, _) => {
                     inputs.iter_mut().zip(numbers).for_each(|(slot, x)| *slot = (*x).into() as f32);
                 }
@@ -329,7 +427,7 @@ mod tests {
         assert_eq!(inputs, [0.0, 0.0, 1.0, 1.0, 0.0, 999_999.0]);
         let index = InputKind::Index { count: 1_000_000, width: 4 };
         let parts = vec![vec![InputKind::Numbers(3)], vec![InputKind::Numbers(2), index]];
-        assert_eq!(encoder.entrance(&[]), Entrance::Parts { parts, widths: vec![] });
+        assert_eq!(encoder.entrance(&[]), Entrance::Parts { parts, widths: vec![], convolutions: vec![] });
         assert_eq!(Encoder::new(&space, reading()).inputs(), 1_000_005);
         let (key, huge) = Encoder::fault(&Space::Discrete(MOST + 1), Reading { embedding: 4, ..reading() }).unwrap();
         assert_eq!(key, "embedding");

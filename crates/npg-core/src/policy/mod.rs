@@ -64,8 +64,9 @@ impl Policy {
     /// What a policy of this configuration reads of an observation. Fixed features need one-hot vectors, and a linear policy
     /// would not be linear with an embedding.
     pub fn reading(config: &settings::Policy, clip: Option<f64>) -> Reading<'_> {
-        let embedding = if config.network == NetworkKind::Mlp { config.embedding } else { 0 };
-        Reading { keys: &config.keys, embedding, clip }
+        let embedding = if config.network.has_hidden() { config.embedding } else { 0 };
+        let convolutions = if config.network.is_convolutional() { &config.convolutions[..] } else { &[] };
+        Reading { keys: &config.keys, embedding, convolutions, clip }
     }
 
     /// The reasons why a policy of this configuration cannot act in an environment; empty if it can.
@@ -111,7 +112,7 @@ impl Policy {
         let outputs = distribution.layout(config);
         let features = (config.network == NetworkKind::Rbf)
             .then(|| FourierFeatures::new(inputs, config.rbf_features, config.rbf_bandwidth, &mut rng));
-        let widths = if config.network == NetworkKind::Mlp { &config.hidden[..] } else { &[] };
+        let widths = if config.network.has_hidden() { &config.hidden[..] } else { &[] };
         let hidden = Hidden { widths, activation: config.activation.into(), layer_norm: config.layer_norm };
         let entrance = features.map_or_else(|| encoder.entrance(&config.encoder), Entrance::Features);
         let network = Network::new(entrance, hidden, outputs);
@@ -161,7 +162,7 @@ impl Policy {
             (self.distribution != other.distribution, "has another distribution (policy.head)"),
             (
                 !self.network.is_alike(&other.network),
-                "has another network (policy.network, hidden, encoder, activation, layer_norm, rbf_features, std)",
+                "has another network (policy.network, convolutions, hidden, encoder, activation, layer_norm, rbf_features, std)",
             ),
             (self.action_map != other.action_map, "maps actions in another way (policy.head, policy.action_bounds)"),
         ];

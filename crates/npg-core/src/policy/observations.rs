@@ -217,6 +217,15 @@ impl Observations {
                         }
                     }
                 }
+                (Code::Pixels(pixels), _) => {
+                    for (block, at, begin) in self.spans(row, part.numbers.clone()) {
+                        match block {
+                            Numbers::Bytes(all) => pixels.write(begin, &all[at], f32::from, inputs),
+                            Numbers::Singles(all) => pixels.write(begin, &all[at], |x| x, inputs),
+                            Numbers::Doubles(all) => pixels.write(begin, &all[at], |x| x as f32, inputs),
+                        }
+                    }
+                }
                 (Code::Reals { .. }, None) | (Code::Bits | Code::Index { .. }, _) => {
                     self.singles(row, part.numbers.clone(), inputs)
                 }

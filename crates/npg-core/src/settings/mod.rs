@@ -6,9 +6,11 @@
 mod names;
 
 pub use names::{
-    ActionBounds, ActivationName, AlgorithmName, Direction, Estimator, HeadName, NetworkKind, Schedule, Solver, Std,
-    StepRule, ValueKind,
+    ActionBounds, ActivationName, AlgorithmName, Direction, Estimator, HeadName, ImageLayers, NetworkKind, Schedule,
+    Solver, Std, StepRule, ValueKind,
 };
+
+use crate::network::Filters;
 
 /// `[algorithm]`
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +115,8 @@ pub struct Policy {
     pub encoder: Vec<usize>,
     /// The width of the embedding of an index with many values; 0 for one-hot vectors.
     pub embedding: usize,
+    /// The convolutions of images, if the network has any.
+    pub convolutions: Vec<Filters>,
     /// The widths of the hidden layers of an MLP.
     pub hidden: Vec<usize>,
     /// The nonlinearity of an MLP.
@@ -144,6 +148,7 @@ impl Default for Policy {
             keys: Vec::new(),
             encoder: Vec::new(),
             embedding: EMBEDDING,
+            convolutions: Vec::new(),
             hidden: vec![64, 64],
             activation: ActivationName::Tanh,
             layer_norm: false,
@@ -164,12 +169,16 @@ impl Default for Policy {
 pub struct Value {
     /// The kind of baseline.
     pub kind: ValueKind,
+    /// The kind of network of the MLP kinds.
+    pub network: NetworkKind,
     /// The parts of the observation that the baseline reads, by name; empty for all of them.
     pub keys: Vec<String>,
     /// The widths of an MLP that each part of the observation has for itself, before the parts are joined.
     pub encoder: Vec<usize>,
     /// The width of the embedding of an index with many values; 0 for one-hot vectors.
     pub embedding: usize,
+    /// The convolutions of images, if the network has any.
+    pub convolutions: Vec<Filters>,
     /// The widths of the hidden layers.
     pub hidden: Vec<usize>,
     /// The nonlinearity of the hidden layers.
@@ -194,9 +203,11 @@ impl Default for Value {
     fn default() -> Self {
         Self {
             kind: ValueKind::MlpAdam,
+            network: NetworkKind::Mlp,
             keys: Vec::new(),
             encoder: Vec::new(),
             embedding: EMBEDDING,
+            convolutions: Vec::new(),
             hidden: vec![64, 64],
             activation: ActivationName::Tanh,
             layer_norm: false,

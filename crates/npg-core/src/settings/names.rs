@@ -1,5 +1,7 @@
 //! The choices among the settings, with their names in a configuration.
 
+use crate::network::Filters;
+
 /// Declares an enum whose variants have names in the configuration.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -95,6 +97,10 @@ named!(
         Linear = "linear",
         /// Random Fourier features with a linear head (Rajeswaran 2017).
         Rbf = "rbf",
+        /// Convolutions of images, and the hidden layers of an MLP after them: those of Mnih et al. 2015.
+        NatureCnn = "nature-cnn",
+        /// The same, with smaller ones: those of MinAtar (Young & Tian 2019).
+        Cnn = "cnn",
     }
 );
 named!(
@@ -154,6 +160,44 @@ named!(
         None = "none",
     }
 );
+
+/// The layers of a network for images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageLayers {
+    /// The convolutions, in order.
+    pub convolutions: Vec<Filters>,
+    /// The widths of the hidden layers after them.
+    pub hidden: Vec<usize>,
+    /// The nonlinearity.
+    pub activation: ActivationName,
+}
+
+impl NetworkKind {
+    /// The names that a baseline's network can have.
+    pub const OF_BASELINES: &'static [&'static str] = &["mlp", "nature-cnn", "cnn"];
+
+    /// Whether it has convolutions.
+    pub fn is_convolutional(self) -> bool {
+        matches!(self, Self::NatureCnn | Self::Cnn)
+    }
+
+    /// Whether it has hidden layers of an MLP.
+    pub fn has_hidden(self) -> bool {
+        self == Self::Mlp || self.is_convolutional()
+    }
+
+    /// The layers of that name, if it is for images.
+    pub fn image_layers(self) -> Option<ImageLayers> {
+        let filters = |[channels, kernel, stride]: [usize; 3]| Filters { channels, kernel, stride };
+        let (convolutions, width) = match self {
+            Self::NatureCnn => (vec![[32, 8, 4], [64, 4, 2], [64, 3, 1]], 512),
+            Self::Cnn => (vec![[16, 3, 1]], 128),
+            Self::Mlp | Self::Linear | Self::Rbf => return None,
+        };
+        let convolutions = convolutions.into_iter().map(filters).collect();
+        Some(ImageLayers { convolutions, hidden: vec![width], activation: ActivationName::Relu })
+    }
+}
 
 impl AlgorithmName {
     /// The direction and step rule of that name.

@@ -70,7 +70,9 @@ impl Baseline {
     /// What a baseline of this configuration reads of an observation. Ridge regression needs one-hot vectors.
     pub fn reading(config: &settings::Value, clip: Option<f64>) -> Reading<'_> {
         let is_mlp = matches!(config.kind, ValueKind::MlpAdam | ValueKind::MlpGaussNewton);
-        Reading { keys: &config.keys, embedding: if is_mlp { config.embedding } else { 0 }, clip }
+        let embedding = if is_mlp { config.embedding } else { 0 };
+        let convolutions = if is_mlp && config.network.is_convolutional() { &config.convolutions[..] } else { &[] };
+        Reading { keys: &config.keys, embedding, convolutions, clip }
     }
 
     /// A new baseline for these inputs. The initial parameters are drawn from the seed.

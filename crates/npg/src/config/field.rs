@@ -6,6 +6,7 @@ use super::{
     ActionBounds, ActivationName, AlgorithmName, Direction, Estimator, HeadName, NetworkKind, Schedule, Solver, Std,
     StepRule, ValueKind,
 };
+use crate::network::Filters;
 
 /// A field of the configuration that has a TOML value.
 pub(super) trait Field {
@@ -78,6 +79,24 @@ impl Field for Vec<usize> {
     fn assign(&mut self, value: &Value) -> Option<()> {
         let widths = value.as_array()?.iter().map(|item| usize::try_from(item.as_integer()?).ok());
         *self = widths.collect::<Option<_>>()?;
+        Some(())
+    }
+}
+
+impl Field for Vec<Filters> {
+    fn value(&self) -> Value {
+        let three = |filters: &Filters| [filters.channels, filters.kernel, filters.stride].map(|x| x.value());
+        Value::Array(self.iter().map(|filters| Value::Array(three(filters).into())).collect())
+    }
+
+    fn assign(&mut self, value: &Value) -> Option<()> {
+        let filters = |item: &Value| {
+            let mut numbers: Vec<usize> = Vec::new();
+            numbers.assign(item)?;
+            let [channels, kernel, stride] = numbers[..].try_into().ok()?;
+            Some(Filters { channels, kernel, stride })
+        };
+        *self = value.as_array()?.iter().map(filters).collect::<Option<_>>()?;
         Some(())
     }
 }

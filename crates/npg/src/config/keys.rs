@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::{Config, KEYS, Kind};
+use super::{Config, KEYS, Kind, NetworkKind};
 use npg_envs::setting::described;
 
 /// One key of the configuration.
@@ -48,12 +48,32 @@ impl Key {
         self.get(&Config::default())
     }
 
-    /// Sets the key in `config`, or returns what is wrong with the value. `algorithm.name` also sets direction and step rule.
+    /// Whether setting the key also sets others.
+    pub(super) fn sets_others(&self) -> bool {
+        matches!(self.path, "algorithm.name" | "policy.network" | "value.network")
+    }
+
+    /// Sets the key in `config`, or returns what is wrong with the value. `algorithm.name` also sets direction and step rule. The
+    /// name of a network for images also sets its layers; that of the policy also sets those of the baseline.
     pub fn set(&self, config: &mut Config, value: &Value) -> Result<(), String> {
         let checked = self.kind.check(value)?;
         (self.write)(config, &checked).ok_or_else(|| format!("expected {}, got {}", self.kind, described(value)))?;
         if self.path == "algorithm.name" {
             (config.algorithm.direction, config.algorithm.step) = config.algorithm.name.settings();
+        }
+        let Config { policy, value, .. } = config;
+        if self.path == "policy.network" {
+            value.network = if policy.network.is_convolutional() { policy.network } else { NetworkKind::Mlp };
+            if let Some(layers) = policy.network.image_layers() {
+                (policy.convolutions, policy.hidden) = (layers.convolutions, layers.hidden);
+                policy.activation = layers.activation;
+            }
+        }
+        if (self.path == "policy.network" || self.path == "value.network")
+            && let Some(layers) = value.network.image_layers()
+        {
+            (value.convolutions, value.hidden) = (layers.convolutions, layers.hidden);
+            value.activation = layers.activation;
         }
         Ok(())
     }

@@ -113,7 +113,7 @@ impl Layers {
             value = Value::Table(Table::from_iter([(part.to_owned(), value)]));
         }
         let Value::Table(table) = value else { return };
-        // All assignments of `--set` form one layer, so that algorithm.name is applied before the others.
+        // All assignments of `--set` form one layer, so that keys which set others are applied before these.
         match self.layers.last_mut() {
             Some(last) if last.name == name => merge(&mut last.table, table),
             _ => self.table(name, table),
@@ -167,7 +167,7 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 impl Layer {
-    /// Applies the layer. `algorithm.name` comes first, because it sets direction and step, which may be in the layer too.
+    /// Applies the layer. Keys that set others come first, because the others may be in the layer too.
     fn apply(&self, config: &mut Config, mistakes: &mut Vec<Mistake>) {
         let mut fail = |key: String, message: String| {
             mistakes.push(Mistake { key, message: format!("{message} (in {})", self.name) });
@@ -201,7 +201,7 @@ impl Layer {
                 }
             }
         }
-        settings.sort_by_key(|(key, _)| key.path != "algorithm.name"); // a stable sort
+        settings.sort_by_key(|(key, _)| !key.sets_others()); // a stable sort: policy.network before value.network
         for (key, value) in settings {
             if let Err(message) = key.set(config, value) {
                 fail(key.path.into(), message);

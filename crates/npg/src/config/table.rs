@@ -162,7 +162,9 @@ policy: Policy, "The policy's network and distribution." {
         "The policy's network.",
         "mlp: fully connected layers. linear: one layer from observations to outputs. rbf: y = sin(P s / bandwidth + \
         phase) with fixed random P and phase, then one trained layer; Rajeswaran 2017 trained MuJoCo tasks with such \
-        features and the natural gradient.";
+        features and the natural gradient. nature-cnn and cnn: convolutions of images, then fully connected layers. They set \
+        policy.convolutions, policy.hidden and policy.activation, and the same keys of [value]: nature-cnn to the layers of \
+        Mnih et al. 2015, which read images of 36 x 36 pixels or more, and cnn to those of Young & Tian 2019 for 10 x 10.";
     keys: Kind::Names,
         "Parts of a Dict or Tuple observation that the policy reads, by key or index; [] for all.",
         "With value.keys, the baseline can read more than the policy: the state of a simulator, or anything else that is known \
@@ -171,16 +173,21 @@ policy: Policy, "The policy's network and distribution." {
     encoder: Kind::Widths,
         "Widths of an MLP that each part of a Dict or Tuple observation has for itself.",
         "The outputs of the parts are joined, and policy.hidden reads them. [] joins the parts as they are, which is enough if \
-        they are vectors of like size. Needs network = \"mlp\".";
+        they are vectors of like size. Not with network = \"linear\" and \"rbf\".";
     embedding: Kind::Integer(0, Kind::MAX_WIDTH as i64),
         "Width of the embedding of a discrete observation with more than 1,000 values; 0 for one-hot.",
         "A one-hot vector of a million values would take four megabytes in each state. An embedding is a row of a table of \
         parameters. A multi-discrete observation has one for each component. Not read with network = \"linear\" and \
         \"rbf\", which need one-hot vectors.";
+    convolutions: Kind::Filters,
+        "Convolutions of images: [filters, kernel, stride] of each, in pixels.",
+        "[[32, 8, 4], [64, 4, 2], [64, 3, 1]] is that of Mnih et al. 2015. There is no padding. The pixels are scaled to 0..1 by the \
+        bounds of the space instead of being normalized, whether the channels are first or last. policy.hidden reads the result \
+        of the last convolution. Read only with network = \"nature-cnn\" and \"cnn\".";
     hidden: Kind::Widths,
         "Widths of the hidden layers of an MLP.",
-        "[64, 64] is enough for classic control and most robots. Use [256, 256] for many joints. Read only with \
-        network = \"mlp\".";
+        "[64, 64] is enough for classic control and most robots. Use [256, 256] for many joints. Not read with \
+        network = \"linear\" and \"rbf\".";
     activation: Kind::Name(ActivationName::NAMES),
         "Nonlinearity of an MLP.",
         "tanh keeps outputs bounded and the KL smooth, which suits trust regions. relu, gelu and silu are useful in \
@@ -190,7 +197,8 @@ policy: Policy, "The policy's network and distribution." {
         "For each state, the weighted sums of a hidden layer are brought to mean 0 and standard deviation 1 before the activation \
         function. Then each unit has a gain and a bias of its own (Ba, Kiros & Hinton 2016). It keeps tanh units from \
         saturating, which helps deep networks. The common scale of a layer's sums no longer matters, so F has directions with \
-        little or no curvature: keep algorithm.damping above 0. Needs network = \"mlp\".";
+        little or no curvature: keep algorithm.damping above 0. Convolutions are not normalized. Not with \
+        network = \"linear\" and \"rbf\".";
     output_gain: Kind::Number(Excluded(0.0), Included(1e6)),
         "Gain of the orthogonal initialization of the last layer.",
         "0.01 makes the first policy nearly the same in all states: uniform over discrete actions, and with mean zero for \
@@ -236,6 +244,9 @@ value: Value, "The state-value baseline, fitted to the same batch at the same ti
         "mlp-adam: an MLP trained by Adam on minibatches. mlp-gauss-newton: an MLP trained by a few damped Gauss-Newton \
         steps on the full batch, with the same products as the policy. linear: ridge regression on the observation, its \
         square and three powers of time (Duan 2016); it needs no tuning and is often good enough for robots. none: zero.";
+    network: Kind::Name(NetworkKind::OF_BASELINES),
+        "The baseline's network.",
+        "The same as policy.network, which also sets this key. Read by the MLP kinds.";
     keys: Kind::Names,
         "Parts of a Dict or Tuple observation that the baseline reads, by key or index; [] for all.",
         "The baseline helps in training only, so it may read what the policy cannot: see policy.keys. Name all parts that it reads, \
@@ -246,6 +257,9 @@ value: Value, "The state-value baseline, fitted to the same batch at the same ti
     embedding: Kind::Integer(0, Kind::MAX_WIDTH as i64),
         "Width of the embedding of a discrete observation with more than 1,000 values; 0 for one-hot.",
         "The same as policy.embedding. Read by the MLP kinds.";
+    convolutions: Kind::Filters,
+        "Convolutions of images: [filters, kernel, stride] of each, in pixels.",
+        "The same as policy.convolutions. Read by the MLP kinds with value.network = \"nature-cnn\" and \"cnn\".";
     hidden: Kind::Widths,
         "Widths of the hidden layers.",
         "Read by the MLP kinds. The baseline shares no layers with the policy.";

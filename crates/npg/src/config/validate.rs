@@ -1,6 +1,6 @@
 //! Checks of a whole configuration: the range of every key, and the requirements between keys.
 
-use super::{Config, Direction, Estimator, HeadName, KEYS, NetworkKind, Solver, Std, ValueKind};
+use super::{Config, Direction, Estimator, HeadName, KEYS, Solver, Std, ValueKind};
 use crate::Mistake;
 
 /// A conflict between keys: all keys involved, the one to change first in front, and the message.
@@ -91,24 +91,29 @@ fn of_the_update(config: &Config, clashes: &mut Vec<Clash>) {
 fn of_the_networks(config: &Config, clashes: &mut Vec<Clash>) {
     let Config { policy, value, .. } = config;
     let mut demand = |holds, keys, message: &dyn Fn() -> String| demand(clashes, holds, keys, message);
-    demand(
-        !(policy.network == NetworkKind::Mlp && policy.hidden.is_empty()),
-        &["policy.hidden", "policy.network"],
-        &|| "has no layers; for a policy without hidden layers take policy.network = \"linear\"".into(),
-    );
+    demand(!(policy.network.has_hidden() && policy.hidden.is_empty()), &["policy.hidden", "policy.network"], &|| {
+        "has no layers; for a policy without hidden layers take policy.network = \"linear\"".into()
+    });
     demand(
         policy.head != HeadName::Beta || policy.std == Std::StateIndependent,
         &["policy.std", "policy.head"],
         &|| "needs policy.head = \"gaussian\" or \"squashed\": a Beta distribution has no log std".into(),
     );
-    demand(!policy.layer_norm || policy.network == NetworkKind::Mlp, &["policy.layer_norm", "policy.network"], &|| {
-        "needs policy.network = \"mlp\": other policies have no hidden layers".into()
+    demand(!policy.layer_norm || policy.network.has_hidden(), &["policy.layer_norm", "policy.network"], &|| {
+        format!("needs hidden layers, and a policy with policy.network = \"{}\" has none", policy.network.name())
     });
-    demand(
-        policy.encoder.is_empty() || policy.network == NetworkKind::Mlp,
-        &["policy.encoder", "policy.network"],
-        &|| "needs policy.network = \"mlp\": other policies read observations as they are".into(),
-    );
+    demand(policy.encoder.is_empty() || policy.network.has_hidden(), &["policy.encoder", "policy.network"], &|| {
+        let name = policy.network.name();
+        format!("needs hidden layers: a policy with policy.network = \"{name}\" reads observations as they are")
+    });
+    for (network, convolutions, keys) in [
+        (policy.network, &policy.convolutions, &["policy.convolutions", "policy.network"]),
+        (value.network, &value.convolutions, &["value.convolutions", "value.network"]),
+    ] {
+        demand(!(network.is_convolutional() && convolutions.is_empty()), keys, &|| {
+            format!("has no layers; without convolutions take {} = \"mlp\"", keys[1])
+        });
+    }
     let is_mlp = matches!(value.kind, ValueKind::MlpAdam | ValueKind::MlpGaussNewton);
     demand(value.encoder.is_empty() || is_mlp, &["value.encoder", "value.kind"], &|| {
         "needs a baseline with layers: value.kind = \"mlp-adam\" or \"mlp-gauss-newton\"".into()
@@ -123,6 +128,7 @@ fn of_the_networks(config: &Config, clashes: &mut Vec<Clash>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::NetworkKind;
     use super::*;
 
     fn keys(config: &Config) -> Vec<String> {

@@ -163,7 +163,9 @@ fn policy_parameters(config: &Config, spec: &Spec, encoder: &Encoder) -> u128 {
     let (first, inputs) = first_layers(encoder, &policy.encoder);
     let columns = Distribution::new(&spec.action, policy.head).layout(policy).affine;
     match policy.network {
-        NetworkKind::Mlp => first + network_parameters(inputs, &policy.hidden, columns as u128),
+        NetworkKind::Mlp | NetworkKind::NatureCnn | NetworkKind::Cnn => {
+            first + network_parameters(inputs, &policy.hidden, columns as u128)
+        }
         NetworkKind::Linear => first + network_parameters(inputs, &[], columns as u128),
         NetworkKind::Rbf => network_parameters(policy.rbf_features as u128, &[], columns as u128),
     }
@@ -173,15 +175,17 @@ fn policy_parameters(config: &Config, spec: &Spec, encoder: &Encoder) -> u128 {
 fn unread(encoder: &Encoder, rows: u128) -> u128 {
     let Entrance::Parts { parts, .. } = encoder.entrance(&[]) else { return 0 };
     let of_kind = |kind: InputKind| match kind {
-        InputKind::Numbers(_) => 0,
+        InputKind::Numbers(_) | InputKind::Image(_) => 0,
         InputKind::Index { count, width } => (count as u128).saturating_sub(rows) * width as u128,
     };
     parts.into_iter().flatten().map(of_kind).sum()
 }
 
-/// The number of parameters of embeddings and of the MLPs of parts, and how many numbers come out of them.
+/// The number of parameters of embeddings, of convolutions and of the MLPs of parts, and how many numbers come out of them.
 pub(super) fn first_layers(encoder: &Encoder, widths: &[usize]) -> (u128, u128) {
-    let Entrance::Parts { parts, widths } = encoder.entrance(widths) else { return (0, encoder.inputs() as u128) };
+    let Entrance::Parts { parts, widths, convolutions } = encoder.entrance(widths) else {
+        return (0, encoder.inputs() as u128);
+    };
     let (mut parameters, mut outputs) = (0, 0);
     for part in parts {
         let mut inputs = 0;
@@ -191,6 +195,14 @@ pub(super) fn first_layers(encoder: &Encoder, widths: &[usize]) -> (u128, u128) 
                 InputKind::Index { count, width } => {
                     inputs += width as u128;
                     parameters += count as u128 * width as u128;
+                }
+                InputKind::Image(mut grid) => {
+                    for filters in &convolutions {
+                        let patch = (filters.kernel * filters.kernel * grid.channels) as u128;
+                        parameters += (patch + 1) * filters.channels as u128;
+                        grid = filters.of(grid).unwrap_or(grid); // one that does not fit has been refused
+                    }
+                    inputs += grid.len() as u128;
                 }
             }
         }

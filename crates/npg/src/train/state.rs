@@ -300,7 +300,7 @@ fn shortened(line: &str) -> String {
 fn check_policy_size(archive: &Archive, config: &Config, spec: &Spec) -> Result<(), FileFault> {
     let Config { policy, .. } = config;
     match policy.network {
-        NetworkKind::Mlp => {
+        NetworkKind::Mlp | NetworkKind::NatureCnn | NetworkKind::Cnn => {
             let encoder = Encoder::new(&spec.observation, Policy::reading(policy, None));
             let (first, _) = memory::first_layers(&encoder, &policy.encoder);
             check_size(archive, "policy/theta", first, &policy.hidden)

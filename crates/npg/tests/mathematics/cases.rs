@@ -3,9 +3,9 @@
 
 use crate::oracle::{Heads, LogStd, Oracle, Parts};
 use npg::config::{self, ActivationName, Algorithm, Direction, NetworkKind, Solver, Std, StepRule};
-use npg::env::{ActionRows, Space, Spec};
+use npg::env::{ActionRows, Image, Space, Spec};
 use npg::network::kernels::Matrix;
-use npg::network::{Entrance, Hidden, InputKind, Network};
+use npg::network::{Entrance, Filters, Hidden, InputKind, Network};
 use npg::policy::{Masks, Policy};
 use npg::problem::{PolicySnapshot, SampledProblem, States, Surrogate};
 use npg::random::{Purpose, Stream};
@@ -36,9 +36,18 @@ pub(crate) struct Family {
     pub(crate) masked: bool,
     /// The parts of a state, if it has several.
     pub(crate) parts: Option<Parts>,
+    /// The shape of a state, if it is an image: rows, columns, channels.
+    pub(crate) image: Option<[usize; 3]>,
 }
 
-/// The number of observations of every case.
+impl Family {
+    fn observation(&self) -> Space {
+        let Some([rows, columns, channels]) = self.image else { return Space::uniform_box(INPUTS, -1.0, 1.0) };
+        Space::Image(Image { rows, columns, channels, is_channels_first: false, low: 0.0, high: 1.0 })
+    }
+}
+
+/// The number of observations of every case that is not of images.
 pub(crate) const INPUTS: usize = 3;
 
 /// Every kind of action space, log std, network and activation.
@@ -57,6 +66,7 @@ pub(crate) fn families() -> Vec<Family> {
         },
         masked: false,
         parts: None,
+        image: None,
     };
     use ActivationName::{Gelu, Relu, Silu, Tanh};
     use Std::{Sde, StateDependent, StateIndependent};
@@ -69,6 +79,12 @@ pub(crate) fn families() -> Vec<Family> {
     };
     let masked = |family: Family| Family { masked: true, ..family };
     let observed = |family, layer| Family { parts: Some(Parts { count: 4, width: 2, layer }), ..family };
+    let seen = |mut family: Family, convolutions: &[[usize; 3]]| {
+        let filters = |&[channels, kernel, stride]: &[usize; 3]| Filters { channels, kernel, stride };
+        family.config.network = NetworkKind::Cnn;
+        family.config.convolutions = convolutions.iter().map(filters).collect();
+        Family { image: Some([4, 5, 2]), ..family }
+    };
     // The boxes come last, wherever they are.
     let parts = || {
         let inner = Space::Tuple(vec![Space::Discrete(3), reals(1), Space::MultiBinary(1)]);
@@ -102,6 +118,12 @@ pub(crate) fn families() -> Vec<Family> {
         observed(family("gaussian, linear, embedded", reals(2), &[], Tanh, StateIndependent), None),
         observed(family("gaussian, sde, parts", reals(2), &[4], Silu, Sde), Some(3)),
         observed(masked(family("multi-discrete, masked, parts", parts(), &[], Tanh, StateIndependent)), Some(2)),
+        seen(family("categorical, image", Space::Discrete(3), &[6], Silu, StateIndependent), &[[4, 2, 1], [3, 2, 2]]),
+        seen(family("gaussian, sde, image", reals(2), &[5], Tanh, Sde), &[[3, 3, 1]]),
+        seen(
+            masked(family("categorical, masked, image", Space::Discrete(4), &[4], Gelu, StateIndependent)),
+            &[[2, 1, 3]],
+        ),
         // Products with the few outputs of a wide layer have code of their own.
         family("categorical, wide", Space::Discrete(2), &[33], Silu, StateIndependent),
         family("gaussian, wide", reals(1), &[34], Tanh, StateIndependent),
@@ -134,7 +156,8 @@ pub(crate) struct Case {
 fn of_parts(parts: Parts, config: &config::Policy, policy: &Policy) -> Network {
     let index = InputKind::Index { count: parts.count, width: parts.width };
     let kinds = vec![vec![InputKind::Numbers(1)], vec![index, InputKind::Numbers(1)]];
-    let entrance = Entrance::Parts { parts: kinds, widths: parts.layer.into_iter().collect() };
+    let widths = parts.layer.into_iter().collect();
+    let entrance = Entrance::Parts { parts: kinds, widths, convolutions: Vec::new() };
     let (activation, layer_norm) = (config.activation.into(), config.layer_norm);
     let hidden = Hidden { widths: &config.hidden[..], activation, layer_norm };
     let is_linear = config.network == NetworkKind::Linear;
@@ -157,7 +180,8 @@ impl Case {
     pub(crate) fn new(family: &Family, rows: usize, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::Test, 0);
         let plain = config::Normalize { observations: false, ..config::Normalize::default() };
-        let spec = spec(Space::uniform_box(INPUTS, -1.0, 1.0), family.space.clone());
+        let spec = spec(family.observation(), family.space.clone());
+        let width = spec.observation.len();
         let mut policy = Policy::new(&family.config, &plain, &spec, seed);
         if let Some(parts) = family.parts {
             policy.network = of_parts(parts, &family.config, &policy);
@@ -165,10 +189,12 @@ impl Case {
         }
         policy.theta.iter_mut().for_each(|t| *t = single(*t + 0.3 * rng.normal()));
         let oracle = Oracle {
-            inputs: INPUTS,
+            inputs: width,
             parts: family.parts,
+            image: family.image,
+            convolutions: family.config.convolutions.iter().map(|f| [f.channels, f.kernel, f.stride]).collect(),
             features: policy.network.features().map(|f| f.constants()),
-            hidden: if family.config.network == NetworkKind::Mlp { family.config.hidden.clone() } else { Vec::new() },
+            hidden: if family.config.network.has_hidden() { family.config.hidden.clone() } else { Vec::new() },
             activation: family.config.activation,
             layer_norm: family.config.layer_norm,
             heads: heads(&family.space),
@@ -183,7 +209,7 @@ impl Case {
             Some(parts) if j == 1 => rng.below(parts.count) as f64,
             _ => single(rng.normal()),
         };
-        let state = |rng: &mut Stream| (0..INPUTS).map(|j| number(rng, j)).collect();
+        let state = |rng: &mut Stream| (0..width).map(|j| number(rng, j)).collect();
         let states: Vec<Vec<f64>> = (0..rows).map(|_| state(&mut rng)).collect();
         let inputs = matrix(&states);
         let mut actions = ActionRows::zeros(policy.distribution.width(), rows);
@@ -253,7 +279,7 @@ fn heads(space: &Space) -> Heads {
                 heads.owners = boxes.iter().enumerate().flat_map(|(k, own)| vec![k; own.len()]).collect();
                 heads.normals = heads.owners.len();
             }
-            Space::Tuple(_) | Space::Dict(_) => unreachable!("a leaf has no parts"),
+            Space::Image(_) | Space::Tuple(_) | Space::Dict(_) => unreachable!("no action, or no leaf"),
         }
     }
     heads

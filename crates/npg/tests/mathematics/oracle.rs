@@ -50,6 +50,10 @@ pub(crate) struct Parts {
 pub(crate) struct Oracle {
     pub(crate) inputs: usize,
     pub(crate) parts: Option<Parts>,
+    /// The shape of a state, if it is an image: rows, columns, channels.
+    pub(crate) image: Option<[usize; 3]>,
+    /// Filters, kernel and stride of each convolution of the image.
+    pub(crate) convolutions: Vec<[usize; 3]>,
     /// The fixed weights, row-major [inputs x features], then the phases.
     pub(crate) features: Option<Vec<f32>>,
     pub(crate) hidden: Vec<usize>,
@@ -88,6 +92,12 @@ impl Oracle {
             let table = take(&mut rest, count * width);
             let row = &table[state[1] as usize * width..][..width];
             h.extend(through(&mut rest, [row, &state[2..]].concat()));
+        }
+        if let Some(mut image) = self.image {
+            for filters in &self.convolutions {
+                (h, image) = convolved(&mut rest, &h, image, *filters);
+                h.iter_mut().for_each(|x| *x = self.activate(*x));
+            }
         }
         for &width in &self.hidden {
             h = affine(&mut rest, &h, width);
@@ -265,6 +275,25 @@ impl Oracle {
 }
 
 /// One layer. `theta` holds the weights, row-major [inputs x outputs], and then the biases.
+/// A convolution of an image, and the shape of the result. Each pixel of the result is an affine function of a patch.
+fn convolved(
+    theta: &mut &[f64],
+    h: &[f64],
+    [rows, columns, channels]: [usize; 3],
+    [filters, kernel, stride]: [usize; 3],
+) -> (Vec<f64>, [usize; 3]) {
+    let shape = [(rows - kernel) / stride + 1, (columns - kernel) / stride + 1, filters];
+    let mut result = Vec::new();
+    let parameters = take(theta, (kernel * kernel * channels + 1) * filters);
+    for place in 0..shape[0] * shape[1] {
+        let (top, left) = (place / shape[1] * stride, place % shape[1] * stride);
+        let row = |y: usize| h[((top + y) * columns + left) * channels..][..kernel * channels].to_vec();
+        let patch: Vec<f64> = (0..kernel).flat_map(row).collect();
+        result.extend(affine(&mut &parameters[..], &patch, filters));
+    }
+    (result, shape)
+}
+
 fn affine(theta: &mut &[f64], h: &[f64], outputs: usize) -> Vec<f64> {
     let weights = take(theta, h.len() * outputs);
     let mut z = take(theta, outputs).to_vec();

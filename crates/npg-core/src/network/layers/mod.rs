@@ -3,6 +3,7 @@
 mod activation;
 mod branches;
 mod constant;
+mod convolution;
 mod dense;
 mod embedding;
 mod fourier;
@@ -13,6 +14,8 @@ mod norm;
 pub(super) use branches::Branch;
 pub(super) use branches::Branches;
 pub(super) use constant::Constant;
+pub(super) use convolution::Convolution;
+pub use convolution::{Filters, Grid};
 pub(super) use dense::Dense;
 pub(super) use embedding::Embedding;
 pub use fourier::FourierFeatures;
@@ -131,7 +134,8 @@ pub(super) enum Substitution {
 /// The tile size that suits a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tiles {
-    /// Few rows: the layer rounds the gradient of a whole tile, so that its bits depend on the size of the tile.
+    /// Few rows: a row has so many numbers that more rows would not stay in the caches, or the layer rounds the gradient of a
+    /// whole tile, so that its bits depend on the size of the tile.
     Few,
     /// Any number of rows.
     Any,
@@ -362,7 +366,7 @@ macro_rules! register {
     };
 }
 
-register!($ Dense, LayerNorm, FourierFeatures, Embedding, Branches, Constant, Exploration);
+register!($ Dense, LayerNorm, Convolution, FourierFeatures, Embedding, Branches, Constant, Exploration);
 
 #[cold]
 fn other_kinds() -> ! {

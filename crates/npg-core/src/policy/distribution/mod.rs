@@ -73,7 +73,7 @@ impl Distribution {
                 Space::Parametrized(boxes) => {
                     return vec![Parametrized { counts: boxes.iter().map(Space::len).collect() }.into()];
                 }
-                Space::Box { .. } | Space::Tuple(_) | Space::Dict(_) => {}
+                Space::Box { .. } | Space::Image(_) | Space::Tuple(_) | Space::Dict(_) => {}
             }
         }
         let count = ActionWidth::of(space).reals;
