@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import NoneType
 from typing import Any
 
@@ -10,9 +10,18 @@ import numpy as np
 
 from npg._arrays import shown
 from npg._sources import option_value, toml_value
+from npg._spaces import Description
 
-#: Policy names of Stable-Baselines3, and ours.
-POLICIES = {"MlpPolicy": "mlp", "MultiInputPolicy": "mlp", "LinearPolicy": "linear", "RbfPolicy": "rbf"}
+#: Policy names of Stable-Baselines3, and ours. The two with None have convolutions for images.
+POLICIES = {
+    "MlpPolicy": "mlp",
+    "CnnPolicy": None,
+    "MultiInputPolicy": None,
+    "LinearPolicy": "linear",
+    "RbfPolicy": "rbf",
+}
+#: The networks for images, and the width of the layer after the convolutions. The first one needs images of this size.
+_NATURE, _SMALL, _LEAST = ("nature-cnn", 512), ("cnn", 128), 36
 
 #: (name in messages, key, TOML value), as the extension module takes them.
 Settings = list[tuple[str, str, str]]
@@ -24,6 +33,7 @@ def collect(
     policy_kwargs: Mapping[str, Any],
     given: Mapping[str, Mapping[str, Any]],
     others: tuple[bool, int | None, int | None],
+    observation: Description,
 ) -> Settings:
     """All settings, in ascending order of precedence.
 
@@ -33,6 +43,7 @@ def collect(
         policy_kwargs: as Stable-Baselines3 takes them.
         given: for each argument, its keys with their values; None means that it was left out.
         others: `use_sde`, `sde_sample_freq` and `n_steps`.
+        observation: the space of observations.
     """
     if not isinstance(policy, str):
         raise TypeError(f"policy is {policy!r}; it must be one of the names {', '.join(POLICIES)}")
@@ -40,9 +51,12 @@ def collect(
         raise ValueError(f"policy is {policy!r}; it must be one of {', '.join(POLICIES)}")
     use_sde, sde_sample_freq, n_steps = others
     settings: Settings = [("the algorithm", "algorithm.name", toml_value(algorithm))]
-    if POLICIES[policy] != "mlp":
-        settings.append(("policy", "policy.network", toml_value(POLICIES[policy])))
-    settings += _of_policy(policy_kwargs)
+    network, features = POLICIES[policy], None
+    if network is None:
+        network, features = _network_for(policy, observation)
+    if network != "mlp":
+        settings.append(("policy", "policy.network", toml_value(network)))
+    settings += _of_policy(policy_kwargs, features)
     for name, keys in given.items():
         for key, value in keys.items():
             if value is not None:
@@ -59,18 +73,52 @@ def collect(
     return settings
 
 
-def _of_policy(arguments: Mapping[str, Any]) -> Settings:
+def _network_for(policy: str, observation: Description) -> tuple[str, int | None]:
+    """The network of a policy for images, and the width of its layer after the convolutions."""
+    sizes = list(_sizes_of_images(observation))
+    if policy == "MultiInputPolicy" and not sizes:
+        return "mlp", None
+    return _NATURE if min(sizes, default=_LEAST) >= _LEAST else _SMALL
+
+
+def _sizes_of_images(space: Description) -> Iterator[int]:
+    """The height or the width of each image, whichever is less."""
+    match space:
+        case ("image", [first, second, third], channels_first, _, _):
+            yield min(second, third) if channels_first else min(first, second)
+        case ("dict", parts):
+            for _, part in parts:
+                yield from _sizes_of_images(part)
+        case ("tuple", parts):
+            for part in parts:
+                yield from _sizes_of_images(part)
+
+
+def _of_policy(arguments: Mapping[str, Any], features: int | None) -> Settings:
+    """The settings of `policy_kwargs`. A network for images has a layer of `features` units before those of `net_arch`."""
     settings: Settings = []
+    place = "policy_kwargs['features_extractor_kwargs']"
+    extractor = arguments.get("features_extractor_kwargs", {})
+    if not isinstance(extractor, Mapping) or set(extractor) - {"features_dim"}:
+        raise ValueError(f"{place} is {extractor!r}; it may have 'features_dim'")
+    if extractor and features is None:
+        raise ValueError(f'{place} is for images; use "CnnPolicy" or "MultiInputPolicy" with images')
+    if extractor:
+        features = extractor["features_dim"]
+        settings += [(place, f"{table}.hidden", _value(place, [features])) for table in ("policy", "value")]
+    before = [] if features is None else [features]
     for name, value in arguments.items():
         place = f"policy_kwargs[{name!r}]"
         match name:
+            case "features_extractor_kwargs":
+                pass  # read above
             case "net_arch":
                 widths = _of_tables(place, value)
                 if not all(isinstance(each, (list, tuple)) for each in widths.values()):
                     raise TypeError(
                         f"{place} is {value!r}; it must be a list of widths, or one for 'pi' and one for 'vf'"
                     )
-                settings += [(place, f"{table}.hidden", _value(place, list(w))) for table, w in widths.items()]
+                settings += [(place, f"{table}.hidden", _value(place, [*before, *w])) for table, w in widths.items()]
             case "activation_fn":
                 function = (value if isinstance(value, str) else getattr(value, "__name__", str(value))).lower()
                 settings += [(place, f"{table}.activation", toml_value(function)) for table in ("policy", "value")]
@@ -81,11 +129,12 @@ def _of_policy(arguments: Mapping[str, Any]) -> Settings:
                 settings.append((place, "policy.log_std_init", _value(place, value)))
             case "head":
                 settings.append((place, "policy.head", _value(place, value)))
-            case "ortho_init" if value is True:
+            case "ortho_init" | "normalize_images" if value is True:
                 pass  # npg does that anyway
             case _:
                 raise ValueError(
-                    f"{place} is not supported; net_arch, activation_fn, layer_norm, log_std_init and head are"
+                    f"{place} is not supported; net_arch, activation_fn, layer_norm, log_std_init, head and "
+                    "features_extractor_kwargs are"
                 )
     return settings
 

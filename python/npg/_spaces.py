@@ -18,7 +18,7 @@ from npg._arrays import array, plain, shown
 if TYPE_CHECKING:
     import gymnasium
 
-#: `("box", low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)`, `("tuple", parts)`,
+#: `("box", low, high)`, `("image", shape, channels_first, low, high)`, `("discrete", n)`, `("multi-discrete", sizes)`, `("multi-binary", bits)`, `("tuple", parts)`,
 #: `("dict", [(name, part), ...])` or, for actions, `("parametrized", boxes)`.
 Description = tuple[Any, ...]
 #: The keys that lead to a part, and whether each belongs to a Tuple.
@@ -66,7 +66,7 @@ class Observations:
     def __init__(self, space: gymnasium.Space[Any], without: str | None = None) -> None:
         self.space = space
         self._parts = parts = _parts(space, without)
-        self.description = describe(space, without)
+        self.description = describe(space, without, with_images=True)
         self.width = sum(part.width for part in parts)
         #: Type of the rows: f32 where nothing is lost by it.
         is_single = all(np.dtype(part.dtype) == np.float32 for part in parts)
@@ -261,6 +261,10 @@ def bounds_of(box: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return low, high
 
 
+def _is_uniform(bounds: NDArray[np.float64]) -> bool:
+    return bool(np.isfinite(bounds[0]) and (bounds == bounds[0]).all())
+
+
 def leaves_of(space: gymnasium.Space[Any], path: Path = ()) -> Iterator[tuple[Path, gymnasium.Space[Any]]]:
     """The spaces without parts in a space, in order, each with the keys that lead to it."""
     kind, found = kind_of(space), space
@@ -289,12 +293,19 @@ def _parts(space: gymnasium.Space[Any], without: str | None) -> list[_Part]:
     return [_Part(path, leaf) for path, leaf in leaves]
 
 
-def describe(space: gymnasium.Space[Any], without: str | None = None) -> Description:
-    """The space for the extension module, except for the part `without` of a Dict."""
+def describe(space: gymnasium.Space[Any], without: str | None = None, with_images: bool = False) -> Description:
+    """The space for the extension module, except for the part `without` of a Dict.
+
+    With `with_images`, a Box of three dimensions with the same finite bounds everywhere is an image. Its channels are the first
+    dimension if that is the smallest, as Stable-Baselines3 has it.
+    """
     found: Any = space
     match kind_of(space):
         case "Box":
             low, high = bounds_of(found)
+            if with_images and len(found.shape) == 3 and low.size and _is_uniform(low) and _is_uniform(high):
+                shape = [int(length) for length in found.shape]
+                return ("image", shape, int(np.argmin(shape)) == 0, float(low[0]), float(high[0]))
             return ("box", low.tolist(), high.tolist())
         case "Discrete":
             return ("discrete", int(found.n))
@@ -302,10 +313,10 @@ def describe(space: gymnasium.Space[Any], without: str | None = None) -> Descrip
             return ("multi-discrete", [int(n) for n in found.nvec.reshape(-1)])
         case "Dict":
             parts = ((key, part) for key, part in found.spaces.items() if key != without)
-            return ("dict", [(name_of(key), describe(part)) for key, part in parts])
+            return ("dict", [(name_of(key), describe(part, None, with_images)) for key, part in parts])
         case "Tuple" if is_parametrized(space):
             return ("parametrized", [describe(box) for box in found.spaces[1].spaces])
         case "Tuple":
-            return ("tuple", [describe(part) for part in found.spaces])
+            return ("tuple", [describe(part, None, with_images) for part in found.spaces])
         case _:
             return ("multi-binary", int(np.prod(found.shape)))

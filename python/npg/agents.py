@@ -38,7 +38,9 @@ class Agent(Scheduled):
     `preset=False` ignores the preset. `agent.config` has all settings.
 
     Args:
-        policy: `"MlpPolicy"`, `"LinearPolicy"`, `"RbfPolicy"`, or `"MultiInputPolicy"`, which is also an MLP.
+        policy: `"MlpPolicy"`, `"CnnPolicy"` (convolutions of an image: `nature-cnn`, or `cnn` below 36 x 36 pixels),
+            `"MultiInputPolicy"` (an MLP, with these convolutions for parts that are images), `"LinearPolicy"` or
+            `"RbfPolicy"`.
         env: id of an environment (npg's own if it has it, else Gymnasium's; `"gym:ID"` is always Gymnasium's), a
             `gymnasium.Env`, a `gymnasium.vector.VectorEnv`, or a callable that makes one of these.
         learning_rate: step size of the critic's Adam, or a function of the remaining progress, which falls from 1 to 0
@@ -61,7 +63,8 @@ class Agent(Scheduled):
         sub_sampling_factor: F is estimated on one state in this many.
         policy_kwargs: `net_arch` (widths, or `{"pi": widths, "vf": widths}`), `activation_fn` (a name, or a class of that
             name, such as torch's), `layer_norm` (a flag, or `{"pi": flag, "vf": flag}`), `log_std_init`,
-            `head` (`"gaussian"`, `"beta"` or `"squashed"`).
+            `head` (`"gaussian"`, `"beta"` or `"squashed"`), `features_extractor_kwargs` (`features_dim`, the width of the
+            layer after the convolutions).
         verbose: 1 prints a line for each iteration.
         seed: seed of all random streams.
         tensorboard_log: directory for metrics (TensorBoard events, CSV, JSON lines); each `learn` makes a folder in it.
@@ -167,7 +170,8 @@ class Agent(Scheduled):
             "threads": {"rollout.threads": threads},
             "settings": dict(settings or {}),
         }
-        config = collect(self._ALGORITHM, policy, policy_kwargs or {}, given, (use_sde, sde_sample_freq, n_steps))
+        others, observation = (use_sde, sde_sample_freq, n_steps), resolved.source.spec["observation"]
+        config = collect(self._ALGORITHM, policy, policy_kwargs or {}, given, others, observation)
         self._start(resolved, _npg.resolve(resolved.id, preset, config), timeout)
         if self.config["policy"]["action_bounds"] == "rescale":
             resolved.warn_of_enormous_actions()

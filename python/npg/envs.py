@@ -30,6 +30,9 @@ def space_of(description: tuple[Any, ...]) -> spaces.Space[Any]:
         case "box":
             low, high = (np.array(bound, np.float64) for bound in parts)
             return spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
+        case "image":
+            shape, _, low, high = parts
+            return spaces.Box(low, high, tuple(shape), np.float32)
         case "discrete":
             return spaces.Discrete(parts[0])
         case "multi-discrete":

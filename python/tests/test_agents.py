@@ -445,7 +445,7 @@ def test_parameters_go_back_and_forth(tiny: Tiny) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"policy": "CnnPolicy"}, ValueError, "policy is 'CnnPolicy'.*MlpPolicy"),
+        ({"policy": "MlpLnLstmPolicy"}, ValueError, "policy is 'MlpLnLstmPolicy'.*MlpPolicy"),
         ({"policy": type}, TypeError, "policy is"),
         ({"env": 3}, TypeError, "env is a int"),
         ({"env": "CartPole-v1", "env_kwargs": {"gravitation": 1}}, ValueError, "gravitation"),

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)] // a test: its helpers may panic too
 
 use npg::config::Layers;
-use npg::env::{Action, Ending, Env, EnvSource, Outcome, Space, Spec, registry};
+use npg::env::{Action, Ending, Env, EnvSource, Image, Outcome, Space, Spec, registry};
 use npg::network::kernels::{Path, force_path};
 use npg::random::Stream;
 use npg::train::Trainer;
@@ -26,6 +26,11 @@ const RUNS: &[(&str, &str, &[&str])] = &[
     ("multi-binary", "Walk-multi-binary", &[]),
     ("gaussian-bounds", "Walk-box", &["policy.action_bounds=clip"]),
     ("bytes-kept", "Walk-wide", &["policy.hidden=[12]", LESS, FEWER]),
+    (
+        "images",
+        "Walk-image",
+        &["policy.network=cnn", "policy.convolutions=[[6, 4, 2], [10, 2, 1]]", "policy.hidden=[20]", LESS, FEWER],
+    ),
     ("tabular-exact-world", "FrozenLake-v1", &["policy.network=linear", "algorithm.damping=1e-4"]),
     ("tabular-large", "Taxi-v4", &["policy.network=linear", "value.kind=linear", "value.ridge=1e-5"]),
     ("masked", "Taxi-v4", &["env.mask=true"]),
@@ -117,11 +122,19 @@ impl Walk {
                 let inner = Space::Tuple(vec![Space::MultiBinary(2), Space::uniform_box(1, -2.0, 2.0)]);
                 Space::Tuple(vec![Space::uniform_box(2, -1.0, 3.0), Space::Discrete(3), inner])
             }
-            "Walk-wide" => Space::Discrete(3),
+            "Walk-wide" | "Walk-image" => Space::Discrete(3),
             _ => return None,
         };
         let observation = match kind {
             "Walk-wide" => Space::uniform_box(700, 0.0, 255.0),
+            "Walk-image" => Space::Image(Image {
+                rows: 14,
+                columns: 10,
+                channels: 5,
+                is_channels_first: true,
+                low: 0.0,
+                high: 255.0,
+            }),
             "Walk-parts" => parts(),
             _ => Space::uniform_box(3, -10.0, 10.0),
         };
