@@ -72,10 +72,6 @@ fn main() {
             let line = json!({"what": format!("NatureCNN {what}"), "threads": threads, "seconds": times[times.len() / 2],
                 "flops": flops * rows, "peak": peak});
             println!("{line}");
-            eprintln!(
-                "{what}: {:.1} %",
-                100.0 * (flops * rows) as f64 / times[times.len() / 2] / peak / threads as f64
-            );
         }
     }
 }
